@@ -1,0 +1,101 @@
+# Set-up is file targets only: each step runs once and again when what it rests on changes.
+# `make help` lists what there is.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13 python3.14,$(shell \
+	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+MANIFEST := envoy/Cargo.toml
+FILTER := envoy/target/release/libfix_authz.so
+FILTER_SOURCES := $(shell find envoy -path envoy/target -prune -o -path envoy/fuzz -prune -o \
+	\( -name '*.rs' -o -name Cargo.toml -o -name Cargo.lock -o -name rust-toolchain.toml \) -print)
+CARGO_RELEASE := cargo build --release --locked --manifest-path $(MANIFEST) --target-dir envoy/target
+COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --no-config --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe --strip-extras
+SECONDS_PER_TARGET ?= 60
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test test-rust test-python bench lint types format check fuzz requirements configurations \
+	clean python-present cargo-present
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) $(FILTER) ## The virtual environment, the pinned packages and the filter
+
+demo: setup ## AlgoProvider's story through the real Envoy; KEEP=1 stays up
+	$(BIN)/authzsvc demo $(if $(KEEP),--keep)
+
+test: test-rust test-python ## All tests: Rust, Python, and end to end through the real Envoy
+
+test-rust: | cargo-present
+	cargo test --locked --manifest-path $(MANIFEST) --target-dir envoy/target
+
+test-python: setup
+	$(BIN)/python -m pytest tests/unit
+	@if [ -d tests/e2e ]; then set -x; $(BIN)/python -m pytest tests/e2e; fi
+
+bench: setup ## Throughput and latency against plain tcp_proxy; writes build/bench.json
+	$(BIN)/python -m benches
+
+lint: $(INSTALLED) ## Ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED) ## Mypy, strict
+	$(BIN)/mypy authzsvc tests
+
+format: $(INSTALLED) | cargo-present ## Put Python and Rust into their formatters' shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cargo fmt --manifest-path $(MANIFEST) --all
+
+check: lint types | cargo-present ## Lint, types, format and clippy
+	@cargo fmt --version >/dev/null 2>&1 || { echo "\`cargo fmt\` is missing (rustup component add rustfmt)" >&2; exit 1; }
+	@cargo clippy --version >/dev/null 2>&1 || { echo "\`cargo clippy\` is missing (rustup component add clippy)" >&2; exit 1; }
+	cargo fmt --manifest-path $(MANIFEST) --all --check
+	cargo clippy --locked --manifest-path $(MANIFEST) --target-dir envoy/target --workspace --all-targets -- -D warnings
+
+fuzz: | cargo-present ## The framing and the parser under a fuzzer; SECONDS_PER_TARGET=60
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "\`cargo fuzz\` is missing (cargo install cargo-fuzz)" >&2; exit 1; }
+	cd envoy && for target in $$(cargo fuzz list); do \
+		cargo fuzz run $$target -- -max_total_time=$(SECONDS_PER_TARGET) || exit 1; done
+
+requirements: $(INSTALLED) ## Compile the pins anew from pyproject.toml; UPGRADE=1 takes the newest releases
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/runtime.txt pyproject.toml
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements/runtime.txt \
+		--output-file requirements/dev.txt pyproject.toml
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-build-deps --only-build-deps \
+		--output-file requirements/build.txt pyproject.toml
+
+configurations: $(INSTALLED) ## Print the ready configurations of envoy/ anew
+	$(BIN)/python -m authzsvc.gateway.ready envoy
+
+clean: ## Remove what was built; the virtual environment too
+	rm -rf $(VENV) envoy/target envoy/fuzz/target build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find authzsvc tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the steps of the set-up ---
+
+python-present:
+	@[ -n "$(PYTHON)" ] || { echo "\`python3\` 3.11 or newer is missing (install it, or name it: make PYTHON=…)" >&2; exit 1; }
+
+cargo-present:
+	@command -v cargo >/dev/null || { echo "\`cargo\` is missing (install Rust)" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "\`cc\` is missing: Rust links with a C compiler (install gcc or clang)" >&2; exit 1; }
+
+$(BIN)/python: | python-present
+	$(PYTHON) -c 'import ensurepip, venv' || { echo "python's \`venv\` is missing (install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): requirements/dev.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(FILTER): $(FILTER_SOURCES) | cargo-present
+	$(CARGO_RELEASE)
+	@touch $@
