@@ -1,0 +1,79 @@
+"""The ordered (tag, value) pairs of a FIX message, or of a part of one.
+
+One pass over the bytes, strict: whatever two FIX engines could read differently is refused, so that what is decided on
+is what the venue will read. A length field (such as 354) must stand right before its data field and must be true of
+it; a data value that holds SOH is thereby refused, and cannot smuggle a field in.
+
+Invariants: tags match `[1-9][0-9]{0,5}`; no value is empty or holds SOH; order and repetition are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from authzsvc.errors import FieldsError
+from authzsvc.fix.data_fields import DATA_OF_LENGTH
+
+SOH = b"\x01"
+
+_FIELD = rb"[1-9][0-9]{0,5}=[^\x01]+\x01"
+_ALL_FIELDS = re.compile(rb"(?:" + _FIELD + rb")*+")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of a message or fragment, as they stand in it."""
+
+    pairs: tuple[tuple[int, bytes], ...]
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Fields:
+        """Read `tag=value<SOH>…`; no bytes are no fields. Raises `FieldsError`, which quotes no value."""
+        end = _well_formed_length(raw)
+        if end != len(raw):
+            raise FieldsError(_complaint(raw, end))
+        pairs = []
+        for field in raw.split(SOH)[:-1]:
+            tag, _, value = field.partition(b"=")
+            pairs.append((int(tag), value))
+        _check_data_fields(pairs)
+        return cls(tuple(pairs))
+
+    def all(self, tag: int) -> list[bytes]:
+        """Every occurrence of `tag`, in order; empty when it is absent."""
+        return [value for number, value in self.pairs if number == tag]
+
+    def first(self, tag: int) -> bytes | None:
+        """The first occurrence of `tag`, None when it is absent."""
+        for number, value in self.pairs:
+            if number == tag:
+                return value
+        return None
+
+
+def _well_formed_length(raw: bytes) -> int:
+    match = _ALL_FIELDS.match(raw)
+    return match.end() if match else 0
+
+
+def _check_data_fields(pairs: list[tuple[int, bytes]]) -> None:
+    """Hold each length field against the data field that must follow it."""
+    for index, (tag, value) in enumerate(pairs):
+        data_tag = DATA_OF_LENGTH.get(tag)
+        if data_tag is None:
+            continue
+        following, data = pairs[index + 1] if index + 1 < len(pairs) else (0, b"")
+        if following != data_tag or value != b"%d" % len(data):
+            raise FieldsError(f"the length in tag {tag} does not fit the data of tag {data_tag}, which must follow it")
+
+
+def _complaint(raw: bytes, offset: int) -> str:
+    """Say where reading stopped; the tag is shown when it is one, the value never (it may be a secret)."""
+    field, soh, _ = raw[offset:].partition(SOH)
+    tag, equals, value = field.partition(b"=")
+    if not re.fullmatch(rb"[1-9][0-9]{0,5}", tag) or not equals:
+        return f"the field at byte {offset} does not begin with a tag from 1 to 999999 and `=`"
+    if not value:
+        return f"the value of tag {tag.decode()} at byte {offset} is empty"
+    return f"the field of tag {tag.decode()} at byte {offset} does not end with SOH" if not soh else "unreadable fields"

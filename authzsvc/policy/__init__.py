@@ -1,0 +1,1 @@
+"""Which scope grants which FIX message: the mapping's language, its compiler, and the engine that decides."""

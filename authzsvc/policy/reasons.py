@@ -1,0 +1,65 @@
+"""The words of a denial: one line, lower case, bounded, with no secret in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from authzsvc.fix.direction import Direction
+
+if TYPE_CHECKING:
+    from authzsvc.policy.engine import Question, Rule
+
+ID_NAMES = {"comp_id": "CompID", "sub_id": "SubID", "location_id": "LocationID", "on_behalf_of": "OnBehalfOfCompID"}
+"""Field of `CompIds` → what to call it."""
+
+_NAMED_SCOPES = 5
+_NAMED_RULES = 3
+_NAMED_VALUES = 3
+_VALUE_LENGTH = 32
+_LINE_LENGTH = 400
+
+
+def shown(value: str | bytes) -> str:
+    """Make a value from a message fit for a line of text: printable ASCII, bounded."""
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
+    plain = "".join(char if char.isascii() and char.isprintable() and char != "`" else "?" for char in text)
+    return plain if len(plain) <= _VALUE_LENGTH else plain[: _VALUE_LENGTH - 1] + "…"
+
+
+def no_scope(label: str, direction: Direction, missing: Sequence[str], *, sure: bool) -> str:
+    """Word a denial for want of any scope for this type; `sure` where each missing one would have granted it."""
+    offer = "any of these would" if sure else "these grant some"
+    return _bounded(f"no scope of the token grants `{label}` {direction}; {offer}: {_listed(missing)}")
+
+
+def conditions_failed(failed: Sequence[Rule], question: Question, would_grant: Sequence[str]) -> str:
+    """Word a denial where the token has scopes for this type, and no rule of theirs holds for this message."""
+    told = failed[:_NAMED_RULES]
+    needs = "; ".join(f"`{rule.scope}` needs {rule.text}" for rule in told)
+    more = "; …" if len(failed) > len(told) else ""
+    names = {condition.tag: condition.name for rule in told for condition in rule.conditions}
+    found = {name: _values(question.fields.all(tag)) for tag, name in sorted(names.items())}
+    offer = f"; any of these would grant it: {_listed(would_grant)}" if would_grant else ""
+    return _bounded(f"{needs}{more}, the message has {_has(found)}{offer}")
+
+
+def _has(found: dict[str, str]) -> str:
+    if len(found) == 1:
+        ((name, values),) = found.items()
+        return values or f"no {name}"
+    return " and ".join(f"{name}={values}" if values else f"no {name}" for name, values in found.items())
+
+
+def _values(values: list[bytes]) -> str:
+    distinct = list(dict.fromkeys(shown(value) for value in values))
+    return ",".join(distinct[:_NAMED_VALUES]) + (",…" if len(distinct) > _NAMED_VALUES else "")
+
+
+def _listed(scopes: Sequence[str]) -> str:
+    more = ", …" if len(scopes) > _NAMED_SCOPES else ""
+    return ", ".join(f"`{scope}`" for scope in scopes[:_NAMED_SCOPES]) + more
+
+
+def _bounded(line: str) -> str:
+    return line if len(line) <= _LINE_LENGTH else line[: _LINE_LENGTH - 1] + "…"
