@@ -1,0 +1,26 @@
+"""The `authzsvc` command: one module a sub-command, errors as one plain line a fault, exit code 2 for bad input."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from authzsvc.errors import AuthzError
+
+app = typer.Typer(
+    name="authzsvc",
+    help="OAuth 2.0 least privilege for FIX: the decision service and its tools.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command; what this package raises on purpose is told in plain words."""
+    try:
+        app()
+    except AuthzError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
