@@ -6,15 +6,21 @@ import sys
 
 import typer
 
+from authzsvc.cli import envoy_config
 from authzsvc.errors import AuthzError
 
 app = typer.Typer(
     name="authzsvc",
-    help="OAuth 2.0 least privilege for FIX: the decision service and its tools.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("envoy-config")(envoy_config.command)
+
+
+@app.callback()
+def root() -> None:
+    """OAuth 2.0 least privilege for FIX: the decision service and its tools."""
 
 
 def main() -> None:

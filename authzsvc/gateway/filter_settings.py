@@ -1,0 +1,142 @@
+"""What the FIX filter can be told: the `filter_config` of the Envoy configuration, as checked models with defaults.
+
+The filter itself knows the same defaults; they are printed in full so that a configuration shows every limit in force.
+A key that does not exist, or a value out of bounds, is refused here, before Envoy sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from authzsvc.errors import Fault, SettingsFaults
+
+Tag = Annotated[int, Field(ge=1, le=999_999)]
+Milliseconds = Annotated[int, Field(ge=1, le=3_600_000)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Text = Annotated[str, Field(min_length=1, pattern=r"^[\x21-\x7e]+$")]
+
+
+class Settings(BaseModel):
+    """A part of the settings: frozen, and no key that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Check(Settings):
+    """The question to the decision service."""
+
+    cluster: Text = "authz"
+    """The Envoy cluster that answers."""
+    authority: Text = "authzsvc"
+    """`:authority` of the request."""
+    timeout_ms: Milliseconds = 500
+    """An answer that takes longer is a denial (380=4)."""
+
+
+class Token(Settings):
+    """Where a Logon carries the access token."""
+
+    tags: list[Tag] = Field(default=[554, 96], min_length=1)
+    """Looked at in this order."""
+    strip: bool = True
+    """Cut the token out of the Logon that goes upstream; off where the venue checks a signature over the Logon."""
+
+
+class Limits(Settings):
+    """What one connection may use."""
+
+    logon_timeout_ms: Milliseconds = 10_000
+    max_message_bytes: Count = 65_536
+    max_fields: Count = 2_048
+    max_checks_in_flight: Count = 256
+    max_queued_bytes: Count = 1_048_576
+    max_pending_rejects: Count = 1_024
+    logout_timeout_ms: Milliseconds = 2_000
+
+
+class DataFields(Settings):
+    """Data fields beside the standard ones."""
+
+    pairs: list[tuple[Tag, Tag]] = []
+    """(length tag, data tag)."""
+    without_length: list[Tag] = []
+    """Standard data tags that counterparties send with no length field before them."""
+
+    @field_validator("pairs", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        """YAML and JSON have lists where a pair is meant."""
+        return [tuple(pair) if isinstance(pair, list) else pair for pair in value] if isinstance(value, list) else value
+
+
+class FilterSettings(Settings):
+    """All of it. `tag_headers`: body tags sent as `x-fix-tag-N` too; `context`: goes into `context_extensions`."""
+
+    check: Check = Check()
+    token: Token = Token()
+    limits: Limits = Limits()
+    data_fields: DataFields = DataFields()
+    tag_headers: list[Tag] = []
+    context: dict[str, str] = {}
+
+    def as_struct(self) -> dict[str, Any]:
+        """The `google.protobuf.Struct` for Envoy, as plain data."""
+        return self.model_dump(mode="json")
+
+
+def load(file: Path | None, overrides: Iterable[str] = ()) -> FilterSettings:
+    """Settings from a YAML or JSON file and `key.path=value` overrides (values are YAML); `SettingsFaults`."""
+    source = str(file) if file else "--set"
+    data = _read(file) if file else {}
+    faults = [fault for fault in (_override(data, override) for override in overrides) if fault]
+    try:
+        settings = FilterSettings.model_validate(data)
+    except ValidationError as error:
+        faults += [_fault(source, detail) for detail in error.errors(include_url=False, include_context=False)]
+    if faults:
+        raise SettingsFaults(faults)
+    return settings
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsFaults([Fault(str(file), 0, "", f"cannot be read: {type(error).__name__}")]) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise SettingsFaults([Fault(str(file), mark.line + 1 if mark else 0, "", "is no YAML or JSON")]) from error
+    if not isinstance(data, Mapping):
+        raise SettingsFaults([Fault(str(file), 0, "", "has no keys at its top", "write check:, token:, limits: …")])
+    return dict(data)
+
+
+def _override(data: dict[str, Any], override: str) -> Fault | None:
+    """Puts one `key.path=value` into `data`, or says what is wrong with it."""
+    path, equals, text = override.partition("=")
+    if not equals:
+        return Fault("--set", 0, path, "has no value", "write KEY.PATH=VALUE")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return Fault("--set", 0, path, f"has the value `{text}`, which is no YAML")
+    *parents, last = path.split(".")
+    place = data
+    for key in parents:
+        inner = place.get(key)
+        place[key] = dict(inner) if isinstance(inner, Mapping) else {}
+        place = place[key]
+    place[last] = value
+    return None
+
+
+def _fault(source: str, detail: Mapping[str, Any]) -> Fault:
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return Fault(source, 0, key, "is no setting of the filter")
+    return Fault(source, 0, key, f"has the value `{detail['input']}`: {detail['msg'].lower()}")
