@@ -71,8 +71,11 @@ requirements: $(INSTALLED) ## Compile the pins anew from pyproject.toml; UPGRADE
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-build-deps --only-build-deps \
 		--output-file requirements/build.txt pyproject.toml
 
-configurations: $(INSTALLED) ## Print the ready configurations of envoy/ anew
-	$(BIN)/python -m authzsvc.gateway.ready envoy
+configurations: $(INSTALLED) ## Print envoy/gateway*.yaml anew, each by the command in its first line
+	@for file in envoy/gateway*.yaml; do \
+		line=$$(head -n 1 $$file); echo "$$line > $$file"; \
+		{ echo "$$line"; $(BIN)/$${line#\# }; } > $$file.new && mv $$file.new $$file || exit 1; \
+	done
 
 clean: ## Remove what was built; the virtual environment too
 	rm -rf $(VENV) envoy/target envoy/fuzz/target build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

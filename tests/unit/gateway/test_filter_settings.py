@@ -1,0 +1,93 @@
+"""The filter's settings: the defaults, the sources and their order, and every fault at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from authzsvc.errors import SettingsFaults
+from authzsvc.gateway.filter_settings import FilterSettings, load
+
+DEFAULTS = {
+    "check": {"cluster": "authz", "authority": "authzsvc", "timeout_ms": 500},
+    "token": {"tags": [554, 96], "strip": True},
+    "limits": {
+        "logon_timeout_ms": 10_000,
+        "max_message_bytes": 65_536,
+        "max_fields": 2_048,
+        "max_checks_in_flight": 256,
+        "max_queued_bytes": 1_048_576,
+        "max_pending_rejects": 1_024,
+        "logout_timeout_ms": 2_000,
+    },
+    "data_fields": {"pairs": [], "without_length": []},
+    "tag_headers": [],
+    "context": {},
+}
+
+
+def test_the_defaults_are_what_the_filter_documents() -> None:
+    assert FilterSettings().as_struct() == DEFAULTS
+
+
+def test_a_file_and_overrides_are_laid_over_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "filter.yaml"
+    file.write_text("limits: {max_fields: 10, max_message_bytes: 512}\ndata_fields: {pairs: [[5001, 5002]]}\n")
+    struct = load(file, ["limits.max_fields=20", "context.gateway=east", "token.tags=[925]"]).as_struct()
+    assert struct["limits"] == DEFAULTS["limits"] | {"max_fields": 20, "max_message_bytes": 512}  # type: ignore[operator]
+    assert struct["data_fields"]["pairs"] == [[5001, 5002]]
+    assert struct["context"] == {"gateway": "east"}
+    assert struct["token"]["tags"] == [925]
+
+
+def test_json_is_read_too(tmp_path: Path) -> None:
+    file = tmp_path / "filter.json"
+    file.write_text('{"token": {"strip": false}}')
+    assert load(file).token.strip is False
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("limits.max_feilds=1", "limits.max_feilds"),
+        ("limits.max_fields=0", "limits.max_fields"),
+        ("limits.max_fields=many", "limits.max_fields"),
+        ("limits.max_fields=true", "limits.max_fields"),
+        ("limits=3", "limits"),
+        ("token.tags=[]", "token.tags"),
+        ("token.tags=[1000000]", "token.tags.0"),
+        ("data_fields.pairs=[[5001]]", "data_fields.pairs.0.1"),
+        ("check.cluster=", "check.cluster"),
+        ("fail_open=true", "fail_open"),
+        ("token.strip", "token.strip"),
+        ("token.tags=[", "token.tags"),
+    ],
+)
+def test_a_fault_names_its_key(override: str, key: str) -> None:
+    with pytest.raises(SettingsFaults) as refusal:
+        load(None, [override])
+    assert [fault.key for fault in refusal.value.faults] == [key]
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "filter.yaml"
+    file.write_text("limits: {max_fields: -1}\nchecks: {}\n")
+    with pytest.raises(SettingsFaults) as refusal:
+        load(file, ["token.strip=maybe"])
+    assert {fault.key for fault in refusal.value.faults} == {"limits.max_fields", "checks", "token.strip"}
+    assert str(file) in str(refusal.value)
+
+
+@pytest.mark.parametrize(("text", "line"), [("a: [", 1), ("limits:\n  - }\n", 2), ("[]", 0), ("", 0)])
+def test_a_file_that_is_no_mapping_is_refused_with_its_place(text: str, line: int, tmp_path: Path) -> None:
+    file = tmp_path / "filter.yaml"
+    file.write_text(text)
+    with pytest.raises(SettingsFaults) as refusal:
+        load(file)
+    assert [(fault.file, fault.line) for fault in refusal.value.faults] == [(str(file), line)]
+
+
+def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(SettingsFaults, match="cannot be read"):
+        load(tmp_path / "none.yaml")
