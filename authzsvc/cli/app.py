@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from authzsvc.cli import envoy_config
+from authzsvc.cli import envoy_config, serve, token
 from authzsvc.errors import AuthzError
 
 app = typer.Typer(
@@ -16,6 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("envoy-config")(envoy_config.command)
+app.command("serve")(serve.command)
+app.add_typer(token.app, name="token")
 
 
 @app.callback()

@@ -1,0 +1,1 @@
+"""Code generated from proto/ by `python -m authzsvc.contract.generate`; do not edit."""

@@ -1,0 +1,225 @@
+"""`AuditEvent` lines: one line of JSON for each decision, to a file or to standard output.
+
+Lines are rendered where the decision is made, and written by a thread of their own: at latest 50 ms later, and at the
+end. A line that could not be written is kept and tried again; meanwhile the log is not `available` and the service
+denies, so nothing passes unrecorded. A file that was moved away (rotation) is opened anew.
+
+Invariants: a line is bounded, whatever a counterparty put into its fields; it holds no token, password or signature;
+lines are never interleaved nor torn, because one thread writes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import threading
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from authzsvc.contract.request import Event, FixRequest, StockRequest
+from authzsvc.decision import Decision
+from authzsvc.errors import ToolError
+from authzsvc.fix.fields import Fields
+from authzsvc.tokens.claims import Identity
+
+FLUSH_S = 0.04
+MAX_TEXT = 256
+MAX_CONTEXT = 16
+MAX_SCOPES = 32
+MAX_PENDING = 200_000
+"""Lines kept while they cannot be written; what comes beyond is counted in the log. All of it is denials, because the
+log is not available from half of this on."""
+CLOSE_S = 5.0
+"""How long the end waits for a writer that is stuck."""
+
+BUSINESS_IDS = (11, 117, 131, 262, 390, 320, 571, 644, 710, 721, 37, 17)
+"""ClOrdID, QuoteID, QuoteReqID, MDReqID, BidID, SecurityReqID, TradeReportID, RFQReqID, PosReqID, PosMaintRptID,
+OrderID, ExecID: the first that is there names the business."""
+
+STANDARD_OUTPUT = "-"
+
+_log = logging.getLogger(__name__)
+
+
+def render(
+    request: FixRequest | StockRequest | None,
+    identity: Identity | None,
+    decision: Decision,
+    *,
+    now: float,
+    latency_us: int,
+) -> bytes:
+    """One line, with its newline. `request` is None when not even a CheckRequest could be read."""
+    reported = request is not None and request.event is Event.REPORT
+    denied = reported or not decision.allowed
+    event: dict[str, object] = {
+        "time": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+        "decision_id": decision.id,
+        **_about(request, identity),
+        "verdict": "deny" if denied else "allow",
+        "severity": "high" if denied else "info",
+        "scope": decision.scope or "",
+        "missing_scopes": [_cut(scope) for scope in decision.missing_scopes[:MAX_SCOPES]],
+        "reason": _cut(decision.reason),
+        "policy": decision.policy,
+        "latency_us": min(max(latency_us, 0), 2**32 - 1),
+    }
+    return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _about(request: FixRequest | StockRequest | None, identity: Identity | None) -> dict[str, object]:
+    if request is None:
+        return {"event": ""}
+    session = {
+        "subject": _cut(identity.subject) if identity else "",
+        "client_id": _cut(identity.client_id) if identity else "",
+        "address": _cut(request.address),
+        "principal": _cut(request.principal),
+    }
+    about: dict[str, object] = {
+        "event": request.event.value,
+        "request_id": _cut(request.id),
+        "session": session,
+        "context": _context(request.context),
+    }
+    if isinstance(request, FixRequest):
+        session["begin_string"] = _cut(request.begin_string)
+        session["sender_comp_id"] = _cut(request.sender)
+        session["target_comp_id"] = _cut(request.target)
+        tag, value = _business_id(request.fields)
+        about |= {
+            "direction": request.direction.value,
+            "msg_type": _cut(request.msg_type),
+            "msg_seq_num": request.seq,
+            "poss_dup": request.poss_dup,
+            "business_id": value,
+            "business_id_tag": tag,
+        }
+    return about
+
+
+def _business_id(fields: Fields) -> tuple[int, str]:
+    """The tag and value of the first of `BUSINESS_IDS`; bytes that are no UTF-8 are shown escaped."""
+    if not fields.pairs:
+        return 0, ""
+    first = dict(reversed(fields.pairs))
+    for tag in BUSINESS_IDS:
+        value = first.get(tag)
+        if value is not None:
+            return tag, _cut(value[: MAX_TEXT * 4].decode("utf-8", "backslashreplace"))
+    return 0, ""
+
+
+def _context(context: Mapping[str, str]) -> dict[str, str]:
+    return {_cut(name): _cut(value) for name, value in list(context.items())[:MAX_CONTEXT]} if context else {}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+class AuditLog:
+    """Writes lines in the background, in order."""
+
+    def __init__(self, path: str) -> None:
+        """Open `path`, or standard output for `-`. Raises `ToolError` when that is not possible."""
+        self._failed = False
+        self._path = None if path == STANDARD_OUTPUT else Path(path)
+        self._descriptor = -1
+        self._pending: deque[bytes] = deque()
+        self._unwritten = b""
+        self._dropped = 0
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        try:
+            self._open()
+        except OSError as error:
+            raise ToolError(f"cannot write the audit log `{path}`: {error.strerror}") from None
+        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
+        self._thread.start()
+
+    @property
+    def available(self) -> bool:
+        """Whether what is appended now will be written: the last write did not fail, and the writer keeps up."""
+        return not self._failed and len(self._pending) < MAX_PENDING // 2
+
+    def append(self, line: bytes) -> None:
+        """Hand over a line; returns at once."""
+        if len(self._pending) >= MAX_PENDING:
+            self._dropped += 1
+            return
+        self._pending.append(line)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def close(self) -> None:
+        """Write what is left, and close."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(CLOSE_S)
+        left = len(self._pending) + (1 if self._unwritten else 0)
+        if left or self._dropped:
+            _log.error("audit lines lost at shutdown", extra={"lines": left + self._dropped})
+        if self._path is not None and self._descriptor >= 0 and not self._thread.is_alive():
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait()
+            self._closing.wait(FLUSH_S)
+            self._wake.clear()
+            self._flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write all that is pending; on a failure keep the rest, and come back."""
+        try:
+            self._reopen_if_moved()
+            while self._unwritten or self._pending:
+                if not self._unwritten:
+                    self._unwritten = b"".join(self._pending.popleft() for _ in range(min(len(self._pending), 1000)))
+                self._unwritten = self._unwritten[os.write(self._descriptor, self._unwritten) :]
+        except OSError as error:
+            self._note_failure(error)
+        else:
+            self._note_success()
+
+    def _note_failure(self, error: OSError) -> None:
+        if not self._failed:
+            _log.error("audit log cannot be written; everything is denied", extra={"reason": error.strerror})
+        self._failed = True
+        self._wake.set()
+
+    def _note_success(self) -> None:
+        if self._failed:
+            _log.warning("audit log is written again", extra={"dropped": self._dropped})
+            self._failed, self._dropped = False, 0
+
+    def _open(self) -> None:
+        if self._path is None:
+            self._descriptor = 1
+            return
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+    def _reopen_if_moved(self) -> None:
+        if self._path is None:
+            return
+        if self._descriptor >= 0:
+            mine = os.fstat(self._descriptor)
+            if not stat.S_ISREG(mine.st_mode) or self._is_at_path(mine):
+                return
+            os.close(self._descriptor)
+            self._descriptor = -1
+        self._open()
+
+    def _is_at_path(self, mine: os.stat_result) -> bool:
+        try:
+            return os.path.samestat(mine, os.stat(str(self._path)))
+        except FileNotFoundError:
+            return False

@@ -1,0 +1,71 @@
+"""`Decision`: what was decided about one FIX message, and all that the proxy and the audit need to know of it.
+
+Invariants: an allowed decision forwards; a denied one never does; only a denied one has a reject reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class Action(StrEnum):
+    """What the proxy does with the message: `x-fix-action`."""
+
+    FORWARD = "forward"
+    REJECT = "reject"
+    LOGOUT = "logout"
+
+
+class RejectReason(IntEnum):
+    """BusinessRejectReason (380), as FIX 4.3 and later number it."""
+
+    NONE = 0
+    APPLICATION_NOT_AVAILABLE = 4
+    NOT_AUTHORIZED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class LogonTerms:
+    """What the proxy is told with an allowed Logon: which messages to ask about, and what to send with them."""
+
+    guard_outbound: tuple[str, ...]
+    """Outbound MsgTypes to ask about; others pass unasked."""
+    exempt: tuple[str, ...]
+    """Inbound MsgTypes that need no scope, besides the session level."""
+    risk_reducing: tuple[str, ...]
+    """Inbound MsgTypes that may pass when no answer is to be had."""
+    want_tags: tuple[int, ...]
+    """Body tags to send from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Allow or deny, and why."""
+
+    allowed: bool
+    action: Action
+    id: str
+    """Names the audit event."""
+    text: str
+    """For 58: safe to show to the counterparty; empty when allowed."""
+    reason: str
+    """For the audit: one line."""
+    unauthenticated: bool
+    """The token is the trouble: HTTP 401 and gRPC UNAUTHENTICATED."""
+    reject_reason: int
+    """380; 0 when allowed."""
+    session_status: int | None
+    """SessionStatus (1409), on a refused Logon."""
+    scope: str | None
+    """What granted it; None where no scope is needed, and on a denial."""
+    missing_scopes: tuple[str, ...]
+    """Denied: any one of these would have granted a message of this type."""
+    vary: tuple[int, ...]
+    """Body tags that the answer rests on."""
+    policy: str
+    """The mapping's digest."""
+    max_age: int
+    """How long the answer holds, in seconds; 0 means that it must not be kept."""
+    terms: LogonTerms | None
+    """On an allowed Logon."""

@@ -1,0 +1,1 @@
+"""The gRPC server: where the pure decision meets sockets, files, signals and the clock."""

@@ -1,0 +1,144 @@
+"""The service's life: build, listen, wait for the keys, serve, drain.
+
+It listens before it is ready, and says NOT_SERVING until mapping and keys are loaded; a Check that comes earlier is
+denied like any whose key is unknown. On SIGTERM or SIGINT it says NOT_SERVING, lets what is in flight finish within
+`drain_s`, and writes the last of the audit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import grpc
+from envoy.service.auth.v3 import external_auth_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+
+from authzsvc.audit import AuditLog
+from authzsvc.policy.compiler import compile_mapping
+from authzsvc.server.listen import bind, release
+from authzsvc.server.service import Authorizer
+from authzsvc.settings import IssuerSettings, Settings
+from authzsvc.tokens.keys import KeySet, Refresh, from_file, from_url
+from authzsvc.tokens.verifier import Issuer, Verifier
+
+SERVICE = "envoy.service.auth.v3.Authorization"
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_OPTIONS = [
+    ("grpc.so_reuseport", 0),  # a second service on the same port is a mistake, not a helper
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service."""
+
+    addresses: tuple[str, ...]
+    """Where it listens."""
+    policy: str
+    """The mapping's digest."""
+    ready: asyncio.Task[None]
+    """Done once it says SERVING."""
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises `AuthzError` when it cannot start."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings):
+        await stop.wait()
+        _log.info("draining", extra={"drain_s": settings.drain_s})
+    _log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Service]:
+    """A service from start to drain. Raises `AuthzError` when it cannot start."""
+    policy = compile_mapping(settings.mapping)
+    issuers = [_issuer(entry) for entry in settings.tokens.issuers]
+    for issuer, entry in zip(issuers, settings.tokens.issuers, strict=True):
+        if entry.jwks.file is not None:
+            await issuer.keys.load()
+    audit_log = AuditLog(settings.audit.path)
+    try:
+        tokens = settings.tokens
+        verifier = Verifier(issuers, cache_size=tokens.cache_size, cache_ttl_s=tokens.cache_ttl_s)
+        admitted = frozenset(settings.admission.principals)
+        authorizer = Authorizer(policy, verifier, audit_log, settings.decisions.max_age_s, admitted)
+        async with _listening(settings, authorizer, issuers) as service:
+            yield service
+    finally:
+        await asyncio.to_thread(audit_log.close)
+
+
+@contextlib.asynccontextmanager
+async def _listening(settings: Settings, authorizer: Authorizer, issuers: list[Issuer]) -> AsyncIterator[Service]:
+    health = health_aio.HealthServicer()
+    for name in ("", SERVICE):
+        await health.set(name, _NOT_SERVING)
+    server = _server(authorizer, health, settings.reflection)
+    addresses = bind(server, settings.listen)
+    await server.start()
+    refreshing = [asyncio.create_task(issuer.keys.keep_fresh()) for issuer in issuers]
+    digest = authorizer.policy.digest
+    ready = asyncio.create_task(_become_ready(health, issuers, addresses, digest))
+    try:
+        yield Service(tuple(addresses), digest, ready)
+    finally:
+        for task in (ready, *refreshing):
+            task.cancel()
+        await health.enter_graceful_shutdown()
+        await server.stop(settings.drain_s)
+        release(settings.listen)
+
+
+async def _become_ready(
+    health: health_aio.HealthServicer, issuers: list[Issuer], addresses: list[str], digest: str
+) -> None:
+    for issuer in issuers:
+        await issuer.keys.wait_until_loaded()
+    for name in ("", SERVICE):
+        await health.set(name, _SERVING)
+    _log.info("serving", extra={"listen": addresses, "mapping": digest})
+
+
+def _server(authorizer: Authorizer, health: health_aio.HealthServicer, reflect: bool) -> grpc.aio.Server:
+    server = grpc.aio.server(options=_OPTIONS)
+    check: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(authorizer.answer)  # bytes in, bytes out
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Check": check}),))
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    if reflect:
+        known = external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name
+        names = (known, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+    return server
+
+
+def _issuer(entry: IssuerSettings) -> Issuer:
+    jwks = entry.jwks
+    if jwks.file is not None:
+        fetch = from_file(jwks.file)
+    else:
+        assert jwks.url is not None  # the settings hold exactly one of the two
+        fetch = from_url(jwks.url, jwks.timeout_s)
+    return Issuer(
+        name=entry.issuer,
+        audience=tuple(entry.audience),
+        algorithms=tuple(entry.algorithms),
+        keys=KeySet(entry.issuer, fetch, Refresh(jwks.refresh_s, jwks.min_refresh_s)),
+        scope_claim=entry.scope_claim,
+        leeway_s=entry.leeway_s,
+    )

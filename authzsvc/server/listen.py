@@ -1,0 +1,101 @@
+"""Where the server listens: a unix socket, a TCP address with or without TLS.
+
+A socket that a dead service left behind is removed; one on which somebody answers, or a file that is no socket, is not
+touched but refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import stat
+from pathlib import Path
+
+import grpc
+
+from authzsvc.errors import Fault, SettingsFaults
+from authzsvc.settings import Listen, Tls
+
+_log = logging.getLogger(__name__)
+
+
+def bind(server: grpc.aio.Server, listen: Listen) -> list[str]:
+    """Bind all addresses; returns them as they came to be. Raises `SettingsFaults`."""
+    addresses = []
+    if listen.unix is not None:
+        addresses.append(_bind_unix(server, listen.unix))
+    if listen.tcp is not None:
+        addresses.append(_bind_tcp(server, listen.tcp, listen.tls))
+    return addresses
+
+
+def release(listen: Listen) -> None:
+    """Remove the unix socket."""
+    if listen.unix is not None:
+        with contextlib.suppress(OSError):
+            os.unlink(listen.unix)
+
+
+def _bind_unix(server: grpc.aio.Server, path: Path) -> str:
+    _clear(path)
+    address = f"unix:{path.absolute()}"
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError:
+        raise _refused("listen.unix", f"`{path}` cannot be listened on", "does its directory exist?") from None
+    return address
+
+
+def _clear(path: Path) -> None:
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _refused("listen.unix", f"`{path}`: {error.strerror}") from None
+    if not stat.S_ISSOCK(mode):
+        raise _refused("listen.unix", f"`{path}` is there and is no socket", "remove it or take another path")
+    if _answers(path):
+        raise _refused("listen.unix", f"`{path}` is in use by a running service", "stop it or take another path")
+    os.unlink(path)
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+def _bind_tcp(server: grpc.aio.Server, address: str, tls: Tls | None) -> str:
+    host = address.rpartition(":")[0].strip("[]")
+    if tls is None and host not in ("127.0.0.1", "::1", "localhost"):
+        _log.warning("listening beyond loopback without tls: access tokens travel in clear", extra={"tcp": address})
+    try:
+        port = server.add_secure_port(address, _credentials(tls)) if tls else server.add_insecure_port(address)
+    except RuntimeError:
+        raise _refused("listen.tcp", f"`{address}` cannot be listened on", "is it taken?") from None
+    return f"{address.rpartition(':')[0]}:{port}"
+
+
+def _credentials(tls: Tls) -> grpc.ServerCredentials:
+    """The server's certificate, and with `client_ca` the demand for the client's."""
+    key, cert = _read("key", tls.key), _read("cert", tls.cert)
+    authority = _read("client_ca", tls.client_ca) if tls.client_ca else None
+    return grpc.ssl_server_credentials([(key, cert)], authority, require_client_auth=authority is not None)
+
+
+def _read(name: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _refused(f"listen.tls.{name}", f"`{path}` cannot be read: {error.strerror}") from None
+
+
+def _refused(key: str, text: str, hint: str = "") -> SettingsFaults:
+    return SettingsFaults([Fault("settings", 0, key, text, hint)])
