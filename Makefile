@@ -71,8 +71,8 @@ requirements: $(INSTALLED) ## Compile the pins anew from pyproject.toml; UPGRADE
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-build-deps --only-build-deps \
 		--output-file requirements/build.txt pyproject.toml
 
-configurations: $(INSTALLED) ## Print envoy/gateway*.yaml anew, each by the command in its first line
-	@for file in envoy/gateway*.yaml; do \
+configurations: $(INSTALLED) ## Print the ready Envoy configurations anew, each by its first line
+	@for file in envoy/gateway*.yaml deploy/envoy.yaml; do \
 		line=$$(head -n 1 $$file); echo "$$line > $$file"; \
 		{ echo "$$line"; $(BIN)/$${line#\# }; } > $$file.new && mv $$file.new $$file || exit 1; \
 	done

@@ -1,4 +1,4 @@
-"""`authzsvc envoy-config`: what it prints, what it refuses, and the ready configurations of `envoy/`."""
+"""`authzsvc envoy-config`: what it prints, what it refuses, and the ready configurations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from authzsvc.cli.app import app
 from authzsvc.errors import SettingsFaults
 
-ENVOY = Path(__file__).parents[3] / "envoy"
+ROOT = Path(__file__).parents[3]
 REQUIRED = ["--listen", "127.0.0.1:9880", "--upstream", "127.0.0.1:9881", "--service", "unix:/run/check.sock"]
 
 
@@ -30,9 +30,9 @@ def refusal(*arguments: str) -> str:
     return result.stderr
 
 
-@pytest.mark.parametrize("name", ["gateway.yaml", "gateway-tls.yaml"])
+@pytest.mark.parametrize("name", ["envoy/gateway.yaml", "envoy/gateway-tls.yaml", "deploy/envoy.yaml"])
 def test_a_ready_configuration_is_what_its_first_line_prints(name: str) -> None:
-    first, rest = (ENVOY / name).read_text().split("\n", 1)
+    first, rest = (ROOT / name).read_text().split("\n", 1)
     assert first.startswith("# authzsvc envoy-config ")
     arguments = shlex.split(first.removeprefix("# authzsvc envoy-config "))
     assert rest == print_config(*arguments), "run `make configurations`"
