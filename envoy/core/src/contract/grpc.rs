@@ -1,0 +1,62 @@
+//! gRPC's length-prefixed messages: one byte of flags, four of length, the message.
+//!
+//! Source: the gRPC over HTTP/2 protocol ("Length-Prefixed-Message"). The answer arrives without its trailers, so a whole
+//! frame is the only sign of success there is.
+
+use crate::failure::Failure;
+use prost::Message;
+
+/// The path of the call.
+pub const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
+
+const PREFIX: usize = 5;
+
+/// One uncompressed message as a frame.
+pub fn frame(message: &impl Message) -> Vec<u8> {
+    let len = message.encoded_len();
+    let mut frame = Vec::with_capacity(PREFIX + len);
+    frame.push(0);
+    // A request holds one FIX message, which is bounded far below 4 GiB.
+    frame.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
+    message.encode_raw(&mut frame);
+    frame
+}
+
+/// The message inside exactly one uncompressed frame.
+///
+/// # Errors
+/// [`Failure::Grpc`] for an empty body, which is how an error arrives; else [`Failure::Undecodable`].
+pub fn unframe<M: Message + Default>(body: &[u8]) -> Result<M, Failure> {
+    if body.is_empty() {
+        return Err(Failure::Grpc);
+    }
+    let (prefix, message) = body.split_first_chunk::<PREFIX>().ok_or(Failure::Undecodable)?;
+    let [compressed, length @ ..] = *prefix;
+    if compressed != 0 || usize::try_from(u32::from_be_bytes(length)).ok() != Some(message.len()) {
+        return Err(Failure::Undecodable);
+    }
+    M::decode(message).map_err(|_| Failure::Undecodable)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::contract::wire::{CheckResponse, Status};
+
+    #[test]
+    fn takes_exactly_one_whole_frame() {
+        let response = CheckResponse { status: Some(Status { code: 7 }), ..Default::default() };
+        let bytes = frame(&response);
+        assert_eq!(unframe::<CheckResponse>(&bytes), Ok(response));
+        for end in 1..bytes.len() {
+            assert_eq!(unframe::<CheckResponse>(&bytes[..end]), Err(Failure::Undecodable), "{end}");
+        }
+        assert_eq!(unframe::<CheckResponse>(b""), Err(Failure::Grpc));
+        let trailing = [&bytes[..], b"x"].concat();
+        assert_eq!(unframe::<CheckResponse>(&trailing), Err(Failure::Undecodable));
+        let mut compressed = bytes.clone();
+        compressed[0] = 1;
+        assert_eq!(unframe::<CheckResponse>(&compressed), Err(Failure::Undecodable));
+    }
+}

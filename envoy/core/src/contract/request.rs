@@ -1,0 +1,239 @@
+//! What is asked: one FIX message, or a report, as a CheckRequest.
+
+use super::wire::{
+    Address, AttributeContext, CheckRequest, HttpRequest, Peer, Request, SocketAddress, Timestamp,
+};
+use crate::command::Direction;
+use crate::credential::Token;
+use crate::decision::Terms;
+use crate::message::Message;
+use crate::profile::Profile;
+use crate::settings::Settings;
+use crate::tags;
+use crate::version::Version;
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+
+/// The two ends of a connection, as the proxy saw them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Peers {
+    /// The client's address and port.
+    pub source: (String, u32),
+    /// The address and port that it connected to.
+    pub destination: (String, u32),
+    /// The name in its certificate: URI SAN, else DNS SAN, else subject; empty without one.
+    pub principal: String,
+}
+
+/// What every request of a connection has in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Envelope<'a> {
+    /// Unique for each request.
+    pub id: &'a str,
+    /// The two ends.
+    pub peers: &'a Peers,
+    /// The session's token, once a Logon brought one.
+    pub token: Option<&'a Token>,
+    /// The filter's settings.
+    pub settings: &'a Settings,
+    /// The classes of tags.
+    pub profile: &'a Profile,
+    /// When the message was read.
+    pub now: OffsetDateTime,
+}
+
+/// Who a connection says it is, from its Logon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// BeginString (8).
+    pub version: Version,
+    /// SenderCompID (49).
+    pub sender: Vec<u8>,
+    /// TargetCompID (56).
+    pub target: Vec<u8>,
+}
+
+/// The header of each identifying field, where the message has it.
+const IDENTIFIERS: [(u32, &str); 8] = [
+    (tags::SENDER_COMP_ID, "x-fix-sender-comp-id"),
+    (tags::TARGET_COMP_ID, "x-fix-target-comp-id"),
+    (tags::SENDER_SUB_ID, "x-fix-sender-sub-id"),
+    (tags::SENDER_LOCATION_ID, "x-fix-sender-location-id"),
+    (tags::TARGET_SUB_ID, "x-fix-target-sub-id"),
+    (tags::TARGET_LOCATION_ID, "x-fix-target-location-id"),
+    (tags::ON_BEHALF_OF_COMP_ID, "x-fix-on-behalf-of-comp-id"),
+    (tags::DELIVER_TO_COMP_ID, "x-fix-deliver-to-comp-id"),
+];
+
+/// A Logon or a later message.
+pub fn message(
+    envelope: Envelope<'_>,
+    event: &str,
+    direction: Direction,
+    message: &Message<'_>,
+    terms: &Terms,
+) -> CheckRequest {
+    let mut headers = common_headers(envelope, event, direction);
+    headers.insert("x-fix-begin-string".into(), message.version.as_str().into());
+    headers.insert("x-fix-msg-type".into(), message.msg_type.to_string());
+    headers.insert("x-fix-msg-seq-num".into(), message.seq.to_string());
+    headers.insert("x-fix-poss-dup".into(), if message.poss_dup { "Y" } else { "N" }.into());
+    for (tag, name) in IDENTIFIERS {
+        if let Some(value) = message.get(tag) {
+            headers.insert(name.into(), text(value));
+        }
+    }
+    for tag in &envelope.settings.tag_headers {
+        if let Some(value) = message.get(*tag) {
+            headers.insert(format!("x-fix-tag-{tag}"), text(value));
+        }
+    }
+    let http = HttpRequest {
+        path: format!("/fix/{}/{}", direction.as_str(), message.msg_type),
+        host: text(message.target),
+        protocol: message.version.as_str().into(),
+        raw_body: body(envelope, message, terms),
+        headers,
+        ..Default::default()
+    };
+    assemble(envelope, http)
+}
+
+/// What the proxy did by itself: `kind` and `reason`.
+pub fn report(
+    envelope: Envelope<'_>,
+    direction: Direction,
+    identity: Option<&Identity>,
+    kind: &str,
+    reason: &str,
+) -> CheckRequest {
+    let mut headers = common_headers(envelope, "report", direction);
+    headers.insert("x-fix-report".into(), kind.into());
+    headers.insert("x-fix-reason".into(), reason.into());
+    let mut http = HttpRequest { path: format!("/fix/{}/", direction.as_str()), ..Default::default() };
+    if let Some(identity) = identity {
+        headers.insert("x-fix-begin-string".into(), identity.version.as_str().into());
+        headers.insert("x-fix-sender-comp-id".into(), text(&identity.sender));
+        headers.insert("x-fix-target-comp-id".into(), text(&identity.target));
+        http.host = text(&identity.target);
+        http.protocol = identity.version.as_str().into();
+    }
+    http.headers = headers;
+    assemble(envelope, http)
+}
+
+fn common_headers(envelope: Envelope<'_>, event: &str, direction: Direction) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::new();
+    if let Some(token) = envelope.token {
+        headers.insert("authorization".into(), format!("Bearer {}", text(token.reveal())));
+    }
+    headers.insert("x-fix-event".into(), event.into());
+    headers.insert("x-fix-direction".into(), direction.as_str().into());
+    headers
+}
+
+fn assemble(envelope: Envelope<'_>, mut http: HttpRequest) -> CheckRequest {
+    http.id = envelope.id.into();
+    http.method = "POST".into();
+    let nanos = i32::try_from(envelope.now.nanosecond()).unwrap_or_default();
+    let time = Timestamp { seconds: envelope.now.unix_timestamp(), nanos };
+    CheckRequest {
+        attributes: Some(AttributeContext {
+            source: Some(Peer {
+                address: address(&envelope.peers.source),
+                principal: envelope.peers.principal.clone(),
+            }),
+            destination: Some(Peer {
+                address: address(&envelope.peers.destination),
+                principal: String::new(),
+            }),
+            request: Some(Request { time: Some(time), http: Some(http) }),
+            context_extensions: envelope.settings.context.clone(),
+        }),
+    }
+}
+
+fn address((host, port): &(String, u32)) -> Option<Address> {
+    let socket_address = SocketAddress { address: host.clone(), port_value: *port };
+    (!host.is_empty()).then_some(Address { socket_address: Some(socket_address) })
+}
+
+/// The wanted body fields as they stand: no header, no trailer, no secret.
+fn body(envelope: Envelope<'_>, message: &Message<'_>, terms: &Terms) -> Vec<u8> {
+    let wanted = |tag: u32| match &terms.want_tags {
+        Some(tags) => tags.binary_search(&tag).is_ok(),
+        None => true,
+    };
+    let mut body = Vec::with_capacity(message.bytes.len());
+    for field in message.fields {
+        if wanted(field.tag)
+            && !envelope.profile.class(field.tag).is_header()
+            && !envelope.settings.is_secret(field.tag)
+        {
+            body.extend_from_slice(message.raw(field));
+        }
+    }
+    body
+}
+
+/// A protobuf string must be UTF-8; what is not, cannot equal any name that a policy knows.
+fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::credential;
+    use crate::testing::{fix, raw, read};
+
+    fn asked(body: &str, terms: &Terms) -> HttpRequest {
+        let json = br#"{"check":{"cluster":"authz"},"token":{"tags":[5000]},"tag_headers":[167]}"#;
+        let settings = Settings::from_json(json).unwrap();
+        let profile = settings.profile();
+        let bytes = fix("FIX.4.4", body);
+        let mut fields = Vec::new();
+        let parsed = read(&bytes, &profile, 64, &mut fields).unwrap();
+        let logon = fix("FIX.4.4", "35=A|34=1|49=A|56=B|5000=tok|");
+        let mut logon_fields = Vec::new();
+        let logon = read(&logon, &profile, 64, &mut logon_fields).unwrap();
+        let token = credential::find(&logon, &[5000]).unwrap().unwrap().token;
+        let envelope = Envelope {
+            id: "c1-2",
+            peers: &Peers::default(),
+            token: Some(&token),
+            settings: &settings,
+            profile: &profile,
+            now: OffsetDateTime::UNIX_EPOCH,
+        };
+        let request = message(envelope, "message", Direction::Inbound, &parsed, terms);
+        request.attributes.unwrap().request.unwrap().http.unwrap()
+    }
+
+    const ORDER: &str = "35=D|34=7|49=A|56=B|50=desk|52=T|212=1|213=x|11=1|167=CS|167=OPT|554=pw|95=1|96=s|925=n|\
+                         1401=1|1402=e|5000=t|58=caf\u{e9}|93=1|89=g|";
+
+    #[test]
+    fn carries_the_body_in_order_without_header_and_secrets() {
+        let http = asked(ORDER, &Terms::default());
+        assert_eq!(http.raw_body, raw("11=1|167=CS|167=OPT|58=caf\u{e9}|"));
+        assert_eq!((http.path.as_str(), http.host.as_str()), ("/fix/inbound/D", "B"));
+        assert_eq!(
+            (http.method.as_str(), http.protocol.as_str(), http.id.as_str()),
+            ("POST", "FIX.4.4", "c1-2")
+        );
+        let header = |name: &str| http.headers.get(name).map(String::as_str);
+        assert_eq!(header("authorization"), Some("Bearer tok"));
+        assert_eq!(header("x-fix-sender-sub-id"), Some("desk"));
+        assert_eq!(header("x-fix-tag-167"), Some("CS"));
+        assert_eq!(header("x-fix-poss-dup"), Some("N"));
+    }
+
+    #[test]
+    fn carries_only_what_was_wanted_and_never_a_wanted_secret() {
+        let wanted = |tags: &[u32]| Terms { want_tags: Some(tags.to_vec()), ..Terms::default() };
+        assert_eq!(asked(ORDER, &wanted(&[96, 167, 554, 5000])).raw_body, raw("167=CS|167=OPT|"));
+        assert_eq!(asked(ORDER, &wanted(&[])).raw_body, b"");
+    }
+}

@@ -1,0 +1,159 @@
+//! What is answered: a CheckResponse as a [`Decision`], or a [`Failure`], which denies.
+
+use super::grpc;
+use super::wire::{CheckResponse, HeaderValueOption};
+use crate::decision::{Decision, Denial, NOT_AUTHORIZED, Terms};
+use crate::failure::Failure;
+use crate::msg_type::{MsgType, MsgTypes};
+
+/// Reads the body of an answer.
+///
+/// # Errors
+/// Anything but an answer that says the same thing throughout.
+pub fn decision(body: &[u8]) -> Result<Decision, Failure> {
+    let response: CheckResponse = grpc::unframe(body)?;
+    let code = response.status.as_ref().map_or(0, |status| status.code);
+    match (code, &response.ok_response, &response.denied_response) {
+        (0, Some(ok), None) => allowed(&ok.headers),
+        (1.., None, Some(denied)) => refused(&denied.headers, denied.body.as_bytes()),
+        _ => Err(Failure::Contradictory),
+    }
+}
+
+fn allowed(headers: &[HeaderValueOption]) -> Result<Decision, Failure> {
+    if header(headers, "x-fix-action")? != Some("forward") {
+        return Err(Failure::Contradictory);
+    }
+    Ok(Decision::Forward(Terms {
+        guard_outbound: msg_types(header(headers, "x-fix-guard-outbound")?)?,
+        exempt: msg_types(header(headers, "x-fix-exempt")?)?,
+        risk_reducing: msg_types(header(headers, "x-fix-risk-reducing")?)?,
+        want_tags: header(headers, "x-fix-want-tags")?.map(tag_list).transpose()?,
+    }))
+}
+
+fn refused(headers: &[HeaderValueOption], text: &[u8]) -> Result<Decision, Failure> {
+    let reason = match header(headers, "x-fix-reject-reason")? {
+        Some(reason) => reason.parse().map_err(|_| Failure::Contradictory)?,
+        None => NOT_AUTHORIZED,
+    };
+    let session_status = header(headers, "x-fix-session-status")?.and_then(|status| status.parse().ok());
+    let denial = Denial::new(text, reason, session_status);
+    match header(headers, "x-fix-action")? {
+        Some("reject") => Ok(Decision::Reject(denial)),
+        Some("logout") => Ok(Decision::Logout(denial)),
+        _ => Err(Failure::Contradictory),
+    }
+}
+
+/// The value of a header that stands at most once.
+fn header<'a>(headers: &'a [HeaderValueOption], name: &str) -> Result<Option<&'a str>, Failure> {
+    let mut found =
+        headers.iter().filter_map(|option| option.header.as_ref()).filter(|header| header.key == name);
+    match (found.next(), found.next()) {
+        (Some(header), None) => Ok(Some(&header.value)),
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => Err(Failure::Contradictory),
+    }
+}
+
+fn msg_types(list: Option<&str>) -> Result<MsgTypes, Failure> {
+    items(list.unwrap_or_default())
+        .map(|item| MsgType::new(item.as_bytes()).ok_or(Failure::Contradictory))
+        .collect()
+}
+
+fn tag_list(list: &str) -> Result<Vec<u32>, Failure> {
+    let mut tags: Vec<u32> =
+        items(list).map(|item| item.parse().map_err(|_| Failure::Contradictory)).collect::<Result<_, _>>()?;
+    tags.sort_unstable();
+    Ok(tags)
+}
+
+fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::contract::wire::{DeniedHttpResponse, HeaderValue, OkHttpResponse, Status};
+
+    fn headers(pairs: &[(&str, &str)]) -> Vec<HeaderValueOption> {
+        let option = |(key, value): &(&str, &str)| HeaderValueOption {
+            header: Some(HeaderValue { key: (*key).into(), value: (*value).into() }),
+        };
+        pairs.iter().map(option).collect()
+    }
+
+    fn ok(pairs: &[(&str, &str)]) -> CheckResponse {
+        let ok_response = Some(OkHttpResponse { headers: headers(pairs) });
+        CheckResponse { status: Some(Status { code: 0 }), ok_response, ..Default::default() }
+    }
+
+    fn denied(code: i32, pairs: &[(&str, &str)], body: &str) -> CheckResponse {
+        let denied_response = Some(DeniedHttpResponse { headers: headers(pairs), body: body.into() });
+        CheckResponse { status: Some(Status { code }), denied_response, ..Default::default() }
+    }
+
+    fn read(response: &CheckResponse) -> Result<Decision, Failure> {
+        decision(&grpc::frame(response))
+    }
+
+    #[test]
+    fn reads_the_terms_of_a_session() {
+        let response = ok(&[
+            ("x-fix-action", "forward"),
+            ("x-fix-guard-outbound", "8, AE"),
+            ("x-fix-exempt", ""),
+            ("x-fix-risk-reducing", "F"),
+            ("x-fix-want-tags", "167,40,11"),
+            ("x-unknown", "?"),
+        ]);
+        let Ok(Decision::Forward(terms)) = read(&response) else { panic!("not allowed") };
+        let kind = |t: &[u8]| MsgType::new(t).unwrap();
+        assert!(terms.asks_outbound(kind(b"AE")) && !terms.asks_outbound(kind(b"9")));
+        assert!(terms.asks_inbound(kind(b"D")) && !terms.asks_inbound(MsgType::HEARTBEAT));
+        assert!(terms.risk_reducing.contains(kind(b"F")));
+        assert_eq!(terms.want_tags, Some(vec![11, 40, 167]));
+        let Ok(Decision::Forward(terms)) = read(&ok(&[("x-fix-action", "forward")])) else {
+            panic!("not allowed")
+        };
+        assert_eq!(terms, Terms::default());
+    }
+
+    #[test]
+    fn reads_a_denial() {
+        let pairs = [("x-fix-action", "reject"), ("x-fix-reject-reason", "4"), ("x-fix-session-status", "8")];
+        let Ok(Decision::Reject(denial)) = read(&denied(7, &pairs, "no")) else { panic!("not rejected") };
+        assert_eq!(denial, Denial::new(b"no", 4, Some(8)));
+        let logout = read(&denied(16, &[("x-fix-action", "logout")], "access token expired"));
+        assert_eq!(logout, Ok(Decision::Logout(Denial::new(b"access token expired", 6, None))));
+    }
+
+    #[test]
+    fn whatever_contradicts_itself_is_a_failure() {
+        for response in [
+            CheckResponse::default(),
+            ok(&[]),
+            ok(&[("x-fix-action", "reject")]),
+            ok(&[("x-fix-action", "forward"), ("x-fix-action", "forward")]),
+            ok(&[("x-fix-action", "forward"), ("x-fix-guard-outbound", "8,/")]),
+            ok(&[("x-fix-action", "forward"), ("x-fix-want-tags", "all")]),
+            ok(&[("x-fix-action", "forward"), ("x-fix-guard-outbound", "8"), ("x-fix-guard-outbound", "AE")]),
+            denied(0, &[("x-fix-action", "reject")], "no"),
+            denied(-1, &[("x-fix-action", "reject")], "no"),
+            denied(7, &[], "no"),
+            denied(7, &[("x-fix-action", "forward")], "no"),
+            denied(7, &[("x-fix-action", "reject"), ("x-fix-reject-reason", "six")], "no"),
+            CheckResponse { status: Some(Status { code: 7 }), ..ok(&[("x-fix-action", "forward")]) },
+            CheckResponse {
+                ok_response: ok(&[]).ok_response,
+                ..denied(7, &[("x-fix-action", "reject")], "no")
+            },
+        ] {
+            assert_eq!(read(&response), Err(Failure::Contradictory), "{response:?}");
+        }
+    }
+}

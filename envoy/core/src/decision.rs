@@ -1,0 +1,85 @@
+//! What was decided for a message, in the filter's own terms.
+
+use crate::msg_type::{MsgType, MsgTypes};
+
+/// BusinessRejectReason (380): application not available.
+pub const NOT_AVAILABLE: u8 = 4;
+/// BusinessRejectReason (380): not authorized.
+pub const NOT_AUTHORIZED: u8 = 6;
+
+/// Allow or deny.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Forward the message as it stands. The answer to a Logon brings the session's terms.
+    Forward(Terms),
+    /// Replace this message; the session goes on.
+    Reject(Denial),
+    /// Replace this message with a Logout; the session ends.
+    Logout(Denial),
+}
+
+/// What the counterparty is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// Text (58): printable ASCII, bounded.
+    pub text: Vec<u8>,
+    /// BusinessRejectReason (380) as FIX 4.3 and later number it.
+    pub reason: u8,
+    /// SessionStatus (1409) for a refused Logon on FIXT 1.1.
+    pub session_status: Option<u32>,
+}
+
+impl Denial {
+    /// The longest Text (58) that is passed on.
+    const MAX_TEXT: usize = 256;
+
+    /// Makes any text fit for 58: no separator, no control, no foreign byte.
+    pub fn new(text: &[u8], reason: u8, session_status: Option<u32>) -> Self {
+        let printable = |byte: &u8| if (b' '..=b'~').contains(byte) { *byte } else { b'?' };
+        let mut text: Vec<u8> = text.iter().take(Self::MAX_TEXT).map(printable).collect();
+        if text.is_empty() {
+            text.extend_from_slice(b"Insufficient permissions");
+        }
+        Self { text, reason, session_status }
+    }
+}
+
+/// What to look at in a session, told with its allowed Logon.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Outbound types to ask about.
+    pub guard_outbound: MsgTypes,
+    /// Inbound types that need no scope.
+    pub exempt: MsgTypes,
+    /// Inbound types that may pass when no answer is to be had.
+    pub risk_reducing: MsgTypes,
+    /// Body tags to send, sorted; `None`: all that are no secret.
+    pub want_tags: Option<Vec<u32>>,
+}
+
+impl Terms {
+    /// Whether an inbound message of this type needs a scope.
+    #[inline]
+    pub fn asks_inbound(&self, msg_type: MsgType) -> bool {
+        !msg_type.is_session_level() && !self.exempt.contains(msg_type)
+    }
+
+    /// Whether an outbound message of this type is asked about.
+    #[inline]
+    pub fn asks_outbound(&self, msg_type: MsgType) -> bool {
+        !msg_type.is_session_level() && self.guard_outbound.contains(msg_type)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_printable_and_bounded() {
+        let denial = Denial::new("a\u{1}10=000\u{1}é".as_bytes(), NOT_AUTHORIZED, None);
+        assert_eq!(denial.text, b"a?10=000???");
+        assert_eq!(Denial::new(&[b'x'; 4096], NOT_AUTHORIZED, None).text.len(), Denial::MAX_TEXT);
+        assert!(!Denial::new(b"", NOT_AUTHORIZED, None).text.is_empty());
+    }
+}

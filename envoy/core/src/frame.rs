@@ -1,0 +1,186 @@
+//! Framing: where a message ends.
+//!
+//! A message is found by its BodyLength (9) alone, and only where CheckSum (10) stands right behind it and is exact.
+//! There is no search for `8=` or `10=` and no resynchronization: two engines that seek differently would read
+//! different messages. Bytes are complete, partial, or a violation; a violation shows as early as it can be known.
+
+use crate::version::Version;
+use crate::violation::Violation;
+use memchr::memchr;
+
+/// The field separator.
+pub const SOH: u8 = 1;
+
+/// `10=ccc<SOH>`
+const TRAILER: usize = 7;
+
+/// `8=` BeginString `<SOH>9=` and at most seven digits `<SOH>`
+const MAX_PREFIX: usize = 2 + Version::MAX_LEN + 1 + 2 + 7 + 1;
+
+/// What stands at the head of the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frame {
+    /// A whole message of `len` bytes, whose body (35 first) starts at `body`.
+    Complete {
+        /// Length of the message, CheckSum included.
+        len: usize,
+        /// Offset of the byte after `9=…<SOH>`.
+        body: usize,
+        /// BeginString (8).
+        version: Version,
+    },
+    /// More bytes are needed.
+    Partial,
+}
+
+/// Finds the first message of `bytes`, which may be at most `max` bytes long.
+///
+/// # Errors
+/// The violation that makes the bytes no beginning of a message.
+#[inline]
+pub fn next_frame(bytes: &[u8], max: usize) -> Result<Frame, Violation> {
+    let Some((version, rest)) = begin_string(bytes)? else { return Ok(Frame::Partial) };
+    let Some((body_length, body)) = body_length(bytes, rest)? else { return Ok(Frame::Partial) };
+    let len = body + body_length + TRAILER;
+    if len > max {
+        return Err(Violation::TooLong);
+    }
+    let Some(message) = bytes.get(..len) else {
+        return match bytes.get(body..) {
+            Some(begun) if !begins_alike(begun, b"35=") => Err(Violation::MsgTypeNotThird),
+            _ => Ok(Frame::Partial),
+        };
+    };
+    check_trailer(message)?;
+    Ok(Frame::Complete { len, body, version })
+}
+
+/// `8=…<SOH>` → the version and the offset behind it.
+fn begin_string(bytes: &[u8]) -> Result<Option<(Version, usize)>, Violation> {
+    let head = bytes.get(..bytes.len().min(2 + Version::MAX_LEN + 1)).unwrap_or(bytes);
+    if !begins_alike(head, b"8=FIX") {
+        return Err(Violation::BeginString);
+    }
+    match memchr(SOH, head) {
+        Some(end) => {
+            let value = head.get(2..end).unwrap_or_default();
+            let version = Version::from_bytes(value).ok_or(Violation::BeginString)?;
+            Ok(Some((version, end + 1)))
+        }
+        None if head.len() == 2 + Version::MAX_LEN + 1 => Err(Violation::BeginString),
+        None => Ok(None),
+    }
+}
+
+/// `9=…<SOH>` at `start` → the length and the offset behind it.
+fn body_length(bytes: &[u8], start: usize) -> Result<Option<(usize, usize)>, Violation> {
+    let field = bytes.get(start..bytes.len().min(MAX_PREFIX)).unwrap_or_default();
+    if !begins_alike(field, b"9=") {
+        return Err(Violation::BodyLength);
+    }
+    let mut length: usize = 0;
+    for (index, byte) in field.iter().enumerate().skip(2) {
+        match byte {
+            b'0' if index == 2 => return Err(Violation::BodyLength),
+            b'0'..=b'9' => length = length * 10 + usize::from(byte - b'0'),
+            // The shortest body is `35=0<SOH>`.
+            &SOH if length >= 5 => return Ok(Some((length, start + index + 1))),
+            _ => return Err(Violation::BodyLength),
+        }
+        if index > 8 {
+            return Err(Violation::BodyLength);
+        }
+    }
+    Ok(None)
+}
+
+/// The one begins the other.
+fn begins_alike(bytes: &[u8], expected: &[u8]) -> bool {
+    bytes.iter().zip(expected).all(|(a, b)| a == b)
+}
+
+/// The body ends in SOH, and `10=ccc<SOH>` with the sum of all bytes before it follows.
+fn check_trailer(message: &[u8]) -> Result<(), Violation> {
+    let Some((summed, trailer)) = message.split_at_checked(message.len() - TRAILER) else {
+        return Err(Violation::BodyLength);
+    };
+    let &[b'1', b'0', b'=', hundreds, tens, ones, SOH] = trailer else {
+        return Err(Violation::BodyLength);
+    };
+    if summed.last() != Some(&SOH) {
+        return Err(Violation::BodyLength);
+    }
+    if [hundreds, tens, ones] != digits(check_sum(summed)) {
+        return Err(Violation::CheckSum);
+    }
+    Ok(())
+}
+
+/// The sum of `bytes` modulo 256, as CheckSum (10) holds it.
+#[inline]
+pub fn check_sum(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte))
+}
+
+/// Three digits.
+pub fn digits(sum: u8) -> [u8; 3] {
+    [b'0' + sum / 100, b'0' + sum / 10 % 10, b'0' + sum % 10]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::testing::{fix, raw};
+
+    const MAX: usize = 4096;
+
+    #[test]
+    fn finds_a_message_whole_with_trailing_bytes_and_never_in_a_part() {
+        let message = fix("FIX.4.4", "35=0|34=1|49=A|56=B|");
+        for end in 0..message.len() {
+            assert_eq!(next_frame(&message[..end], MAX), Ok(Frame::Partial), "{end}");
+        }
+        let mut two = message.clone();
+        two.extend_from_slice(&message);
+        for bytes in [&message, &two] {
+            let frame = next_frame(bytes, MAX).unwrap();
+            assert_eq!(frame, Frame::Complete { len: message.len(), body: 15, version: Version::Fix44 });
+        }
+    }
+
+    #[test]
+    fn refuses_at_the_first_byte_that_cannot_be() {
+        for (bytes, violation) in [
+            ("G", Violation::BeginString),
+            ("8=FIY", Violation::BeginString),
+            ("8=FIX.4.9|", Violation::BeginString),
+            ("8=FIX.4.44.4", Violation::BeginString),
+            ("8=FIX.4.4|35", Violation::BodyLength),
+            ("8=FIX.4.4|9=0", Violation::BodyLength),
+            ("8=FIX.4.4|9=-", Violation::BodyLength),
+            ("8=FIX.4.4|9= ", Violation::BodyLength),
+            ("8=FIX.4.4|9=+5|", Violation::BodyLength),
+            ("8=FIX.4.4|9=4|", Violation::BodyLength),
+            ("8=FIX.4.4|9=12345678", Violation::BodyLength),
+            ("8=FIX.4.4|9=99999999999999999999", Violation::BodyLength),
+            ("8=FIX.4.4|9=5000|", Violation::TooLong),
+            ("8=FIX.4.4|9=50|34", Violation::MsgTypeNotThird),
+        ] {
+            assert_eq!(next_frame(&raw(bytes), MAX), Err(violation), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_wrong_length_or_sum() {
+        for (bytes, violation) in [
+            ("8=FIX.4.4|9=5|35=0|10=000|", Violation::CheckSum),
+            ("8=FIX.4.4|9=5|35=0|10=1634", Violation::BodyLength),
+            ("8=FIX.4.4|9=6|35=0|10=163|8", Violation::BodyLength),
+            ("8=FIX.4.4|9=5|35=00|10=163|", Violation::BodyLength),
+            ("8=FIX.4.4|9=5|35=0|10=16 |", Violation::CheckSum),
+        ] {
+            assert_eq!(next_frame(&raw(bytes), MAX), Err(violation), "{bytes}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Client to venue: the Logon, and each message after it.
+
+use super::lane::Fate;
+use super::{Phase, Session};
+use crate::command::{Command, Commands, Direction, Level};
+use crate::contract::request::Identity;
+use crate::credential;
+use crate::decision::{Decision, Denial, Terms};
+use crate::failure::{self, Failure};
+use crate::message::Message;
+use crate::msg_type::MsgType;
+use crate::rewrite::{self, Rejected};
+use crate::session::Now;
+use crate::stats::Counter;
+use crate::tags;
+use crate::violation::Violation;
+
+impl Session {
+    /// Deals with one message of the client's.
+    #[inline]
+    pub(super) fn inbound_message(
+        &mut self,
+        message: &Message<'_>,
+        now: Now,
+        out: &mut Commands,
+    ) -> Result<(), Violation> {
+        if matches!(self.phase, Phase::AwaitingLogon) {
+            return self.hold_logon(message, now, out);
+        }
+        self.is_the_logons(message)?;
+        if message.msg_type == MsgType::LOGON {
+            return Err(Violation::SecondLogon);
+        }
+        if message.msg_type == MsgType::SEQUENCE_RESET && message.get(tags::GAP_FILL_FLAG) != Some(b"Y") {
+            self.echoes.clear();
+        }
+        if self.terms.asks_inbound(message.msg_type) {
+            let id = self.ask("message", Direction::Inbound, message, now, out);
+            self.inbound.push(message.bytes, message.msg_type, Fate::Asked(id, now.monotonic));
+        } else if self.inbound.is_clear() {
+            self.forward_inbound(message.bytes, out);
+        } else {
+            self.inbound.push(message.bytes, message.msg_type, Fate::Pass);
+        }
+        Ok(())
+    }
+
+    /// The first message must be a Logon; it stays here until it is authorized.
+    fn hold_logon(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) -> Result<(), Violation> {
+        self.identity = Some(Identity {
+            version: message.version,
+            sender: message.sender.to_vec(),
+            target: message.target.to_vec(),
+        });
+        if message.msg_type != MsgType::LOGON {
+            return Err(Violation::NotALogon);
+        }
+        let credential = credential::find(message, &self.listener.settings.token.tags)?;
+        let token_tag = credential.as_ref().map(|credential| credential.tag);
+        self.token = credential.map(|credential| credential.token);
+        let check = self.ask("logon", Direction::Inbound, message, now, out);
+        self.phase =
+            Phase::Authorizing { check, since: now.monotonic, logon: message.bytes.to_vec(), token_tag };
+        Ok(())
+    }
+
+    /// The answer to the Logon.
+    pub(super) fn logon_decided(
+        &mut self,
+        decision: Result<Decision, Failure>,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        let Phase::Authorizing { logon, token_tag, .. } = std::mem::replace(&mut self.phase, Phase::Closed)
+        else {
+            return;
+        };
+        let decision = decision.unwrap_or_else(|failure| {
+            let decision = failure::decide(Direction::Inbound, MsgType::LOGON, &Terms::default());
+            self.log_failure(Direction::Inbound, "A", failure, &decision, out);
+            decision
+        });
+        match decision {
+            Decision::Forward(terms) => {
+                out.count(Counter::LogonsAllowed);
+                self.terms = terms;
+                self.phase = Phase::Active;
+                self.send_logon(&logon, token_tag, out);
+                self.resume(Direction::Inbound, now, out);
+            }
+            Decision::Reject(denial) | Decision::Logout(denial) => {
+                out.count(Counter::LogonsRefused);
+                self.reread(&logon, |_, message| {
+                    out.send_with(Direction::Outbound, |to| {
+                        rewrite::refuse_logon(message, &denial, now.utc, to)
+                    });
+                });
+                self.close("logon refused", out);
+            }
+        }
+    }
+
+    fn send_logon(&mut self, logon: &[u8], token_tag: Option<u32>, out: &mut Commands) {
+        match token_tag.filter(|_| self.listener.settings.token.strip) {
+            None => out.send(Direction::Inbound, logon),
+            Some(tag) => self.reread(logon, |session, message| {
+                let profile = &session.listener.profile;
+                out.send_with(Direction::Inbound, |to| credential::without(message, tag, profile, to));
+            }),
+        }
+    }
+
+    /// A session has one identity from its Logon to its end.
+    #[inline]
+    fn is_the_logons(&self, message: &Message<'_>) -> Result<(), Violation> {
+        match &self.identity {
+            Some(identity)
+                if identity.version == message.version
+                    && identity.sender == message.sender
+                    && identity.target == message.target =>
+            {
+                Ok(())
+            }
+            _ => Err(Violation::ForeignIdentity),
+        }
+    }
+
+    #[inline]
+    fn forward_inbound(&mut self, bytes: &[u8], out: &mut Commands) {
+        out.count(Counter::InboundForwarded);
+        out.send(Direction::Inbound, bytes);
+    }
+
+    /// Carries out the decision on a message whose turn has come.
+    pub(super) fn apply_inbound(&mut self, bytes: &[u8], decision: Decision, now: Now, out: &mut Commands) {
+        if matches!(self.phase, Phase::Ending { .. }) {
+            return;
+        }
+        match decision {
+            Decision::Forward(_) => self.forward_inbound(bytes, out),
+            Decision::Reject(denial) => {
+                self.reread(bytes, |session, message| session.deny(message, denial, out))
+            }
+            Decision::Logout(denial) => {
+                self.reread(bytes, |session, message| session.end(message, denial, now, out));
+            }
+        }
+    }
+
+    /// The echo reject: a TestRequest takes the message's place, and its Heartbeat will become the reject. A denied replay
+    /// becomes a GapFill instead: it was answered when it was new, and some engines answer no TestRequest off sequence.
+    fn deny(&mut self, message: &Message<'_>, denial: Denial, out: &mut Commands) {
+        out.count(Counter::InboundDenied);
+        if message.poss_dup {
+            return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
+        }
+        let id = self.echoes.add(Rejected::new(message, denial));
+        out.send_with(Direction::Inbound, |to| rewrite::test_request(message, id.as_bytes(), to));
+    }
+
+    /// The session ends: a Logout takes the message's place, and the venue's answer closes.
+    fn end(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
+        out.count(Counter::InboundDenied);
+        if message.poss_dup {
+            // A Logout must come in sequence; the client's next fresh message will be it.
+            return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
+        }
+        out.count(Counter::SessionsEnded);
+        out.log(Level::Info, format!("session {}: ended by the decision service", self.name));
+        out.send_with(Direction::Inbound, |to| rewrite::logout(message, &denial, to));
+        let limits = &self.listener.settings.limits;
+        out.push(Command::Tick(limits.logout_timeout_ms));
+        let deadline = now.monotonic + limits.logout_timeout();
+        self.phase = Phase::Ending { denial, deadline, answered: false };
+    }
+}

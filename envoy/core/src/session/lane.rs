@@ -1,0 +1,143 @@
+//! One direction of a connection: bytes not yet read as messages, and messages waiting for their turn.
+//!
+//! Answers may come in any order; messages leave in the order in which they came. A lane is full when too many Checks are
+//! out or too many bytes wait; then nothing more is taken from the unread bytes, and the shell stops reading.
+
+use crate::command::CheckId;
+use crate::decision::Decision;
+use crate::msg_type::MsgType;
+use crate::settings::Limits;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// A message in the queue.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// The message, whole.
+    pub bytes: Vec<u8>,
+    /// Its MsgType (35), for the failure rule.
+    pub msg_type: MsgType,
+    /// What happens to it, once known.
+    pub fate: Fate,
+}
+
+/// What happens to a message in the queue.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// A Check is out since this moment.
+    Asked(CheckId, Duration),
+    /// The answer is there.
+    Decided(Decision),
+    /// It needs no decision, only its turn.
+    Pass,
+}
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    /// Bytes that are not a whole message yet, or that wait for room in the queue.
+    pub unread: Vec<u8>,
+    queue: VecDeque<Waiting>,
+    queued_bytes: usize,
+    in_flight: usize,
+    /// The sender has half-closed.
+    pub ended: bool,
+    /// And the other side was told.
+    end_passed: bool,
+}
+
+impl Lane {
+    /// No more messages may be taken in.
+    pub fn is_full(&self, limits: &Limits) -> bool {
+        self.in_flight >= limits.max_checks_in_flight as usize
+            || self.queued_bytes >= limits.max_queued_bytes as usize
+    }
+
+    /// Nothing waits for a turn.
+    pub fn is_clear(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Adds a message behind the others.
+    pub fn push(&mut self, bytes: &[u8], msg_type: MsgType, fate: Fate) {
+        self.queued_bytes += bytes.len();
+        self.in_flight += usize::from(matches!(fate, Fate::Asked(..)));
+        self.queue.push_back(Waiting { bytes: bytes.to_vec(), msg_type, fate });
+    }
+
+    /// The message that the Check `id` is about, and since when.
+    pub fn asked(&mut self, id: CheckId) -> Option<(&mut Waiting, Duration)> {
+        self.queue.iter_mut().find_map(|waiting| match waiting.fate {
+            Fate::Asked(asked, since) if asked == id => Some((waiting, since)),
+            _ => None,
+        })
+    }
+
+    /// Notes the decision of the message that the Check `id` is about.
+    pub fn decide(&mut self, id: CheckId, decision: Decision) {
+        if let Some((waiting, _)) = self.asked(id) {
+            waiting.fate = Fate::Decided(decision);
+            self.in_flight -= 1;
+        }
+    }
+
+    /// Takes the first message, if its fate is known.
+    pub fn pop_ready(&mut self) -> Option<Waiting> {
+        if matches!(self.queue.front()?.fate, Fate::Asked(..)) {
+            return None;
+        }
+        let waiting = self.queue.pop_front()?;
+        self.queued_bytes -= waiting.bytes.len();
+        Some(waiting)
+    }
+
+    /// Whether the end is to be passed on now: once.
+    pub fn pass_end(&mut self) -> bool {
+        !std::mem::replace(&mut self.end_passed, true)
+    }
+
+    /// Drops all that waits and all that is unread.
+    pub fn drop_all(&mut self) {
+        *self = Self { ended: self.ended, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::Terms;
+
+    #[test]
+    fn messages_leave_in_order_whatever_the_order_of_answers() {
+        let mut lane = Lane::default();
+        for id in 1..=3 {
+            lane.push(&[u8::try_from(id).unwrap_or(0)], MsgType::LOGON, Fate::Asked(id, Duration::ZERO));
+        }
+        lane.push(&[4], MsgType::LOGON, Fate::Pass);
+        lane.decide(2, Decision::Forward(Terms::default()));
+        assert!(lane.pop_ready().is_none());
+        lane.decide(1, Decision::Forward(Terms::default()));
+        lane.decide(3, Decision::Forward(Terms::default()));
+        let order: Vec<u8> =
+            std::iter::from_fn(|| lane.pop_ready()).flat_map(|waiting| waiting.bytes).collect();
+        assert_eq!(order, [1, 2, 3, 4]);
+        assert!(lane.is_clear());
+    }
+
+    #[test]
+    fn is_full_by_number_or_by_bytes_and_empties() {
+        let limits = Limits { max_checks_in_flight: 2, max_queued_bytes: 1_024, ..Limits::default() };
+        let mut lane = Lane::default();
+        lane.push(&[0; 10], MsgType::LOGON, Fate::Asked(1, Duration::ZERO));
+        assert!(!lane.is_full(&limits));
+        lane.push(&[0; 10], MsgType::LOGON, Fate::Asked(2, Duration::ZERO));
+        assert!(lane.is_full(&limits));
+        lane.decide(1, Decision::Forward(Terms::default()));
+        assert!(!lane.is_full(&limits));
+        lane.push(&[0; 2_000], MsgType::LOGON, Fate::Pass);
+        assert!(lane.is_full(&limits));
+        lane.decide(2, Decision::Forward(Terms::default()));
+        while lane.pop_ready().is_some() {}
+        assert!(!lane.is_full(&limits) && lane.is_clear());
+    }
+}

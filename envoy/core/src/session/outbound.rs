@@ -1,0 +1,89 @@
+//! Venue to client: guarded types are asked about, our Heartbeats become rejects, all else passes.
+
+use super::lane::Fate;
+use super::{Phase, Session};
+use crate::command::{Commands, Direction};
+use crate::decision::Decision;
+use crate::message::Message;
+use crate::msg_type::MsgType;
+use crate::rewrite;
+use crate::session::Now;
+use crate::stats::Counter;
+use crate::tags;
+use crate::violation::Violation;
+
+impl Session {
+    /// Deals with one message of the venue's.
+    #[inline]
+    pub(super) fn outbound_message(
+        &mut self,
+        message: &Message<'_>,
+        now: Now,
+        out: &mut Commands,
+    ) -> Result<(), Violation> {
+        match message.msg_type {
+            MsgType::HEARTBEAT => {
+                let rejected = message.get(tags::TEST_REQ_ID).and_then(|id| self.echoes.take(id));
+                if let Some(rejected) = rejected {
+                    out.count(Counter::RejectsDelivered);
+                    self.replace(message, out, |to| rewrite::reject(message, &rejected, to));
+                    // The venue has caught up; the client may be waiting for room.
+                    if !self.inbound.unread.is_empty() {
+                        self.resume(Direction::Inbound, now, out);
+                    }
+                    return Ok(());
+                }
+            }
+            MsgType::SEQUENCE_RESET if message.get(tags::GAP_FILL_FLAG) != Some(b"Y") => self.echoes.clear(),
+            MsgType::LOGON if message.get(tags::RESET_SEQ_NUM_FLAG) == Some(b"Y") => self.echoes.clear(),
+            MsgType::LOGOUT => {
+                if let Phase::Ending { denial, answered, .. } = &mut self.phase {
+                    *answered = true;
+                    let denial = denial.clone();
+                    self.replace(message, out, |to| rewrite::logout(message, &denial, to));
+                    self.close_if_ended(out);
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        if self.terms.asks_outbound(message.msg_type) {
+            let id = self.ask("message", Direction::Outbound, message, now, out);
+            self.outbound.push(message.bytes, message.msg_type, Fate::Asked(id, now.monotonic));
+        } else if self.outbound.is_clear() {
+            self.forward_outbound(message.bytes, out);
+        } else {
+            self.outbound.push(message.bytes, message.msg_type, Fate::Pass);
+        }
+        Ok(())
+    }
+
+    /// Sends a message of ours in the turn of the venue's.
+    fn replace(&mut self, message: &Message<'_>, out: &mut Commands, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.outbound.is_clear() {
+            return out.send_with(Direction::Outbound, write);
+        }
+        let mut bytes = Vec::with_capacity(message.bytes.len() + 64);
+        write(&mut bytes);
+        self.outbound.push(&bytes, message.msg_type, Fate::Pass);
+    }
+
+    #[inline]
+    fn forward_outbound(&mut self, bytes: &[u8], out: &mut Commands) {
+        out.count(Counter::OutboundForwarded);
+        out.send(Direction::Outbound, bytes);
+    }
+
+    /// Carries out the decision on a message whose turn has come: what the client may not see becomes a GapFill.
+    pub(super) fn apply_outbound(&mut self, bytes: &[u8], decision: Decision, out: &mut Commands) {
+        match decision {
+            Decision::Forward(_) => self.forward_outbound(bytes, out),
+            Decision::Reject(_) | Decision::Logout(_) => {
+                out.count(Counter::OutboundDenied);
+                self.reread(bytes, |_, message| {
+                    out.send_with(Direction::Outbound, |to| rewrite::gap_fill(message, to));
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What is counted, under the names that Envoy's stats show.
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
+        /// A counter of Envoy's stats.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Counter {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Counter {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The name in Envoy's stats, behind `dynamicmodulescustom.`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Connections accepted.
+    Connections => "fix_authz.connections",
+    /// Logons that the decision service allowed.
+    LogonsAllowed => "fix_authz.logons_allowed",
+    /// Logons that it refused, or that could not be decided.
+    LogonsRefused => "fix_authz.logons_refused",
+    /// Inbound messages forwarded as they stood.
+    InboundForwarded => "fix_authz.inbound_forwarded",
+    /// Inbound messages replaced.
+    InboundDenied => "fix_authz.inbound_denied",
+    /// Outbound messages forwarded as they stood.
+    OutboundForwarded => "fix_authz.outbound_forwarded",
+    /// Outbound messages replaced.
+    OutboundDenied => "fix_authz.outbound_denied",
+    /// Rejects delivered to clients in the place of a Heartbeat.
+    RejectsDelivered => "fix_authz.rejects_delivered",
+    /// Checks sent.
+    Checks => "fix_authz.checks",
+    /// Checks without a usable answer.
+    ChecksFailed => "fix_authz.checks_failed",
+    /// Risk-reducing messages let through without an answer.
+    RiskReducingForwarded => "fix_authz.risk_reducing_forwarded",
+    /// Connections ended for a departure from the strict profile.
+    Violations => "fix_authz.violations",
+    /// Times that reading from a client stopped because its queue was full.
+    ReadsPaused => "fix_authz.reads_paused",
+    /// Sessions ended by a Logout of the gateway's.
+    SessionsEnded => "fix_authz.sessions_ended",
+    /// Panics caught at the boundary to Envoy; each closed its connection.
+    Panics => "fix_authz.panics",
+}
+
+const COUNT: usize = Counter::ALL.len();
+
+/// Increments of one event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters([u32; COUNT]);
+
+impl Counters {
+    pub(crate) fn add(&mut self, counter: Counter, n: u32) {
+        if let Some(slot) = self.0.get_mut(counter as usize) {
+            *slot += n;
+        }
+    }
+
+    /// The increment of `counter`.
+    pub fn get(&self, counter: Counter) -> u32 {
+        self.0.get(counter as usize).copied().unwrap_or_default()
+    }
+
+    /// No increment.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|n| *n == 0)
+    }
+
+    /// The counters that moved.
+    pub fn moved(&self) -> impl Iterator<Item = (Counter, u32)> {
+        Counter::ALL.iter().zip(self.0).filter(|(_, n)| *n > 0).map(|(counter, n)| (*counter, n))
+    }
+}

@@ -1,0 +1,125 @@
+//! The part of Envoy's dynamic module ABI that a network filter needs, declared by hand.
+//!
+//! Source: `source/extensions/dynamic_modules/abi/abi.h` of envoyproxy/envoy at the ABI version of Envoy 1.40. The SDK
+//! crate is not published, and its generated bindings would bring a C toolchain into the build for some thirty functions.
+
+use std::ffi::{c_char, c_void};
+
+/// What `envoy_dynamic_module_on_program_init` returns.
+pub const VERSION: &std::ffi::CStr = c"v0.2.0";
+
+/// Envoy's object behind a filter configuration.
+pub type ConfigEnvoyPtr = *mut c_void;
+/// Our object behind a filter configuration.
+pub type ConfigModulePtr = *const c_void;
+/// Envoy's object behind a connection's filter.
+pub type FilterEnvoyPtr = *mut c_void;
+/// Our object behind a connection's filter.
+pub type FilterModulePtr = *const c_void;
+/// Envoy's object that posts to a filter's worker.
+pub type SchedulerPtr = *mut c_void;
+
+/// Bytes of Envoy's, lent for the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct EnvoyBuffer {
+    pub ptr: *const c_char,
+    pub length: usize,
+}
+
+impl EnvoyBuffer {
+    /// No bytes.
+    pub const EMPTY: Self = Self { ptr: std::ptr::null(), length: 0 };
+}
+
+/// Bytes of ours, lent for the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ModuleBuffer {
+    pub ptr: *const c_char,
+    pub length: usize,
+}
+
+impl ModuleBuffer {
+    /// Lends `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { ptr: bytes.as_ptr().cast(), length: bytes.len() }
+    }
+}
+
+/// A header that we send.
+#[repr(C)]
+pub struct ModuleHttpHeader {
+    pub key_ptr: *const c_char,
+    pub key_length: usize,
+    pub value_ptr: *const c_char,
+    pub value_length: usize,
+}
+
+/// A header that we were sent.
+#[repr(C)]
+pub struct EnvoyHttpHeader {
+    pub key_ptr: *const c_char,
+    pub key_length: usize,
+    pub value_ptr: *const c_char,
+    pub value_length: usize,
+}
+
+/// `envoy_dynamic_module_type_on_network_filter_data_status`
+pub const CONTINUE: u32 = 0;
+pub const STOP_ITERATION: u32 = 1;
+
+/// `envoy_dynamic_module_type_network_connection_event`
+pub const REMOTE_CLOSE: u32 = 0;
+pub const LOCAL_CLOSE: u32 = 1;
+
+/// `envoy_dynamic_module_type_network_connection_close_type`
+pub const FLUSH_WRITE: u32 = 0;
+
+/// `envoy_dynamic_module_type_http_callout_init_result`, `…_http_callout_result`, `…_metrics_result`
+pub const SUCCESS: u32 = 0;
+
+/// `envoy_dynamic_module_type_log_level`
+pub const LOG_INFO: u32 = 2;
+pub const LOG_WARN: u32 = 3;
+pub const LOG_ERROR: u32 = 4;
+
+macro_rules! callbacks {
+    ($($name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        unsafe extern "C" {
+            $(pub fn $name($($arg: $type),*) $(-> $result)?;)*
+        }
+    };
+}
+
+callbacks! {
+    envoy_dynamic_module_callback_log(level: u32, message: ModuleBuffer);
+    envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size(filter: FilterEnvoyPtr) -> usize;
+    envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks(filter: FilterEnvoyPtr, out: *mut EnvoyBuffer) -> bool;
+    envoy_dynamic_module_callback_network_filter_drain_read_buffer(filter: FilterEnvoyPtr, length: usize) -> bool;
+    envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks_size(filter: FilterEnvoyPtr) -> usize;
+    envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks(filter: FilterEnvoyPtr, out: *mut EnvoyBuffer) -> bool;
+    envoy_dynamic_module_callback_network_filter_drain_write_buffer(filter: FilterEnvoyPtr, length: usize) -> bool;
+    envoy_dynamic_module_callback_network_filter_inject_read_data(filter: FilterEnvoyPtr, data: ModuleBuffer, end_stream: bool);
+    envoy_dynamic_module_callback_network_filter_inject_write_data(filter: FilterEnvoyPtr, data: ModuleBuffer, end_stream: bool);
+    envoy_dynamic_module_callback_network_filter_close_with_details(filter: FilterEnvoyPtr, close_type: u32, details: ModuleBuffer);
+    envoy_dynamic_module_callback_network_filter_read_disable(filter: FilterEnvoyPtr, disable: bool) -> u32;
+    envoy_dynamic_module_callback_network_filter_get_remote_address(filter: FilterEnvoyPtr, address: *mut EnvoyBuffer, port: *mut u32) -> bool;
+    envoy_dynamic_module_callback_network_filter_get_local_address(filter: FilterEnvoyPtr, address: *mut EnvoyBuffer, port: *mut u32) -> bool;
+    envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size(filter: FilterEnvoyPtr) -> usize;
+    envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans(filter: FilterEnvoyPtr, out: *mut EnvoyBuffer) -> bool;
+    envoy_dynamic_module_callback_network_filter_get_ssl_dns_sans_size(filter: FilterEnvoyPtr) -> usize;
+    envoy_dynamic_module_callback_network_filter_get_ssl_dns_sans(filter: FilterEnvoyPtr, out: *mut EnvoyBuffer) -> bool;
+    envoy_dynamic_module_callback_network_filter_get_ssl_subject(filter: FilterEnvoyPtr, out: *mut EnvoyBuffer) -> bool;
+    envoy_dynamic_module_callback_network_filter_http_callout(
+        filter: FilterEnvoyPtr, id: *mut u64, cluster: ModuleBuffer, headers: *const ModuleHttpHeader, headers_size: usize,
+        body: ModuleBuffer, timeout_milliseconds: u64
+    ) -> u32;
+    envoy_dynamic_module_callback_network_filter_config_define_counter(config: ConfigEnvoyPtr, name: ModuleBuffer, id: *mut usize) -> u32;
+    envoy_dynamic_module_callback_network_filter_config_define_histogram(config: ConfigEnvoyPtr, name: ModuleBuffer, id: *mut usize) -> u32;
+    envoy_dynamic_module_callback_network_filter_increment_counter(filter: FilterEnvoyPtr, id: usize, value: u64) -> u32;
+    envoy_dynamic_module_callback_network_filter_record_histogram_value(filter: FilterEnvoyPtr, id: usize, value: u64) -> u32;
+    envoy_dynamic_module_callback_network_filter_scheduler_new(filter: FilterEnvoyPtr) -> SchedulerPtr;
+    envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler: SchedulerPtr, event_id: u64);
+    envoy_dynamic_module_callback_network_filter_scheduler_delete(scheduler: SchedulerPtr);
+}

@@ -1,0 +1,226 @@
+//! A connection's filter: Envoy's hooks become events, commands become callbacks.
+//!
+//! Carrying a command out may make Envoy call a hook before the callback returns (a close reports itself, a call that
+//! cannot be made completes at once). Such an event waits until the commands at hand are done.
+
+use crate::host::{self, Host};
+use crate::timer::{self, Timer};
+use fix_authz_core::command::{CheckId, Command, Commands, Direction};
+use fix_authz_core::contract::grpc;
+use fix_authz_core::failure::Failure;
+use fix_authz_core::session::{Listener, Now, Session};
+use fix_authz_core::stats::Counter;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// A listener's configuration: the settings, and the ids of its metrics.
+pub struct Config {
+    pub listener: Arc<Listener>,
+    /// In the order of [`Counter::ALL`].
+    pub counters: Vec<usize>,
+    /// Microseconds of a Check.
+    pub latency: usize,
+    /// The zero of the monotonic clock.
+    pub started: Instant,
+    /// `check.timeout_ms` as `grpc-timeout` spells it.
+    pub grpc_timeout: String,
+}
+
+impl Config {
+    fn now(&self) -> Now {
+        Now { monotonic: self.started.elapsed(), utc: SystemTime::now().into() }
+    }
+}
+
+/// An event that may come while commands are carried out.
+enum Event {
+    Answer { callout: u64, answer: Result<Vec<u8>, Failure> },
+    Tick,
+    Gone,
+}
+
+/// One connection.
+pub struct Filter {
+    config: Arc<Config>,
+    connection: RefCell<Connection>,
+    later: RefCell<VecDeque<Event>>,
+}
+
+struct Connection {
+    session: Session,
+    commands: Commands,
+    /// The Check behind each of Envoy's calls.
+    callouts: HashMap<u64, CheckId>,
+    timers: Vec<Timer>,
+    introduced: bool,
+}
+
+impl Filter {
+    /// A filter for a new connection; `None` without randomness, and then Envoy closes it.
+    pub fn new(config: Arc<Config>) -> Option<Self> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).ok()?;
+        let mut commands = Commands::default();
+        let session = Session::open(Arc::clone(&config.listener), seed, config.now(), &mut commands);
+        let connection =
+            Connection { session, commands, callouts: HashMap::new(), timers: Vec::new(), introduced: false };
+        Some(Self { config, connection: RefCell::new(connection), later: RefCell::default() })
+    }
+
+    /// The connection is there: the first commands of the session are due.
+    pub fn opened(&self, host: Host<'_>) {
+        if let Ok(mut connection) = self.connection.try_borrow_mut() {
+            connection.carry_out(&self.config, host);
+        }
+        self.catch_up(host);
+    }
+
+    /// Bytes arrived. `false`: not now, they stay where they are.
+    pub fn data(&self, host: Host<'_>, direction: Direction, length: usize, end: bool) -> bool {
+        let Ok(mut connection) = self.connection.try_borrow_mut() else { return false };
+        let connection = &mut *connection;
+        if direction == Direction::Outbound && !connection.session.takes_outbound() {
+            return false;
+        }
+        if !connection.introduced {
+            connection.introduced = true;
+            connection.session.introduce(host.peers());
+        }
+        let now = self.config.now();
+        host.take_buffer(direction, length, |bytes, last| {
+            connection.session.receive(direction, bytes, end && last, now, &mut connection.commands);
+        });
+        connection.carry_out(&self.config, host);
+        true
+    }
+
+    /// A call was answered, or failed.
+    pub fn answered(&self, host: Host<'_>, callout: u64, answer: Result<Vec<u8>, Failure>) {
+        self.handle(host, Event::Answer { callout, answer });
+    }
+
+    /// A timer fired.
+    pub fn ticked(&self, host: Host<'_>) {
+        self.handle(host, Event::Tick);
+    }
+
+    /// The connection is closed.
+    pub fn gone(&self, host: Host<'_>) {
+        self.handle(host, Event::Gone);
+    }
+
+    /// A panic was caught: nothing more happens on this connection.
+    pub fn broken(&self, host: Host<'_>) {
+        if let Some(id) = self.config.counters.get(Counter::Panics as usize) {
+            host.count(*id, 1);
+        }
+        host.close("fix_authz: internal error");
+    }
+
+    fn handle(&self, host: Host<'_>, event: Event) {
+        self.later.borrow_mut().push_back(event);
+        self.catch_up(host);
+    }
+
+    /// Deals with the events that waited.
+    pub fn catch_up(&self, host: Host<'_>) {
+        let Ok(mut connection) = self.connection.try_borrow_mut() else { return };
+        loop {
+            let Some(event) = self.later.borrow_mut().pop_front() else { return };
+            connection.event(event, self.config.now());
+            connection.carry_out(&self.config, host);
+        }
+    }
+}
+
+impl Connection {
+    fn event(&mut self, event: Event, now: Now) {
+        match event {
+            // A call that failed before it had an id was dealt with where it was made.
+            Event::Answer { callout, answer } => {
+                if let Some(id) = self.callouts.remove(&callout) {
+                    self.session.answer(
+                        id,
+                        answer.as_deref().map_err(|failure| *failure),
+                        now,
+                        &mut self.commands,
+                    );
+                }
+            }
+            Event::Tick => self.session.tick(now, &mut self.commands),
+            Event::Gone => {
+                self.timers.clear();
+                self.session.gone(&mut self.commands);
+            }
+        }
+    }
+
+    /// Carries all commands out, and those that calls that could not be made lead to.
+    fn carry_out(&mut self, config: &Config, host: Host<'_>) {
+        while !self.commands.is_empty() {
+            let mut commands = std::mem::take(&mut self.commands);
+            for (counter, n) in commands.counters().moved() {
+                if let Some(id) = config.counters.get(counter as usize) {
+                    host.count(*id, n);
+                }
+            }
+            let failed: Vec<CheckId> = commands
+                .list()
+                .iter()
+                .filter_map(|command| self.one(config, host, &commands, command))
+                .collect();
+            commands.clear();
+            self.commands = commands;
+            for id in failed {
+                self.session.answer(id, Err(Failure::Unreachable), config.now(), &mut self.commands);
+            }
+        }
+    }
+
+    /// Carries one command out; the Check that could not be sent, if it was one.
+    fn one(
+        &mut self,
+        config: &Config,
+        host: Host<'_>,
+        commands: &Commands,
+        command: &Command,
+    ) -> Option<CheckId> {
+        match command {
+            Command::Send { direction, start, end } => {
+                host.inject(*direction, commands.bytes(*start, *end), false);
+            }
+            Command::End(direction) => host.inject(*direction, &[], true),
+            Command::Check { id, frame } => match check(config, host, frame) {
+                Some(callout) => {
+                    self.callouts.insert(callout, *id);
+                }
+                None => return Some(*id),
+            },
+            Command::PauseReads => host.read_disable(true),
+            Command::ResumeReads => host.read_disable(false),
+            Command::Tick(ms) => {
+                self.timers.push(timer::set(host.waker(), Duration::from_millis((*ms).into())));
+            }
+            Command::Close(why) => host.close(&format!("fix_authz: {why}")),
+            Command::Log(level, line) => host::log(*level, line),
+            Command::CheckLatency(micros) => host.record(config.latency, *micros),
+        }
+        None
+    }
+}
+
+fn check(config: &Config, host: Host<'_>, frame: &[u8]) -> Option<u64> {
+    let check = &config.listener.settings().check;
+    let headers = [
+        (":method", "POST"),
+        (":path", grpc::PATH),
+        (":scheme", "http"),
+        ("host", &check.authority),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+        ("grpc-timeout", &config.grpc_timeout),
+    ];
+    host.callout(&check.cluster, &headers, frame, check.timeout_ms)
+}

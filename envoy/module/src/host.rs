@@ -1,0 +1,262 @@
+//! Envoy's callbacks behind safe methods. With `hooks`, the only `unsafe` code there is.
+//!
+//! Safety rests on one promise of the ABI: the pointer that a hook is handed is valid until that hook returns, and what
+//! Envoy lends is valid until the next call that changes it. So a [`Host`] lives no longer than a hook, and lent bytes are
+//! handed to a closure that cannot call back.
+
+use crate::abi::{self, EnvoyBuffer, ModuleBuffer, ModuleHttpHeader};
+use fix_authz_core::command::{Direction, Level};
+use fix_authz_core::contract::request::Peers;
+use std::marker::PhantomData;
+
+/// A connection's filter in Envoy, for the time of one hook.
+#[derive(Clone, Copy)]
+pub struct Host<'hook> {
+    raw: abi::FilterEnvoyPtr,
+    hook: PhantomData<&'hook ()>,
+}
+
+impl Host<'_> {
+    /// # Safety
+    /// `raw` must be the pointer of the hook that is running, and the value must not outlive that hook.
+    pub unsafe fn new(raw: abi::FilterEnvoyPtr) -> Self {
+        Self { raw, hook: PhantomData }
+    }
+
+    /// Hands the buffered bytes of a direction to `take`, slice by slice with a note on the last one, then drains them.
+    pub fn take_buffer(self, direction: Direction, length: usize, mut take: impl FnMut(&[u8], bool)) {
+        let slices = self.slices(direction);
+        for (index, slice) in slices.iter().enumerate() {
+            // SAFETY: Envoy lends the slices of its buffer until it is changed, which `take` cannot do.
+            take(unsafe { bytes(*slice) }, index + 1 == slices.len());
+        }
+        if slices.is_empty() {
+            take(&[], true);
+        }
+        // SAFETY: the pointer is the running hook's.
+        unsafe {
+            match direction {
+                Direction::Inbound => {
+                    abi::envoy_dynamic_module_callback_network_filter_drain_read_buffer(self.raw, length)
+                }
+                Direction::Outbound => {
+                    abi::envoy_dynamic_module_callback_network_filter_drain_write_buffer(self.raw, length)
+                }
+            }
+        };
+    }
+
+    fn slices(self, direction: Direction) -> Vec<EnvoyBuffer> {
+        use abi::{
+            envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks as read_chunks,
+            envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size as read_size,
+            envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks as write_chunks,
+            envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks_size as write_size,
+        };
+        match direction {
+            Direction::Inbound => self.list(read_size, read_chunks),
+            Direction::Outbound => self.list(write_size, write_chunks),
+        }
+    }
+
+    /// A list that Envoy fills after it told the size.
+    fn list(
+        self,
+        size: unsafe extern "C" fn(abi::FilterEnvoyPtr) -> usize,
+        fill: unsafe extern "C" fn(abi::FilterEnvoyPtr, *mut EnvoyBuffer) -> bool,
+    ) -> Vec<EnvoyBuffer> {
+        // SAFETY: the pointer is the running hook's.
+        let mut list = vec![EnvoyBuffer::EMPTY; unsafe { size(self.raw) }];
+        // SAFETY: as above; the vector has room for what Envoy just counted.
+        if list.is_empty() || !unsafe { fill(self.raw, list.as_mut_ptr()) } {
+            list.clear();
+        }
+        list
+    }
+
+    /// Passes bytes on behind this filter; `end` also passes a half-close on.
+    pub fn inject(self, direction: Direction, data: &[u8], end: bool) {
+        let data = ModuleBuffer::of(data);
+        // SAFETY: the pointer is the running hook's, and Envoy copies the bytes.
+        unsafe {
+            match direction {
+                Direction::Inbound => {
+                    abi::envoy_dynamic_module_callback_network_filter_inject_read_data(self.raw, data, end);
+                }
+                Direction::Outbound => {
+                    abi::envoy_dynamic_module_callback_network_filter_inject_write_data(self.raw, data, end);
+                }
+            }
+        }
+    }
+
+    /// Flushes what was written to the client, then closes.
+    pub fn close(self, details: &str) {
+        let details = ModuleBuffer::of(details.as_bytes());
+        // SAFETY: the pointer is the running hook's, and Envoy copies the text.
+        unsafe {
+            abi::envoy_dynamic_module_callback_network_filter_close_with_details(
+                self.raw,
+                abi::FLUSH_WRITE,
+                details,
+            );
+        }
+    }
+
+    /// Stops or starts reading from the client; Envoy counts, so the calls must pair.
+    pub fn read_disable(self, disable: bool) {
+        // SAFETY: the pointer is the running hook's.
+        unsafe { abi::envoy_dynamic_module_callback_network_filter_read_disable(self.raw, disable) };
+    }
+
+    /// Sends a POST; the id of the call, or `None` if it could not be made.
+    pub fn callout(
+        self,
+        cluster: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        timeout_ms: u32,
+    ) -> Option<u64> {
+        let headers: Vec<ModuleHttpHeader> = headers
+            .iter()
+            .map(|(key, value)| ModuleHttpHeader {
+                key_ptr: key.as_ptr().cast(),
+                key_length: key.len(),
+                value_ptr: value.as_ptr().cast(),
+                value_length: value.len(),
+            })
+            .collect();
+        let mut id = 0;
+        // SAFETY: the pointer is the running hook's, and Envoy copies all that is lent.
+        let result = unsafe {
+            abi::envoy_dynamic_module_callback_network_filter_http_callout(
+                self.raw,
+                &raw mut id,
+                ModuleBuffer::of(cluster.as_bytes()),
+                headers.as_ptr(),
+                headers.len(),
+                ModuleBuffer::of(body),
+                timeout_ms.into(),
+            )
+        };
+        (result == abi::SUCCESS).then_some(id)
+    }
+
+    /// Adds to a counter.
+    pub fn count(self, id: usize, n: u32) {
+        // SAFETY: the pointer is the running hook's.
+        unsafe {
+            abi::envoy_dynamic_module_callback_network_filter_increment_counter(self.raw, id, n.into())
+        };
+    }
+
+    /// Records a value in a histogram.
+    pub fn record(self, id: usize, value: u64) {
+        // SAFETY: the pointer is the running hook's.
+        unsafe {
+            abi::envoy_dynamic_module_callback_network_filter_record_histogram_value(self.raw, id, value)
+        };
+    }
+
+    /// Something that can wake this filter from any thread.
+    pub fn waker(self) -> Waker {
+        // SAFETY: the pointer is the running hook's; the result is ours to delete.
+        Waker(unsafe { abi::envoy_dynamic_module_callback_network_filter_scheduler_new(self.raw) })
+    }
+
+    /// Who is at the two ends.
+    pub fn peers(self) -> Peers {
+        Peers {
+            source: self.address(abi::envoy_dynamic_module_callback_network_filter_get_remote_address),
+            destination: self.address(abi::envoy_dynamic_module_callback_network_filter_get_local_address),
+            principal: self.principal(),
+        }
+    }
+
+    fn address(
+        self,
+        get: unsafe extern "C" fn(abi::FilterEnvoyPtr, *mut EnvoyBuffer, *mut u32) -> bool,
+    ) -> (String, u32) {
+        let (mut address, mut port) = (EnvoyBuffer::EMPTY, 0);
+        // SAFETY: the pointer is the running hook's, and both places are ours.
+        if !unsafe { get(self.raw, &raw mut address, &raw mut port) } {
+            return (String::new(), 0);
+        }
+        // SAFETY: Envoy lends the address for the length of the hook.
+        (String::from_utf8_lossy(unsafe { bytes(address) }).into_owned(), port)
+    }
+
+    /// The name in the client's certificate: URI SAN, else DNS SAN, else subject.
+    fn principal(self) -> String {
+        use abi::{
+            envoy_dynamic_module_callback_network_filter_get_ssl_dns_sans as dns,
+            envoy_dynamic_module_callback_network_filter_get_ssl_dns_sans_size as dns_size,
+            envoy_dynamic_module_callback_network_filter_get_ssl_subject as get_subject,
+            envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans as uri,
+            envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size as uri_size,
+        };
+        let mut subject = EnvoyBuffer::EMPTY;
+        // SAFETY: the pointer is the running hook's, and the place is ours.
+        let has_subject = unsafe { get_subject(self.raw, &raw mut subject) };
+        let names = [self.list(uri_size, uri), self.list(dns_size, dns)];
+        let first = names
+            .iter()
+            .flatten()
+            .copied()
+            .chain(has_subject.then_some(subject))
+            .find(|name| name.length > 0);
+        // SAFETY: Envoy lends the certificate's names for the length of the hook.
+        first.map(|name| String::from_utf8_lossy(unsafe { bytes(name) }).into_owned()).unwrap_or_default()
+    }
+}
+
+/// Wakes a filter: `on_scheduled` runs on its worker, if it is still alive by then.
+pub struct Waker(abi::SchedulerPtr);
+
+// SAFETY: Envoy's scheduler may be used and deleted from any thread; that is its purpose.
+unsafe impl Send for Waker {}
+
+impl Waker {
+    /// Wakes the filter.
+    pub fn wake(&self) {
+        // SAFETY: the scheduler is alive as long as this value.
+        unsafe { abi::envoy_dynamic_module_callback_network_filter_scheduler_commit(self.0, 0) };
+    }
+}
+
+impl Drop for Waker {
+    fn drop(&mut self) {
+        // SAFETY: deleted once, here.
+        unsafe { abi::envoy_dynamic_module_callback_network_filter_scheduler_delete(self.0) };
+    }
+}
+
+/// Writes a line to Envoy's log.
+pub fn log(level: Level, line: &str) {
+    let level = match level {
+        Level::Info => abi::LOG_INFO,
+        Level::Warn => abi::LOG_WARN,
+    };
+    log_at(level, line);
+}
+
+/// Writes an error to Envoy's log.
+pub fn log_error(line: &str) {
+    log_at(abi::LOG_ERROR, line);
+}
+
+fn log_at(level: u32, line: &str) {
+    let line = format!("fix_authz: {line}");
+    // SAFETY: Envoy copies the line.
+    unsafe { abi::envoy_dynamic_module_callback_log(level, ModuleBuffer::of(line.as_bytes())) };
+}
+
+/// # Safety
+/// The buffer must be lent by Envoy and not change while the result lives.
+pub unsafe fn bytes<'a>(buffer: EnvoyBuffer) -> &'a [u8] {
+    if buffer.ptr.is_null() || buffer.length == 0 {
+        return &[];
+    }
+    // SAFETY: the caller's promise.
+    unsafe { std::slice::from_raw_parts(buffer.ptr.cast(), buffer.length) }
+}

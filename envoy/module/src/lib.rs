@@ -1,0 +1,312 @@
+//! The Envoy dynamic module: the hooks that Envoy calls.
+//!
+//! This crate is the shell around [`fix_authz_core`], and the only place with `unsafe`. A panic never crosses into Envoy:
+//! [`guarded`] stands around every hook, and a panic closes the connection.
+
+mod abi;
+mod filter;
+mod host;
+mod timer;
+
+use abi::{EnvoyBuffer, EnvoyHttpHeader, FilterEnvoyPtr, FilterModulePtr, ModuleBuffer};
+use filter::{Config, Filter};
+use fix_authz_core::command::Direction;
+use fix_authz_core::failure::Failure;
+use fix_authz_core::session::Listener;
+use fix_authz_core::settings::Settings;
+use fix_authz_core::stats::Counter;
+use host::Host;
+use std::ffi::c_char;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The name of the histogram of Check latencies.
+const LATENCY: &str = "fix_authz.check_latency_us";
+
+/// Says which ABI this module speaks.
+#[unsafe(no_mangle)]
+pub extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
+    abi::VERSION.as_ptr()
+}
+
+/// Reads a listener's configuration; null refuses it, and Envoy does not start.
+///
+/// # Safety
+/// Called by Envoy with buffers that it lends for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_config_new(
+    config: abi::ConfigEnvoyPtr,
+    _name: EnvoyBuffer,
+    json: EnvoyBuffer,
+) -> abi::ConfigModulePtr {
+    let made = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: Envoy lends the configuration for the call.
+        let settings = Settings::from_json(unsafe { host::bytes(json) })?;
+        // SAFETY: the pointer is this hook's.
+        let define = |name: &str| unsafe { define_counter(config, name) };
+        let counters = Counter::ALL.iter().map(|counter| define(counter.name())).collect::<Option<_>>();
+        // SAFETY: the pointer is this hook's.
+        let latency = unsafe { define_histogram(config, LATENCY) };
+        Ok::<_, String>(Config {
+            counters: counters.ok_or("a counter cannot be defined")?,
+            latency: latency.ok_or("the histogram cannot be defined")?,
+            grpc_timeout: format!("{}m", settings.check.timeout_ms),
+            listener: Arc::new(Listener::new(settings)),
+            started: Instant::now(),
+        })
+    }));
+    match made {
+        Ok(Ok(config)) => Arc::into_raw(Arc::new(config)).cast(),
+        Ok(Err(error)) => {
+            host::log_error(&error);
+            std::ptr::null()
+        }
+        Err(_) => std::ptr::null(),
+    }
+}
+
+unsafe fn define_counter(config: abi::ConfigEnvoyPtr, name: &str) -> Option<usize> {
+    let mut id = 0;
+    // SAFETY: the caller's pointer is the running hook's.
+    let result = unsafe {
+        abi::envoy_dynamic_module_callback_network_filter_config_define_counter(
+            config,
+            ModuleBuffer::of(name.as_bytes()),
+            &raw mut id,
+        )
+    };
+    (result == abi::SUCCESS).then_some(id)
+}
+
+unsafe fn define_histogram(config: abi::ConfigEnvoyPtr, name: &str) -> Option<usize> {
+    let mut id = 0;
+    // SAFETY: the caller's pointer is the running hook's.
+    let result = unsafe {
+        abi::envoy_dynamic_module_callback_network_filter_config_define_histogram(
+            config,
+            ModuleBuffer::of(name.as_bytes()),
+            &raw mut id,
+        )
+    };
+    (result == abi::SUCCESS).then_some(id)
+}
+
+/// # Safety
+/// Called by Envoy with what `…_config_new` returned, once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_config_destroy(config: abi::ConfigModulePtr) {
+    // SAFETY: the count that `…_config_new` gave away comes back; filters hold counts of their own.
+    drop(unsafe { Arc::from_raw(config.cast::<Config>()) });
+}
+
+/// # Safety
+/// Called by Envoy with what `…_config_new` returned.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_new(
+    config: abi::ConfigModulePtr,
+    _filter: FilterEnvoyPtr,
+) -> FilterModulePtr {
+    let made = catch_unwind(AssertUnwindSafe(|| {
+        let config = config.cast::<Config>();
+        // SAFETY: Envoy keeps the configuration alive; the filter gets a count of its own.
+        let config = unsafe {
+            Arc::increment_strong_count(config);
+            Arc::from_raw(config)
+        };
+        Filter::new(config)
+    }));
+    match made {
+        Ok(Some(filter)) => Box::into_raw(Box::new(filter)).cast_const().cast(),
+        _ => std::ptr::null(),
+    }
+}
+
+/// # Safety
+/// Called by Envoy with what `…_filter_new` returned, once, and last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_destroy(filter: FilterModulePtr) {
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the box that `…_filter_new` gave away comes back.
+        drop(unsafe { Box::from_raw(filter.cast::<Filter>().cast_mut()) });
+    }));
+}
+
+/// Runs `hook` on the filter; a panic closes the connection and answers `broken`.
+///
+/// # Safety
+/// Both pointers must be those of the hook that is running.
+unsafe fn guarded<T>(
+    envoy: FilterEnvoyPtr,
+    filter: FilterModulePtr,
+    broken: T,
+    hook: impl FnOnce(&Filter, Host<'_>) -> T,
+) -> T {
+    // SAFETY: Envoy hands back the filter that `…_filter_new` made; it is only ever shared.
+    let filter = unsafe { &*filter.cast::<Filter>() };
+    // SAFETY: the pointer is the running hook's.
+    let host = unsafe { Host::new(envoy) };
+    catch_unwind(AssertUnwindSafe(|| hook(filter, host))).unwrap_or_else(|_| {
+        let _ = catch_unwind(AssertUnwindSafe(|| filter.broken(host)));
+        broken
+    })
+}
+
+/// # Safety
+/// Called by Envoy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_new_connection(
+    envoy: FilterEnvoyPtr,
+    filter: FilterModulePtr,
+) -> u32 {
+    // SAFETY: Envoy's promise.
+    unsafe { guarded(envoy, filter, (), |filter, host| filter.opened(host)) };
+    abi::CONTINUE
+}
+
+/// # Safety
+/// Called by Envoy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_read(
+    envoy: FilterEnvoyPtr,
+    filter: FilterModulePtr,
+    length: usize,
+    end: bool,
+) -> u32 {
+    // SAFETY: Envoy's promise.
+    unsafe { data(envoy, filter, Direction::Inbound, length, end) }
+}
+
+/// # Safety
+/// Called by Envoy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_write(
+    envoy: FilterEnvoyPtr,
+    filter: FilterModulePtr,
+    length: usize,
+    end: bool,
+) -> u32 {
+    // SAFETY: Envoy's promise.
+    unsafe { data(envoy, filter, Direction::Outbound, length, end) }
+}
+
+/// All bytes are taken over, and go on by injection.
+///
+/// # Safety
+/// Both pointers must be those of the hook that is running.
+unsafe fn data(
+    envoy: FilterEnvoyPtr,
+    filter: FilterModulePtr,
+    direction: Direction,
+    length: usize,
+    end: bool,
+) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guarded(envoy, filter, (), |filter, host| {
+            filter.data(host, direction, length, end);
+            filter.catch_up(host);
+        });
+    }
+    abi::STOP_ITERATION
+}
+
+/// # Safety
+/// Called by Envoy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_event(
+    envoy: FilterEnvoyPtr,
+    filter: FilterModulePtr,
+    event: u32,
+) {
+    if matches!(event, abi::REMOTE_CLOSE | abi::LOCAL_CLOSE) {
+        // SAFETY: Envoy's promise.
+        unsafe { guarded(envoy, filter, (), |filter, host| filter.gone(host)) };
+    }
+}
+
+/// # Safety
+/// Called by Envoy with headers and chunks that it lends for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_http_callout_done(
+    envoy: FilterEnvoyPtr,
+    filter: FilterModulePtr,
+    callout: u64,
+    result: u32,
+    headers: *const EnvoyHttpHeader,
+    headers_size: usize,
+    chunks: *const EnvoyBuffer,
+    chunks_size: usize,
+) {
+    // SAFETY: Envoy's promise; empty lists may be null.
+    unsafe {
+        guarded(envoy, filter, (), |filter, host| {
+            let headers =
+                if headers.is_null() { &[] } else { std::slice::from_raw_parts(headers, headers_size) };
+            let chunks = if chunks.is_null() { &[] } else { std::slice::from_raw_parts(chunks, chunks_size) };
+            let answer = answer(result, headers)
+                .map(|()| chunks.iter().flat_map(|c| host::bytes(*c)).copied().collect());
+            filter.answered(host, callout, answer);
+        });
+    }
+}
+
+/// Whether a call ended in a way that can hold an answer.
+///
+/// # Safety
+/// The headers must be lent by Envoy for the running hook.
+unsafe fn answer(result: u32, headers: &[EnvoyHttpHeader]) -> Result<(), Failure> {
+    let header = |name: &str| {
+        // SAFETY: the caller's promise.
+        let text = |ptr, length| unsafe { host::bytes(EnvoyBuffer { ptr, length }) };
+        headers
+            .iter()
+            .find(|header| text(header.key_ptr, header.key_length) == name.as_bytes())
+            .map(|header| text(header.value_ptr, header.value_length))
+    };
+    match (result, header(":status"), header("grpc-status")) {
+        (abi::SUCCESS, Some(b"200"), None | Some(b"0")) => Ok(()),
+        (abi::SUCCESS, Some(b"200"), Some(_)) => Err(Failure::Grpc),
+        (abi::SUCCESS, Some(b"503"), _) => Err(Failure::Unreachable),
+        _ => Err(Failure::NoAnswer),
+    }
+}
+
+/// # Safety
+/// Called by Envoy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_scheduled(
+    envoy: FilterEnvoyPtr,
+    filter: FilterModulePtr,
+    _event_id: u64,
+) {
+    // SAFETY: Envoy's promise.
+    unsafe { guarded(envoy, filter, (), |filter, host| filter.ticked(host)) };
+}
+
+/// # Safety
+/// Called by Envoy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_config_scheduled(
+    _config: abi::ConfigModulePtr,
+    _event_id: u64,
+) {
+}
+
+/// # Safety
+/// Called by Envoy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_above_write_buffer_high_watermark(
+    _envoy: FilterEnvoyPtr,
+    _filter: FilterModulePtr,
+) {
+}
+
+/// # Safety
+/// Called by Envoy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_below_write_buffer_low_watermark(
+    _envoy: FilterEnvoyPtr,
+    _filter: FilterModulePtr,
+) {
+}
