@@ -60,9 +60,10 @@ check: lint types | cargo-present ## Lint, types, format and clippy
 	cargo clippy --locked --manifest-path $(MANIFEST) --target-dir envoy/target --workspace --all-targets -- -D warnings
 
 fuzz: | cargo-present ## The framing and the parser under a fuzzer; SECONDS_PER_TARGET=60
+	@cargo +nightly --version >/dev/null 2>&1 || { echo "rust's \`nightly\` is missing (rustup toolchain install nightly)" >&2; exit 1; }
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "\`cargo fuzz\` is missing (cargo install cargo-fuzz)" >&2; exit 1; }
-	cd envoy && for target in $$(cargo fuzz list); do \
-		cargo fuzz run $$target -- -max_total_time=$(SECONDS_PER_TARGET) || exit 1; done
+	@cd envoy && for target in $$(cargo +nightly fuzz list); do \
+		cargo +nightly fuzz run $$target -- -max_total_time=$(SECONDS_PER_TARGET) || exit 1; done
 
 requirements: $(INSTALLED) ## Compile the pins anew from pyproject.toml; UPGRADE=1 takes the newest releases
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/runtime.txt pyproject.toml

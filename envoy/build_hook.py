@@ -6,9 +6,9 @@ A wheel then holds all that `authzsvc` needs beside Envoy itself: `authzsvc/_fil
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,9 @@ class FilterBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchlin
         workspace = Path(self.root, "envoy")
         cargo = shutil.which("cargo")
         if cargo is None:
-            self.app.abort("`cargo` is missing: the FIX filter is written in Rust (install Rust, then try again)")
+            sys.exit("`cargo` is missing: the FIX filter is written in Rust (install Rust, then try again)")
         command = [cargo, "build", "--release", "--locked", "--manifest-path", str(workspace / "Cargo.toml")]
         command += ["--target-dir", str(workspace / "target")]
-        if subprocess.run(command, check=False, env=os.environ).returncode != 0:
-            self.app.abort("`cargo build` of the FIX filter failed: see its messages above")
+        if subprocess.run(command, check=False).returncode != 0:
+            sys.exit("`cargo build` of the FIX filter failed: see its messages above")
         return workspace / "target" / "release" / LIBRARY

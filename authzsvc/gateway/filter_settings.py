@@ -1,6 +1,7 @@
 """What the FIX filter can be told: the `filter_config` of the Envoy configuration, as checked models with defaults.
 
-The filter itself knows the same defaults; they are printed in full so that a configuration shows every limit in force.
+The filter itself knows the same defaults and bounds (`envoy/core/src/settings.rs`); they are printed in full so that a
+configuration shows every limit in force.
 A key that does not exist, or a value out of bounds, is refused here, before Envoy sees it.
 """
 
@@ -16,8 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from authzsvc.errors import Fault, SettingsFaults
 
 Tag = Annotated[int, Field(ge=1, le=999_999)]
-Milliseconds = Annotated[int, Field(ge=1, le=3_600_000)]
-Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Text = Annotated[str, Field(min_length=1, pattern=r"^[\x21-\x7e]+$")]
 
 
@@ -34,7 +33,7 @@ class Check(Settings):
     """The Envoy cluster that answers."""
     authority: Text = "authzsvc"
     """`:authority` of the request."""
-    timeout_ms: Milliseconds = 500
+    timeout_ms: int = Field(default=500, ge=1, le=60_000)
     """An answer that takes longer is a denial (380=4)."""
 
 
@@ -50,13 +49,13 @@ class Token(Settings):
 class Limits(Settings):
     """What one connection may use."""
 
-    logon_timeout_ms: Milliseconds = 10_000
-    max_message_bytes: Count = 65_536
-    max_fields: Count = 2_048
-    max_checks_in_flight: Count = 256
-    max_queued_bytes: Count = 1_048_576
-    max_pending_rejects: Count = 1_024
-    logout_timeout_ms: Milliseconds = 2_000
+    logon_timeout_ms: int = Field(default=10_000, ge=10, le=600_000)
+    max_message_bytes: int = Field(default=65_536, ge=64, le=8_388_608)
+    max_fields: int = Field(default=2_048, ge=8, le=65_536)
+    max_checks_in_flight: int = Field(default=256, ge=1, le=65_536)
+    max_queued_bytes: int = Field(default=1_048_576, ge=1_024, le=268_435_456)
+    max_pending_rejects: int = Field(default=1_024, ge=1, le=65_536)
+    logout_timeout_ms: int = Field(default=2_000, ge=10, le=60_000)
 
 
 class DataFields(Settings):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from authzsvc.errors import SettingsFaults
-from authzsvc.gateway.filter_settings import FilterSettings, load
+from authzsvc.gateway.filter_settings import Check, FilterSettings, Limits, load
 
 DEFAULTS = {
     "check": {"cluster": "authz", "authority": "authzsvc", "timeout_ms": 500},
@@ -33,7 +33,7 @@ def test_the_defaults_are_what_the_filter_documents() -> None:
 
 def test_a_file_and_overrides_are_laid_over_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "filter.yaml"
-    file.write_text("limits: {max_fields: 10, max_message_bytes: 512}\ndata_fields: {pairs: [[5001, 5002]]}\n")
+    file.write_text("limits: {max_fields: 9, max_message_bytes: 512}\ndata_fields: {pairs: [[5001, 5002]]}\n")
     struct = load(file, ["limits.max_fields=20", "context.gateway=east", "token.tags=[925]"]).as_struct()
     assert struct["limits"] == DEFAULTS["limits"] | {"max_fields": 20, "max_message_bytes": 512}  # type: ignore[operator]
     assert struct["data_fields"]["pairs"] == [[5001, 5002]]
@@ -91,3 +91,16 @@ def test_a_file_that_is_no_mapping_is_refused_with_its_place(text: str, line: in
 def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(SettingsFaults, match="cannot be read"):
         load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("key", ["check.timeout_ms", *(f"limits.{key}" for key in Limits.model_fields)])
+def test_the_bounds_are_the_filters_own(key: str) -> None:
+    """The filter's source has a line for each: `key = default in least..=most,` or a range where it is checked."""
+    source = (Path(__file__).parents[3] / "envoy/core/src/settings.rs").read_text().replace("_", "")
+    section, name = key.split(".")
+    field = (Check if section == "check" else Limits).model_json_schema()["properties"][name]
+    least, most, default, rust = field["minimum"], field["maximum"], field["default"], name.replace("_", "")
+    if section == "check":
+        assert f"({least}..={most}).contains(&self.check.{rust})" in source
+    else:
+        assert f"{rust} = {default} in {least}..={most}," in source
