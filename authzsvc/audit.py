@@ -15,8 +15,8 @@ import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import orjson
@@ -28,9 +28,10 @@ from authzsvc.fix.fields import Fields
 from authzsvc.tokens.claims import Identity
 
 FLUSH_S = 0.04
+MAX_LINE = 4096
+"""Bytes; a longer line is rendered again with its parts cut down."""
 MAX_TEXT = 256
-MAX_CONTEXT = 16
-MAX_SCOPES = 32
+MAX_ITEMS = 32
 MAX_PENDING = 200_000
 """Lines kept while they cannot be written; what comes beyond is counted in the log. All of it is denials, because the
 log is not available from half of this on."""
@@ -42,6 +43,8 @@ BUSINESS_IDS = (11, 117, 131, 262, 390, 320, 571, 644, 710, 721, 37, 17)
 OrderID, ExecID: the first that is there names the business."""
 
 STANDARD_OUTPUT = "-"
+
+_FORMAT = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 _log = logging.getLogger(__name__)
 
@@ -58,43 +61,44 @@ def render(
     reported = request is not None and request.event is Event.REPORT
     denied = reported or not decision.allowed
     event: dict[str, object] = {
-        "time": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+        "time": datetime.fromtimestamp(now, UTC),
         "decision_id": decision.id,
         **_about(request, identity),
         "verdict": "deny" if denied else "allow",
         "severity": "high" if denied else "info",
         "scope": decision.scope or "",
-        "missing_scopes": [_cut(scope) for scope in decision.missing_scopes[:MAX_SCOPES]],
-        "reason": _cut(decision.reason),
+        "missing_scopes": decision.missing_scopes,
+        "reason": decision.reason,
         "policy": decision.policy,
         "latency_us": min(max(latency_us, 0), 2**32 - 1),
     }
-    return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+    line = orjson.dumps(event, option=_FORMAT)
+    return line if len(line) <= MAX_LINE else orjson.dumps(_bounded(event), option=_FORMAT)
 
 
 def _about(request: FixRequest | StockRequest | None, identity: Identity | None) -> dict[str, object]:
     if request is None:
         return {"event": ""}
     session = {
-        "subject": _cut(identity.subject) if identity else "",
-        "client_id": _cut(identity.client_id) if identity else "",
-        "address": _cut(request.address),
-        "principal": _cut(request.principal),
+        "subject": identity.subject if identity else "",
+        "client_id": identity.client_id if identity else "",
+        "address": request.address,
+        "principal": request.principal,
     }
     about: dict[str, object] = {
         "event": request.event.value,
-        "request_id": _cut(request.id),
+        "request_id": request.id,
         "session": session,
-        "context": _context(request.context),
+        "context": request.context,
     }
     if isinstance(request, FixRequest):
-        session["begin_string"] = _cut(request.begin_string)
-        session["sender_comp_id"] = _cut(request.sender)
-        session["target_comp_id"] = _cut(request.target)
+        session["begin_string"] = request.begin_string
+        session["sender_comp_id"] = request.sender
+        session["target_comp_id"] = request.target
         tag, value = _business_id(request.fields)
         about |= {
             "direction": request.direction.value,
-            "msg_type": _cut(request.msg_type),
+            "msg_type": request.msg_type,
             "msg_seq_num": request.seq,
             "poss_dup": request.poss_dup,
             "business_id": value,
@@ -111,16 +115,19 @@ def _business_id(fields: Fields) -> tuple[int, str]:
     for tag in BUSINESS_IDS:
         value = first.get(tag)
         if value is not None:
-            return tag, _cut(value[: MAX_TEXT * 4].decode("utf-8", "backslashreplace"))
+            return tag, value[: MAX_TEXT * 4].decode("utf-8", "backslashreplace")
     return 0, ""
 
 
-def _context(context: Mapping[str, str]) -> dict[str, str]:
-    return {_cut(name): _cut(value) for name, value in list(context.items())[:MAX_CONTEXT]} if context else {}
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+def _bounded(value: object) -> object:
+    """The same, with texts cut to `MAX_TEXT` and collections to `MAX_ITEMS`."""
+    if isinstance(value, str):
+        return value if len(value) <= MAX_TEXT else value[: MAX_TEXT - 1] + "…"
+    if isinstance(value, dict):
+        return {_bounded(name): _bounded(inner) for name, inner in islice(value.items(), MAX_ITEMS)}
+    if isinstance(value, list | tuple):
+        return [_bounded(inner) for inner in value[:MAX_ITEMS]]
+    return value
 
 
 class AuditLog:

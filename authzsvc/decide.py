@@ -20,6 +20,9 @@ WRONG_COMP_ID = "SenderCompID is not the token's"
 NOT_ADMITTED = "Connection not admitted"
 NO_HTTP = "A FIX gateway does not authorize HTTP"
 
+_OF_THE_SESSION = frozenset({"comp_id"})
+"""Ids that are the same in each message of a session (the proxy holds them to the Logon's)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -70,7 +73,7 @@ def unavailable(event: Event | None, reason: str, stamp: Stamp) -> Decision:
 def _age(holder: Identity, policy: Policy, now: float, max_age: int) -> int:
     """Whole seconds, never past `exp`. Ids that stand in single messages cannot be kept for: `vary` has no word for
     them."""
-    if any(name != "comp_id" for name in policy.identity):
+    if not policy.identity.keys() <= _OF_THE_SESSION:
         return 0
     return max(0, min(max_age, int(holder.expires_at - now)))
 

@@ -117,7 +117,9 @@ async def _become_ready(
 
 def _server(authorizer: Authorizer, health: health_aio.HealthServicer, reflect: bool) -> grpc.aio.Server:
     server = grpc.aio.server(options=_OPTIONS)
-    check: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(authorizer.answer)  # bytes in, bytes out
+    check: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
+        authorizer.answer
+    )  # bytes in, bytes out
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Check": check}),))
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     if reflect:

@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError
 from authzsvc import audit
 from authzsvc.audit import AuditLog
 from authzsvc.contract.request import Event, FixRequest, StockRequest, glimpse, parse
-from authzsvc.contract.response import render
+from authzsvc.contract.response import ID_LENGTH, encode
 from authzsvc.decide import Stamp, decide, decide_stock, unavailable
 from authzsvc.decision import Decision
 from authzsvc.errors import ContractError, TokenError
@@ -30,7 +30,6 @@ from authzsvc.tokens.claims import Identity
 from authzsvc.tokens.verifier import Verifier
 
 AUDIT_UNAVAILABLE = "the audit log cannot be written"
-ID_BYTES = 12
 
 _log = logging.getLogger(__name__)
 
@@ -58,14 +57,13 @@ class Authorizer:
     def check(self, raw: bytes) -> bytes:
         """A serialized `CheckRequest` → a serialized `CheckResponse`. Never raises for what a caller sent."""
         started = time.perf_counter_ns()
-        stamp = Stamp(os.urandom(ID_BYTES).hex(), self.clock(), self.policy.digest)
+        stamp = Stamp(os.urandom(ID_LENGTH // 2).hex(), self.clock(), self.policy.digest)
         judged = self._judge(raw, stamp)
         latency_us = (time.perf_counter_ns() - started) // 1000
         self.audit.append(
             audit.render(judged.request, judged.identity, judged.decision, now=stamp.now, latency_us=latency_us)
         )
-        response: bytes = render(judged.decision, judged.identity).SerializeToString()
-        return response
+        return encode(judged.decision, judged.identity)
 
     def _judge(self, raw: bytes, stamp: Stamp) -> _Judged:
         try:
