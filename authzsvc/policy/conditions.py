@@ -9,18 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from authzsvc.fix.fields import Fields
 
 Claims = Mapping[str, object]
-
-
-class Test(Protocol):
-    """What every value of the condition's tag must pass."""
-
-    def allowed(self, claims: Claims) -> frozenset[bytes]:
-        """Give the values that pass, for a token with these claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +22,17 @@ class OneOf:
     values: frozenset[bytes]
 
     def allowed(self, claims: Claims) -> frozenset[bytes]:
-        """Give the values themselves; the claims do not matter."""
+        """Give the values that pass, whatever the claims."""
         return self.values
+
+    @property
+    def meaning(self) -> tuple[str, ...]:
+        """Give the test in words that sort."""
+        return "in", *sorted(value.decode("latin-1") for value in self.values)
+
+    def __str__(self) -> str:
+        values = sorted(value.decode("latin-1") for value in self.values)
+        return f"={values[0]}" if len(values) == 1 else f" one of {', '.join(values)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,31 @@ class InClaim:
     claim: str
 
     def allowed(self, claims: Claims) -> frozenset[bytes]:
-        """Give the claim's values; none where the token lacks the claim."""
+        """Give the values that pass: the claim's; none where the token lacks it."""
         return frozenset(value.encode() for value in claim_values(claims, self.claim))
+
+    @property
+    def meaning(self) -> tuple[str, ...]:
+        """Give the test in words that sort."""
+        return "claim", self.claim
+
+    def __str__(self) -> str:
+        return f" in claim `{self.claim}`"
 
 
 @dataclass(frozen=True, slots=True)
 class Every:
     """`every`: a repeating group, each entry of which must carry the condition's tag.
 
-    Looks at the count, the delimiters and the tag alone, in their order, because these are what a decision is remembered
-    by: what stands between them must not matter.
+    Looks at the count, the delimiters and the tag alone, in their order, because these are what a decision is
+    remembered by: what stands between them must not matter.
     """
 
     count_tag: int
     delimiter: int
+    """The first field of an entry."""
+    name: str
+    """The count field's name, for people."""
 
     def complete(self, fields: Fields, tag: int) -> bool:
         """Whether the group stands there once, with as many entries as it counts, and `tag` in each, nowhere else."""
@@ -99,6 +111,14 @@ class Condition:
         if self.every is None:
             return frozenset((self.tag,))
         return frozenset((self.tag, self.every.count_tag, self.every.delimiter))
+
+    @property
+    def meaning(self) -> tuple[int, tuple[str, ...], tuple[int, ...]]:
+        """Give what two conditions that mean the same have in common; sorts, and can be written as JSON."""
+        return self.tag, self.test.meaning, (self.every.count_tag, self.every.delimiter) if self.every else ()
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.test}" + (f" in each entry of {self.every.name}" if self.every else "")
 
 
 def claim_values(claims: Claims, name: str) -> tuple[str, ...]:

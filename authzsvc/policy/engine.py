@@ -48,7 +48,7 @@ class Verdict:
     scope: str | None
     """What granted it; None on a denial, or where no scope is needed."""
     missing_scopes: tuple[str, ...]
-    """Scopes not held, sorted: any of them would have granted this message; where none would, any message of its type."""
+    """Scopes not held, any of which would have granted this message; where none would, those that grant its type."""
     reason: str
     """One line, lower case, for the audit."""
     vary: tuple[int, ...]
@@ -75,8 +75,6 @@ class Rule:
 
     scope: str
     conditions: tuple[Condition, ...]
-    text: str
-    """What the conditions ask for, in words: `SecurityType=CS`."""
     verdict: Verdict = field(compare=False)
     """The answer where this rule grants."""
 
@@ -90,7 +88,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """All rules for one direction and MsgType, in the order in which they are tried."""
+    """All rules for one direction and MsgType, in the order in which they are tried: that of their scopes' names."""
 
     label: str
     """The message's name."""

@@ -36,7 +36,7 @@ def no_scope(label: str, direction: Direction, missing: Sequence[str], *, sure: 
 def conditions_failed(failed: Sequence[Rule], question: Question, would_grant: Sequence[str]) -> str:
     """Word a denial where the token has scopes for this type, and no rule of theirs holds for this message."""
     told = failed[:_NAMED_RULES]
-    needs = "; ".join(f"`{rule.scope}` needs {rule.text}" for rule in told)
+    needs = "; ".join(f"`{rule.scope}` needs {' and '.join(map(str, rule.conditions))}" for rule in told)
     more = "; …" if len(failed) > len(told) else ""
     names = {condition.tag: condition.name for rule in told for condition in rule.conditions}
     found = {name: _values(question.fields.all(tag)) for tag, name in sorted(names.items())}

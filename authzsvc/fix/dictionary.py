@@ -1,0 +1,187 @@
+"""The FIX dictionary of one version: numbers, names, values, messages and repeating groups.
+
+Built from the compact tables beside this module (`build_tables` makes them), read on first use and kept. People may
+write a name, a number or a raw value wherever one is meant; names are compared without regard to case and separators,
+so `COMMON_STOCK`, `CommonStock` and `common stock` are one.
+
+Source of the facts: the FIX specifications 4.0 to 5.0SP2, with FIXT.1.1 as the session layer of 5.x.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import resources
+from typing import Any
+
+from authzsvc.errors import UnknownName
+
+VERSIONS = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIX.5.0", "FIX.5.0SP1", "FIX.5.0SP2")
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
+_USER_DEFINED = (range(5000, 40000), range(50000, 1_000_000))
+"""Tags for agreement between two firms: no dictionary has names for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A repeating group."""
+
+    count_tag: int
+    delimiter: int
+    """Its first field, which begins each entry."""
+    fields: frozenset[int]
+    """All fields of an entry, those of nested groups too."""
+
+
+class Dictionary:
+    """One FIX version."""
+
+    def __init__(self, version: str, table: Mapping[str, Any]) -> None:
+        """Take the whole table of a version; `load` is the way to get one."""
+        self.version = version
+        self._table = table
+        self._fields: Mapping[str, list[Any]] = table["fields"]
+        self._messages: Mapping[str, list[Any]] = table["messages"]
+        self._fields_by_type: dict[str, frozenset[int]] = {}
+
+    def message(self, name_or_type: str) -> str:
+        """Give the MsgType (35) of a message by its name or MsgType. Raises `UnknownName`."""
+        if name_or_type in self._messages:
+            return name_or_type
+        found = self._types_by_name.get(_plain(name_or_type))
+        if found is None:
+            raise UnknownName(self._unknown("message", name_or_type, self._message_names()))
+        return found
+
+    def tag(self, name_or_number: str | int) -> int:
+        """Give a field's number by its name or number; user-defined numbers pass. Raises `UnknownName`."""
+        text = str(name_or_number)
+        if _NUMBER.fullmatch(text):
+            number = int(text)
+            if text in self._fields or any(number in user_defined for user_defined in _USER_DEFINED):
+                return number
+        found = self._tags_by_name.get(_plain(text))
+        if found is None:
+            raise UnknownName(self._unknown("field", text, (field[0] for field in self._fields.values())))
+        return found
+
+    def value(self, tag: int, name_or_value: str) -> bytes:
+        """Give a value by its name, or as it stands on the wire. Fields without listed values take any.
+
+        Raises `UnknownName` for a value that the field does not list, and for a name that stands for several.
+        """
+        values = self.values(tag)
+        if not values or name_or_value in values:
+            return name_or_value.encode()
+        found = [value for value, name in values.items() if _plain(name) == _plain(name_or_value)]
+        if len(found) == 1:
+            return found[0].encode()
+        if found:
+            several = ", ".join(f"`{value}`" for value in found)
+            raise UnknownName(f"`{name_or_value}` stands for several values of `{self.tag_name(tag)}`: {several}")
+        known = [*values.values(), *values]
+        raise UnknownName(self._unknown(f"value of {self.tag_name(tag)}", name_or_value, known))
+
+    def values(self, tag: int) -> Mapping[str, str]:
+        """Give the listed values of a field, each with its name; empty where any value will do."""
+        field = self._fields.get(str(tag), ())
+        return field[2] if len(field) > 2 else {}
+
+    def type(self, tag: int) -> str | None:
+        """Give a field's data type, as `INT`; None for a number that the dictionary does not name."""
+        field = self._fields.get(str(tag))
+        return field[1] if field else None
+
+    def message_name(self, msg_type: str) -> str:
+        """Give a message's name, or the type itself where it has none."""
+        message = self._messages.get(msg_type)
+        return message[0] if message else msg_type
+
+    def tag_name(self, tag: int) -> str:
+        """Give a field's name, or its number where it has none."""
+        field = self._fields.get(str(tag))
+        return field[0] if field else str(tag)
+
+    def group(self, count_tag: int, msg_type: str | None = None) -> Group | None:
+        """Give the group that a field counts, in one message or wherever it is found first; None if it counts none."""
+        members = self._messages[msg_type][1] if msg_type is not None else self._everything()
+        for member in self._walk(members):
+            if isinstance(member, list) and member[0] == count_tag:
+                inner = list(self._numbers(member[1:]))
+                return Group(count_tag, inner[0], frozenset(inner))
+        return None
+
+    def fields_of(self, msg_type: str) -> frozenset[int]:
+        """Give all body fields of a message, those of its groups too."""
+        if msg_type not in self._fields_by_type:
+            self._fields_by_type[msg_type] = frozenset(self._numbers(self._messages[msg_type][1]))
+        return self._fields_by_type[msg_type]
+
+    @cached_property
+    def envelope(self) -> frozenset[int]:
+        """The fields of the header and the trailer."""
+        return frozenset(self._numbers([*self._table["header"], *self._table["trailer"]]))
+
+    @cached_property
+    def _types_by_name(self) -> Mapping[str, str]:
+        return {_plain(message[0]): msg_type for msg_type, message in self._messages.items()}
+
+    @cached_property
+    def _tags_by_name(self) -> Mapping[str, int]:
+        return {_plain(field[0]): int(number) for number, field in self._fields.items()}
+
+    def _message_names(self) -> Iterator[str]:
+        return (message[0] for message in self._messages.values())
+
+    def _everything(self) -> list[Any]:
+        return [member for _, members in self._messages.values() for member in members]
+
+    def _walk(self, members: Iterable[Any]) -> Iterator[int | list[Any]]:
+        """Give the numbers and groups in order, components taken apart, groups followed by what is in them."""
+        for member in members:
+            if isinstance(member, str):
+                yield from self._walk(self._table["components"][member])
+            else:
+                yield member
+                if isinstance(member, list):
+                    yield from self._walk(member[1:])
+
+    def _numbers(self, members: Iterable[Any]) -> Iterator[int]:
+        return (member[0] if isinstance(member, list) else member for member in self._walk(members))
+
+    def _unknown(self, kind: str, name: str, known: Iterable[str]) -> str:
+        return f"{self.version} has no {kind} `{name}`{did_you_mean(name, known)}"
+
+
+@cache
+def load(version: str) -> Dictionary:
+    """Give the dictionary of a version (`FIX.4.4`, `FIX.5.0SP2`), read once. Raises `UnknownName`."""
+    if version not in VERSIONS:
+        raise UnknownName(f"there is no dictionary for `{version}`{did_you_mean(version, VERSIONS)}")
+    table = _read(version)
+    newest = _read(table["shared"])["fields"] if "shared" in table else {}
+    fields = {number: field or newest[number] for number, field in table["fields"].items()}
+    return Dictionary(version, table | {"fields": fields})
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Give `; did you mean …?` with the nearest known name, or nothing where none is near."""
+    by_plain = {_plain(candidate): candidate for candidate in known}
+    near = difflib.get_close_matches(_plain(name), by_plain, n=1)
+    return f"; did you mean `{by_plain[near[0]]}`?" if near else ""
+
+
+@cache
+def _read(version: str) -> dict[str, Any]:
+    text = resources.files(__package__).joinpath("tables", f"{version}.json").read_text(encoding="ascii")
+    table: dict[str, Any] = json.loads(text)
+    return table
+
+
+def _plain(name: str) -> str:
+    return "".join(char for char in name.lower() if char.isalnum())
