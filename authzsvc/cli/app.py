@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from authzsvc.cli import envoy_config, serve, token
+from authzsvc.cli import check, envoy_config, serve, token
 from authzsvc.errors import AuthzError
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("check")(check.command)
 app.command("envoy-config")(envoy_config.command)
 app.command("serve")(serve.command)
 app.add_typer(token.app, name="token")

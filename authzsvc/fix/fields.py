@@ -17,8 +17,9 @@ from authzsvc.fix.data_fields import DATA_OF_LENGTH
 
 SOH = b"\x01"
 
-_FIELD = rb"[1-9][0-9]{0,5}=[^\x01]+\x01"
-_ALL_FIELDS = re.compile(rb"(?:" + _FIELD + rb")*+")
+_TAG = re.compile(rb"[1-9][0-9]{0,5}")
+_FIELD = re.compile(rb"([1-9][0-9]{0,5})=([^\x01]+)\x01")
+_ALL_FIELDS = re.compile(rb"(?:[1-9][0-9]{0,5}=[^\x01]+\x01)*+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,12 @@ class Fields:
     @classmethod
     def parse(cls, raw: bytes) -> Fields:
         """Read `tag=value<SOH>…`; no bytes are no fields. Raises `FieldsError`, which quotes no value."""
-        end = _well_formed_length(raw)
-        if end != len(raw):
-            raise FieldsError(_complaint(raw, end))
-        pairs = []
-        for field in raw.split(SOH)[:-1]:
-            tag, _, value = field.partition(b"=")
-            pairs.append((int(tag), value))
+        whole = _ALL_FIELDS.match(raw)
+        if whole is None or whole.end() != len(raw):
+            raise FieldsError(_complaint(raw, whole.end() if whole else 0))
+        pairs = tuple((int(tag), value) for tag, value in _FIELD.findall(raw))
         _check_data_fields(pairs)
-        return cls(tuple(pairs))
+        return cls(pairs)
 
     def all(self, tag: int) -> list[bytes]:
         """Every occurrence of `tag`, in order; empty when it is absent."""
@@ -52,17 +50,12 @@ class Fields:
         return None
 
 
-def _well_formed_length(raw: bytes) -> int:
-    match = _ALL_FIELDS.match(raw)
-    return match.end() if match else 0
-
-
-def _check_data_fields(pairs: list[tuple[int, bytes]]) -> None:
+def _check_data_fields(pairs: tuple[tuple[int, bytes], ...]) -> None:
     """Hold each length field against the data field that must follow it."""
     for index, (tag, value) in enumerate(pairs):
-        data_tag = DATA_OF_LENGTH.get(tag)
-        if data_tag is None:
+        if tag not in DATA_OF_LENGTH:
             continue
+        data_tag = DATA_OF_LENGTH[tag]
         following, data = pairs[index + 1] if index + 1 < len(pairs) else (0, b"")
         if following != data_tag or value != b"%d" % len(data):
             raise FieldsError(f"the length in tag {tag} does not fit the data of tag {data_tag}, which must follow it")
@@ -72,8 +65,7 @@ def _complaint(raw: bytes, offset: int) -> str:
     """Say where reading stopped; the tag is shown when it is one, the value never (it may be a secret)."""
     field, soh, _ = raw[offset:].partition(SOH)
     tag, equals, value = field.partition(b"=")
-    if not re.fullmatch(rb"[1-9][0-9]{0,5}", tag) or not equals:
+    if not equals or not _TAG.fullmatch(tag):
         return f"the field at byte {offset} does not begin with a tag from 1 to 999999 and `=`"
-    if not value:
-        return f"the value of tag {tag.decode()} at byte {offset} is empty"
-    return f"the field of tag {tag.decode()} at byte {offset} does not end with SOH" if not soh else "unreadable fields"
+    trouble = "does not end with SOH" if value and not soh else "is empty"
+    return f"the field of tag {tag.decode()} at byte {offset} {trouble}"

@@ -66,6 +66,7 @@ def _policy(
     return Policy(
         name=name,
         digest=_digest(session, sensitive, grants),
+        fix=dictionary.version,
         identity=session.identity,
         exempt=session.exempt,
         risk_reducing=session.risk_reducing,

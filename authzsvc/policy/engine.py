@@ -103,6 +103,8 @@ class Policy:
     name: str
     digest: str
     """SHA-256 in hex over what the mapping means (not how it is written)."""
+    fix: str
+    """The version whose dictionary its names are from."""
     identity: Mapping[str, str]
     """Field of `CompIds` → the claim that it is held against."""
     exempt: tuple[str, ...]
