@@ -152,6 +152,11 @@ def test_the_realm_has_each_scope_of_the_matrix_and_puts_it_into_tokens() -> Non
     assert {attributes["include.in.token.scope"] for attributes in scopes.values()} == {"true"}
 
 
+def test_the_mapping_knows_each_scope_of_the_realm(settings: Settings) -> None:
+    mapping = yaml.safe_load((ROOT / settings.mapping).read_text())
+    assert {scope["name"] for scope in REALM["clientScopes"]} <= set(mapping["scopes"])
+
+
 def test_algoprovider_has_the_four_scopes_of_its_mandate() -> None:
     assert set(CLIENTS["algoprovider"]["defaultClientScopes"]) == ALGOPROVIDER
     assert CLIENTS["algoprovider"]["optionalClientScopes"] == []
