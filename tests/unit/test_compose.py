@@ -14,6 +14,7 @@ import typer
 import yaml
 
 from authzsvc.cli.app import app
+from authzsvc.demo.algoprovider import COMP_ID
 from authzsvc.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
@@ -162,8 +163,8 @@ def test_algoprovider_has_the_four_scopes_of_its_mandate() -> None:
     assert CLIENTS["algoprovider"]["optionalClientScopes"] == []
 
 
-@pytest.mark.parametrize("name", ["algoprovider", "trader"])
-def test_a_client_gets_tokens_for_itself_alone_and_for_the_gateway(name: str, settings: Settings) -> None:
+@pytest.mark.parametrize(("name", "comp_id"), [("algoprovider", COMP_ID), ("trader", "TRADER")])
+def test_a_client_gets_tokens_for_itself_alone_and_for_the_gateway(name: str, comp_id: str, settings: Settings) -> None:
     client = CLIENTS[name]
     assert client["serviceAccountsEnabled"]
     assert not any(client[flow] for flow in ("standardFlowEnabled", "implicitFlowEnabled", "directAccessGrantsEnabled"))
@@ -172,7 +173,7 @@ def test_a_client_gets_tokens_for_itself_alone_and_for_the_gateway(name: str, se
     assert audiences == settings.tokens.issuers[0].audience
     assert set(audiences) <= set(CLIENTS)
     claims = {config["claim.name"]: config["claim.value"] for config in mappers(name, "oidc-hardcoded-claim-mapper")}
-    assert claims["fix_comp_id"] == name.upper()
+    assert claims["fix_comp_id"] == comp_id
     assert mappers(name, "oidc-sub-mapper")
 
 
