@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated
 
@@ -43,14 +44,26 @@ async def _tell(keep: bool, port: int) -> bool:
         try:
             screen.say("starting the decision service and Envoy …")
             await asyncio.to_thread(stack.start)
-            held = await Story(stack, venue, screen).tell()
-            if keep:
+            held = await _unless(stopped, Story(stack, venue, screen).tell())
+            if keep and not stopped.is_set():
                 _tell_where(screen, stack)
                 await stopped.wait()
         finally:
             stack.stop()
             await venue.stop()
     return held
+
+
+async def _unless(stopped: asyncio.Event, story: Coroutine[None, None, bool]) -> bool:
+    """The story's verdict; a story that was broken off did not hold."""
+    telling, stopping = asyncio.create_task(story), asyncio.create_task(stopped.wait())
+    await asyncio.wait((telling, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if telling.done():
+        return telling.result()
+    telling.cancel()
+    await asyncio.wait((telling,))
+    return False
 
 
 def _stop_signal() -> asyncio.Event:

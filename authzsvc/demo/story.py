@@ -152,7 +152,7 @@ class Story:
         return await self._session().wait_for(lambda candidate: candidate.seq == message.seq)
 
     async def _event(self, event: str, message: Message, **wanted: Any) -> dict[str, Any]:  # noqa: ANN401
-        facts = {"direction": "inbound", "msg_type": message.type, "msg_seq_num": message.seq} | wanted
+        facts: dict[str, Any] = {"direction": "inbound", "msg_type": message.type, "msg_seq_num": message.seq} | wanted
         return await asyncio.to_thread(lambda: self.stack.wait_for_event(event=event, **facts))
 
     def _token_found(self) -> list[Path]:

@@ -49,6 +49,8 @@ counters! {
     Violations => "fix_authz.violations",
     /// Times that reading from a client stopped because its queue was full.
     ReadsPaused => "fix_authz.reads_paused",
+    /// Times that bytes from a venue were left waiting because the queue was full.
+    OutboundPaused => "fix_authz.outbound_paused",
     /// Sessions ended by a Logout of the gateway's.
     SessionsEnded => "fix_authz.sessions_ended",
     /// Panics caught at the boundary to Envoy; each closed its connection.

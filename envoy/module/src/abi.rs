@@ -104,6 +104,8 @@ callbacks! {
     envoy_dynamic_module_callback_network_filter_inject_write_data(filter: FilterEnvoyPtr, data: ModuleBuffer, end_stream: bool);
     envoy_dynamic_module_callback_network_filter_close_with_details(filter: FilterEnvoyPtr, close_type: u32, details: ModuleBuffer);
     envoy_dynamic_module_callback_network_filter_read_disable(filter: FilterEnvoyPtr, disable: bool) -> u32;
+    envoy_dynamic_module_callback_network_filter_get_buffer_limit(filter: FilterEnvoyPtr) -> u32;
+    envoy_dynamic_module_callback_network_filter_set_buffer_limits(filter: FilterEnvoyPtr, limit: u32);
     envoy_dynamic_module_callback_network_filter_get_remote_address(filter: FilterEnvoyPtr, address: *mut EnvoyBuffer, port: *mut u32) -> bool;
     envoy_dynamic_module_callback_network_filter_get_local_address(filter: FilterEnvoyPtr, address: *mut EnvoyBuffer, port: *mut u32) -> bool;
     envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size(filter: FilterEnvoyPtr) -> usize;

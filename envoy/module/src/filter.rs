@@ -29,6 +29,12 @@ pub struct Config {
 }
 
 impl Config {
+    fn count(&self, host: Host<'_>, counter: Counter, n: u32) {
+        if let Some(id) = self.counters.get(counter as usize) {
+            host.count(*id, n);
+        }
+    }
+
     fn now(&self) -> Now {
         Now { monotonic: self.started.elapsed(), utc: SystemTime::now().into() }
     }
@@ -55,6 +61,8 @@ struct Connection {
     callouts: HashMap<u64, CheckId>,
     timers: Vec<Timer>,
     introduced: bool,
+    /// Bytes of the venue's were left where they are; the buffer limit to put back.
+    outbound_held: Option<u32>,
 }
 
 impl Filter {
@@ -64,8 +72,14 @@ impl Filter {
         getrandom::fill(&mut seed).ok()?;
         let mut commands = Commands::default();
         let session = Session::open(Arc::clone(&config.listener), seed, config.now(), &mut commands);
-        let connection =
-            Connection { session, commands, callouts: HashMap::new(), timers: Vec::new(), introduced: false };
+        let connection = Connection {
+            session,
+            commands,
+            callouts: HashMap::new(),
+            timers: Vec::new(),
+            introduced: false,
+            outbound_held: None,
+        };
         Some(Self { config, connection: RefCell::new(connection), later: RefCell::default() })
     }
 
@@ -81,9 +95,12 @@ impl Filter {
     pub fn data(&self, host: Host<'_>, direction: Direction, length: usize, end: bool) -> bool {
         let Ok(mut connection) = self.connection.try_borrow_mut() else { return false };
         let connection = &mut *connection;
-        if direction == Direction::Outbound && !connection.session.takes_outbound() {
+        // An end is told once, so what comes with it is taken, however full the queue is.
+        if direction == Direction::Outbound && !end && !connection.session.takes_outbound() {
+            connection.hold_outbound(&self.config, host);
             return false;
         }
+        connection.release_outbound(host);
         if !connection.introduced {
             connection.introduced = true;
             connection.session.introduce(host.peers());
@@ -112,10 +129,9 @@ impl Filter {
     }
 
     /// A panic was caught: nothing more happens on this connection.
+    #[cold]
     pub fn broken(&self, host: Host<'_>) {
-        if let Some(id) = self.config.counters.get(Counter::Panics as usize) {
-            host.count(*id, 1);
-        }
+        self.config.count(host, Counter::Panics, 1);
         host.close("fix_authz: internal error");
     }
 
@@ -157,14 +173,30 @@ impl Connection {
         }
     }
 
+    /// Leaves the venue's bytes in the buffer of Envoy's upstream connection, which stops reading when that is full.
+    ///
+    /// A filter cannot ask for them again, but Envoy offers them anew when the client's write buffer has gone over its
+    /// limit and drained. With a limit of one byte, the next message that goes to the client does that.
+    fn hold_outbound(&mut self, config: &Config, host: Host<'_>) {
+        if self.outbound_held.is_none() {
+            self.outbound_held = Some(host.buffer_limit());
+            host.set_buffer_limit(1);
+            config.count(host, Counter::OutboundPaused, 1);
+        }
+    }
+
+    fn release_outbound(&mut self, host: Host<'_>) {
+        if let Some(limit) = self.outbound_held.take() {
+            host.set_buffer_limit(limit);
+        }
+    }
+
     /// Carries all commands out, and those that calls that could not be made lead to.
     fn carry_out(&mut self, config: &Config, host: Host<'_>) {
         while !self.commands.is_empty() {
             let mut commands = std::mem::take(&mut self.commands);
             for (counter, n) in commands.counters().moved() {
-                if let Some(id) = config.counters.get(counter as usize) {
-                    host.count(*id, n);
-                }
+                config.count(host, counter, n);
             }
             let failed: Vec<CheckId> = commands
                 .list()

@@ -109,6 +109,18 @@ impl Host<'_> {
         unsafe { abi::envoy_dynamic_module_callback_network_filter_read_disable(self.raw, disable) };
     }
 
+    /// The bytes of a buffer at which Envoy stops the other side from writing more.
+    pub fn buffer_limit(self) -> u32 {
+        // SAFETY: the pointer is the running hook's.
+        unsafe { abi::envoy_dynamic_module_callback_network_filter_get_buffer_limit(self.raw) }
+    }
+
+    /// See [`Host::buffer_limit`].
+    pub fn set_buffer_limit(self, limit: u32) {
+        // SAFETY: the pointer is the running hook's.
+        unsafe { abi::envoy_dynamic_module_callback_network_filter_set_buffer_limits(self.raw, limit) };
+    }
+
     /// Sends a POST; the id of the call, or `None` if it could not be made.
     pub fn callout(
         self,
