@@ -23,6 +23,15 @@ from authzsvc.errors import UnknownName
 VERSIONS = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIX.5.0", "FIX.5.0SP1", "FIX.5.0SP2")
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
+_WHOLE = re.compile(r"-?[0-9]+")
+_DECIMAL = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_FORMS = (
+    {"CHAR": re.compile(r"."), "BOOLEAN": re.compile(r"[YN]")}
+    | dict.fromkeys(("INT", "LENGTH", "NUMINGROUP", "SEQNUM", "TAGNUM"), _WHOLE)
+    | dict.fromkeys(("FLOAT", "QTY", "PRICE", "PRICEOFFSET", "AMT", "PERCENTAGE"), _DECIMAL)
+)
+"""What the values of a data type look like, for fields that list none; so that a name is not taken for a value."""
+
 _USER_DEFINED = (range(5000, 40000), range(50000, 1_000_000))
 """Tags for agreement between two firms: no dictionary has names for them."""
 
@@ -71,12 +80,14 @@ class Dictionary:
         return found
 
     def value(self, tag: int, name_or_value: str) -> bytes:
-        """Give a value by its name, or as it stands on the wire. Fields without listed values take any.
+        """Give a value by its name, or as it stands on the wire. Fields without listed values take any of their type.
 
-        Raises `UnknownName` for a value that the field does not list, and for a name that stands for several.
+        Raises `UnknownName` for a value that the field cannot have, and for a name that stands for several.
         """
         values = self.values(tag)
-        if not values or name_or_value in values:
+        if not values:
+            return self._unlisted(tag, name_or_value)
+        if name_or_value in values or self._all_listed(tag, name_or_value):
             return name_or_value.encode()
         found = [value for value, name in values.items() if _plain(name) == _plain(name_or_value)]
         if len(found) == 1:
@@ -134,6 +145,20 @@ class Dictionary:
     @cached_property
     def _tags_by_name(self) -> Mapping[str, int]:
         return {_plain(field[0]): int(number) for number, field in self._fields.items()}
+
+    def _unlisted(self, tag: int, value: str) -> bytes:
+        """Take a value of a field that lists none, if it has the form of the field's type."""
+        form = _FORMS.get(self.type(tag) or "")
+        if form and not form.fullmatch(value):
+            raise UnknownName(
+                f"{self.tag_name(tag)} is of type {self.type(tag)} and has no named values, not `{value}`"
+            )
+        return value.encode()
+
+    def _all_listed(self, tag: int, value: str) -> bool:
+        """Whether a field that holds several values at once (`1 G`) lists each of these."""
+        several = (self.type(tag) or "").startswith("MULTIPLE")
+        return several and all(part in self.values(tag) for part in value.split(" "))
 
     def _message_names(self) -> Iterator[str]:
         return (message[0] for message in self._messages.values())

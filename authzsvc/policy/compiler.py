@@ -37,15 +37,20 @@ def compile_source(mapping: Source) -> Policy:
     """Compile a mapping that was read. Raises `MappingFaults`."""
     faults = shape.faults(mapping)
     dictionary = _dictionary(mapping, faults)
-    whole = shape.part(language.Mapping, mapping.data)
-    if dictionary is not None:
-        names = Names(mapping, dictionary, faults)
-        session = names.session()
-        grants = {grant.meaning: grant for grant in names.grants(session.exempt)}
-    if faults or whole is None or dictionary is None:
-        raise MappingFaults(sorted(faults, key=lambda fault: fault.line))
+    if dictionary is None:
+        raise _refusal(faults)
+    names = Names(mapping, dictionary, faults)
+    session = names.session()
+    grants = {grant.meaning: grant for grant in names.grants(session.exempt)}
+    if faults:
+        raise _refusal(faults)
+    whole = language.Mapping.model_validate(mapping.data)
     sensitive = {name: scope.sensitive for name, scope in whole.scopes.items()}
     return _policy(whole.name, session, sensitive, [grants[meaning] for meaning in sorted(grants)], dictionary)
+
+
+def _refusal(faults: list[Fault]) -> MappingFaults:
+    return MappingFaults(sorted(faults, key=lambda fault: fault.line))
 
 
 def _dictionary(mapping: Source, faults: list[Fault]) -> Dictionary | None:

@@ -67,9 +67,10 @@ class Names:
         said = shape.part(language.Session, shape.child(self._mapping.data, "session"))
         if said is None:
             return SessionTerms({}, (), ())
-        exempt = self._messages(said.exempt, ("session", "exempt"))
         return SessionTerms(
-            self._identity(said), exempt, self._messages(said.risk_reducing, ("session", "risk_reducing"))
+            self._identity(said),
+            self._messages(said.exempt, ("session", "exempt")),
+            self._messages(said.risk_reducing, ("session", "risk_reducing")),
         )
 
     def grants(self, exempt: tuple[str, ...]) -> Iterator[Filed]:

@@ -6,6 +6,7 @@ an author sees every fault at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -43,11 +44,29 @@ def faults(source: Source) -> list[Fault]:
 
 
 def part(model: type[PartT], data: Data) -> PartT | None:
-    """Give a part of a mapping; None where it is malformed, which `faults` has told."""
+    """Give a part of a mapping without what `faults` finds malformed in it; None where nothing of use is left."""
     try:
         return model.model_validate(data)
+    except ValidationError as error:
+        places = [details["loc"] for details in error.errors()]
+    try:
+        return model.model_validate(_without(data, places))
     except ValidationError:
         return None
+
+
+def _without(data: Data, places: Iterable[Place]) -> Data:
+    """Give a copy that lacks the keys at these places, or (deeper) the key below the first that leads there."""
+    if not isinstance(data, dict):
+        return data
+    kept = {key: dict(value) if isinstance(value, dict) else value for key, value in data.items()}
+    for key, *rest in (place for place in places if place):
+        inner = kept.get(str(key))
+        if rest and isinstance(inner, dict):
+            inner.pop(str(rest[0]), None)
+        else:
+            kept.pop(str(key), None)
+    return kept
 
 
 def _fault(source: Source, details: ErrorDetails) -> Fault:

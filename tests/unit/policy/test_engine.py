@@ -1,0 +1,252 @@
+"""The engine: what is allowed, what is denied, why, and what the answer rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authzsvc.fix.direction import Direction
+from authzsvc.fix.fields import Fields
+from authzsvc.policy.compiler import compile_mapping, compile_source
+from authzsvc.policy.engine import CompIds, Policy, Question, Verdict
+from authzsvc.policy.source import parse
+
+INSTITUTIONAL = compile_mapping(Path(__file__).parents[3] / "mappings" / "institutional.yaml")
+
+SMALL = compile_source(
+    parse(
+        b"""
+version: 1
+name: small
+fix: FIX.4.4
+session:
+  identity: {SenderCompID: comp, SenderSubID: subs, OnBehalfOfCompID: firms}
+  exempt: [News]
+scopes:
+  order:create:equity: {grants: [{message: D, when: {167: CS}}]}
+  order:create:limit: {grants: [{message: D, when: {40: 2, 59: {in: [0, 1]}}}]}
+  order:cancel: {grants: [{message: F}]}
+  order:cancel:all: {sensitive: true, grants: [{message: F}, {message: q}]}
+  trade:view:own: {grants: [{message: "8", direction: outbound, when: {Account: {claim: accounts}}}]}
+""",
+        "small.yaml",
+    )
+)
+
+
+def ask(
+    message: str,
+    scopes: str,
+    direction: Direction = Direction.INBOUND,
+    claims: Mapping[str, object] | None = None,
+    policy: Policy = SMALL,
+) -> Verdict:
+    msg_type, _, body = message.partition("|")
+    fields = Fields.parse(body.replace("|", "\x01").encode())
+    return policy.decide(Question(direction, msg_type, fields, frozenset(scopes.split()), claims or {}))
+
+
+def test_a_grant() -> None:
+    assert ask("D|167=CS|", "order:create:equity") == Verdict(
+        True, "order:create:equity", (), "granted by `order:create:equity`", (40, 59, 167)
+    )
+
+
+def test_any_of_the_scopes_will_do() -> None:
+    assert ask("D|40=2|59=0|167=OPT|", "order:create:equity order:create:limit").scope == "order:create:limit"
+
+
+def test_all_conditions_of_a_rule_must_hold() -> None:
+    assert not ask("D|40=2|", "order:create:limit").allowed
+    assert not ask("D|40=1|59=0|", "order:create:limit").allowed
+
+
+def test_conditions_of_two_rules_do_not_add_up() -> None:
+    assert not ask("D|167=OPT|40=2|59=6|", "order:create:equity order:create:limit").allowed
+
+
+def test_no_scope_for_the_type() -> None:
+    verdict = ask("D|167=CS|", "order:cancel")
+    assert verdict == Verdict(
+        False,
+        None,
+        ("order:create:equity",),
+        "no scope of the token grants `NewOrderSingle` inbound; any of these would: `order:create:equity`",
+        (40, 59, 167),
+    )
+
+
+def test_no_scope_would_grant_this_message() -> None:
+    verdict = ask("D|167=FUT|", "")
+    assert verdict.missing_scopes == ("order:create:equity", "order:create:limit")
+    assert verdict.reason.endswith("these grant some: `order:create:equity`, `order:create:limit`")
+
+
+def test_a_condition_that_fails_is_named_with_what_the_message_has() -> None:
+    assert ask("D|167=FUT|", "order:create:equity").reason == (
+        "`order:create:equity` needs SecurityType=CS, the message has FUT"
+    )
+    assert ask("D|55=A|", "order:create:equity").reason.endswith("the message has no SecurityType")
+    assert ask("D|167=FUT|40=2|59=0|", "order:create:equity").reason.endswith(
+        "the message has FUT; any of these would grant it: `order:create:limit`"
+    )
+
+
+def test_no_scopes_at_all() -> None:
+    assert not ask("F|", "").allowed
+    assert ask("F|", "").missing_scopes == ("order:cancel", "order:cancel:all")
+
+
+def test_a_scope_that_the_mapping_does_not_know_grants_nothing() -> None:
+    assert not ask("F|", "order:cancel:some admin * *:* order:can*").allowed
+
+
+def test_wildcards_of_a_token() -> None:
+    assert ask("D|167=CS|", "order:*:equity").scope == "order:create:equity"
+    assert ask("F|", "order:*").scope == "order:cancel"
+    assert ask("q|", "order:*:*").scope == "order:cancel:all"
+    assert not ask("q|", "order:*").allowed
+
+
+def test_an_inbound_type_that_no_rule_names_is_denied() -> None:
+    verdict = ask("AE|571=1|", "order:cancel")
+    assert verdict == Verdict(False, None, (), "no scope of the mapping grants `AE` inbound", ())
+
+
+def test_an_outbound_type_that_no_rule_names_is_allowed() -> None:
+    assert ask("9|", "", Direction.OUTBOUND).allowed
+    assert ask("9|", "", Direction.OUTBOUND).scope is None
+
+
+def test_a_rule_is_for_its_direction_alone() -> None:
+    assert not ask("8|1=A|", "trade:view:own", Direction.INBOUND, {"accounts": "A"}).allowed
+    assert ask("8|1=A|", "trade:view:own", Direction.OUTBOUND, {"accounts": "A"}).allowed
+    assert not ask("8|1=B|", "trade:view:own", Direction.OUTBOUND, {"accounts": "A"}).allowed
+    assert not ask("8|1=A|", "trade:view:own", Direction.OUTBOUND).allowed
+    assert ask("D|", "", Direction.OUTBOUND).allowed
+
+
+@pytest.mark.parametrize("msg_type", list("012345"))
+@pytest.mark.parametrize("direction", list(Direction))
+def test_the_session_level_needs_no_scope(msg_type: str, direction: Direction) -> None:
+    verdict = ask(f"{msg_type}|", "", direction)
+    assert (verdict.allowed, verdict.scope, verdict.vary) == (True, None, ())
+
+
+@pytest.mark.parametrize("msg_type", ["A", "6", "n", "00", "", "BE"])
+def test_everything_else_needs_one(msg_type: str) -> None:
+    assert not ask(f"{msg_type}|", "").allowed
+
+
+def test_exempt_types_are_exempt_inbound() -> None:
+    assert ask("B|148=x|", "").allowed
+    assert ask("B|148=x|", "").scope is None
+
+
+def test_a_rule_that_cannot_be_evaluated_does_not_hold() -> None:
+    assert not ask("8|1=A|", "trade:view:own", Direction.OUTBOUND, {"accounts": ["A", "\ud800"]}).allowed
+
+
+def test_what_is_told_with_a_logon() -> None:
+    assert SMALL.guard_outbound == ("8",)
+    assert SMALL.exempt == ("B",)
+    assert SMALL.sensitive == {"order:cancel:all"}
+    assert {1, 11, 40, 59, 117, 131, 167, 262} <= set(SMALL.want_tags)
+    assert list(SMALL.want_tags) == sorted(SMALL.want_tags)
+
+
+@pytest.mark.parametrize(
+    ("ids", "claims", "refusal"),
+    [
+        (CompIds("ALGO"), {"comp": "ALGO"}, None),
+        (CompIds("ALGO"), {"comp": ["X", "ALGO"]}, None),
+        (CompIds("ALGO", "T1"), {"comp": "ALGO", "subs": ["T1", "T2"]}, None),
+        (CompIds("ALGO", on_behalf_of="FUND"), {"comp": "ALGO", "firms": "FUND"}, None),
+        (CompIds("ALGO", location_id="anywhere"), {"comp": "ALGO"}, None),
+        (CompIds("ALGO"), {}, "no usable claim `comp`"),
+        (CompIds("ALGO"), {"comp": None}, "no usable claim `comp`"),
+        (CompIds("ALGO"), {"comp": []}, "no usable claim `comp`"),
+        (CompIds("ALGO"), {"comp": "algo"}, "CompID `ALGO` is not in claim `comp`"),
+        (CompIds("ALGO"), {"comp": "ALGO2"}, "CompID `ALGO` is not in claim `comp`"),
+        (CompIds(""), {"comp": "ALGO"}, "CompID `` is not in claim"),
+        (CompIds("ALGO", "T3"), {"comp": "ALGO", "subs": ["T1"]}, "SubID `T3` is not in claim `subs`"),
+        (CompIds("ALGO", "T3"), {"comp": "ALGO"}, "no usable claim `subs`"),
+        (CompIds("ALGO", on_behalf_of="X"), {"comp": "ALGO", "firms": "F"}, "OnBehalfOfCompID `X`"),
+    ],
+)
+def test_identity(ids: CompIds, claims: dict[str, object], refusal: str | None) -> None:
+    answer = SMALL.identify(ids, claims)
+    if refusal is None:
+        assert answer is None
+    else:
+        assert answer is not None
+        assert refusal in answer
+
+
+def test_reasons_are_one_bounded_line_whatever_the_message_holds() -> None:
+    verdict = ask("D|167=" + "`\n\x1b[31mé" * 200 + "|", "order:create:equity")
+    assert len(verdict.reason) <= 400
+    assert verdict.reason.isprintable()
+    assert not verdict.allowed
+
+
+TYPES = st.sampled_from(["D", "F", "q", "V", "8", "AB", "0", "B", "zz"])
+TAGS = st.sampled_from([1, 11, 40, 55, 59, 146, 167, 263, 264])
+VALUES = st.sampled_from([b"0", b"1", b"2", b"CS", b"OPT", b"FUT", b"A"])
+PAIRS = st.lists(st.tuples(TAGS, VALUES), max_size=8)
+SCOPES = st.frozensets(st.sampled_from([*sorted(INSTITUTIONAL.scopes), "order:*:equity", "marketdata:*"]), max_size=6)
+CLAIMS = st.sampled_from([{}, {"accounts": ["A", "1"]}, {"accounts": "0"}])
+QUESTIONS = st.builds(
+    Question, st.sampled_from(Direction), TYPES, PAIRS.map(lambda pairs: Fields(tuple(pairs))), SCOPES, CLAIMS
+)
+
+
+def with_pairs(question: Question, pairs: tuple[tuple[int, bytes], ...]) -> Question:
+    return Question(question.direction, question.msg_type, Fields(pairs), question.scopes, question.claims)
+
+
+@given(QUESTIONS, PAIRS)
+def test_messages_alike_in_the_vary_tags_get_the_same_decision(
+    question: Question, noise: list[tuple[int, bytes]]
+) -> None:
+    verdict = INSTITUTIONAL.decide(question)
+    consulted = [pair for pair in question.fields.pairs if pair[0] in verdict.vary]
+    others = [pair for pair in noise if pair[0] not in verdict.vary]
+    mixed = tuple(pair for index in range(9) for pair in (*consulted[index : index + 1], *others[index : index + 1]))
+    again = INSTITUTIONAL.decide(with_pairs(question, mixed))
+    assert (again.allowed, again.scope, again.vary) == (verdict.allowed, verdict.scope, verdict.vary)
+
+
+@given(QUESTIONS, st.sampled_from([40, 167, 263, 264, 1]), VALUES, st.integers(0, 8))
+def test_a_repeated_field_never_opens_what_was_closed(question: Question, tag: int, value: bytes, at: int) -> None:
+    pairs = question.fields.pairs
+    if not any(number == tag for number, _ in pairs) or any(number == 146 for number, _ in pairs):
+        return
+    repeated = with_pairs(question, (*pairs[:at], (tag, value), *pairs[at:]))
+    if INSTITUTIONAL.decide(repeated).allowed:
+        assert INSTITUTIONAL.decide(question).allowed
+
+
+@given(QUESTIONS, SCOPES)
+def test_more_scopes_never_close_what_was_open(question: Question, more: frozenset[str]) -> None:
+    if INSTITUTIONAL.decide(question).allowed:
+        wider = Question(
+            question.direction, question.msg_type, question.fields, question.scopes | more, question.claims
+        )
+        assert INSTITUTIONAL.decide(wider).allowed
+
+
+@given(QUESTIONS)
+def test_any_missing_scope_that_is_offered_for_this_message_grants_it(question: Question) -> None:
+    verdict = INSTITUTIONAL.decide(question)
+    if verdict.allowed or "any of these would" not in verdict.reason:
+        return
+    for scope in verdict.missing_scopes:
+        wider = Question(
+            question.direction, question.msg_type, question.fields, question.scopes | {scope}, question.claims
+        )
+        assert INSTITUTIONAL.decide(wider).allowed
