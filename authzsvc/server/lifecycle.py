@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator
@@ -92,6 +93,7 @@ async def _listening(settings: Settings, authorizer: Authorizer, issuers: list[I
     server = _server(authorizer, health, settings.reflection)
     addresses = bind(server, settings.listen)
     await server.start()
+    _settle_memory()
     refreshing = [asyncio.create_task(issuer.keys.keep_fresh()) for issuer in issuers]
     digest = authorizer.policy.digest
     ready = asyncio.create_task(_become_ready(health, issuers, addresses, digest))
@@ -113,6 +115,14 @@ async def _become_ready(
     for name in ("", SERVICE):
         await health.set(name, _SERVING)
     _log.info("serving", extra={"listen": addresses, "mapping": digest})
+
+
+def _settle_memory() -> None:
+    """Let the garbage collector leave alone what lives as long as the service, and look less often: a Check makes no
+    cycles, so its garbage goes by itself."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _server(authorizer: Authorizer, health: health_aio.HealthServicer, reflect: bool) -> grpc.aio.Server:

@@ -8,11 +8,12 @@ Invariants: every Check that is answered is in the audit; while the audit cannot
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
@@ -34,6 +35,16 @@ AUDIT_UNAVAILABLE = "the audit log cannot be written"
 _log = logging.getLogger(__name__)
 
 
+def decision_ids() -> Iterator[str]:
+    """Ids that no other decision has: a part that is this process's own, and a running number.
+
+    They need not be hard to guess, and a random number for each would be a system call for each.
+    """
+    process = os.urandom(ID_LENGTH // 4).hex()
+    for number in itertools.count(1):
+        yield f"{process}{number:0{ID_LENGTH // 2}x}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Judged:
     """A decision, and what is known of whom and what it is about."""
@@ -53,11 +64,12 @@ class Authorizer:
     max_age: int
     admitted: frozenset[str] = frozenset()
     clock: Callable[[], float] = time.time
+    ids: Iterator[str] = field(default_factory=decision_ids)
 
     def check(self, raw: bytes) -> bytes:
         """A serialized `CheckRequest` → a serialized `CheckResponse`. Never raises for what a caller sent."""
         started = time.perf_counter_ns()
-        stamp = Stamp(os.urandom(ID_LENGTH // 2).hex(), self.clock(), self.policy.digest)
+        stamp = Stamp(next(self.ids), self.clock(), self.policy.digest)
         judged = self._judge(raw, stamp)
         latency_us = (time.perf_counter_ns() - started) // 1000
         self.audit.append(
