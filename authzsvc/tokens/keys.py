@@ -17,7 +17,7 @@ import logging
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,13 +127,13 @@ def parse_jwks(document: bytes) -> dict[str, Key]:
     return {key.id: key for key in found}
 
 
-def _key(entry: Mapping[str, Any]) -> Key | None:
-    if entry.get("kty") not in ("RSA", "EC", "OKP") or entry.get("use", "sig") != "sig":
+def _key(entry: Any) -> Key | None:  # noqa: ANN401 (anything that JSON can hold)
+    if not isinstance(entry, dict) or entry.get("kty") not in ("RSA", "EC", "OKP") or entry.get("use", "sig") != "sig":
         return None
     public = {name: value for name, value in entry.items() if name not in ("d", "p", "q", "dp", "dq", "qi", "oth")}
     try:
         key = jwt.PyJWK(public).key
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, ValueError, TypeError):
         return None
     return Key(str(entry.get("kid", "")), entry["kty"], str(entry.get("alg", "")), key)
 

@@ -1,0 +1,44 @@
+"""A development issuer, its keys loaded, and a clock that tests move."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from authzsvc.tokens.development import ALGORITHM, AUDIENCE, DevelopmentIssuer
+from authzsvc.tokens.keys import KeySet, Refresh, from_file
+from authzsvc.tokens.verifier import Issuer, Verifier
+
+
+@dataclass
+class Clock:
+    """A time that only tests move."""
+
+    now: float
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Bench:
+    """What a test of the verifier works with."""
+
+    issuer: DevelopmentIssuer
+    keys: KeySet
+    clock: Clock
+
+    def verifier(self, *, cache_ttl_s: float = 300.0, leeway_s: float = 0.0, scope_claim: str = "scope") -> Verifier:
+        issuer = Issuer(self.issuer.name, (AUDIENCE,), (ALGORITHM,), self.keys, scope_claim, leeway_s)
+        return Verifier([issuer], cache_ttl_s=cache_ttl_s, clock=self.clock)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> Bench:
+    issuer = DevelopmentIssuer.create(tmp_path / "keys")
+    keys = KeySet(issuer.name, from_file(issuer.jwks_path), Refresh())
+    await keys.load()
+    return Bench(issuer, keys, Clock(float(int(time.time()))))
