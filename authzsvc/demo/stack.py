@@ -51,6 +51,8 @@ class Stack:
     """Settings of the service that go over the ones here."""
     listen_port: int = 0
     concurrency: int = 1
+    checks_to: Path | None = None
+    """The unix socket that Envoy asks, where that is not the service's own but something in between."""
 
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -104,7 +106,7 @@ class Stack:
     def start_envoy(self) -> None:
         """Start it and wait until it listens."""
         config = self.directory / "envoy.yaml"
-        config.write_text(yaml.safe_dump(envoy_config(self._gateway_options()), sort_keys=False))
+        config.write_text(yaml.safe_dump(self.bootstrap(), sort_keys=False))
         admin_file = self.directory / "envoy-admin"
         admin_file.unlink(missing_ok=True)
         command = envoy_command(find_envoy(), config, concurrency=self.concurrency)
@@ -113,9 +115,13 @@ class Stack:
         self.admin = self.envoy.wait_for(lambda: admin_file.read_text() or None if admin_file.exists() else None)
         self.port = self.envoy.wait_for(self._listening)
 
+    def bootstrap(self) -> dict[str, Any]:
+        """Envoy's configuration."""
+        return envoy_config(self._gateway_options())
+
     def _gateway_options(self) -> GatewayOptions:
         listen, upstream = Endpoint(LOOPBACK, self.listen_port), Endpoint(LOOPBACK, self.upstream_port)
-        service = Endpoint(path=str(self.socket))
+        service = Endpoint(path=str(self.checks_to or self.socket))
         base = self.gateway or GatewayOptions(listen, upstream, service)
         return replace(base, listen=listen, upstream=upstream, service=service, admin=Endpoint(LOOPBACK, 0))
 
@@ -164,10 +170,11 @@ class Stack:
         self.stop()
 
     def events(self) -> list[dict[str, Any]]:
-        """The audit so far."""
+        """The audit so far: its whole lines, for the last one may still be on its way."""
         if not self.audit.exists():
             return []
-        return [json.loads(line) for line in self.audit.read_text().splitlines()]
+        lines, _, _ = self.audit.read_text().rpartition("\n")
+        return [json.loads(line) for line in lines.splitlines()]
 
     def wait_for_event(self, timeout_s: float = 5.0, **wanted: Any) -> dict[str, Any]:  # noqa: ANN401
         """The first audit event that has these values; raises `TimeoutError`."""
