@@ -27,6 +27,7 @@ Data = dict[str, "Data"] | list["Data"] | str | int | bool | None
 
 MAX_BYTES = 5_000_000
 MAX_DEPTH = 32
+_MAX_WORDS = 300
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -49,7 +50,13 @@ class Source:
 
     def fault(self, place: Place, text: str, hint: str = "") -> Fault:
         """Make the fault of a key."""
-        return Fault(self.file, self.line(place), key_path(place), text, hint)
+        return Fault(self.file, self.line(place), one_line(key_path(place)), one_line(text), one_line(hint))
+
+
+def one_line(text: str) -> str:
+    """Make words that quote an author fit for one line."""
+    plain = "".join(char if char.isprintable() else "?" for char in text)
+    return plain if len(plain) <= _MAX_WORDS else plain[: _MAX_WORDS - 1] + "…"
 
 
 def key_path(place: Place) -> str:
@@ -156,7 +163,7 @@ class _Reader:
             inner = (*place, key)
             if key in found:
                 text = f"is there twice, first on line {self.lines[inner]}"
-                self.faults.append(Fault(self.file, line, key_path(inner), text, "keep one of them"))
+                self.faults.append(Fault(self.file, line, one_line(key_path(inner)), text, "keep one of them"))
                 self._skip()
                 continue
             self.lines[inner] = line
@@ -179,7 +186,9 @@ class _Reader:
         return found
 
     def _stop(self, event: yaml.Event, place: Place, text: str, hint: str = "") -> NoReturn:
-        raise MappingFaults([*self.faults, Fault(self.file, _line(event), key_path(place), text, hint)])
+        raise MappingFaults(
+            [*self.faults, Fault(self.file, _line(event), one_line(key_path(place)), one_line(text), hint)]
+        )
 
 
 def _line(event: yaml.Event) -> int:
