@@ -356,8 +356,11 @@ impl Session {
         decision: &Decision,
         out: &mut Commands,
     ) {
-        let verdict =
-            if matches!(decision, Decision::Forward(_)) { "allowed as risk-reducing" } else { "denied" };
+        let risk_reducing = matches!(decision, Decision::Forward(_));
+        if risk_reducing {
+            out.count(Counter::RiskReducingForwarded);
+        }
+        let verdict = if risk_reducing { "allowed as risk-reducing" } else { "denied" };
         let direction = direction.as_str();
         out.log(Level::Warn, format!("session {}: {direction} {msg_type} {verdict}: {failure}", self.name));
     }
