@@ -70,7 +70,7 @@ def check_times(claims: Mapping[str, object], now: float, leeway_s: float) -> No
 def check_expiry(expires_at: float, now: float, leeway_s: float = 0.0) -> None:
     """Raise `TokenError` at and after the expiry (RFC 7519, 4.1.4: "on or after")."""
     if now >= expires_at + leeway_s:
-        raise TokenError(EXPIRED, f"the token expired {now - expires_at:.0f} s ago", PASSWORD_EXPIRED)
+        raise TokenError(EXPIRED, f"the token expired at Unix time {expires_at:.0f}", PASSWORD_EXPIRED)
 
 
 def _scopes(claims: Mapping[str, object], scope_claim: str) -> frozenset[str]:
