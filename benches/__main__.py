@@ -1,0 +1,46 @@
+"""`python -m benches`: measure, print the tables, write `build/bench.json`. Missed aims are told, not failed."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from authzsvc.errors import AuthzError
+from benches import report
+from benches.load import ROOT
+from benches.rig import rig
+from benches.rounds import rounds, this_machine
+
+console = Console()
+
+
+def main(
+    count: Annotated[int, typer.Option("--rounds", min=1, max=50, help="Rounds, each of all variants.")] = 15,
+    out: Annotated[Path, typer.Option(help="Where the figures go, as JSON.")] = ROOT / "build" / "bench.json",
+) -> None:
+    """Throughput and latency of the gateway against plain tcp_proxy, through the real Envoy on loopback."""
+    machine = this_machine()
+    with tempfile.TemporaryDirectory(prefix="fix-bench-") as directory, rig(Path(directory)) as parts:
+        taken = list(track(rounds(parts, count), "measuring", total=count, console=console))
+    results = report.summarize(taken)
+    for table in report.screen_tables(machine, results):
+        console.print(table)
+    print(f"\n{report.markdown(machine, results)}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(report.as_json(machine, results), indent=2) + "\n")
+    console.print(f"written: {out}")
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except AuthzError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
