@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format
+
+from authzsvc import audit
+from authzsvc._gen.fixauthz.v1.event_pb2 import AuditEvent, deny, high, inbound
+from authzsvc.audit import AuditLog
+from authzsvc.contract.request import Event, FixRequest, StockRequest, parse
+from authzsvc.decide import Stamp, unavailable
+from authzsvc.decision import Action, Decision
+from authzsvc.errors import ToolError
+from authzsvc.tokens.claims import Identity
+from tests.unit.checks import check, soh
+
+STAMP = Stamp("id-1", 1767623400.000125, "digest")
+DENIED = replace(unavailable(Event.MESSAGE, "no scope", STAMP), missing_scopes=("order:create:equity",))
+ALLOWED = replace(DENIED, allowed=True, action=Action.FORWARD, scope="order:cancel", missing_scopes=())
+WHO = Identity("https://as", "svc", "algo", "", frozenset(), 1.0, {})
+
+
+def fix(request: object) -> FixRequest:
+    parsed = parse(request)
+    assert isinstance(parsed, FixRequest)
+    return parsed
+
+
+def line(request: FixRequest | StockRequest | None, decision: Decision = DENIED, who: Identity | None = WHO) -> bytes:
+    return audit.render(request, who, decision, now=STAMP.now, latency_us=42)
+
+
+def event(raw: bytes) -> AuditEvent:
+    """Strictly: an unknown field or a wrong type is an error."""
+    return json_format.Parse(raw, AuditEvent(), ignore_unknown_fields=False)
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("what was waited for did not happen")
+
+
+def test_a_line_is_the_documented_message() -> None:
+    found = event(line(fix(check("t", msg_type="D", body=soh("11=O-1|167=CS|")))))
+    assert found == AuditEvent(
+        time="2026-01-05T14:30:00.000125Z",
+        decision_id="id-1",
+        event="message",
+        request_id="c1-17",
+        session=found.session,
+        direction=inbound,
+        msg_type="D",
+        msg_seq_num=17,
+        business_id="O-1",
+        business_id_tag=11,
+        verdict=deny,
+        severity=high,
+        missing_scopes=["order:create:equity"],
+        reason="no scope",
+        policy="digest",
+        latency_us=42,
+        context={"gateway": "gw-1"},
+    )
+    session = found.session
+    assert (session.begin_string, session.sender_comp_id, session.target_comp_id) == ("FIX.4.4", "ALGO", "VENUE")
+    assert (session.subject, session.client_id) == ("svc", "algo")
+    assert (session.address, session.principal) == ("192.0.2.7:40001", "spiffe://algoprovider.example/mm")
+
+
+def test_the_field_names_are_the_schemas_own() -> None:
+    names = {field.name for field in AuditEvent.DESCRIPTOR.fields}
+    assert set(json.loads(line(fix(check("t"))))) == names
+
+
+def test_an_allowed_message_is_info() -> None:
+    found = json.loads(line(fix(check("t")), ALLOWED))
+    assert (found["verdict"], found["severity"], found["scope"]) == ("allow", "info", "order:cancel")
+
+
+def test_a_report_is_recorded_as_the_denial_it_tells_of() -> None:
+    request = fix(check("t", event="report", headers={"x-fix-reason": "wrong 9"}))
+    found = json.loads(line(request, replace(ALLOWED, scope=None, reason=request.report)))
+    assert (found["verdict"], found["severity"], found["reason"]) == ("deny", "high", "wrong 9")
+
+
+def test_stock_and_unreadable_requests() -> None:
+    assert event(line(StockRequest(Event.CONNECTION, "", "", "spiffe://x", {}))).session.principal == "spiffe://x"
+    assert event(line(None)).verdict == deny
+
+
+@pytest.mark.parametrize(
+    ("body", "tag", "value"),
+    [
+        (b"37=V\x0111=C1\x0111=C2\x01", 11, "C1"),
+        (b"262=M\x01", 262, "M"),
+        (b"55=X\x01", 0, ""),
+        (b"11=\xff\xfe\x01", 11, "\\xff\\xfe"),
+    ],
+)
+def test_the_business_id(body: bytes, tag: int, value: str) -> None:
+    found = event(line(fix(check("t", body=body))))
+    assert (found.business_id_tag, found.business_id) == (tag, value)
+
+
+def test_no_secret_is_in_a_line() -> None:
+    raw = line(fix(check("the-token", body=soh("11=O|554=the-password|89=the-signature|"))))
+    assert not any(secret in raw for secret in (b"the-token", b"the-password", b"the-signature"))
+
+
+@pytest.mark.parametrize("value", ["\n" * 500_000, "\u2028\r\n\x00" * 1000, "é" * 1_000_000, '"},{"' * 100_000])
+def test_a_hostile_value_stays_one_bounded_line(value: str) -> None:
+    request = fix(check("t", body=b"11=" + value.encode() + b"\x01", headers={"x-fix-begin-string": value}))
+    hostile = replace(
+        request, id=value, principal=value, address=value, context={f"{value}{n}": value for n in range(99)}
+    )
+    decision = replace(DENIED, reason=value, missing_scopes=(value,) * 500)
+    raw = line(hostile, decision, replace(WHO, subject=value, client_id=value))
+    assert raw.count(b"\n") == 1
+    assert raw.endswith(b"\n")
+    assert len(raw) < 200_000
+    assert event(raw).msg_seq_num == 17
+
+
+def test_lines_come_in_order_and_are_private(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(str(path))
+    lines = [b"%d\n" % number for number in range(5000)]
+    for one in lines:
+        log.append(one)
+    log.close()
+    assert path.read_bytes() == b"".join(lines)
+    assert stat.S_IMODE(path.stat().st_mode) & 0o007 == 0
+
+
+def test_lines_are_written_without_being_asked(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(str(path))
+    for one in (b"1\n", b"1\n2\n"):
+        log.append(one[-2:])
+        eventually(lambda want=one: path.read_bytes() == want)  # type: ignore[misc]
+    log.close()
+
+
+def test_a_file_is_appended_to(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    for one in (b"1\n", b"2\n"):
+        log = AuditLog(str(path))
+        log.append(one)
+        log.close()
+    assert path.read_bytes() == b"1\n2\n"
+
+
+def test_a_rotated_file_is_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(str(path))
+    log.append(b"1\n")
+    eventually(lambda: path.read_bytes() == b"1\n")
+    path.rename(tmp_path / "audit.1")
+    log.append(b"2\n")
+    log.close()
+    assert (path.read_bytes(), (tmp_path / "audit.1").read_bytes()) == (b"2\n", b"1\n")
+
+
+def test_what_cannot_be_written_is_kept_until_it_can(tmp_path: Path) -> None:
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    path = directory / "audit.jsonl"
+    log = AuditLog(str(path))
+    directory.rename(tmp_path / "away")
+    log.append(b"1\n")
+    eventually(lambda: not log.available)
+    log.append(b"2\n")
+    directory.mkdir()
+    eventually(lambda: log.available)
+    log.close()
+    assert path.read_bytes() == b"1\n2\n"
+
+
+def test_a_log_that_is_full_is_not_available() -> None:
+    log = AuditLog("/dev/full")
+    assert log.available
+    log.append(b"1\n")
+    eventually(lambda: not log.available)
+    log.close()
+
+
+def test_a_reader_that_stalls_makes_it_unavailable_before_anything_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "MAX_PENDING", 10)
+    monkeypatch.setattr(audit, "CLOSE_S", 0.01)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    log = AuditLog(str(pipe))
+    log.append(b"x" * 1_000_000 + b"\n")
+    eventually(lambda: len(log._pending) == 0)
+    for _ in range(5):
+        log.append(b"y\n")
+    assert not log.available
+    log.close()
+    os.close(reader)
+
+
+def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="audit log"):
+        AuditLog(str(tmp_path / "none" / "audit.jsonl"))

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from authzsvc.contract.request import Event, FixRequest, StockRequest, parse
+from authzsvc.decide import Stamp, decide, decide_stock, unavailable
+from authzsvc.decision import Action, Decision, LogonTerms
+from authzsvc.errors import TokenError
+from authzsvc.policy.engine import Policy
+from authzsvc.tokens.claims import Identity
+from tests.unit.checks import check, example_policy, logon, soh
+
+NOW = 1_000_000.0
+CLAIMS = {"fix_comp_id": "ALGO", "accounts": ["ACC-1"]}
+WHO = Identity("https://as", "svc", "algo", "", frozenset({"order:create:equity", "trade:view:own"}), NOW + 600, CLAIMS)
+EXPIRED = TokenError("access token expired", "the token expired", 8)
+STAMP = Stamp("id-1", NOW, "digest")
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Policy:
+    return example_policy(tmp_path)
+
+
+def fix(request: object) -> FixRequest:
+    parsed = parse(request)
+    assert isinstance(parsed, FixRequest)
+    return parsed
+
+
+def judged(policy: Policy, request: object, holder: Identity | TokenError = WHO, max_age: int = 60) -> Decision:
+    return decide(fix(request), holder, policy, now=NOW, max_age=max_age, decision_id="id-1")
+
+
+def test_a_good_logon_is_told_its_terms(policy: Policy) -> None:
+    decision = judged(policy, logon("t"))
+    assert (decision.allowed, decision.action, decision.scope) == (True, Action.FORWARD, None)
+    assert decision.terms == LogonTerms(("8",), (), ("F", "q"), policy.want_tags)
+    assert {11, 167} <= set(policy.want_tags)
+
+
+def test_a_logon_with_an_expired_token(policy: Policy) -> None:
+    decision = judged(policy, logon("t"), EXPIRED)
+    assert (decision.allowed, decision.action, decision.unauthenticated) == (False, Action.LOGOUT, True)
+    assert (decision.text, decision.session_status, decision.terms) == ("access token expired", 8, None)
+
+
+def test_a_logon_under_another_comp_id(policy: Policy) -> None:
+    decision = judged(policy, logon("t", sender="OTHER"))
+    assert (decision.allowed, decision.action, decision.unauthenticated) == (False, Action.LOGOUT, False)
+    assert (decision.text, decision.session_status) == ("SenderCompID is not the token's", 5)
+
+
+def test_a_message_that_a_scope_grants(policy: Policy) -> None:
+    decision = judged(policy, check("t", msg_type="D", body=soh("11=O|167=CS|")))
+    assert (decision.allowed, decision.action, decision.scope) == (True, Action.FORWARD, "order:create:equity")
+    assert (decision.vary, decision.max_age, decision.reject_reason, decision.text) == ((167,), 60, 0, "")
+    assert decision.policy == policy.digest
+
+
+@pytest.mark.parametrize(
+    ("msg_type", "body"), [("D", "11=O|167=OPT|"), ("D", "11=O|"), ("AB", "11=O|"), ("ZZ", "1=A|")]
+)
+def test_a_message_that_no_scope_grants(policy: Policy, msg_type: str, body: str) -> None:
+    decision = judged(policy, check("t", msg_type=msg_type, body=soh(body)))
+    assert (decision.allowed, decision.action, decision.unauthenticated) == (False, Action.REJECT, False)
+    assert (decision.text, decision.reject_reason) == ("Insufficient permissions", 6)
+    assert (decision.scope, decision.session_status, decision.max_age) == (None, None, 0)
+
+
+def test_a_denial_says_what_would_have_granted_it(policy: Policy) -> None:
+    assert judged(policy, check("t", msg_type="AB")).missing_scopes == ("order:create:option_multileg",)
+
+
+def test_a_second_logon_as_a_message_is_denied(policy: Policy) -> None:
+    assert not judged(policy, check("t", msg_type="A")).allowed
+
+
+@pytest.mark.parametrize("msg_type", list("012345"))
+def test_the_session_level_needs_no_scope_but_a_good_token(policy: Policy, msg_type: str) -> None:
+    request = check("t", msg_type=msg_type, body=b"")
+    nobody = replace(WHO, scopes=frozenset())
+    assert judged(policy, request, nobody).allowed
+    assert not judged(policy, request, EXPIRED).allowed
+
+
+def test_a_token_that_goes_bad_in_mid_session_ends_it(policy: Policy) -> None:
+    decision = judged(policy, check("t", msg_type="D"), EXPIRED)
+    assert (decision.action, decision.unauthenticated, decision.session_status) == (Action.LOGOUT, True, None)
+
+
+def test_an_outbound_message_is_held_to_the_token_of_its_target(policy: Policy) -> None:
+    def report(account: str, target: str) -> Decision:
+        body = soh(f"1={account}|")
+        return judged(policy, check("t", direction="outbound", msg_type="8", sender="V", target=target, body=body))
+
+    assert report("ACC-1", "ALGO").scope == "trade:view:own"
+    assert report("ACC-2", "ALGO").text == "Insufficient permissions"
+    assert report("ACC-1", "OTHER").text == "SenderCompID is not the token's"
+
+
+@pytest.mark.parametrize(("left", "age"), [(600.0, 60), (30.9, 30), (0.9, 0), (-5.0, 0)])
+def test_no_answer_holds_past_the_tokens_expiry(policy: Policy, left: float, age: int) -> None:
+    decision = judged(policy, check("t", msg_type="D", body=soh("167=CS|")), replace(WHO, expires_at=NOW + left))
+    assert (decision.allowed, decision.max_age) == (True, age)
+
+
+def test_no_answer_is_kept_where_single_messages_carry_the_identity(policy: Policy) -> None:
+    by_desk = replace(policy, identity={"comp_id": "fix_comp_id", "sub_id": "desk"})
+    request = check("t", msg_type="D", body=soh("167=CS|"), headers={"x-fix-sender-sub-id": "d1"})
+    decision = judged(by_desk, request, replace(WHO, claims={**CLAIMS, "desk": "d1"}))
+    assert (decision.allowed, decision.max_age) == (True, 0)
+
+
+@pytest.mark.parametrize("holder", [WHO, EXPIRED])
+def test_a_report_is_acknowledged_whoever_sends_it(policy: Policy, holder: Identity | TokenError) -> None:
+    request = check("t", event="report", headers={"x-fix-report": "violation", "x-fix-reason": "wrong 9"})
+    decision = judged(policy, request, holder)
+    assert (decision.allowed, decision.action, decision.max_age) == (True, Action.FORWARD, 0)
+    assert decision.reason == "violation: wrong 9"
+
+
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [(Event.LOGON, Action.LOGOUT), (Event.MESSAGE, Action.REJECT), (None, Action.REJECT)],
+)
+def test_a_failure_denies_with_application_not_available(event: Event | None, action: Action) -> None:
+    decision = unavailable(event, "why", STAMP)
+    assert (decision.allowed, decision.action, decision.reject_reason) == (False, action, 4)
+    assert (decision.id, decision.policy, decision.reason) == ("id-1", "digest", "why")
+
+
+@pytest.mark.parametrize(
+    ("event", "principal", "allowed"),
+    [
+        (Event.CONNECTION, "spiffe://a", True),
+        (Event.CONNECTION, "spiffe://b", False),
+        (Event.CONNECTION, "", False),
+        (Event.HTTP, "spiffe://a", False),
+    ],
+)
+def test_stock_filters(event: Event, principal: str, allowed: bool) -> None:
+    request = StockRequest(event, "", "", principal, {})
+    assert decide_stock(request, frozenset({"spiffe://a", ""}), STAMP).allowed is allowed

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authzsvc.errors import SettingsFaults
+from authzsvc.settings import Settings, load
+
+GOOD = """\
+mapping: mappings/institutional.yaml
+listen:
+  unix: /run/authz.sock
+tokens:
+  issuers:
+    - issuer: https://as.example/realms/fix
+      audience: fix-gateway
+      algorithms: [ES256, RS256]
+      jwks: {url: "https://as.example/keys"}
+"""
+
+
+def written(directory: Path, text: str) -> Path:
+    path = directory / "settings.yaml"
+    path.write_text(text)
+    return path
+
+
+def faults(path: Path | None, options: dict[str, Any] | None = None) -> list[str]:
+    with pytest.raises(SettingsFaults) as refused:
+        load(path, options)
+    return str(refused.value).splitlines()
+
+
+def test_the_least_that_is_needed(tmp_path: Path) -> None:
+    found = load(written(tmp_path, GOOD))
+    issuer = found.tokens.issuers[0]
+    assert (issuer.audience, issuer.algorithms, issuer.scope_claim) == (["fix-gateway"], ["ES256", "RS256"], "scope")
+    assert (found.audit.path, found.log.level, found.reflection, found.listen.tcp) == ("-", "info", False, None)
+
+
+def test_json_does_as_well(tmp_path: Path) -> None:
+    text = Settings.model_validate_json  # the model itself takes its own JSON
+    dumped = load(written(tmp_path, GOOD)).model_dump_json(exclude_none=True)
+    assert text(dumped).mapping == load(written(tmp_path, dumped)).mapping
+
+
+def test_the_environment_comes_before_the_file_and_options_before_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, GOOD + "log: {level: error}\ndrain_s: 1\n")
+    monkeypatch.setenv("AUTHZSVC_LOG__LEVEL", "debug")
+    monkeypatch.setenv("AUTHZSVC_DRAIN_S", "2")
+    monkeypatch.setenv("AUTHZSVC_LISTEN__TCP", "9191")
+    monkeypatch.setenv("AUTHZSVC_ADMISSION__PRINCIPALS", '["spiffe://a"]')
+    found = load(path, {"log": {"level": "warning"}})
+    assert (found.log.level, found.drain_s) == ("warning", 2.0)
+    assert (found.listen.tcp, found.listen.unix) == ("127.0.0.1:9191", Path("/run/authz.sock"))
+    assert found.admission.principals == ["spiffe://a"]
+
+
+def test_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTHZSVC_MAPPING", "m.yaml")
+    monkeypatch.setenv("AUTHZSVC_LISTEN", '{"tcp": "0.0.0.0:1"}')
+    issuer = '[{"issuer": "i", "audience": ["a"], "algorithms": ["ES256"], "jwks": {"file": "k"}}]'
+    monkeypatch.setenv("AUTHZSVC_TOKENS__ISSUERS", issuer)
+    found = load(None)
+    assert (found.mapping, found.listen.tcp, found.tokens.issuers[0].issuer) == (Path("m.yaml"), "0.0.0.0:1", "i")
+
+
+@pytest.mark.parametrize(
+    ("address", "read"),
+    [("9191", "127.0.0.1:9191"), (":0", "127.0.0.1:0"), ("[::1]:80", "[::1]:80"), ("authz:7", "authz:7")],
+)
+def test_tcp_addresses(tmp_path: Path, address: str, read: str) -> None:
+    assert load(written(tmp_path, GOOD), {"listen": {"tcp": address}}).listen.tcp == read
+
+
+def test_all_faults_at_once_with_file_line_and_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """\
+listen:
+  tcp: nowhere
+  sctp: 1
+tokens:
+  issuers:
+    - issuer: https://as
+      audience: []
+      algorithms: [ES256, none, HS256, RS1024]
+      jwks: {file: a, url: "https://b/"}
+      leeway_s: 3600
+log: {level: chatty}
+"""
+    path = written(tmp_path, text)
+    monkeypatch.setenv("AUTHZSVC_DECISIONS__MAX_AGE_S", "-3")
+    found = faults(path, {"drain_s": "x"})
+    places = [line.split("` ")[0] for line in found]
+    assert sorted(places) == sorted(
+        [
+            f"{path}:2: `listen.tcp",
+            f"{path}:3: `listen.sctp",
+            f"{path}:1: `mapping",
+            f"{path}:7: `tokens.issuers[0].audience",
+            f"{path}:8: `tokens.issuers[0].algorithms[1]",
+            f"{path}:8: `tokens.issuers[0].algorithms[2]",
+            f"{path}:8: `tokens.issuers[0].algorithms[3]",
+            f"{path}:9: `tokens.issuers[0].jwks",
+            f"{path}:10: `tokens.issuers[0].leeway_s",
+            f"{path}:11: `log.level",
+            "environment: `AUTHZSVC_DECISIONS__MAX_AGE_S",
+            "options: `drain_s",
+        ]
+    )
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "HS384", "HS512", "es256", ""])
+def test_only_algorithms_with_a_public_key(tmp_path: Path, algorithm: str) -> None:
+    (fault,) = faults(written(tmp_path, GOOD.replace("[ES256, RS256]", f'["{algorithm}"]')))
+    assert f"`{algorithm}`: not an algorithm with a public key" in fault
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("  unix: /run/authz.sock\n", "  tls: {cert: c, key: k}\n", "nothing to listen on"),
+        ("  unix: /run/authz.sock\n", "  unix: /s\n  tls: {cert: c, key: k}\n", "`tls` is for `tcp`"),
+        ("/run/authz.sock", "/" + "x" * 200, "too long for a unix socket"),
+        ('url: "https://as.example/keys"', "refresh_s: 3", "either `file` or `url`"),
+        ("https://as.example/keys", "ftp://as.example/keys", "pattern"),
+        ("https://as.example/keys", "https://user:password@as.example/keys", "pattern"),
+        ("[ES256, RS256]", "[]", "at least 1"),
+        ("tokens:", "token:", "tokens"),
+        (GOOD, "[]", "not a mapping"),
+        (GOOD, "a: b: c", "mapping values are not allowed"),
+        (GOOD, "mapping: a\nmapping: b", "there twice"),
+    ],
+)
+def test_faults(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    assert complaint in "\n".join(faults(written(tmp_path, GOOD.replace(old, new))))
+
+
+def test_an_issuer_twice(tmp_path: Path) -> None:
+    twice = GOOD + GOOD[GOOD.index("    - issuer") :]
+    assert "twice" in "\n".join(faults(written(tmp_path, twice)))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path / "none.yaml")
+    assert fault.startswith(str(tmp_path / "none.yaml"))
+
+
+def test_an_environment_that_is_no_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTHZSVC_TOKENS", "x")
+    (fault,) = faults(None)
+    assert fault.startswith("environment:")
