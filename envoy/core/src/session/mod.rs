@@ -5,27 +5,29 @@
 //! applied in order. What is denied is replaced in place (`docs/sequence.md`). A departure from the strict profile is
 //! reported and ends the connection; nothing behind it is forwarded.
 //!
-//! `inbound` and `outbound` are the two directions' rules; this module has the phases and what both share.
+//! This module has the phases and the events. `intake` takes bytes in, `inbound` and `outbound` are the two directions'
+//! rules, `asking` has the decision service's part, `lane` the queue of a direction, `echo` the rejects on their way.
 
+mod asking;
 mod echo;
 mod inbound;
+mod intake;
 mod lane;
 mod outbound;
 
 use crate::command::{CheckId, Command, Commands, Direction, Level};
-use crate::contract::grpc;
-use crate::contract::request::{self, Envelope, Identity, Peers};
+use crate::contract::request::{Identity, Peers};
 use crate::credential::Token;
-use crate::decision::{Decision, Denial, Terms};
-use crate::failure::{self, Failure};
-use crate::frame::{Frame, next_frame};
-use crate::message::{Field, Message, parse};
+use crate::decision::{Denial, Terms};
+use crate::failure::Failure;
+use crate::message::Field;
 use crate::profile::Profile;
 use crate::settings::Settings;
 use crate::stats::Counter;
 use crate::violation::Violation;
+use asking::Unanswered;
 use echo::Echoes;
-use lane::{Fate, Lane};
+use lane::Lane;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -91,6 +93,8 @@ pub struct Session {
     opened: Duration,
     name: String,
     checks: CheckId,
+    /// What was decided without an answer and is not reported yet.
+    unanswered: Unanswered,
     reads_paused: bool,
     /// Room for a message's fields, reused.
     fields: Vec<Field>,
@@ -115,6 +119,7 @@ impl Session {
             terms: Terms::default(),
             opened: now.monotonic,
             checks: 0,
+            unanswered: Unanswered::default(),
             reads_paused: false,
             fields: Vec::new(),
         }
@@ -123,25 +128,6 @@ impl Session {
     /// Who is at the two ends; with TLS this is known once the first byte has arrived.
     pub fn introduce(&mut self, peers: Peers) {
         self.peers = peers;
-    }
-
-    /// Bytes arrived; `end` says that none will follow.
-    pub fn receive(&mut self, direction: Direction, bytes: &[u8], end: bool, now: Now, out: &mut Commands) {
-        if matches!(self.phase, Phase::Reporting { .. } | Phase::Closed) {
-            return;
-        }
-        let lane = self.lane(direction);
-        lane.ended |= end;
-        let mut unread = std::mem::take(&mut lane.unread);
-        if unread.is_empty() {
-            let taken = self.take_in(direction, bytes, now, out);
-            unread.extend_from_slice(bytes.get(taken..).unwrap_or_default());
-        } else {
-            unread.extend_from_slice(bytes);
-            let taken = self.take_in(direction, &unread, now, out);
-            unread.drain(..taken);
-        }
-        self.settle(direction, unread, now, out);
     }
 
     /// The Check `id` was answered with this body, or failed.
@@ -185,262 +171,11 @@ impl Session {
         self.phase = Phase::Closed;
     }
 
-    /// Whether bytes from the venue are taken; else they must wait outside.
-    pub fn takes_outbound(&self) -> bool {
-        self.outbound.unread.is_empty() || !self.outbound.is_full(&self.listener.settings.limits)
-    }
-
     fn lane(&mut self, direction: Direction) -> &mut Lane {
         match direction {
             Direction::Inbound => &mut self.inbound,
             Direction::Outbound => &mut self.outbound,
         }
-    }
-
-    /// No message of this direction may be taken in for now.
-    fn is_blocked(&self, direction: Direction) -> bool {
-        let limits = &self.listener.settings.limits;
-        match (&self.phase, direction) {
-            (Phase::AwaitingLogon, Direction::Inbound) => false,
-            (Phase::Active, Direction::Inbound) => {
-                self.inbound.is_full(limits) || self.echoes.len() >= limits.max_pending_rejects as usize
-            }
-            (Phase::Active | Phase::Ending { .. }, Direction::Outbound) => self.outbound.is_full(limits),
-            _ => true,
-        }
-    }
-
-    /// Reads messages off the head of `bytes` as long as there is room, and says how many bytes that took.
-    fn take_in(&mut self, direction: Direction, bytes: &[u8], now: Now, out: &mut Commands) -> usize {
-        let mut at = 0;
-        while at < bytes.len() && !self.is_blocked(direction) {
-            let rest = bytes.get(at..).unwrap_or_default();
-            match self.take_one(direction, rest, now, out) {
-                Ok(0) => break,
-                Ok(len) => at += len,
-                Err(violation) => {
-                    self.violate(direction, violation, now, out);
-                    break;
-                }
-            }
-        }
-        at
-    }
-
-    /// Reads one message and deals with it: its length, or 0 if it is not whole yet.
-    #[inline]
-    fn take_one(
-        &mut self,
-        direction: Direction,
-        bytes: &[u8],
-        now: Now,
-        out: &mut Commands,
-    ) -> Result<usize, Violation> {
-        let listener = Arc::clone(&self.listener);
-        let limits = &listener.settings.limits;
-        let Frame::Complete { len, body, version } = next_frame(bytes, limits.max_message_bytes as usize)?
-        else {
-            return Ok(0);
-        };
-        let bytes = bytes.get(..len).unwrap_or_default();
-        let mut fields = std::mem::take(&mut self.fields);
-        let result = parse(bytes, body, version, &listener.profile, limits.max_fields as usize, &mut fields)
-            .and_then(|message| match direction {
-                Direction::Inbound => self.inbound_message(&message, now, out),
-                Direction::Outbound => self.outbound_message(&message, now, out),
-            });
-        self.fields = fields;
-        result.map(|()| len)
-    }
-
-    /// Keeps what was not taken in, starts or stops reading, and passes an end on once all before it is done.
-    fn settle(&mut self, direction: Direction, unread: Vec<u8>, now: Now, out: &mut Commands) {
-        if matches!(self.phase, Phase::Reporting { .. } | Phase::Closed) {
-            return;
-        }
-        let blocked = self.is_blocked(direction);
-        let lane = self.lane(direction);
-        lane.unread = unread;
-        if lane.ended && !blocked && !lane.unread.is_empty() {
-            return self.violate(direction, Violation::Truncated, now, out);
-        }
-        let done = lane.ended && lane.unread.is_empty() && lane.is_clear();
-        match self.phase {
-            Phase::AwaitingLogon if done => self.close("the client left without a Logon", out),
-            Phase::Active | Phase::Ending { .. } if done => self.pass_end(direction, out),
-            _ => {}
-        }
-        if direction == Direction::Inbound {
-            self.pace_reads(blocked, out);
-        }
-    }
-
-    fn pass_end(&mut self, direction: Direction, out: &mut Commands) {
-        if self.lane(direction).pass_end() {
-            out.push(Command::End(direction));
-        }
-    }
-
-    fn pace_reads(&mut self, blocked: bool, out: &mut Commands) {
-        let unread = self.inbound.unread.len();
-        let pause = match self.phase {
-            // One message's worth may run ahead of the decision on the Logon.
-            Phase::Authorizing { .. } => unread > self.listener.settings.limits.max_message_bytes as usize,
-            _ => blocked && unread > 0,
-        };
-        if pause && !self.reads_paused {
-            out.count(Counter::ReadsPaused);
-            out.push(Command::PauseReads);
-        } else if !pause && self.reads_paused {
-            out.push(Command::ResumeReads);
-        }
-        self.reads_paused = pause;
-    }
-
-    /// Goes on with what is unread, after room was made.
-    fn resume(&mut self, direction: Direction, now: Now, out: &mut Commands) {
-        let mut unread = std::mem::take(&mut self.lane(direction).unread);
-        let taken = self.take_in(direction, &unread, now, out);
-        unread.drain(..taken);
-        self.settle(direction, unread, now, out);
-    }
-
-    fn message_answered(
-        &mut self,
-        id: CheckId,
-        answer: Result<&[u8], Failure>,
-        now: Now,
-        out: &mut Commands,
-    ) {
-        for direction in [Direction::Inbound, Direction::Outbound] {
-            let Some((waiting, since)) = self.lane(direction).asked(id) else { continue };
-            let msg_type = waiting.msg_type;
-            let decision = match self.read_answer(answer, since, now, out) {
-                Ok(decision) => decision,
-                Err(failure) => {
-                    let decision = failure::decide(direction, msg_type, &self.terms);
-                    self.log_failure(direction, &msg_type.to_string(), failure, &decision, out);
-                    decision
-                }
-            };
-            self.lane(direction).decide(id, decision);
-            self.apply_ready(direction, now, out);
-            self.resume(direction, now, out);
-            self.close_if_ended(out);
-            return;
-        }
-    }
-
-    fn read_answer(
-        &self,
-        answer: Result<&[u8], Failure>,
-        since: Duration,
-        now: Now,
-        out: &mut Commands,
-    ) -> Result<Decision, Failure> {
-        let micros = now.monotonic.saturating_sub(since).as_micros();
-        out.push(Command::CheckLatency(u64::try_from(micros).unwrap_or(u64::MAX)));
-        let decision = answer.and_then(crate::contract::response::decision);
-        if decision.is_err() {
-            out.count(Counter::ChecksFailed);
-        }
-        decision
-    }
-
-    /// A failure has no line in the service's audit, so it gets one in Envoy's log.
-    fn log_failure(
-        &self,
-        direction: Direction,
-        msg_type: &str,
-        failure: Failure,
-        decision: &Decision,
-        out: &mut Commands,
-    ) {
-        let risk_reducing = matches!(decision, Decision::Forward(_));
-        if risk_reducing {
-            out.count(Counter::RiskReducingForwarded);
-        }
-        let verdict = if risk_reducing { "allowed as risk-reducing" } else { "denied" };
-        let direction = direction.as_str();
-        out.log(Level::Warn, format!("session {}: {direction} {msg_type} {verdict}: {failure}", self.name));
-    }
-
-    /// Deals with the messages at the head of the queue whose fate is known.
-    fn apply_ready(&mut self, direction: Direction, now: Now, out: &mut Commands) {
-        while let Some(waiting) = self.lane(direction).pop_ready() {
-            let decision = match waiting.fate {
-                Fate::Decided(decision) => decision,
-                Fate::Pass | Fate::Asked(..) => Decision::Forward(Terms::default()),
-            };
-            match direction {
-                Direction::Inbound => self.apply_inbound(&waiting.bytes, decision, now, out),
-                Direction::Outbound => self.apply_outbound(&waiting.bytes, decision, out),
-            }
-        }
-    }
-
-    /// Reads a message again that was read before: the queue keeps bytes, and a denial is rare.
-    fn reread(&mut self, bytes: &[u8], then: impl FnOnce(&mut Self, &Message<'_>)) {
-        let listener = Arc::clone(&self.listener);
-        let limits = &listener.settings.limits;
-        let mut fields = std::mem::take(&mut self.fields);
-        if let Ok(Frame::Complete { body, version, .. }) = next_frame(bytes, bytes.len()) {
-            let fields_limit = limits.max_fields as usize;
-            if let Ok(message) = parse(bytes, body, version, &listener.profile, fields_limit, &mut fields) {
-                then(self, &message);
-            }
-        }
-        self.fields = fields;
-    }
-
-    /// Sends a Check for `message`.
-    fn ask(
-        &mut self,
-        event: &str,
-        direction: Direction,
-        message: &Message<'_>,
-        now: Now,
-        out: &mut Commands,
-    ) -> CheckId {
-        let (id, name) = self.next_check();
-        let request = request::message(self.envelope(&name, now), event, direction, message, &self.terms);
-        out.count(Counter::Checks);
-        out.push(Command::Check { id, frame: grpc::frame(&request) });
-        id
-    }
-
-    fn next_check(&mut self) -> (CheckId, String) {
-        self.checks += 1;
-        (self.checks, format!("{}-{}", self.name, self.checks))
-    }
-
-    fn envelope<'a>(&'a self, id: &'a str, now: Now) -> Envelope<'a> {
-        Envelope {
-            id,
-            peers: &self.peers,
-            token: self.token.as_ref(),
-            settings: &self.listener.settings,
-            profile: &self.listener.profile,
-            now: now.utc,
-        }
-    }
-
-    /// Ends the connection for a departure from the strict profile, once it is reported.
-    fn violate(&mut self, direction: Direction, violation: Violation, now: Now, out: &mut Commands) {
-        let (id, name) = self.next_check();
-        let request = request::report(
-            self.envelope(&name, now),
-            direction,
-            self.identity.as_ref(),
-            "violation",
-            violation.text(),
-        );
-        out.count(Counter::Violations);
-        out.log(Level::Warn, format!("session {}: {} violation: {violation}", self.name, direction.as_str()));
-        out.push(Command::Check { id, frame: grpc::frame(&request) });
-        self.inbound.drop_all();
-        self.outbound.drop_all();
-        self.phase = Phase::Reporting { check: id, why: "violation of the strict profile" };
     }
 
     /// The venue answered the Logout of ours, and all before its answer is delivered.

@@ -1,0 +1,208 @@
+//! Asking the decision service, applying its answers in order, and reporting what was done without one.
+
+use super::lane::Fate;
+use super::{Now, Phase, Session};
+use crate::command::{CheckId, Command, Commands, Direction, Level};
+use crate::contract::request::{self, Envelope};
+use crate::contract::{grpc, response};
+use crate::decision::{Decision, Terms};
+use crate::failure::{self, Failure};
+use crate::frame::{Frame, next_frame};
+use crate::message::{Message, parse};
+use crate::stats::Counter;
+use crate::violation::Violation;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Messages decided by the failure rule since the service last answered: they are in no audit until they are reported.
+#[derive(Debug, Default)]
+pub(super) struct Unanswered {
+    denied: u64,
+    risk_reducing: u64,
+    why: Option<Failure>,
+}
+
+impl Unanswered {
+    fn add(&mut self, failure: Failure, decision: &Decision) {
+        match decision {
+            Decision::Forward(_) => self.risk_reducing += 1,
+            Decision::Reject(_) | Decision::Logout(_) => self.denied += 1,
+        }
+        self.why = Some(failure);
+    }
+
+    /// The words of the report, once.
+    fn take(&mut self) -> Option<String> {
+        let Self { denied, risk_reducing, why } = std::mem::take(self);
+        let why = why?;
+        Some(format!(
+            "{denied} messages denied and {risk_reducing} risk-reducing ones passed without an answer: {why}"
+        ))
+    }
+}
+
+impl Session {
+    /// The answer to a message's Check, or its failure.
+    pub(super) fn message_answered(
+        &mut self,
+        id: CheckId,
+        answer: Result<&[u8], Failure>,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            let Some((waiting, since)) = self.lane(direction).asked(id) else { continue };
+            let msg_type = waiting.msg_type;
+            let decision = match self.read_answer(answer, since, now, out) {
+                Ok(decision) => {
+                    self.report_unanswered(now, out);
+                    decision
+                }
+                Err(failure) => {
+                    let decision = failure::decide(direction, msg_type, &self.terms);
+                    self.log_failure(direction, &msg_type.to_string(), failure, &decision, out);
+                    self.unanswered.add(failure, &decision);
+                    decision
+                }
+            };
+            self.lane(direction).decide(id, decision);
+            self.apply_ready(direction, now, out);
+            self.resume(direction, now, out);
+            self.close_if_ended(out);
+            return;
+        }
+    }
+
+    pub(super) fn read_answer(
+        &self,
+        answer: Result<&[u8], Failure>,
+        since: Duration,
+        now: Now,
+        out: &mut Commands,
+    ) -> Result<Decision, Failure> {
+        let micros = now.monotonic.saturating_sub(since).as_micros();
+        out.push(Command::CheckLatency(u64::try_from(micros).unwrap_or(u64::MAX)));
+        let decision = answer.and_then(response::decision);
+        if decision.is_err() {
+            out.count(Counter::ChecksFailed);
+        }
+        decision
+    }
+
+    /// The service is back: what was decided without it goes into its audit.
+    fn report_unanswered(&mut self, now: Now, out: &mut Commands) {
+        if let Some(reason) = self.unanswered.take() {
+            self.report(Direction::Inbound, "unavailable", &reason, now, out);
+        }
+    }
+
+    /// A failure has no line in the service's audit yet, so it gets one in Envoy's log.
+    pub(super) fn log_failure(
+        &self,
+        direction: Direction,
+        msg_type: &str,
+        failure: Failure,
+        decision: &Decision,
+        out: &mut Commands,
+    ) {
+        let risk_reducing = matches!(decision, Decision::Forward(_));
+        if risk_reducing {
+            out.count(Counter::RiskReducingForwarded);
+        }
+        let verdict = if risk_reducing { "allowed as risk-reducing" } else { "denied" };
+        let direction = direction.as_str();
+        out.log(Level::Warn, format!("session {}: {direction} {msg_type} {verdict}: {failure}", self.name));
+    }
+
+    /// Deals with the messages at the head of the queue whose fate is known.
+    pub(super) fn apply_ready(&mut self, direction: Direction, now: Now, out: &mut Commands) {
+        while let Some(waiting) = self.lane(direction).pop_ready() {
+            let decision = match waiting.fate {
+                Fate::Decided(decision) => decision,
+                Fate::Pass | Fate::Asked(..) => Decision::Forward(Terms::default()),
+            };
+            match direction {
+                Direction::Inbound => self.apply_inbound(&waiting.bytes, decision, now, out),
+                Direction::Outbound => self.apply_outbound(&waiting.bytes, decision, out),
+            }
+        }
+    }
+
+    /// Reads a message again that was read before: the queue keeps bytes, and a denial is rare.
+    pub(super) fn reread(&mut self, bytes: &[u8], then: impl FnOnce(&mut Self, &Message<'_>)) {
+        let listener = Arc::clone(&self.listener);
+        let limits = &listener.settings.limits;
+        let mut fields = std::mem::take(&mut self.fields);
+        if let Ok(Frame::Complete { body, version, .. }) = next_frame(bytes, bytes.len()) {
+            let fields_limit = limits.max_fields as usize;
+            if let Ok(message) = parse(bytes, body, version, &listener.profile, fields_limit, &mut fields) {
+                then(self, &message);
+            }
+        }
+        self.fields = fields;
+    }
+
+    /// Sends a Check for `message`.
+    pub(super) fn ask(
+        &mut self,
+        event: &str,
+        direction: Direction,
+        message: &Message<'_>,
+        now: Now,
+        out: &mut Commands,
+    ) -> CheckId {
+        let (id, name) = self.next_check();
+        let request = request::message(self.envelope(&name, now), event, direction, message, &self.terms);
+        out.count(Counter::Checks);
+        out.push(Command::Check { id, frame: grpc::frame(&request) });
+        id
+    }
+
+    pub(super) fn next_check(&mut self) -> (CheckId, String) {
+        self.checks += 1;
+        (self.checks, format!("{}-{}", self.name, self.checks))
+    }
+
+    pub(super) fn envelope<'a>(&'a self, id: &'a str, now: Now) -> Envelope<'a> {
+        Envelope {
+            id,
+            peers: &self.peers,
+            token: self.token.as_ref(),
+            settings: &self.listener.settings,
+            profile: &self.listener.profile,
+            now: now.utc,
+        }
+    }
+
+    /// Tells the service what was done without it; the answer is only awaited where the connection ends on it.
+    fn report(
+        &mut self,
+        direction: Direction,
+        kind: &str,
+        reason: &str,
+        now: Now,
+        out: &mut Commands,
+    ) -> CheckId {
+        let (id, name) = self.next_check();
+        let identity = self.identity.as_ref();
+        let request = request::report(self.envelope(&name, now), direction, identity, kind, reason);
+        out.push(Command::Check { id, frame: grpc::frame(&request) });
+        id
+    }
+
+    /// Ends the connection for a departure from the strict profile, once it is reported.
+    pub(super) fn violate(
+        &mut self,
+        direction: Direction,
+        violation: Violation,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        let id = self.report(direction, "violation", violation.text(), now, out);
+        out.count(Counter::Violations);
+        out.log(Level::Warn, format!("session {}: {} violation: {violation}", self.name, direction.as_str()));
+        self.inbound.drop_all();
+        self.outbound.drop_all();
+        self.phase = Phase::Reporting { check: id, why: "violation of the strict profile" };
+    }
+}

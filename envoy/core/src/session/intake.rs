@@ -1,0 +1,150 @@
+//! Taking bytes in: messages off the stream while there is room, backpressure, and ends.
+
+use super::{Listener, Now, Phase, Session};
+use crate::command::{Command, Commands, Direction};
+use crate::frame::{Frame, next_frame};
+use crate::message::parse;
+use crate::stats::Counter;
+use crate::violation::Violation;
+use std::sync::Arc;
+
+impl Session {
+    /// Bytes arrived; `end` says that none will follow.
+    pub fn receive(&mut self, direction: Direction, bytes: &[u8], end: bool, now: Now, out: &mut Commands) {
+        if matches!(self.phase, Phase::Reporting { .. } | Phase::Closed) {
+            return;
+        }
+        let lane = self.lane(direction);
+        lane.ended |= end;
+        let mut unread = std::mem::take(&mut lane.unread);
+        if unread.is_empty() {
+            let taken = self.take_in(direction, bytes, now, out);
+            unread.extend_from_slice(bytes.get(taken..).unwrap_or_default());
+        } else {
+            unread.extend_from_slice(bytes);
+            let taken = self.take_in(direction, &unread, now, out);
+            unread.drain(..taken);
+        }
+        self.settle(direction, unread, now, out);
+    }
+
+    /// Whether bytes from the venue are taken; else they must wait outside.
+    pub fn takes_outbound(&self) -> bool {
+        self.outbound.unread.is_empty() || !self.outbound.is_full(&self.listener.settings.limits)
+    }
+
+    /// No message of this direction may be taken in for now.
+    pub(super) fn is_blocked(&self, direction: Direction) -> bool {
+        let limits = &self.listener.settings.limits;
+        match (&self.phase, direction) {
+            (Phase::AwaitingLogon, Direction::Inbound) => false,
+            (Phase::Active, Direction::Inbound) => {
+                self.inbound.is_full(limits) || self.echoes.len() >= limits.max_pending_rejects as usize
+            }
+            (Phase::Active | Phase::Ending { .. }, Direction::Outbound) => self.outbound.is_full(limits),
+            _ => true,
+        }
+    }
+
+    /// Reads messages off the head of `bytes` as long as there is room, and says how many bytes that took.
+    pub(super) fn take_in(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        now: Now,
+        out: &mut Commands,
+    ) -> usize {
+        let listener = Arc::clone(&self.listener);
+        let mut at = 0;
+        while at < bytes.len() && !self.is_blocked(direction) {
+            let rest = bytes.get(at..).unwrap_or_default();
+            match self.take_one(&listener, direction, rest, now, out) {
+                Ok(0) => break,
+                Ok(len) => at += len,
+                Err(violation) => {
+                    self.violate(direction, violation, now, out);
+                    break;
+                }
+            }
+        }
+        at
+    }
+
+    /// Reads one message and deals with it: its length, or 0 if it is not whole yet.
+    #[inline]
+    pub(super) fn take_one(
+        &mut self,
+        listener: &Listener,
+        direction: Direction,
+        bytes: &[u8],
+        now: Now,
+        out: &mut Commands,
+    ) -> Result<usize, Violation> {
+        let limits = &listener.settings.limits;
+        let Frame::Complete { len, body, version } = next_frame(bytes, limits.max_message_bytes as usize)?
+        else {
+            return Ok(0);
+        };
+        let bytes = bytes.get(..len).unwrap_or_default();
+        let mut fields = std::mem::take(&mut self.fields);
+        let result = parse(bytes, body, version, &listener.profile, limits.max_fields as usize, &mut fields)
+            .and_then(|message| match direction {
+                Direction::Inbound => self.inbound_message(&message, now, out),
+                Direction::Outbound => self.outbound_message(&message, now, out),
+            });
+        self.fields = fields;
+        result.map(|()| len)
+    }
+
+    /// Keeps what was not taken in, starts or stops reading, and passes an end on once all before it is done.
+    pub(super) fn settle(&mut self, direction: Direction, unread: Vec<u8>, now: Now, out: &mut Commands) {
+        if matches!(self.phase, Phase::Reporting { .. } | Phase::Closed) {
+            return;
+        }
+        let blocked = self.is_blocked(direction);
+        let lane = self.lane(direction);
+        lane.unread = unread;
+        if lane.ended && !blocked && !lane.unread.is_empty() {
+            return self.violate(direction, Violation::Truncated, now, out);
+        }
+        let done = lane.ended && lane.unread.is_empty() && lane.is_clear();
+        match self.phase {
+            Phase::AwaitingLogon if done => self.close("the client left without a Logon", out),
+            Phase::Active | Phase::Ending { .. } if done => self.pass_end(direction, out),
+            _ => {}
+        }
+        if direction == Direction::Inbound {
+            self.pace_reads(blocked, out);
+        }
+    }
+
+    pub(super) fn pass_end(&mut self, direction: Direction, out: &mut Commands) {
+        if self.lane(direction).pass_end() {
+            out.push(Command::End(direction));
+        }
+    }
+
+    pub(super) fn pace_reads(&mut self, blocked: bool, out: &mut Commands) {
+        let unread = self.inbound.unread.len();
+        let pause = match self.phase {
+            // One message's worth may run ahead of the decision on the Logon.
+            Phase::Authorizing { .. } => unread > self.listener.settings.limits.max_message_bytes as usize,
+            _ => blocked && unread > 0,
+        };
+        if pause && !self.reads_paused {
+            out.count(Counter::ReadsPaused);
+            out.push(Command::PauseReads);
+        } else if !pause && self.reads_paused {
+            out.push(Command::ResumeReads);
+        }
+        self.reads_paused = pause;
+    }
+
+    /// Goes on with what is unread, after room was made.
+    pub(super) fn resume(&mut self, direction: Direction, now: Now, out: &mut Commands) {
+        let mut unread = std::mem::take(&mut self.lane(direction).unread);
+        let taken = self.take_in(direction, &unread, now, out);
+        unread.drain(..taken);
+        self.settle(direction, unread, now, out);
+    }
+}
