@@ -7,6 +7,7 @@ tails of the logs and of the audit stand in its report.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +20,7 @@ from authzsvc.demo.stack import Stack, find_mapping
 from authzsvc.demo.venue import Venue
 from authzsvc.gateway import Endpoint, FilterSettings, GatewayOptions, ServerTls
 from authzsvc.gateway.filter_settings import Check
-from tests.e2e.rig import Rig
+from tests.e2e.rig import HandVenue, Rig
 
 HERE = Path(__file__).parent
 TAIL = 3000
@@ -82,6 +83,15 @@ async def venue() -> AsyncIterator[Venue]:
     await venue.stop()
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def hand_venue() -> AsyncIterator[HandVenue]:
+    """A venue for tests that play its part themselves, behind stacks of their own."""
+    hand_venue = HandVenue()
+    await hand_venue.start()
+    yield hand_venue
+    await hand_venue.stop()
+
+
 @pytest.fixture(scope="module")
 def start_stack(tmp_path_factory: pytest.TempPathFactory, venue: Venue) -> Iterator[StartStack]:
     """Starts a stack that lives as long as the module."""
@@ -108,3 +118,11 @@ async def rig(stack: Stack, venue: Venue) -> AsyncIterator[Rig]:
     rig = Rig(stack, venue)
     yield rig
     await rig.release()
+
+
+@pytest.fixture
+def unused_port() -> Iterator[int]:
+    """A loopback port that nobody listens on: bound, so that nobody else takes it."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]

@@ -18,7 +18,7 @@ from authzsvc.demo.algoprovider import SCOPES, AlgoProvider
 from authzsvc.demo.peer import Peer
 from authzsvc.demo.stack import LOOPBACK, Stack
 from authzsvc.demo.venue import Venue
-from authzsvc.demo.wire import Message, timestamp
+from authzsvc.demo.wire import Message, read_message, timestamp
 from tests.e2e.forge import Draft
 
 TRADER = (*SCOPES, "trade:view:own")
@@ -69,6 +69,10 @@ class Line:
         """Exactly so many bytes."""
         return await asyncio.wait_for(self.reader.readexactly(size), timeout_s)
 
+    async def message(self, timeout_s: float = PATIENCE_S) -> Message:
+        """The next FIX message."""
+        return await asyncio.wait_for(read_message(self.reader), timeout_s)
+
     async def read_to_end(self, timeout_s: float = PATIENCE_S) -> bytes:
         """All that comes until the other side closes or resets; raises `TimeoutError` if it does neither."""
         received = bytearray()
@@ -91,6 +95,46 @@ class Line:
         self.writer.close()
         with contextlib.suppress(ConnectionError):
             await self.writer.wait_closed()
+
+
+class HandVenue:
+    """A venue played by hand: each connection is a `Line`, and nothing is answered by itself."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.connections = 0
+        self._lines: asyncio.Queue[Line] = asyncio.Queue()
+        self._open: list[Line] = []
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen on a free port."""
+        self._server = await asyncio.start_server(self._accept, LOOPBACK, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        line = Line(reader, writer)
+        self._open.append(line)
+        self._lines.put_nowait(line)
+
+    async def line(self, timeout_s: float = PATIENCE_S) -> Line:
+        """The next connection that nobody has taken yet."""
+        return await asyncio.wait_for(self._lines.get(), timeout_s)
+
+    async def hang_up(self) -> None:
+        """End all connections; the port stays."""
+        while self._open:
+            await self._open.pop().close()
+        while not self._lines.empty():
+            self._lines.get_nowait()
+
+    async def stop(self) -> None:
+        """End all."""
+        await self.hang_up()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
 
 
 class Client(AlgoProvider):

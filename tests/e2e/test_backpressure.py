@@ -72,7 +72,6 @@ async def test_a_client_that_floods(rig: Rig) -> None:
         await eventually(lambda: rig.stat("reads_paused") > before["fix_authz.reads_paused"], "reading to pause")
         taken = await until_still(lambda: rig.stack.stats()["tcp.fix.downstream_cx_rx_bytes_total"])
         assert taken - before["tcp.fix.downstream_cx_rx_bytes_total"] < BOUND
-        print("MEM", rig.stack.stats()["server.memory_allocated"] - before["server.memory_allocated"], taken)
         assert rig.stack.stats()["server.memory_allocated"] - before["server.memory_allocated"] < BOUND
         assert [message.type for message in session.received] == ["A"]
 
@@ -90,7 +89,6 @@ async def test_a_venue_that_floods(rig: Rig) -> None:
         await eventually(lambda: rig.stat("outbound_paused") > before["fix_authz.outbound_paused"], "reading to pause")
         taken = await until_still(lambda: rig.stack.stats()["cluster.venue.upstream_cx_rx_bytes_total"])
         assert taken - before["cluster.venue.upstream_cx_rx_bytes_total"] < BOUND
-        print("MEM", rig.stack.stats()["server.memory_allocated"] - before["server.memory_allocated"], taken)
         assert rig.stack.stats()["server.memory_allocated"] - before["server.memory_allocated"] < BOUND
         assert client.of_type("8") == []
 
