@@ -117,13 +117,13 @@ def test_no_secret_is_in_a_line() -> None:
     assert not any(secret in raw for secret in (b"the-token", b"the-password", b"the-signature"))
 
 
-@pytest.mark.parametrize("value", ["\n" * 500_000, "\u2028\r\n\x00" * 1000, "é" * 1_000_000, '"},{"' * 100_000])
+@pytest.mark.parametrize("value", ["\n" * 50_000, "\u2028\r\n\x00" * 1000, "é" * 1_000_000, '"},{"' * 10_000])
 def test_a_hostile_value_stays_one_bounded_line(value: str) -> None:
     request = fix(check("t", body=b"11=" + value.encode() + b"\x01", headers={"x-fix-begin-string": value}))
     hostile = replace(
-        request, id=value, principal=value, address=value, context={f"{value}{n}": value for n in range(99)}
+        request, id=value, principal=value, address=value, context={f"{n}{value[:999]}": value[:999] for n in range(99)}
     )
-    decision = replace(DENIED, reason=value, missing_scopes=(value,) * 500)
+    decision = replace(DENIED, reason=value, missing_scopes=(value[:999],) * 500)
     raw = line(hostile, decision, replace(WHO, subject=value, client_id=value))
     assert raw.count(b"\n") == 1
     assert raw.endswith(b"\n")
