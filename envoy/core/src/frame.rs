@@ -45,12 +45,11 @@ pub fn next_frame(bytes: &[u8], max: usize) -> Result<Frame, Violation> {
     if len > max {
         return Err(Violation::TooLong);
     }
-    let Some(message) = bytes.get(..len) else {
-        return match bytes.get(body..) {
-            Some(begun) if !begins_alike(begun, b"35=") => Err(Violation::MsgTypeNotThird),
-            _ => Ok(Frame::Partial),
-        };
-    };
+    // Before the end is looked at, so that the verdict is the same however much has arrived.
+    if !begins_alike(bytes.get(body..).unwrap_or_default(), b"35=") {
+        return Err(Violation::MsgTypeNotThird);
+    }
+    let Some(message) = bytes.get(..len) else { return Ok(Frame::Partial) };
     check_trailer(message)?;
     Ok(Frame::Complete { len, body, version })
 }
@@ -166,6 +165,7 @@ mod tests {
             ("8=FIX.4.4|9=99999999999999999999", Violation::BodyLength),
             ("8=FIX.4.4|9=5000|", Violation::TooLong),
             ("8=FIX.4.4|9=50|34", Violation::MsgTypeNotThird),
+            ("8=FIX.4.4|9=5|34=0|10=000|", Violation::MsgTypeNotThird),
         ] {
             assert_eq!(next_frame(&raw(bytes), MAX), Err(violation), "{bytes}");
         }

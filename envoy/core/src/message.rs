@@ -64,6 +64,12 @@ impl<'a> Message<'a> {
         self.fields.iter().find(|field| field.tag == tag).map(|field| self.value(field))
     }
 
+    /// A SequenceReset (35=4) that is no GapFill (123=Y): the sender's numbers begin anew.
+    #[inline]
+    pub fn is_reset(&self) -> bool {
+        self.msg_type == MsgType::SEQUENCE_RESET && self.get(tags::GAP_FILL_FLAG) != Some(b"Y")
+    }
+
     /// How often `tag` stands in the message.
     pub fn count(&self, tag: u32) -> usize {
         self.fields.iter().filter(|field| field.tag == tag).count()
@@ -323,7 +329,7 @@ mod tests {
             ("35=D|34=-1|49=A|56=B|", Violation::MsgSeqNum),
             ("35=D|34=+1|49=A|56=B|", Violation::MsgSeqNum),
             ("35=D|34=4294967297|49=A|56=B|", Violation::MsgSeqNum),
-            ("+35=D|34=1|49=A|56=B|", Violation::Tag),
+            ("+35=D|34=1|49=A|56=B|", Violation::MsgTypeNotThird),
             ("34=1|35=D|49=A|56=B|", Violation::MsgTypeNotThird),
             ("35=D/../x|34=1|49=A|56=B|", Violation::MsgType),
         ] {
