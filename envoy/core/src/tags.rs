@@ -30,7 +30,6 @@ pub const ORIG_SENDING_TIME: u32 = 122;
 pub const GAP_FILL_FLAG: u32 = 123;
 pub const DELIVER_TO_COMP_ID: u32 = 128;
 pub const DELIVER_TO_SUB_ID: u32 = 129;
-pub const RESET_SEQ_NUM_FLAG: u32 = 141;
 pub const SENDER_LOCATION_ID: u32 = 142;
 pub const TARGET_LOCATION_ID: u32 = 143;
 pub const ON_BEHALF_OF_LOCATION_ID: u32 = 144;

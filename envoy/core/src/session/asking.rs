@@ -122,7 +122,9 @@ impl Session {
                 Fate::Pass | Fate::Asked(..) => Decision::Forward(Terms::default()),
             };
             match direction {
-                Direction::Inbound => self.apply_inbound(&waiting.bytes, decision, now, out),
+                Direction::Inbound => {
+                    self.apply_inbound(&waiting.bytes, waiting.msg_type, decision, now, out)
+                }
                 Direction::Outbound => self.apply_outbound(&waiting.bytes, decision, out),
             }
         }

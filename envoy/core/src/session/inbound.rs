@@ -12,7 +12,6 @@ use crate::msg_type::MsgType;
 use crate::rewrite::{self, Rejected};
 use crate::session::Now;
 use crate::stats::Counter;
-use crate::tags;
 use crate::violation::Violation;
 
 impl Session {
@@ -31,13 +30,11 @@ impl Session {
         if message.msg_type == MsgType::LOGON {
             return Err(Violation::SecondLogon);
         }
-        if message.msg_type == MsgType::SEQUENCE_RESET && message.get(tags::GAP_FILL_FLAG) != Some(b"Y") {
-            self.echoes.clear();
-        }
         if self.terms.asks_inbound(message.msg_type) {
             let id = self.ask("message", Direction::Inbound, message, now, out);
             self.inbound.push(message.bytes, message.msg_type, Fate::Asked(id, now.monotonic));
         } else if self.inbound.is_clear() {
+            self.forget_if_reset(message);
             self.forward_inbound(message.bytes, out);
         } else {
             self.inbound.push(message.bytes, message.msg_type, Fate::Pass);
@@ -125,6 +122,14 @@ impl Session {
         }
     }
 
+    /// SequenceReset-Reset begins the client's numbers anew: a reject of an earlier one would name the wrong message.
+    #[inline]
+    fn forget_if_reset(&mut self, message: &Message<'_>) {
+        if message.is_reset() {
+            self.echoes.clear();
+        }
+    }
+
     #[inline]
     fn forward_inbound(&mut self, bytes: &[u8], out: &mut Commands) {
         out.count(Counter::InboundForwarded);
@@ -132,12 +137,24 @@ impl Session {
     }
 
     /// Carries out the decision on a message whose turn has come.
-    pub(super) fn apply_inbound(&mut self, bytes: &[u8], decision: Decision, now: Now, out: &mut Commands) {
+    pub(super) fn apply_inbound(
+        &mut self,
+        bytes: &[u8],
+        msg_type: MsgType,
+        decision: Decision,
+        now: Now,
+        out: &mut Commands,
+    ) {
         if matches!(self.phase, Phase::Ending { .. }) {
             return;
         }
         match decision {
-            Decision::Forward(_) => self.forward_inbound(bytes, out),
+            Decision::Forward(_) => {
+                if msg_type == MsgType::SEQUENCE_RESET {
+                    self.reread(bytes, |session, message| session.forget_if_reset(message));
+                }
+                self.forward_inbound(bytes, out);
+            }
             Decision::Reject(denial) => {
                 self.reread(bytes, |session, message| session.deny(message, denial, out))
             }

@@ -27,15 +27,17 @@ impl Session {
                 if let Some(rejected) = rejected {
                     out.count(Counter::RejectsDelivered);
                     self.replace(message, out, |to| rewrite::reject(message, &rejected, to));
-                    // The venue has caught up; the client may be waiting for room.
-                    if !self.inbound.unread.is_empty() {
-                        self.resume(Direction::Inbound, now, out);
-                    }
+                    self.resume_client(now, out);
                     return Ok(());
                 }
             }
-            MsgType::SEQUENCE_RESET if message.get(tags::GAP_FILL_FLAG) != Some(b"Y") => self.echoes.clear(),
-            MsgType::LOGON if message.get(tags::RESET_SEQ_NUM_FLAG) == Some(b"Y") => self.echoes.clear(),
+            // A Logon with 141=Y clears nothing: it begins the numbers that whatever is pending already counts by.
+            MsgType::SEQUENCE_RESET if message.is_reset() => {
+                self.echoes.clear();
+                self.pass_outbound(message, out);
+                self.resume_client(now, out);
+                return Ok(());
+            }
             MsgType::LOGOUT => {
                 if let Phase::Ending { denial, answered, .. } = &mut self.phase {
                     *answered = true;
@@ -50,12 +52,27 @@ impl Session {
         if self.terms.asks_outbound(message.msg_type) {
             let id = self.ask("message", Direction::Outbound, message, now, out);
             self.outbound.push(message.bytes, message.msg_type, Fate::Asked(id, now.monotonic));
-        } else if self.outbound.is_clear() {
+        } else {
+            self.pass_outbound(message, out);
+        }
+        Ok(())
+    }
+
+    /// Passes a message that nobody is asked about, in its turn.
+    #[inline]
+    fn pass_outbound(&mut self, message: &Message<'_>, out: &mut Commands) {
+        if self.outbound.is_clear() {
             self.forward_outbound(message.bytes, out);
         } else {
             self.outbound.push(message.bytes, message.msg_type, Fate::Pass);
         }
-        Ok(())
+    }
+
+    /// Fewer rejects are on their way than before; the client may be waiting for room.
+    fn resume_client(&mut self, now: Now, out: &mut Commands) {
+        if !self.inbound.unread.is_empty() {
+            self.resume(Direction::Inbound, now, out);
+        }
     }
 
     /// Sends a message of ours in the turn of the venue's.
