@@ -47,10 +47,9 @@ pub fn find(logon: &Message<'_>, tags: &[u32]) -> Result<Option<Credential>, Vio
     Ok(None)
 }
 
-/// Appends the Logon without the field `tag` (and its length field), with 9 and 10 made anew.
+/// Appends the Logon without the field `tag` (and a length field that announces it), with 9 and 10 made anew.
 pub fn without(logon: &Message<'_>, tag: u32, profile: &Profile, out: &mut Vec<u8>) {
-    let length_tag = profile.length_tag(tag).filter(|_| profile.class(tag).is_data());
-    let kept = |field: &&Field| field.tag != tag && Some(field.tag) != length_tag;
+    let kept = |field: &&Field| field.tag != tag && profile.data_tag(field.tag) != Some(tag);
     compose(logon.version, out, |body| {
         let inner = logon.fields.get(2..logon.fields.len() - 1).unwrap_or_default();
         inner.iter().filter(kept).for_each(|field| body.extend_from_slice(logon.raw(field)));

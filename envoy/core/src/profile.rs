@@ -106,6 +106,7 @@ impl Profile {
             if let Some(class) = profile.classes.get_mut(*tag as usize) {
                 *class &= !DATA;
             }
+            profile.high.retain(|high| high != tag);
         }
         profile.pairs.sort_unstable();
         profile.pairs.dedup();
@@ -145,11 +146,6 @@ impl Profile {
         let index = self.pairs.binary_search_by_key(&length, |pair| pair.0).ok()?;
         self.pairs.get(index).map(|pair| pair.1)
     }
-
-    /// The length tag that stands before the data tag `data`.
-    pub fn length_tag(&self, data: u32) -> Option<u32> {
-        self.pairs.iter().find(|pair| pair.1 == data).map(|pair| pair.0)
-    }
 }
 
 #[cfg(test)]
@@ -163,7 +159,6 @@ mod tests {
             assert!(profile.class(length).is_length(), "{length}");
             assert!(profile.class(data).is_data(), "{data}");
             assert_eq!(profile.data_tag(length), Some(data));
-            assert_eq!(profile.length_tag(data), Some(length));
         }
         assert!(profile.class(2110).is_plain());
         assert_eq!(profile.pairs.len(), 71 + 12);
@@ -171,10 +166,11 @@ mod tests {
 
     #[test]
     fn takes_custom_pairs_low_and_high() {
-        let profile = Profile::new(&[(5001, 5002), (70001, 70002)], &[96]);
+        let profile = Profile::new(&[(5001, 5002), (70001, 70002), (70003, 70004)], &[96, 70004]);
         assert!(profile.class(5001).is_length() && profile.class(5002).is_data());
         assert!(profile.class(70001).is_length() && profile.class(70002).is_data());
-        assert!(profile.class(70003).is_plain());
+        assert!(profile.class(70003).is_length() && profile.class(70004).is_plain());
+        assert!(profile.class(70005).is_plain());
         assert!(!profile.class(96).is_data());
         assert!(profile.class(95).is_length());
     }

@@ -160,16 +160,17 @@ fn address((host, port): &(String, u32)) -> Option<Address> {
 
 /// The wanted body fields as they stand: no header, no trailer, no secret.
 fn body(envelope: Envelope<'_>, message: &Message<'_>, terms: &Terms) -> Vec<u8> {
+    let (settings, profile) = (envelope.settings, envelope.profile);
     let wanted = |tag: u32| match &terms.want_tags {
         Some(tags) => tags.binary_search(&tag).is_ok(),
         None => true,
     };
+    let secret = |tag: u32| {
+        settings.is_secret(tag) || profile.data_tag(tag).is_some_and(|data| settings.is_secret(data))
+    };
     let mut body = Vec::with_capacity(message.bytes.len());
     for field in message.fields {
-        if wanted(field.tag)
-            && !envelope.profile.class(field.tag).is_header()
-            && !envelope.settings.is_secret(field.tag)
-        {
+        if wanted(field.tag) && !profile.class(field.tag).is_header() && !secret(field.tag) {
             body.extend_from_slice(message.raw(field));
         }
     }
