@@ -52,10 +52,15 @@ pub struct Rejected {
 }
 
 impl Rejected {
+    /// The longest id that is kept: many rejects may be on their way, and an id cut short would name another message.
+    const MAX_BUSINESS_ID: usize = 256;
+
     /// What to remember of `message`.
     pub fn new(message: &Message<'_>, denial: Denial) -> Self {
-        let business_id =
-            business_id_tag(message.msg_type).and_then(|tag| message.get(tag)).map(<[u8]>::to_vec);
+        let business_id = business_id_tag(message.msg_type)
+            .and_then(|tag| message.get(tag))
+            .filter(|id| id.len() <= Self::MAX_BUSINESS_ID)
+            .map(<[u8]>::to_vec);
         Self { seq: message.seq, msg_type: message.msg_type, business_id, denial }
     }
 }
@@ -261,6 +266,20 @@ mod tests {
             assert_eq!(
                 rejected(version, reason),
                 format!("35=j|34=12|49=B|56=A|52=T|45=7|372=D|379=ord-1|380={said}|{tail}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_reject_repeats_an_id_whole_or_not_at_all() {
+        for (length, kept) in [(256, true), (257, false)] {
+            let order = fix("FIX.4.4", &format!("35=D|34=7|49=A|56=B|11={}|", "x".repeat(length)));
+            let mut fields = Vec::new();
+            let message = read(&order, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+            assert_eq!(
+                Rejected::new(&message, denial(NOT_AUTHORIZED)).business_id.is_some(),
+                kept,
+                "{length}"
             );
         }
     }
