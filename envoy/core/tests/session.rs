@@ -1,0 +1,18 @@
+//! Whole sessions as dialogues; see `support/transcript.rs` for how to read them.
+
+#![allow(missing_docs, clippy::indexing_slicing, clippy::panic)]
+
+#[path = "session/ending.rs"]
+mod ending;
+#[path = "session/inbound.rs"]
+mod inbound;
+#[path = "session/limits.rs"]
+mod limits;
+#[path = "session/logon.rs"]
+mod logon;
+#[path = "session/outbound.rs"]
+mod outbound;
+#[path = "support/mod.rs"]
+mod support;
+#[path = "session/violations.rs"]
+mod violations;

@@ -1,0 +1,83 @@
+//! Venue to client: guarded types are asked about and become GapFills when denied; all else passes.
+
+use crate::support::transcript::Play;
+use fix_authz_core::stats::Counter;
+
+#[test]
+fn only_guarded_types_are_asked_about() {
+    let mut play = Play::logged_on("FIX.4.4", "", "guard-outbound=8,AE,0");
+    play.play(
+        ">> venue 9 2 37=x| + W 3 + 0 4 + 5 5
+         << client 9 2 37=x|
+         << client W 3
+         << client 0 4
+         << client 5 5
+         >> venue 8 6 1=acc|11=a|
+         << check 2 message outbound 8 6 1=acc|11=a|
+         >> answer 2 allow
+         << client 8 6 1=acc|11=a|",
+    );
+    assert_eq!(play.count(Counter::OutboundForwarded), 6);
+}
+
+#[test]
+fn a_denied_report_becomes_a_gap_fill_with_its_number() {
+    let mut play = Play::logged_on("FIX.4.4", "", "guard-outbound=8");
+    play.play(
+        ">> venue 8 2 129=desk|1=a| + 9 3 + 8 4 43=Y|122=T|1=b| + 8 5 1=c|
+         << check 2 message outbound 8 2 1=a|
+         << check 3 message outbound 8 4 replay 1=b|
+         << check 4 message outbound 8 5 1=c|
+         >> answer 3 logout 6 no
+         >> answer 4 allow
+         >> answer 2 reject 6 no
+         << client 4 2 129=desk|123=Y|36=3|
+         << client 9 3
+         << client 4 4 43=Y|122=T|123=Y|36=5|
+         << client 8 5 1=c|",
+    );
+    assert_eq!((play.count(Counter::OutboundDenied), play.count(Counter::OutboundForwarded)), (2, 3));
+}
+
+#[test]
+fn no_answer_denies_whatever_is_risk_reducing_inbound() {
+    Play::logged_on("FIX.4.4", "", "guard-outbound=8,F risk-reducing=8,F").play(
+        ">> venue 8 2 37=x| + F 3
+         << check 2 message outbound 8 2 37=x|
+         << check 3 message outbound F 3
+         >> answer 2 no-answer
+         << client 4 2 123=Y|36=3|
+         >> answer 3 unreachable
+         << client 4 3 123=Y|36=4|",
+    );
+}
+
+#[test]
+fn a_reject_waits_for_its_turn_among_the_reports() {
+    Play::logged_on("FIX.4.4", "", "guard-outbound=8").play(
+        ">> client D 2 11=a|
+         << check 2 message inbound D 2 11=a|
+         >> answer 2 reject 6 no
+         << venue 1 2 112=<1>|
+         >> venue 8 2 37=x| + 0 3 112=<1>| + 9 4
+         << check 3 message outbound 8 2 37=x|
+         >> answer 3 allow
+         << client 8 2 37=x|
+         << client j 3 45=2|372=D|379=a|380=6|58=no|
+         << client 9 4",
+    );
+}
+
+#[test]
+fn the_two_directions_do_not_wait_for_each_other() {
+    Play::logged_on("FIX.4.4", "", "guard-outbound=8").play(
+        ">> client D 2 11=a|
+         << check 2 message inbound D 2 11=a|
+         >> venue 8 2 37=x|
+         << check 3 message outbound 8 2 37=x|
+         >> answer 3 allow
+         << client 8 2 37=x|
+         >> answer 2 allow
+         << venue D 2 11=a|",
+    );
+}

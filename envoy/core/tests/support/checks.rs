@@ -1,0 +1,172 @@
+//! What must hold for any bytes at all: the fuzz targets, and the corpus test, call these.
+
+use super::run::{Op, Run, framed};
+use super::service::Verdict;
+use fix_authz_core::command::Direction;
+use fix_authz_core::credential;
+use fix_authz_core::decision::Denial;
+use fix_authz_core::frame::{Frame, SOH, next_frame};
+use fix_authz_core::message::{Message, parse};
+use fix_authz_core::profile::Profile;
+use fix_authz_core::rewrite::{self, Rejected};
+use fix_authz_core::tags;
+use fix_authz_core::testing::{read, show};
+use fix_authz_core::violation::Violation;
+use time::OffsetDateTime;
+
+/// Longer inputs teach a fuzzer nothing more, and cost much.
+const LONGEST: usize = 2_048;
+
+/// Framing: the verdict on a stream does not depend on how much more of it has arrived.
+pub fn frame(bytes: &[u8]) {
+    const MAX: usize = 512;
+    let bytes = &bytes[..bytes.len().min(LONGEST)];
+    let mut settled = None;
+    for end in 0..=bytes.len() {
+        let now = next_frame(&bytes[..end], MAX);
+        if let Some(before) = settled {
+            assert_eq!(now, before, "another verdict after {end} bytes");
+        } else if now != Ok(Frame::Partial) {
+            settled = Some(now);
+        } else {
+            assert!(end < MAX, "no verdict after {end} bytes");
+        }
+        if let Ok(Frame::Complete { len, body, .. }) = now {
+            assert!(len <= end && len <= MAX && body + 7 < len);
+            let sum: u32 = bytes[..len - 7].iter().map(|byte| u32::from(*byte)).sum();
+            assert_eq!(bytes[len - 7..len], *format!("10={:03}\x01", sum % 256).as_bytes());
+            assert_eq!(bytes[body - 1], SOH);
+        }
+    }
+}
+
+/// Parsing: what is taken is what the simplest reading says, and every substitute for it is strict again. The bytes are
+/// tried as they stand and as a body with the right length and sum around them.
+pub fn message(bytes: &[u8]) {
+    let bytes = &bytes[..bytes.len().min(LONGEST)];
+    one_message(bytes);
+    one_message(&framed(bytes));
+}
+
+fn one_message(bytes: &[u8]) {
+    let Ok(Frame::Complete { len, body, version }) = next_frame(bytes, 1 << 16) else { return };
+    let bytes = &bytes[..len];
+    let profile = Profile::new(&[(5001, 5002)], &[]);
+    let mut fields = Vec::new();
+    if let Ok(message) = parse(bytes, body, version, &profile, 64, &mut fields) {
+        assert_plain_reading(&message);
+        assert_substitutes(&message, &profile);
+    }
+}
+
+/// Split at SOH, then at the first `=`: with strict data fields that is all there is to it.
+fn assert_plain_reading(message: &Message<'_>) {
+    let text = message.bytes.strip_suffix(&[SOH]).unwrap();
+    let plain: Vec<&[u8]> = text.split(|byte| *byte == SOH).collect();
+    assert_eq!(plain.len(), message.fields.len());
+    for (plain, field) in plain.iter().zip(message.fields) {
+        let equals = plain.iter().position(|byte| *byte == b'=').unwrap();
+        assert_eq!(plain[..equals], *field.tag.to_string().as_bytes());
+        assert_eq!(plain[equals + 1..], *message.value(field));
+        assert!(!message.value(field).is_empty());
+    }
+    let tags: Vec<u32> = message.fields.iter().map(|field| field.tag).collect();
+    assert_eq!(tags[..3], [tags::BEGIN_STRING, tags::BODY_LENGTH, tags::MSG_TYPE]);
+    assert_eq!(tags.last(), Some(&tags::CHECK_SUM));
+    for tag in tags::SINGLE_HEADER {
+        assert!(message.count(tag) <= 1, "{tag} stands twice");
+    }
+}
+
+fn assert_substitutes(message: &Message<'_>, profile: &Profile) {
+    let denial = Denial::new(b"no", 6, Some(8));
+    let rejected = Rejected::new(message, denial.clone());
+    let now = OffsetDateTime::UNIX_EPOCH;
+    type Write<'a> = &'a dyn Fn(&mut Vec<u8>);
+    let writes: [(&[u8], Write<'_>); 5] = [
+        (b"1", &|out| rewrite::test_request(message, b"0123456789abcdef", out)),
+        (b"4", &|out| rewrite::gap_fill(message, out)),
+        (b"5", &|out| rewrite::logout(message, &denial, out)),
+        (b"j3", &|out| rewrite::reject(message, &rejected, out)),
+        (message.msg_type.as_bytes(), &|out| credential::without(message, tags::PASSWORD, profile, out)),
+    ];
+    for (msg_type, write) in writes {
+        let mut out = Vec::new();
+        write(&mut out);
+        let mut fields = Vec::new();
+        let written = read(&out, profile, 80, &mut fields).unwrap();
+        let same = (message.seq, message.sender, message.target, message.poss_dup);
+        assert_eq!((written.seq, written.sender, written.target, written.poss_dup), same);
+        assert!(
+            written.msg_type == message.msg_type
+                || written.msg_type.as_bytes().iter().all(|byte| msg_type.contains(byte))
+        );
+    }
+    let mut out = Vec::new();
+    rewrite::refuse_logon(message, &denial, now, &mut out);
+    let mut fields = Vec::new();
+    let refused = read(&out, profile, 80, &mut fields).unwrap();
+    assert_eq!((refused.sender, refused.target), (message.target, message.sender));
+}
+
+/// Sessions: whatever arrives and is answered, the law holds, and cutting the bytes elsewhere changes nothing.
+pub fn session(bytes: &[u8]) {
+    let ops = ops(&bytes[..bytes.len().min(LONGEST)]);
+    let (run, whole) = Run::play(&ops, |len| len);
+    run.assert_lawful();
+    let (again, bytewise) = Run::play(&ops, |_| 1);
+    again.assert_lawful();
+    assert_eq!(whole, bytewise, "another split, another outcome");
+    assert_eq!(run.counts(), again.counts());
+}
+
+/// Operations, one a line, `|` for SOH: `c` and `v` a message's body or `D 7 11=a|` from client or venue, framed; `C` and
+/// `V` bytes as they stand; `a` `r` `l` `f` `g` an answer (allow, reject, logout, failure, garbage) to the n-th Check that is
+/// out; `h n seq` the venue's Heartbeat to the n-th TestRequest; `e` `E` an end; `t` some seconds pass.
+pub fn ops(bytes: &[u8]) -> Vec<Op> {
+    bytes.split(|byte| *byte == b'\n').filter_map(op).collect()
+}
+
+fn op(line: &[u8]) -> Option<Op> {
+    let (verb, rest) = line.split_first()?;
+    let rest: Vec<u8> = rest.iter().map(|byte| if *byte == b'|' { SOH } else { *byte }).collect();
+    let numbers: Vec<usize> =
+        show(&rest).split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let nth = numbers.first().copied().unwrap_or_default();
+    let failure = || Verdict::parse("no-answer");
+    Some(match verb {
+        b'c' => Op::Bytes(Direction::Inbound, composed(&rest, "49=ALGO\x0156=VENUE")),
+        b'v' => Op::Bytes(Direction::Outbound, composed(&rest, "49=VENUE\x0156=ALGO")),
+        b'C' => Op::Bytes(Direction::Inbound, rest),
+        b'V' => Op::Bytes(Direction::Outbound, rest),
+        b'a' => Op::Answer(nth, Verdict::allow()),
+        b'r' => Op::Answer(nth, Verdict::reject()),
+        b'l' => Op::Answer(nth, Verdict::logout()),
+        b'f' => Op::Answer(nth, failure()),
+        b'g' => Op::Answer(nth, Verdict::Garbage),
+        b'h' => Op::Heartbeat(nth, u32::try_from(numbers.get(1).copied()?).ok()?),
+        b'e' => Op::End(Direction::Inbound),
+        b'E' => Op::End(Direction::Outbound),
+        b't' => Op::After(3_000),
+        _ => return None,
+    })
+}
+
+fn composed(text: &[u8], comp_ids: &str) -> Vec<u8> {
+    let mut parts = text.splitn(3, |byte| *byte == b' ');
+    match (parts.next(), parts.next(), text.starts_with(b"35=")) {
+        (Some(msg_type), Some(seq), false) => {
+            let rest = parts.next().unwrap_or_default();
+            framed(
+                &[b"35=", msg_type, b"\x0134=", seq, b"\x01", comp_ids.as_bytes(), b"\x0152=T\x01", rest]
+                    .concat(),
+            )
+        }
+        _ => framed(text),
+    }
+}
+
+/// A name for the first violation in the bytes, if there is one; for tests of the corpus itself.
+pub fn violation(bytes: &[u8]) -> Option<Violation> {
+    read(bytes, &Profile::new(&[], &[]), 64, &mut Vec::new()).err()
+}

@@ -1,0 +1,137 @@
+//! Envoy's place: events go in, and what the commands do is kept.
+
+use super::service::{Asked, Verdict};
+use fix_authz_core::command::{CheckId, Command, Commands, Direction};
+use fix_authz_core::session::{Listener, Now, Session};
+use fix_authz_core::settings::Settings;
+use fix_authz_core::stats::Counter;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use time::OffsetDateTime;
+
+/// 2026-11-20 10:00:00 UTC.
+const UTC: i64 = 1_795_168_800;
+
+/// What a command did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    Sent(Direction, Vec<u8>),
+    Ended(Direction),
+    Asked(Asked),
+    ReadsPaused,
+    ReadsResumed,
+    TickIn(u32),
+    Closed(&'static str),
+    Logged(String),
+}
+
+/// A session and its surroundings.
+pub struct Driver {
+    session: Session,
+    commands: Commands,
+    now: Now,
+    effects: Vec<Effect>,
+    counts: HashMap<&'static str, u32>,
+    closed: bool,
+}
+
+impl Driver {
+    /// `more` are settings besides `check`, as JSON members.
+    pub fn new(more: &str) -> Self {
+        let comma = if more.is_empty() { "" } else { "," };
+        let json = format!(r#"{{"check":{{"cluster":"authz"}}{comma}{more}}}"#);
+        let listener = Arc::new(Listener::new(Settings::from_json(json.as_bytes()).unwrap()));
+        let utc = OffsetDateTime::from_unix_timestamp(UTC).unwrap();
+        let now = Now { monotonic: Duration::from_secs(1), utc };
+        let mut commands = Commands::default();
+        let session = Session::open(listener, [7; 32], now, &mut commands);
+        let mut driver =
+            Self { session, commands, now, effects: Vec::new(), counts: HashMap::new(), closed: false };
+        driver.carry_out();
+        driver
+    }
+
+    pub fn receive(&mut self, direction: Direction, bytes: &[u8], end: bool) {
+        self.session.receive(direction, bytes, end, self.now, &mut self.commands);
+        self.carry_out();
+    }
+
+    pub fn answer(&mut self, id: CheckId, verdict: &Verdict) {
+        let body = verdict.body();
+        let answer = body.as_deref().map_err(|failure| *failure);
+        self.session.answer(id, answer, self.now, &mut self.commands);
+        self.carry_out();
+    }
+
+    /// Time passes and a timer fires.
+    pub fn after(&mut self, millis: u64) {
+        self.now.monotonic += Duration::from_millis(millis);
+        self.session.tick(self.now, &mut self.commands);
+        self.carry_out();
+    }
+
+    pub fn gone(&mut self) {
+        self.session.gone(&mut self.commands);
+        self.carry_out();
+    }
+
+    pub fn takes_outbound(&self) -> bool {
+        self.session.takes_outbound()
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// What happened since this was last asked; sends side by side in one direction are one.
+    pub fn take(&mut self) -> Vec<Effect> {
+        let mut merged: Vec<Effect> = Vec::new();
+        for effect in self.effects.drain(..) {
+            match (merged.last_mut(), effect) {
+                (Some(Effect::Sent(last, sent)), Effect::Sent(direction, bytes)) if *last == direction => {
+                    sent.extend_from_slice(&bytes)
+                }
+                (_, effect) => merged.push(effect),
+            }
+        }
+        merged
+    }
+
+    pub fn count(&self, counter: Counter) -> u32 {
+        self.counts.get(counter.name()).copied().unwrap_or_default()
+    }
+
+    /// All counters but those that say how often something had to wait.
+    pub fn counts(&self) -> HashMap<&'static str, u32> {
+        let mut counts = self.counts.clone();
+        counts.remove(Counter::ReadsPaused.name());
+        counts
+    }
+
+    fn carry_out(&mut self) {
+        for (counter, n) in self.commands.counters().moved() {
+            *self.counts.entry(counter.name()).or_default() += n;
+        }
+        for command in self.commands.list() {
+            assert!(!self.closed, "`{command:?}` after the close");
+            self.effects.push(match command {
+                Command::Send { direction, start, end } => {
+                    Effect::Sent(*direction, self.commands.bytes(*start, *end).to_vec())
+                }
+                Command::End(direction) => Effect::Ended(*direction),
+                Command::Check { id, frame } => Effect::Asked(Asked::read(*id, frame)),
+                Command::PauseReads => Effect::ReadsPaused,
+                Command::ResumeReads => Effect::ReadsResumed,
+                Command::Tick(millis) => Effect::TickIn(*millis),
+                Command::Close(why) => {
+                    self.closed = true;
+                    Effect::Closed(why)
+                }
+                Command::Log(_, line) => Effect::Logged(line.clone()),
+                Command::CheckLatency(_) => continue,
+            });
+        }
+        self.commands.clear();
+    }
+}

@@ -1,0 +1,21 @@
+//! What the tests of whole sessions share, and the fuzz targets with them.
+//!
+//! [`driver`] stands where Envoy stands: it hands events in and carries commands out. [`service`] stands where the
+//! decision service stands, and reads the Checks from the wire. [`transcript`] lets a test read as a dialogue. [`run`]
+//! plays any sequence of operations and holds the outcome against the law of the crate; [`checks`] does so for the bytes
+//! of a corpus file.
+
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+pub mod checks;
+pub mod driver;
+pub mod run;
+pub mod service;
+pub mod transcript;

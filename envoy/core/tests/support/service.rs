@@ -1,0 +1,149 @@
+//! A decision service for tests: what it was asked, as the wire says it, and the bytes of what it answers.
+
+use fix_authz_core::command::CheckId;
+use fix_authz_core::contract::grpc;
+use fix_authz_core::contract::wire::{
+    CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValue, HeaderValueOption, HttpRequest,
+    OkHttpResponse, Status,
+};
+use fix_authz_core::failure::Failure;
+use fix_authz_core::testing::show;
+
+/// A Check that went out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    pub id: CheckId,
+    pub http: HttpRequest,
+}
+
+impl Asked {
+    pub fn read(id: CheckId, frame: &[u8]) -> Self {
+        let request: CheckRequest = grpc::unframe(frame).unwrap();
+        Self { id, http: request.attributes.unwrap().request.unwrap().http.unwrap() }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.http.headers.get(name).map(String::as_str)
+    }
+
+    pub fn event(&self) -> &str {
+        self.header("x-fix-event").unwrap()
+    }
+
+    pub fn is_inbound(&self) -> bool {
+        self.header("x-fix-direction") == Some("inbound")
+    }
+
+    pub fn msg_type(&self) -> &str {
+        self.header("x-fix-msg-type").unwrap()
+    }
+
+    pub fn seq(&self) -> u32 {
+        self.header("x-fix-msg-seq-num").unwrap().parse().unwrap()
+    }
+
+    pub fn bearer(&self) -> Option<&str> {
+        self.header("authorization").map(|value| value.strip_prefix("Bearer ").unwrap())
+    }
+
+    pub fn body(&self) -> String {
+        show(&self.http.raw_body)
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// With headers, their names without `x-fix-`.
+    Allow(Vec<(String, String)>),
+    Reject(Denied),
+    Logout(Denied),
+    Failure(Failure),
+    /// A body that is no answer.
+    Garbage,
+}
+
+/// 380, 1409 and 58.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    pub reason: u8,
+    pub status: Option<u32>,
+    pub text: String,
+}
+
+impl Verdict {
+    pub fn allow() -> Self {
+        Self::Allow(Vec::new())
+    }
+
+    pub fn reject() -> Self {
+        Self::Reject(Denied { reason: 6, status: None, text: "Insufficient permissions".into() })
+    }
+
+    pub fn logout() -> Self {
+        Self::Logout(Denied { reason: 6, status: None, text: "access token expired".into() })
+    }
+
+    /// `allow guard-outbound=8 …`, `reject 6 text`, `logout 6 status=8 text`, `no-answer`, `unreachable`, `garbage`.
+    pub fn parse(text: &str) -> Self {
+        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+        match verb {
+            "allow" => Self::Allow(
+                rest.split_whitespace()
+                    .map(|pair| pair.split_once('=').unwrap())
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect(),
+            ),
+            "reject" => Self::Reject(Denied::parse(rest)),
+            "logout" => Self::Logout(Denied::parse(rest)),
+            "no-answer" => Self::Failure(Failure::NoAnswer),
+            "unreachable" => Self::Failure(Failure::Unreachable),
+            "garbage" => Self::Garbage,
+            _ => panic!("unknown verdict `{text}`"),
+        }
+    }
+
+    /// What the shell hands in.
+    pub fn body(&self) -> Result<Vec<u8>, Failure> {
+        let response = match self {
+            Self::Allow(terms) => {
+                let mut headers = vec![header("x-fix-action", "forward")];
+                headers.extend(terms.iter().map(|(name, value)| header(&format!("x-fix-{name}"), value)));
+                let ok_response = Some(OkHttpResponse { headers });
+                CheckResponse { status: Some(Status { code: 0 }), ok_response, ..Default::default() }
+            }
+            Self::Reject(denied) => denied.response("reject"),
+            Self::Logout(denied) => denied.response("logout"),
+            Self::Failure(failure) => return Err(*failure),
+            Self::Garbage => return Ok(b"\0\0\0\0\x09nonsense!".to_vec()),
+        };
+        Ok(grpc::frame(&response))
+    }
+}
+
+impl Denied {
+    fn parse(text: &str) -> Self {
+        let (reason, mut text) = text.split_once(' ').unwrap();
+        let mut status = None;
+        if let Some((number, rest)) = text.strip_prefix("status=").and_then(|rest| rest.split_once(' ')) {
+            status = Some(number.parse().unwrap());
+            text = rest;
+        }
+        Self { reason: reason.parse().unwrap(), status, text: text.into() }
+    }
+
+    fn response(&self, action: &str) -> CheckResponse {
+        let mut headers =
+            vec![header("x-fix-action", action), header("x-fix-reject-reason", &self.reason.to_string())];
+        headers.extend(self.status.map(|status| header("x-fix-session-status", &status.to_string())));
+        CheckResponse {
+            status: Some(Status { code: 7 }),
+            denied_response: Some(DeniedHttpResponse { headers, body: self.text.clone() }),
+            ..Default::default()
+        }
+    }
+}
+
+fn header(key: &str, value: &str) -> HeaderValueOption {
+    HeaderValueOption { header: Some(HeaderValue { key: key.into(), value: value.into() }) }
+}

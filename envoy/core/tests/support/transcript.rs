@@ -1,0 +1,238 @@
+//! Tests as dialogues: `>>` is an event, `<<` each command that it must yield, and no other.
+//!
+//! A message is written `D 7 11=a|`: MsgType, MsgSeqNum and the rest behind the standard header; BeginString, length,
+//! sum, CompIDs and SendingTime are understood, and on the way out held against the bytes. Where the header is another it is
+//! written out from `35=`. `|` is SOH, ` + ` stands between messages of one event, and `<1>` is the first unguessable
+//! TestReqID (112), `<2>` the second.
+//!
+//! Events: `connect`; `client M`, `venue M`; `client-last M`, `venue-last M` (bytes, then the end); `client-end`,
+//! `venue-end`; `client-bytes B`, `venue-bytes B` (as written); `answer ID VERDICT`; `after MILLISECONDS`; `gone`.
+
+use super::driver::{Driver, Effect};
+use super::service::{Asked, Verdict};
+use fix_authz_core::command::Direction;
+use fix_authz_core::frame::{Frame, next_frame};
+use fix_authz_core::stats::Counter;
+use fix_authz_core::testing::{fix, raw, show};
+
+/// The token of the standard Logon.
+pub const TOKEN: &str = "s3cret";
+
+const TIME: &str = "20261120-10:00:00.000";
+
+/// A session under test.
+pub struct Play {
+    driver: Driver,
+    version: &'static str,
+    echoes: Vec<String>,
+    /// What opening the session yielded; `connect` shows it.
+    opened: Vec<Effect>,
+}
+
+impl Play {
+    /// A fresh connection of this version, with settings besides `check` as JSON members.
+    pub fn new(version: &'static str, settings: &str) -> Self {
+        let mut driver = Driver::new(settings);
+        let opened = driver.take();
+        Self { driver, version, echoes: Vec::new(), opened }
+    }
+
+    /// A session past its Logon, on these terms; the next Check is number 2.
+    pub fn logged_on(version: &'static str, settings: &str, terms: &str) -> Self {
+        let mut play = Self::new(version, settings);
+        play.play(&format!(
+            ">> client A 1 98=0|108=30|554={TOKEN}|
+             << check 1 logon inbound A 1 bearer={TOKEN} 98=0|108=30|
+             >> answer 1 allow {terms}
+             << venue A 1 98=0|108=30|
+             >> venue A 1 98=0|108=30|
+             << client A 1 98=0|108=30|"
+        ));
+        play
+    }
+
+    /// Holds the session to the script.
+    #[track_caller]
+    pub fn play(&mut self, script: &str) {
+        let lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let expected: Vec<&str> = lines.collect();
+        let mut actual = Vec::new();
+        for line in &expected {
+            let Some(event) = line.strip_prefix(">> ") else { continue };
+            actual.push((*line).to_owned());
+            let mut effects = if event == "connect" { std::mem::take(&mut self.opened) } else { Vec::new() };
+            self.event(event.trim());
+            effects.extend(self.driver.take());
+            for effect in effects {
+                self.show(effect, &mut actual);
+            }
+        }
+        let (actual, expected) = (actual.join("\n"), expected.join("\n"));
+        assert!(actual == expected, "expected:\n{expected}\n\nactual:\n{actual}\n");
+    }
+
+    /// Hands the bytes in one at a time; in all, this one command must come of them.
+    #[track_caller]
+    pub fn play_bytes(&mut self, from: Direction, text: &str, expected: &str) {
+        let mut actual = Vec::new();
+        for byte in raw(text) {
+            self.driver.receive(from, &[byte], false);
+        }
+        for effect in self.driver.take() {
+            self.show(effect, &mut actual);
+        }
+        assert_eq!(actual, [format!("<< {expected}")]);
+    }
+
+    pub fn count(&self, counter: Counter) -> u32 {
+        self.driver.count(counter)
+    }
+
+    fn event(&mut self, event: &str) {
+        use Direction::{Inbound, Outbound};
+        let (verb, rest) = event.split_once(' ').unwrap_or((event, ""));
+        match verb {
+            "connect" => {}
+            "client" => self.driver.receive(Inbound, &self.bytes(Inbound, rest), false),
+            "venue" => self.driver.receive(Outbound, &self.bytes(Outbound, rest), false),
+            "client-last" => self.driver.receive(Inbound, &self.bytes(Inbound, rest), true),
+            "venue-last" => self.driver.receive(Outbound, &self.bytes(Outbound, rest), true),
+            "client-end" => self.driver.receive(Inbound, b"", true),
+            "venue-end" => self.driver.receive(Outbound, b"", true),
+            "client-bytes" => self.driver.receive(Inbound, &raw(rest), false),
+            "venue-bytes" => self.driver.receive(Outbound, &raw(rest), false),
+            "answer" => {
+                let (id, verdict) = rest.split_once(' ').unwrap();
+                self.driver.answer(id.parse().unwrap(), &Verdict::parse(verdict));
+            }
+            "after" => self.driver.after(rest.parse().unwrap()),
+            "gone" => self.driver.gone(),
+            _ => panic!("unknown event `{event}`"),
+        }
+    }
+
+    fn bytes(&self, from: Direction, text: &str) -> Vec<u8> {
+        let mut text = text.to_owned();
+        for (index, id) in self.echoes.iter().enumerate() {
+            text = text.replace(&format!("<{}>", index + 1), id);
+        }
+        text.split(" + ").flat_map(|message| long(from, self.version, message)).collect()
+    }
+
+    fn show(&mut self, effect: Effect, lines: &mut Vec<String>) {
+        match effect {
+            Effect::Sent(to, bytes) => {
+                for message in messages(&bytes) {
+                    lines.push(format!("<< {} {}", receiver(to), self.short(to, message)));
+                }
+            }
+            Effect::Ended(to) => lines.push(format!("<< end {}", receiver(to))),
+            Effect::Asked(asked) => lines.push(format!("<< {}", question(&asked))),
+            Effect::ReadsPaused => lines.push("<< pause".into()),
+            Effect::ReadsResumed => lines.push("<< resume".into()),
+            Effect::TickIn(millis) => lines.push(format!("<< tick {millis}")),
+            Effect::Closed(why) => lines.push(format!("<< close {why}")),
+            Effect::Logged(line) => assert!(!line.contains(TOKEN), "a token in the log: {line}"),
+        }
+    }
+
+    /// The inverse of [`long`].
+    fn short(&mut self, to: Direction, message: &[u8]) -> String {
+        let text = show(message);
+        let (_, rest) = text.split_once("|35=").unwrap();
+        let body = format!("35={}", rest.rsplit_once("10=").unwrap().0);
+        assert_eq!(show(&fix(self.version, &body)), text, "a message of another version, length or sum");
+        self.name_echo(to, &body);
+        let mut short = abbreviate(to, &body).unwrap_or(body);
+        for (index, id) in self.echoes.iter().enumerate() {
+            short = short.replace(id.as_str(), &format!("<{}>", index + 1));
+        }
+        short
+    }
+
+    /// A TestReqID on its way to the venue that the script did not send is one of the filter's.
+    fn name_echo(&mut self, to: Direction, body: &str) {
+        let test_request = to == Direction::Inbound && body.starts_with("35=1|");
+        if let Some((_, id)) = body.split_once("|112=").filter(|_| test_request) {
+            let id = id.trim_end_matches('|').to_owned();
+            if id.len() == 16 && !self.echoes.contains(&id) {
+                self.echoes.push(id);
+            }
+        }
+    }
+}
+
+fn receiver(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "venue",
+        Direction::Outbound => "client",
+    }
+}
+
+fn comp_ids(direction: Direction) -> (&'static str, &'static str) {
+    match direction {
+        Direction::Inbound => ("ALGO", "VENUE"),
+        Direction::Outbound => ("VENUE", "ALGO"),
+    }
+}
+
+/// `D 7 11=a|` with all that is understood.
+pub fn long(from: Direction, version: &str, text: &str) -> Vec<u8> {
+    if text.starts_with("8=") {
+        return raw(text);
+    }
+    if text.starts_with("35=") {
+        return fix(version, text);
+    }
+    let (sender, target) = comp_ids(from);
+    let mut parts = text.splitn(3, ' ');
+    let (msg_type, seq) = (parts.next().unwrap(), parts.next().unwrap());
+    let rest = parts.next().unwrap_or("");
+    fix(version, &format!("35={msg_type}|34={seq}|49={sender}|56={target}|52={TIME}|{rest}"))
+}
+
+fn abbreviate(to: Direction, body: &str) -> Option<String> {
+    let (sender, target) = comp_ids(to);
+    let (msg_type, rest) = body.strip_prefix("35=")?.split_once("|34=")?;
+    let (seq, rest) = rest.split_once('|')?;
+    let rest = rest.strip_prefix(&format!("49={sender}|56={target}|52={TIME}|"))?;
+    Some(format!("{msg_type} {seq} {rest}").trim_end().to_owned())
+}
+
+/// Whole messages, and nothing else.
+pub fn messages(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut messages = Vec::new();
+    while !bytes.is_empty() {
+        let Ok(Frame::Complete { len, .. }) = next_frame(bytes, 1 << 20) else {
+            panic!("no whole message was sent: {}", show(bytes))
+        };
+        let (message, rest) = bytes.split_at(len);
+        messages.push(message);
+        bytes = rest;
+    }
+    messages
+}
+
+/// A Check in a line.
+fn question(asked: &Asked) -> String {
+    let (id, direction) = (asked.id, asked.header("x-fix-direction").unwrap());
+    assert!(!asked.body().contains(TOKEN), "a token among the body fields");
+    let line = match asked.event() {
+        "report" => {
+            let (kind, reason) =
+                (asked.header("x-fix-report").unwrap(), asked.header("x-fix-reason").unwrap());
+            format!("report {id} {direction} {kind}: {reason}")
+        }
+        event => {
+            let bearer = match (event, asked.bearer()) {
+                ("message", Some(TOKEN)) => String::new(),
+                (_, Some(token)) => format!(" bearer={token}"),
+                (_, None) => " no bearer".to_owned(),
+            };
+            let replay = if asked.header("x-fix-poss-dup") == Some("Y") { " replay" } else { "" };
+            let (msg_type, seq) = (asked.msg_type(), asked.seq());
+            format!("check {id} {event} {direction} {msg_type} {seq}{replay}{bearer} {}", asked.body())
+        }
+    };
+    line.trim_end().to_owned()
+}
