@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from authzsvc.demo.algoprovider import SCOPES, AlgoProvider
-from authzsvc.demo.peer import Peer
+from authzsvc.demo.peer import Pairs, Peer
 from authzsvc.demo.stack import LOOPBACK, Stack
 from authzsvc.demo.venue import Venue
 from authzsvc.demo.wire import Message, read_message, timestamp
@@ -145,6 +145,14 @@ class Client(AlgoProvider):
     def attach(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: Message | None = None) -> None:
         self._transport = writer.transport
         super().attach(reader, writer, first)
+
+    def burst(self, messages: Iterable[tuple[str, Pairs]]) -> list[Message]:
+        """Send many messages in one write."""
+        sent = [self.make(msg_type, pairs, seq) for seq, (msg_type, pairs) in enumerate(messages, self.next_out)]
+        self.sent.update({message.seq: message for message in sent})
+        self.next_out += len(sent)
+        self.write(b"".join(message.raw for message in sent))
+        return sent
 
     def pause(self) -> None:
         """Take nothing more off the connection for now."""

@@ -92,7 +92,7 @@ async def test_killed_in_mid_flow(rig: Rig) -> None:
 async def test_killed_under_a_burst(rig: Rig) -> None:
     """Whatever the moment: each message arrives as it was, or is rejected once."""
     client = await rig.log_on(*TRADER)
-    orders = [client.spread() for _ in range(BURST)]
+    orders = client.burst(("AB", [(11, f"o{n}"), (55, "SPX")]) for n in range(BURST))
     await rig.at_venue(orders[20], client)
     kill_service(rig)
     session = rig.session(client)
@@ -148,7 +148,7 @@ async def test_an_outage_is_in_envoys_log(rig: Rig) -> None:
 async def test_drained(rig: Rig) -> None:
     """SIGTERM in mid-flow: what was answered is in the audit to the last line, what was not is denied."""
     client = await rig.log_on(*TRADER)
-    orders = [client.spread() for _ in range(BURST)]
+    orders = client.burst(("AB", [(11, f"o{n}"), (55, "SPX")]) for n in range(BURST))
     await rig.at_venue(orders[20], client)
     assert rig.stack.service is not None
     service = rig.stack.service

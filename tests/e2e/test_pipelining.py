@@ -35,7 +35,7 @@ def mixed(client: Client) -> list[Message]:
         (HEARTBEAT, []),
         ("F", [*orders, (41, "o")]),
     ]
-    return [client.send(*kinds[n % len(kinds)]) for n in range(COUNT)]
+    return client.burst(kinds[n % len(kinds)] for n in range(COUNT))
 
 
 async def assert_all_in_order(rig: Rig, client: Client, sent: list[Message]) -> None:
