@@ -93,7 +93,7 @@ class Line:
     async def close(self) -> None:
         """Let go."""
         self.writer.close()
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):  # a reset, or TLS that was refused
             await self.writer.wait_closed()
 
 
