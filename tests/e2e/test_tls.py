@@ -12,7 +12,7 @@ from authzsvc.demo.stack import Stack
 from authzsvc.gateway import ServerTls
 from tests.e2e.certificates import Authority, Pem
 from tests.e2e.conftest import StartStack
-from tests.e2e.rig import TRADER, Client, Line, Rig, eventually
+from tests.e2e.rig import TRADER, Client, Line, Rig, eventually, fresh_comp_id
 
 URI = "spiffe://desk.example/algo"
 DNS = "algo.desk.example"
@@ -41,7 +41,7 @@ def context(authority: Authority, own: Pem | None) -> ssl.SSLContext:
 
 async def log_on(rig: Rig, tls: ssl.SSLContext) -> Client:
     """A FIX session over TLS."""
-    client = Client(f"TLS-{id(tls)}", rig.venue.comp_id)
+    client = Client(fresh_comp_id(), rig.venue.comp_id)
     rig.clients.append(client)
     client.attach(*await asyncio.open_connection("127.0.0.1", rig.stack.port, ssl=tls, server_hostname="localhost"))
     client.log_on(rig.token(client.comp_id, *TRADER))
