@@ -11,6 +11,7 @@ use fix_authz_core::message::{Message, parse};
 use fix_authz_core::profile::Profile;
 use fix_authz_core::testing::show;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
 
 /// Limits small enough to be met.
 const SETTINGS: &str = r#""limits":{"max_checks_in_flight":4,"max_queued_bytes":1024,"max_pending_rejects":3,
@@ -41,10 +42,22 @@ pub enum Op {
 }
 
 /// What came of one operation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Outcome {
     effects: Vec<Effect>,
+    /// The client's bytes are wanted; of no account once the session is over.
     reading: bool,
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "reading: {}", self.reading)?;
+        self.effects.iter().try_for_each(|effect| match effect {
+            Effect::Sent(direction, bytes) => writeln!(f, "  {} {}", direction.as_str(), show(bytes)),
+            Effect::Asked(asked) => writeln!(f, "  {} {:?}", asked.id, asked.http.headers),
+            other => writeln!(f, "  {other:?}"),
+        })
+    }
 }
 
 /// Bytes outside the session that it does not take yet, and all that it took and sent.
@@ -53,6 +66,9 @@ struct Side {
     held: VecDeque<(Vec<u8>, bool)>,
     taken: Vec<u8>,
     sent: Vec<u8>,
+    /// It has said its end, so nothing follows.
+    ended: bool,
+    /// How often its end was passed on.
     ends: usize,
 }
 
@@ -81,9 +97,10 @@ impl Run {
         (run, outcomes)
     }
 
-    /// The commands that went out, for a look.
-    pub fn is_closed(&self) -> bool {
-        self.driver.is_closed()
+    /// A violation was reported, or the connection is closed.
+    fn is_over(&self) -> bool {
+        let violation = |asked: &Asked| asked.header("x-fix-report") == Some("violation");
+        self.driver.is_closed() || self.asked.iter().any(|(asked, _)| violation(asked))
     }
 
     pub fn counts(&self) -> HashMap<&'static str, u32> {
@@ -101,7 +118,12 @@ impl Run {
         let mut effects = Vec::new();
         match op {
             Op::Bytes(direction, bytes) => self.hold(*direction, bytes, cut),
-            Op::End(direction) => self.side(*direction).held.push_back((Vec::new(), true)),
+            Op::End(direction) => {
+                let side = self.side(*direction);
+                if !std::mem::replace(&mut side.ended, true) {
+                    side.held.push_back((Vec::new(), true));
+                }
+            }
             Op::Heartbeat(nth, seq) => {
                 if let Some(message) = self.heartbeat(*nth, *seq) {
                     self.hold(Direction::Outbound, &message, cut);
@@ -112,11 +134,11 @@ impl Run {
         }
         self.note(&mut effects);
         self.pump(&mut effects);
-        Outcome { effects: merge(effects), reading: self.reading }
+        Outcome { effects: merge(effects), reading: self.reading || self.is_over() }
     }
 
     fn hold(&mut self, direction: Direction, mut bytes: &[u8], cut: &mut impl FnMut(usize) -> usize) {
-        while !bytes.is_empty() {
+        while !bytes.is_empty() && !self.side(direction).ended {
             let (piece, rest) = bytes.split_at(cut(bytes.len()).clamp(1, bytes.len()));
             self.side(direction).held.push_back((piece.to_vec(), false));
             bytes = rest;

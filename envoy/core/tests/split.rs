@@ -1,0 +1,171 @@
+//! However a stream is cut into pieces, the same commands come of it.
+
+#![allow(missing_docs)]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use fix_authz_core::command::Direction;
+use proptest::prelude::*;
+use support::checks;
+use support::run::{Op, Outcome, Run};
+use support::service::Verdict;
+use support::transcript::long;
+
+/// Bodies that keep the profile, behind the header.
+const BODIES: [&str; 6] =
+    ["", "11=a|167=CS|", "58=some text|", "95=5|96=a=b=c|", "453=2|448=x|448=y|", "112=hello|"];
+const CLIENT_TYPES: [&str; 12] = ["D", "F", "G", "q", "B", "V", "0", "1", "2", "n", "U1", "AB"];
+const VENUE_TYPES: [&str; 8] = ["8", "AE", "9", "0", "1", "W", "j", "8"];
+/// Whole messages that some rule of the profile refuses, as they stand behind the header.
+const BAD_BODIES: [&str; 7] = ["0167=CS|", "11=|", "35=F|", "95=9|96=a|", "96=a|", "43=x|", "10=000|"];
+
+/// One thing that a side says, before it has a number.
+#[derive(Debug, Clone)]
+enum Said {
+    Good { msg_type: prop::sample::Index, body: prop::sample::Index, replay: bool },
+    Reset,
+    Logout,
+    Logon,
+    Bad(prop::sample::Index),
+    Broken { at: prop::sample::Index, byte: u8 },
+    Cut(prop::sample::Index),
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        40 => (index(), index(), prop::bool::weighted(0.1))
+            .prop_map(|(msg_type, body, replay)| Said::Good { msg_type, body, replay }),
+        1 => Just(Said::Reset),
+        1 => Just(Said::Logout),
+        1 => Just(Said::Logon),
+        1 => index().prop_map(Said::Bad),
+        1 => (index(), any::<u8>()).prop_map(|(at, byte)| Said::Broken { at, byte }),
+        1 => index().prop_map(Said::Cut),
+    ]
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Says(Direction, Vec<Said>),
+    Answers(usize, Verdict),
+    Echoes(usize),
+    Ends(Direction),
+    Waits(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let direction = prop_oneof![3 => Just(Direction::Inbound), 2 => Just(Direction::Outbound)];
+    let ends = prop_oneof![Just(Direction::Inbound), Just(Direction::Outbound)];
+    let verdict = prop_oneof![
+        12 => Just(Verdict::allow()),
+        6 => Just(Verdict::reject()),
+        1 => Just(Verdict::logout()),
+        2 => Just(Verdict::parse("no-answer")),
+        1 => Just(Verdict::Garbage),
+    ];
+    prop_oneof![
+        12 => (direction, prop::collection::vec(said(), 1..6)).prop_map(|(from, said)| Step::Says(from, said)),
+        24 => (0_usize..8, verdict).prop_map(|(nth, verdict)| Step::Answers(nth, verdict)),
+        6 => (0_usize..4).prop_map(Step::Echoes),
+        1 => ends.prop_map(Step::Ends),
+        1 => (0_u64..3_000).prop_map(Step::Waits),
+    ]
+}
+
+/// Numbers for both sides, and the Logon in front.
+fn operations(steps: &[Step]) -> Vec<Op> {
+    let logon = long(Direction::Inbound, "FIX.4.4", "A 1 98=0|108=30|554=s3cret|");
+    let mut ops = vec![Op::Bytes(Direction::Inbound, logon)];
+    let (mut client, mut venue) = (1, 0);
+    for step in steps {
+        ops.push(match step {
+            Step::Says(from, all) => {
+                let seq = if *from == Direction::Inbound { &mut client } else { &mut venue };
+                let bytes = all.iter().flat_map(|said| {
+                    *seq += 1;
+                    message(*from, said, *seq)
+                });
+                Op::Bytes(*from, bytes.collect())
+            }
+            Step::Answers(nth, verdict) => Op::Answer(*nth, verdict.clone()),
+            Step::Echoes(nth) => {
+                venue += 1;
+                Op::Heartbeat(*nth, venue)
+            }
+            Step::Ends(from) => Op::End(*from),
+            Step::Waits(millis) => Op::After(*millis),
+        });
+    }
+    ops
+}
+
+fn message(from: Direction, said: &Said, seq: u32) -> Vec<u8> {
+    let types: &[&str] = if from == Direction::Inbound { &CLIENT_TYPES } else { &VENUE_TYPES };
+    let written = |text: &str| long(from, "FIX.4.4", text);
+    match said {
+        Said::Good { msg_type, body, replay } => {
+            let replay = if *replay { "43=Y|122=T|" } else { "" };
+            written(&format!("{} {seq} {replay}{}", msg_type.get(types), body.get(&BODIES)))
+        }
+        Said::Reset => written(&format!("4 {seq} 36=1|")),
+        Said::Logout => written(&format!("5 {seq} 58=bye|")),
+        Said::Logon => written(&format!("A {seq} 98=0|141=Y|")),
+        Said::Bad(body) => written(&format!("D {seq} {}", body.get(&BAD_BODIES))),
+        Said::Broken { at, byte } => {
+            let mut bytes = written(&format!("D {seq} 11=a|"));
+            *at.get_mut(&mut bytes) = *byte;
+            bytes
+        }
+        Said::Cut(at) => {
+            let bytes = written(&format!("D {seq} 11=a|"));
+            bytes.into_iter().take(at.index(70)).collect()
+        }
+    }
+}
+
+/// The first operation that came out differently.
+fn assert_same(left: &[Outcome], right: &[Outcome]) -> Result<(), TestCaseError> {
+    for (nth, (left, right)) in left.iter().zip(right).enumerate() {
+        prop_assert_eq!(left, right, "operation {}", nth);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_split_yields_the_same_commands(
+        steps in prop::collection::vec(step(), 1..40),
+        cuts in prop::collection::vec(1_usize..90, 1..40),
+    ) {
+        let ops = operations(&steps);
+        let (run, whole) = Run::play(&ops, |len| len);
+        run.assert_lawful();
+        let (bytewise, by_bytes) = Run::play(&ops, |_| 1);
+        bytewise.assert_lawful();
+        assert_same(&whole, &by_bytes)?;
+        let mut cuts = cuts.iter().cycle();
+        let (pieced, in_pieces) = Run::play(&ops, |_| *cuts.next().unwrap_or(&1));
+        pieced.assert_lawful();
+        assert_same(&whole, &in_pieces)?;
+        prop_assert_eq!(run.counts(), bytewise.counts());
+        prop_assert_eq!(run.counts(), pieced.counts());
+    }
+
+    #[test]
+    fn whatever_the_bytes_nothing_panics_and_the_laws_of_reading_hold(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        checks::frame(&bytes);
+        checks::message(&bytes);
+    }
+
+    #[test]
+    fn what_is_written_field_by_field_reads_the_same(
+        fields in prop::collection::vec((prop_oneof![1_u32..1_700, 1_u32..1_000_000], "[ -~]{1,9}"), 0..20)
+    ) {
+        let body: String = fields.iter().map(|(tag, value)| format!("{tag}={value}\u{1}")).collect();
+        checks::message(format!("35=D\u{1}34=7\u{1}49=A\u{1}56=B\u{1}{body}").as_bytes());
+    }
+}
