@@ -91,7 +91,9 @@ class Line:
         self.writer.transport.abort()
 
     async def close(self) -> None:
-        """Let go."""
+        """Let go; over TLS without waiting for the other side's goodbye, which a half-closed one may never say."""
+        if self.writer.get_extra_info("ssl_object") is not None:
+            self.writer.transport.abort()
         self.writer.close()
         with contextlib.suppress(OSError):  # a reset, or TLS that was refused
             await self.writer.wait_closed()
