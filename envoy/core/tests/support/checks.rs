@@ -11,7 +11,6 @@ use fix_authz_core::profile::Profile;
 use fix_authz_core::rewrite::{self, Rejected};
 use fix_authz_core::tags;
 use fix_authz_core::testing::{read, show};
-use fix_authz_core::violation::Violation;
 use time::OffsetDateTime;
 
 /// Longer inputs teach a fuzzer nothing more, and cost much.
@@ -164,9 +163,4 @@ fn composed(text: &[u8], comp_ids: &str) -> Vec<u8> {
         }
         _ => framed(text),
     }
-}
-
-/// A name for the first violation in the bytes, if there is one; for tests of the corpus itself.
-pub fn violation(bytes: &[u8]) -> Option<Violation> {
-    read(bytes, &Profile::new(&[], &[]), 64, &mut Vec::new()).err()
 }

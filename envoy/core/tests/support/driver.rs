@@ -39,13 +39,17 @@ pub struct Driver {
 impl Driver {
     /// `more` are settings besides `check`, as JSON members.
     pub fn new(more: &str) -> Self {
+        Self::seeded(more, [7; 32])
+    }
+
+    pub fn seeded(more: &str, seed: [u8; 32]) -> Self {
         let comma = if more.is_empty() { "" } else { "," };
         let json = format!(r#"{{"check":{{"cluster":"authz"}}{comma}{more}}}"#);
         let listener = Arc::new(Listener::new(Settings::from_json(json.as_bytes()).unwrap()));
         let utc = OffsetDateTime::from_unix_timestamp(UTC).unwrap();
         let now = Now { monotonic: Duration::from_secs(1), utc };
         let mut commands = Commands::default();
-        let session = Session::open(listener, [7; 32], now, &mut commands);
+        let session = Session::open(listener, seed, now, &mut commands);
         let mut driver =
             Self { session, commands, now, effects: Vec::new(), counts: HashMap::new(), closed: false };
         driver.carry_out();

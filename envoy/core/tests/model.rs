@@ -1,0 +1,56 @@
+//! Two strict session layers with the core between them: whatever is denied, no number is missing and none is used twice.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "model/engine.rs"]
+mod engine;
+#[path = "support/mod.rs"]
+mod support;
+#[path = "model/world.rs"]
+mod world;
+
+use fix_authz_core::command::Direction;
+use proptest::prelude::*;
+use world::{Step, World};
+
+fn step() -> impl Strategy<Value = Step> {
+    let side = || prop_oneof![Just(Direction::Inbound), Just(Direction::Outbound)];
+    let denied = prop::bool::weighted(0.35);
+    prop_oneof![
+        20 => (side(), any::<bool>(), denied).prop_map(|(from, asked, denied)| Step::Trade { from, asked, denied }),
+        2 => side().prop_map(Step::Test),
+        3 => (side(), 0_u32..12, 0_u32..6).prop_map(|(from, back, count)| Step::AskAgain { from, back, count }),
+        20 => (side(), 1_usize..300).prop_map(|(from, bytes)| Step::Carry { from, bytes }),
+        20 => (side(), 1_usize..5).prop_map(|(to, messages)| Step::Deliver { to, messages }),
+        24 => (0_usize..8).prop_map(Step::Answer),
+        2 => (0_usize..8).prop_map(Step::Fail),
+        1 => (0_usize..8).prop_map(Step::Expire),
+        1 => Just(Step::Break),
+        3 => any::<bool>().prop_map(Step::Connect),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_gap_no_number_twice_and_nothing_unapproved(steps in prop::collection::vec(step(), 1..250)) {
+        let mut world = World::default();
+        world.step(&Step::Connect(true));
+        for step in &steps {
+            world.step(step);
+        }
+        world.settle();
+    }
+
+    #[test]
+    fn while_the_connection_holds_every_denial_is_answered(steps in prop::collection::vec(step(), 1..250)) {
+        let mut world = World::default();
+        world.step(&Step::Connect(true));
+        for step in steps.iter().filter(|step| !matches!(step, Step::Break | Step::Expire(_))) {
+            world.step(step);
+        }
+        world.settle();
+        world.assert_all_rejected();
+    }
+}

@@ -1,0 +1,295 @@
+//! The client, the core, the venue and the decision service, with queues between them that a broken connection loses.
+
+use crate::engine::{Content, Engine};
+use crate::support::driver::{Driver, Effect};
+use crate::support::service::{Asked, Verdict};
+use crate::support::transcript::messages;
+use fix_authz_core::command::Direction;
+use fix_authz_core::testing::show;
+use std::collections::{HashMap, VecDeque};
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// A side sends an application message, of a type that is asked about or not.
+    Trade {
+        from: Direction,
+        asked: bool,
+        denied: bool,
+    },
+    Test(Direction),
+    AskAgain {
+        from: Direction,
+        back: u32,
+        count: u32,
+    },
+    /// Bytes of a side's reach the core.
+    Carry {
+        from: Direction,
+        bytes: usize,
+    },
+    /// Messages of the core's reach a side.
+    Deliver {
+        to: Direction,
+        messages: usize,
+    },
+    /// The n-th Check that is out is answered, as the policy has it.
+    Answer(usize),
+    /// It is not answered.
+    Fail(usize),
+    /// It ends the session.
+    Expire(usize),
+    Break,
+    /// The client logs on, and is let in or not.
+    Connect(bool),
+}
+
+/// What the policy says of the message of this name, once it has been asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    Undecided { denied: bool },
+    Allowed,
+    Denied,
+}
+
+/// All of it.
+pub struct World {
+    client: Engine,
+    venue: Engine,
+    core: Option<Driver>,
+    let_in: bool,
+    connections: u8,
+    /// Messages behind the core.
+    to_client: VecDeque<Vec<u8>>,
+    to_venue: VecDeque<Vec<u8>>,
+    out: Vec<Asked>,
+    policy: HashMap<String, Policy>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            client: Engine::new(Direction::Inbound),
+            venue: Engine::new(Direction::Outbound),
+            core: None,
+            let_in: true,
+            connections: 0,
+            to_client: VecDeque::new(),
+            to_venue: VecDeque::new(),
+            out: Vec::new(),
+            policy: HashMap::new(),
+        }
+    }
+}
+
+impl World {
+    pub fn step(&mut self, step: &Step) {
+        match step {
+            Step::Trade { from, asked, denied } => self.trade(*from, *asked, *denied),
+            Step::Test(from) => self.if_connected(*from, Engine::test),
+            Step::AskAgain { from, back, count } => {
+                self.if_connected(*from, |engine| engine.ask_again(*back, *count));
+            }
+            Step::Carry { from, bytes } => self.carry(*from, *bytes),
+            Step::Deliver { to, messages } => (0..*messages).for_each(|_| self.deliver(*to)),
+            Step::Answer(nth) => self.answer(*nth, Policy::ruling),
+            Step::Fail(nth) => self.answer(*nth, |policy| policy.unless_allowed(Verdict::parse("no-answer"))),
+            Step::Expire(nth) => self.answer(*nth, |policy| policy.unless_allowed(Verdict::logout())),
+            Step::Break => self.hang_up(),
+            Step::Connect(let_in) => self.connect(*let_in),
+        }
+    }
+
+    /// All that is under way arrives, on a new connection if need be; then both sides agree on everything.
+    pub fn settle(&mut self) {
+        for _ in 0..400 {
+            self.connect(true);
+            self.let_in = true;
+            self.step(&Step::Carry { from: Direction::Inbound, bytes: usize::MAX });
+            self.step(&Step::Carry { from: Direction::Outbound, bytes: usize::MAX });
+            while !self.out.is_empty() {
+                self.step(&Step::Answer(0));
+            }
+            self.step(&Step::Deliver { to: Direction::Inbound, messages: 1_000 });
+            self.step(&Step::Deliver { to: Direction::Outbound, messages: 1_000 });
+            if self.client.is_settled() && self.venue.is_settled() && self.to_client.is_empty() {
+                return self.assert_agreement();
+            }
+        }
+        panic!("it never settles");
+    }
+
+    fn assert_agreement(&self) {
+        for (sender, receiver) in [(&self.client, &self.venue), (&self.venue, &self.client)] {
+            assert_eq!(receiver.expected, sender.next);
+            for (seq, sent) in &sender.sent {
+                match sent {
+                    Content::Trade { name, .. } if self.policy[name] == Policy::Allowed => {
+                        assert_eq!(&receiver.taken[seq], sent);
+                    }
+                    _ => assert_eq!(receiver.taken[seq], Content::Session, "{seq}"),
+                }
+            }
+        }
+        let mut rejects = self.client.rejects.clone();
+        rejects.sort_unstable();
+        assert!(rejects.windows(2).all(|pair| pair[0] < pair[1]), "a reject twice");
+        for seq in rejects {
+            let Content::Trade { name, .. } = &self.client.sent[&seq] else {
+                panic!("a reject of what nobody asked about")
+            };
+            assert_eq!(self.policy[name], Policy::Denied);
+        }
+    }
+
+    /// On a connection that never broke, each denied message of the client's was answered with a reject.
+    pub fn assert_all_rejected(&self) {
+        let denied = |content: &Content| match content {
+            Content::Trade { name, .. } => self.policy[name] == Policy::Denied,
+            Content::Session => false,
+        };
+        let denied = self.client.sent.iter().filter(|(_, content)| denied(content)).map(|(seq, _)| *seq);
+        let mut rejects = self.client.rejects.clone();
+        rejects.sort_unstable();
+        assert_eq!(rejects, denied.collect::<Vec<u32>>());
+    }
+
+    fn engine(&mut self, side: Direction) -> &mut Engine {
+        match side {
+            Direction::Inbound => &mut self.client,
+            Direction::Outbound => &mut self.venue,
+        }
+    }
+
+    /// The client may go on right behind its Logon; the venue must have had it.
+    fn if_connected(&mut self, side: Direction, act: impl FnOnce(&mut Engine)) {
+        if self.core.is_some() && (side == Direction::Inbound || self.venue.logged_on) {
+            act(self.engine(side));
+        }
+    }
+
+    fn trade(&mut self, from: Direction, asked: bool, denied: bool) {
+        let msg_type = match (from, asked) {
+            (Direction::Inbound, true) => "D",
+            (Direction::Inbound, false) => "B",
+            (Direction::Outbound, true) => "8",
+            (Direction::Outbound, false) => "9",
+        };
+        let name = format!("{msg_type}{}", self.policy.len());
+        let policy = if asked { Policy::Undecided { denied } } else { Policy::Allowed };
+        self.if_connected(from, |engine| engine.trade(msg_type, &name));
+        self.policy.insert(name, policy);
+    }
+
+    fn carry(&mut self, from: Direction, bytes: usize) {
+        let pipe = &mut self.engine(from).pipe;
+        let carried: Vec<u8> = pipe.drain(..bytes.min(pipe.len())).collect();
+        if let Some(core) = &mut self.core {
+            core.receive(from, &carried, false);
+            self.note();
+        }
+    }
+
+    fn answer(&mut self, nth: usize, rule: impl FnOnce(&mut Policy) -> Verdict) {
+        if self.out.is_empty() {
+            return;
+        }
+        let asked = self.out.remove(nth % self.out.len());
+        let verdict = match asked.event() {
+            "logon" if self.let_in => Verdict::parse("allow guard-outbound=8 exempt=B"),
+            "logon" => Verdict::logout(),
+            "report" => Verdict::allow(),
+            _ => {
+                let name = asked.body().trim_end_matches('|').trim_start_matches("58=").to_owned();
+                rule(self.policy.get_mut(&name).unwrap())
+            }
+        };
+        self.core.as_mut().unwrap().answer(asked.id, &verdict);
+        self.note();
+    }
+
+    /// What the core did.
+    fn note(&mut self) {
+        for effect in self.core.as_mut().unwrap().take() {
+            match effect {
+                Effect::Sent(Direction::Inbound, bytes) => {
+                    self.to_venue.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
+                }
+                Effect::Sent(Direction::Outbound, bytes) => {
+                    self.to_client.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
+                }
+                Effect::Asked(asked) => {
+                    assert_ne!(asked.header("x-fix-report"), Some("violation"), "{asked:?}");
+                    self.out.push(asked);
+                }
+                Effect::Closed(_) => {
+                    // What was sent is flushed before the close.
+                    while !self.to_client.is_empty() {
+                        self.deliver(Direction::Inbound);
+                    }
+                    return self.hang_up();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn deliver(&mut self, to: Direction) {
+        let queue = if to == Direction::Inbound { &mut self.to_client } else { &mut self.to_venue };
+        let Some(message) = queue.pop_front() else { return };
+        self.assert_approved(&message);
+        let stays = self.engine(to).hear(&message);
+        if !stays && self.core.is_some() && to == Direction::Inbound {
+            self.hang_up();
+        }
+    }
+
+    /// Whatever arrives was allowed before.
+    fn assert_approved(&self, message: &[u8]) {
+        let text = show(message);
+        if ["|35=D|", "|35=B|", "|35=8|", "|35=9|"].iter().any(|kind| text.contains(kind)) {
+            let (_, name) = text.split_once("|58=").unwrap();
+            let name = name.split('|').next().unwrap();
+            assert_eq!(self.policy[name], Policy::Allowed, "unapproved: {text}");
+        }
+        assert!(!text.contains("s3cret"), "the token went on: {text}");
+    }
+
+    fn connect(&mut self, let_in: bool) {
+        if self.core.is_none() {
+            self.connections = self.connections.wrapping_add(1);
+            self.core = Some(Driver::seeded("", [self.connections; 32]));
+            self.let_in = let_in;
+            self.client.log_on();
+        }
+    }
+
+    fn hang_up(&mut self) {
+        if let Some(mut core) = self.core.take() {
+            core.gone();
+        }
+        self.to_client.clear();
+        self.to_venue.clear();
+        self.out.clear();
+        self.client.hang_up();
+        self.venue.hang_up();
+    }
+}
+
+impl Policy {
+    /// Once decided, a message stays so: a number must not change its content by a change of mind.
+    fn ruling(&mut self) -> Verdict {
+        if let Self::Undecided { denied } = *self {
+            *self = if denied { Self::Denied } else { Self::Allowed };
+        }
+        if *self == Self::Denied { Verdict::reject() } else { Verdict::allow() }
+    }
+
+    fn unless_allowed(&mut self, verdict: Verdict) -> Verdict {
+        if *self == Self::Allowed {
+            return Verdict::allow();
+        }
+        *self = Self::Denied;
+        verdict
+    }
+}
