@@ -50,9 +50,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-def options(
-    settings: FilterSettings | None = None, *, listen_tls: ServerTls | None = None
-) -> GatewayOptions:
+def options(settings: FilterSettings | None = None, *, listen_tls: ServerTls | None = None) -> GatewayOptions:
     """A gateway of these settings; its addresses are the stack's to say."""
     nowhere = Endpoint("127.0.0.1", 0)
     settings = settings or FilterSettings(check=PATIENT)

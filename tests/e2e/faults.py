@@ -79,8 +79,8 @@ FAULTS = [
     _more("an empty value", "58=|", EMPTY),
     _more("too many fields", "58=x|" * 2_100, TOO_MANY),
     # MsgType
-    Fault("+35=D", lambda draft: forge(f"+35={draft.msg_type}|{draft.header}{draft.body}"), TAG),
-    Fault("035=D", lambda draft: forge(f"035={draft.msg_type}|{draft.header}{draft.body}"), TAG),
+    Fault("+35=D", lambda draft: forge(f"+35={draft.msg_type}|{draft.header}{draft.body}"), NOT_THIRD),
+    Fault("035=D", lambda draft: forge(f"035={draft.msg_type}|{draft.header}{draft.body}"), NOT_THIRD),
     Fault("35 not third", lambda draft: forge(f"{draft.header}35={draft.msg_type}|{draft.body}"), NOT_THIRD),
     Fault("no 35", lambda draft: forge(f"{draft.header}{draft.body}"), NOT_THIRD),
     Fault("an odd 35", lambda draft: forge(f"35=D\xe9|{draft.header}{draft.body}"), MSG_TYPE),

@@ -23,7 +23,7 @@ class Recorder:
     async def start(self) -> None:
         """Listen."""
         self._channel = grpc.aio.insecure_channel(f"unix:{self._service}")
-        self._ask = self._channel.unary_unary(f"/{SERVICE}/Check")
+        self._ask: Any = self._channel.unary_unary(f"/{SERVICE}/Check")
         self._server = grpc.aio.server()
         check: Any = grpc.unary_unary_rpc_method_handler(self._check)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Check": check}),))

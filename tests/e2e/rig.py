@@ -12,7 +12,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from authzsvc.demo.algoprovider import SCOPES, AlgoProvider
 from authzsvc.demo.peer import Pairs, Peer
@@ -145,7 +145,7 @@ class Client(AlgoProvider):
     _transport: asyncio.Transport | None = None
 
     def attach(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: Message | None = None) -> None:
-        self._transport = writer.transport
+        self._transport = cast("asyncio.Transport", writer.transport)
         super().attach(reader, writer, first)
 
     def burst(self, messages: Iterable[tuple[str, Pairs]]) -> list[Message]:
@@ -203,9 +203,7 @@ class Rig:
     def token(self, comp_id: str, *scopes: str, **options: Any) -> str:  # noqa: ANN401 (those of `mint`)
         """An access token for that CompID, with the account that the venue trades on."""
         claims: Mapping[str, object] = {"accounts": [self.venue.account], **options.pop("claims", {})}
-        return self.stack.issuer.mint(
-            scopes=scopes, subject=comp_id.lower(), comp_id=comp_id, claims=claims, **options
-        )
+        return self.stack.issuer.mint(scopes=scopes, subject=comp_id.lower(), comp_id=comp_id, claims=claims, **options)
 
     async def connect(self, comp_id: str = "", version: str = "FIX.4.4") -> Client:
         """A client that has not said anything yet."""

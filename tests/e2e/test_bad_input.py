@@ -1,4 +1,4 @@
-"""Bad input, as the first message and on a live session: the connection ends, the audit says why, nothing is forwarded."""
+"""Bad input, as the first message and on a live session: the connection ends, the audit says why, nothing passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision service killed, hanging and drained: closed when it fails, open for getting flat, whole again by itself."""
+"""The decision service killed, hanging, drained: closed when it fails, open for getting flat, whole again by itself."""
 
 from __future__ import annotations
 
