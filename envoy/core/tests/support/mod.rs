@@ -2,8 +2,7 @@
 //!
 //! [`driver`] stands where Envoy stands: it hands events in and carries commands out. [`service`] stands where the
 //! decision service stands, and reads the Checks from the wire. [`transcript`] lets a test read as a dialogue. [`run`]
-//! plays any sequence of operations and holds the outcome against the law of the crate; [`checks`] does so for the bytes
-//! of a corpus file.
+//! plays any sequence of operations, [`law`] judges what came of it, and [`checks`] does both for the bytes of a corpus file.
 
 #![allow(
     dead_code,
@@ -16,6 +15,7 @@
 
 pub mod checks;
 pub mod driver;
+pub mod law;
 pub mod run;
 pub mod service;
 pub mod transcript;
