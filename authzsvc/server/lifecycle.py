@@ -33,9 +33,14 @@ SERVICE = "envoy.service.auth.v3.Authorization"
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_NO_SHEDDING = 1_000_000
 _OPTIONS = [
     ("grpc.so_reuseport", 0),  # a second service on the same port is a mistake, not a helper
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    # gRPC cancels calls at random beyond 1000 pending ones, which denies what is permitted. Each proxy bounds its
+    # Checks and their age, so what waits here is bounded already.
+    ("grpc.server.max_pending_requests", _NO_SHEDDING),
+    ("grpc.server.max_pending_requests_hard_limit", _NO_SHEDDING),
 ]
 
 _log = logging.getLogger(__name__)

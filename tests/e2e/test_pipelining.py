@@ -11,7 +11,8 @@ from authzsvc.demo.peer import HEARTBEAT, TEST_REQUEST
 from authzsvc.demo.stack import Stack
 from authzsvc.demo.wire import Message
 from tests.e2e.conftest import StartStack
-from tests.e2e.rig import TRADER, Client, Rig
+from tests.e2e.rig import TRADER, Client, Rig, eventually
+from tests.e2e.test_backpressure import standing_still
 
 COUNT = 1_000
 LONG_S = 60.0
@@ -76,8 +77,22 @@ async def test_with_reports_that_become_gap_fills(rig: Rig) -> None:
 
 async def test_ten_sessions_at_once(rig: Rig) -> None:
     clients = [await rig.log_on(*TRADER) for _ in range(10)]
-    bursts = [mixed(client)[:COUNT] for client in clients[:3]]
+    bursts = [mixed(client) for client in clients[:3]]
     others = [client.spread() for client in clients[3:]]
     for client, order in zip(clients[3:], others, strict=True):
         assert (await rig.at_venue(order, client)).raw == order.raw
     await asyncio.gather(*(assert_all_in_order(rig, c, sent) for c, sent in zip(clients, bursts, strict=False)))
+
+
+async def test_more_checks_at_once_than_grpc_takes_by_default(rig: Rig) -> None:
+    """gRPC's server would cancel calls at random beyond 1,000 that wait; here twelve sessions have 250 each."""
+    clients = [await rig.log_on(*TRADER) for _ in range(12)]
+    checks = rig.stat("checks")
+    with standing_still(rig.stack):
+        bursts = [client.burst([("AB", [(11, "o")])] * 250) for client in clients]
+        await eventually(lambda: rig.stat("checks") >= checks + 12 * 250, "3,000 Checks")
+
+    for client, sent in zip(clients, bursts, strict=True):
+        session = rig.session(client)
+        await rig.at_venue(sent[-1], client)
+        assert [message.raw for message in session.received[1:]] == [message.raw for message in sent]
