@@ -1,0 +1,14 @@
+"""`authzsvc mapping`: write, review, test and roll out a mapping; a module a sub-command."""
+
+from __future__ import annotations
+
+import typer
+
+from authzsvc.cli import mapping_diff, mapping_explain, mapping_lint, mapping_matrix, mapping_test
+
+app = typer.Typer(help="Write, review, test and roll out a mapping.", no_args_is_help=True)
+app.command("lint")(mapping_lint.command)
+app.command("test")(mapping_test.command)
+app.command("matrix")(mapping_matrix.command)
+app.command("explain")(mapping_explain.command)
+app.command("diff")(mapping_diff.command)

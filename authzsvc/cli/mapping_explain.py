@@ -1,0 +1,40 @@
+"""`authzsvc mapping explain`: every rule tried for one message, why each did or did not match, what would allow it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from authzsvc.cli import check
+from authzsvc.fix.direction import Direction
+from authzsvc.policy.compiler import compile_mapping
+from authzsvc.policy.question import CompIds
+from authzsvc.workflow import clients, explain
+
+
+def command(
+    path: Annotated[Path, typer.Argument(help="The mapping.")],
+    scopes: Annotated[str, typer.Option(help="The token's scopes, separated by spaces; `role:NAME` for a role.")],
+    message: Annotated[str, typer.Option(help="The message or a part of it, with 35: `35=D|167=CS` (`|` or SOH).")],
+    claims: Annotated[str, typer.Option(help="The token's claims, a JSON object.")] = "{}",
+    direction: Annotated[Direction, typer.Option(help="Client to venue, or back.")] = Direction.INBOUND,
+    comp_id: Annotated[
+        str | None, typer.Option(help="The client's CompID [the message's own].", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Explain one decision. Exit code 0: allowed, 1: denied, 2: bad input."""
+    policy = compile_mapping(path)
+    question = check.ask(message, scopes, claims, direction)
+    client = CompIds(comp_id) if comp_id else clients.client_of(question.fields, direction)
+    question = replace(question, comp_id=client.comp_id if client else "")
+    explanation = explain.explain(policy, question, clients.refusal(policy, question, client))
+    if as_json:
+        print(json.dumps(explain.as_document(policy, explanation), ensure_ascii=False))
+    else:
+        print("\n".join(explain.report(explanation)))
+    raise typer.Exit(0 if explanation.verdict.allowed else 1)

@@ -1,0 +1,57 @@
+"""`authzsvc mapping lint`: every fault of a mapping and of its suites, and what looks like a mistake.
+
+Exit code 0: clean (warnings are told), 1: warnings with `--strict`, 2: faults.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from authzsvc.workflow import lint
+from authzsvc.workflow.lint import Finding, Severity
+
+
+class Format(StrEnum):
+    """How findings are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+_STYLES = {Severity.FAULT: "bold red", Severity.WARNING: "yellow"}
+
+
+def command(
+    paths: Annotated[list[Path], typer.Argument(help="Mappings, or directories of them.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    form: Annotated[Format, typer.Option("--format", help="How findings are written.")] = Format.TEXT,
+) -> None:
+    """Tell every fault and warning at once. Exit code 0: clean, 1: warnings with --strict, 2: faults."""
+    findings = lint.lint(paths)
+    if form is Format.JSON:
+        print(json.dumps([lint.as_document(finding) for finding in findings], ensure_ascii=False))
+    else:
+        _show(findings)
+    raise typer.Exit(_exit_code(findings, strict=strict))
+
+
+def _exit_code(findings: list[Finding], *, strict: bool) -> int:
+    severities = {finding.severity for finding in findings}
+    if Severity.FAULT in severities:
+        return 2
+    return 1 if strict and severities else 0
+
+
+def _show(findings: list[Finding]) -> None:
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    for finding in findings:
+        console.print(Text.assemble((str(finding.severity), _STYLES[finding.severity]), " ", str(finding.fault)))
+    counts = {severity: sum(found.severity is severity for found in findings) for severity in Severity}
+    console.print(", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items()))

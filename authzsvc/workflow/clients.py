@@ -1,0 +1,28 @@
+"""The client of a message: who it says it is, held against the token as the service does at Logon."""
+
+from __future__ import annotations
+
+from authzsvc.fix.direction import Direction
+from authzsvc.fix.fields import Fields
+from authzsvc.policy.engine import Policy
+from authzsvc.policy.question import CompIds, Question, Verdict
+
+_TAGS = {Direction.INBOUND: (49, 50, 142, 115), Direction.OUTBOUND: (56, 57, 143, 128)}
+"""The tags that name the client: CompID, SubID, LocationID, and the firm on whose behalf it acts."""
+
+
+def client_of(fields: Fields, direction: Direction) -> CompIds | None:
+    """Give the client's ids as a message has them; None for a message, or a part of one, that names no client."""
+    comp_id, sub_id, location_id, on_behalf_of = (_text(fields.first(tag)) for tag in _TAGS[direction])
+    return None if comp_id is None else CompIds(comp_id, sub_id, location_id, on_behalf_of)
+
+
+def refusal(policy: Policy, question: Question, client: CompIds | None) -> Verdict | None:
+    """Give the denial of a client that is not whom its token names; only where ids and claims are both told."""
+    told = any(claim in question.claims for claim in policy.identity.values())
+    reason = policy.identify(client, question.claims) if client is not None and told else None
+    return None if reason is None else Verdict(False, None, (), reason, ())
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "replace")

@@ -1,0 +1,98 @@
+"""What a mapping means, as single facts under subjects: what `diff` compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from authzsvc.policy import reasons
+from authzsvc.policy.engine import Policy
+from authzsvc.policy.rules import Mode
+from authzsvc.workflow.lines import Kind, Line, all_lines, lists_of
+
+KINDS = ("session", "rollout", "list", "forbid", "scope", "role", "mapping")
+"""What a subject can be, in the order in which they are told."""
+
+_SUBJECTS = {Kind.GRANT: "scope", Kind.FORBID: "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A thing that a mapping speaks of: a scope, a role, a forbid, a list, its sessions, its rollout."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that holds of a subject."""
+
+    topic: str
+    """What it is about: `NewOrderSingle inbound`."""
+    text: str
+    """What holds of that: `when SecurityType=CS`."""
+    meaning: str = ""
+    """What tells it from others that read the same."""
+
+
+Facts = Mapping[Subject, frozenset[Fact]]
+
+
+def of(policy: Policy) -> Facts:
+    """Give all that a mapping means."""
+    found: dict[Subject, set[Fact]] = {}
+    for subject, fact in (*_session(policy), *_rollout(policy), *_rules(policy)):
+        found.setdefault(subject, set())
+        if fact is not None:
+            found[subject].add(fact)
+    return {subject: frozenset(facts) for subject, facts in found.items()}
+
+
+def _session(policy: Policy) -> Iterator[tuple[Subject, Fact | None]]:
+    session = Subject("session", "")
+    for id_, claim in policy.identity.items():
+        yield session, Fact(f"identity {reasons.ID_NAMES[id_]}", f"held against claim `{claim}`")
+    for topic, types in (("exempt", policy.exempt), ("risk-reducing", policy.risk_reducing)):
+        for msg_type in types:
+            yield session, Fact(f"{topic} {policy.dictionary.message_name(msg_type)}", "")
+    for msg_type in policy.guard_outbound:
+        name = policy.dictionary.message_name(msg_type)
+        yield session, Fact(f"{name} outbound", "asked about: needs a scope")
+    yield session, Fact("role claim", f"`{policy.granter.role_claim}`")
+    if policy.granter.defined.prefixes:
+        yield session, Fact("a shorter scope", "covers longer ones")
+
+
+def _rollout(policy: Policy) -> Iterator[tuple[Subject, Fact | None]]:
+    rollout = Subject("rollout", "")
+    yield rollout, Fact("mode", str(policy.rollout.mode))
+    for msg_type, mode in policy.rollout.messages.items():
+        yield rollout, Fact(policy.dictionary.message_name(msg_type), str(mode))
+    for sender, mode in policy.rollout.senders.items():
+        yield rollout, Fact(f"sender `{sender}`", str(mode))
+
+
+def _rules(policy: Policy) -> Iterator[tuple[Subject, Fact | None]]:
+    lines = all_lines(policy)
+    for scope in policy.scope_terms.values():
+        subject = Subject("scope", scope.name)
+        yield subject, Fact("sensitive", "") if scope.sensitive else None
+        yield subject, Fact("mode", str(Mode(scope.mode))) if scope.mode else None
+    for line in lines:
+        yield Subject(_SUBJECTS[line.kind], line.name), _fact(line)
+        for test in lists_of(line.conditions):
+            for value in test.values:
+                yield Subject("list", test.list_name), Fact(f"value `{reasons.shown(value)}`", "", value.hex())
+    for role, scopes in policy.roles.items():
+        yield Subject("role", role), None
+        for line in lines:
+            if line.kind is Kind.GRANT and line.name in scopes:
+                yield Subject("role", role), _fact(line)
+
+
+def _fact(line: Line) -> Fact:
+    unless = f"unless {', '.join(line.unless)}" if line.unless else ""
+    when = f"when {line.when}" if line.conditions else "always"
+    meaning = repr([condition.meaning for condition in line.conditions])
+    return Fact(line.what, f"{when} {unless}".strip(), meaning)

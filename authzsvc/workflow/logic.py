@@ -1,0 +1,105 @@
+"""What follows from conditions alone, without any message: which can never hold, and which are implied by others.
+
+Both answers are sure when they are yes; a no means only that it does not follow from what is looked at here. A test
+against a claim may come out either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from authzsvc.policy.conditions import Condition, Entries
+from authzsvc.policy.truth import Doubt
+from authzsvc.policy.value_tests import InClaim, InRange, OneOf, Prefix, ValueTest
+
+
+def impossible(conditions: Sequence[Condition]) -> str | None:
+    """Give why no message meets all of these; None where some may. (The compiler lets a field stand there once.)"""
+    for condition in conditions:
+        if _listed(condition.tests) == frozenset():
+            return f"no value of `{condition.name}` passes `{condition}`"
+        for entries in condition.entries:
+            why = impossible(entries.conditions)
+            if why is not None:
+                return why
+    return None
+
+
+def _listed(tests: Sequence[ValueTest]) -> frozenset[bytes] | None:
+    """Give the values that may pass, where some test lists them; None where any number of values may."""
+    lists = [test.values for test in tests if isinstance(test, OneOf) and not test.negative]
+    if not lists:
+        return None
+    return frozenset(value for value in frozenset.intersection(*lists) if all(_may_pass(t, value) for t in tests))
+
+
+def _may_pass(test: ValueTest, value: bytes) -> bool:
+    return isinstance(test, InClaim) or _passes(test, value)
+
+
+def _passes(test: ValueTest, value: bytes) -> bool:
+    try:
+        return test.passes(value, {})
+    except Doubt:
+        return False
+
+
+def implied(strict: Sequence[Condition], loose: Sequence[Condition], *, exactly: bool = False) -> bool:
+    """Whether each message that meets all of `strict` meets all of `loose`.
+
+    `exactly`: also a message that leaves some of `strict` in doubt, as it matters to a forbid.
+    """
+    return all(any(_implies(one, other, exactly) for one in strict) for other in loose)
+
+
+def _implies(one: Condition, other: Condition, exactly: bool) -> bool:
+    if one.meaning == other.meaning:
+        return True
+    if one.tag != other.tag or one.absent or other.absent or not _same_scope(one, other):
+        return False
+    if exactly and not (_only_lists(one) and _only_lists(other) and one.any_occurrence == other.any_occurrence):
+        return False
+    return all(_covers(one.tests, test) for test in other.tests)
+
+
+def _same_scope(one: Condition, other: Condition) -> bool:
+    """Whether what `other` asks about beside the values is asked by `one` too."""
+    groups = (other.every is None or other.every == one.every) and _within(other.entries, one.entries)
+    occurrences = other.any_occurrence or not one.any_occurrence
+    absence = one.default is None or one.default == other.default
+    return groups and occurrences and absence
+
+
+def _within(wanted: Iterable[Entries], had: Sequence[Entries]) -> bool:
+    return all(entries in had for entries in wanted)
+
+
+def _only_lists(condition: Condition) -> bool:
+    """Whether the condition is a plain list of values, of which nothing is ever in doubt but absence."""
+    plain = condition.every is None and not condition.entries and condition.default is None
+    return plain and len(condition.tests) == 1 and isinstance(condition.tests[0], OneOf)
+
+
+def _covers(strict: Sequence[ValueTest], loose: ValueTest) -> bool:
+    """Whether each value that passes all of `strict` passes `loose`."""
+    if any(test.meaning == loose.meaning for test in strict):
+        return True
+    if isinstance(loose, InClaim):
+        return False
+    listed = _listed(strict)
+    if listed is not None:
+        return all(_passes(loose, value) for value in listed)
+    return any(_wider(test, loose) for test in strict)
+
+
+def _wider(strict: ValueTest, loose: ValueTest) -> bool:
+    match strict, loose:
+        case OneOf(negative=True), OneOf(negative=True):
+            return loose.values <= strict.values
+        case Prefix(), Prefix():
+            return strict.prefix.startswith(loose.prefix)
+        case InRange(), InRange():
+            low = loose.minimum is None or (strict.minimum is not None and strict.minimum >= loose.minimum)
+            high = loose.maximum is None or (strict.maximum is not None and strict.maximum <= loose.maximum)
+            return low and high
+    return False

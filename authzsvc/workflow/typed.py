@@ -1,0 +1,21 @@
+"""Messages as people type them: `35=D|167=CS`, whole or in part, with `|` or SOH between the fields."""
+
+from __future__ import annotations
+
+from authzsvc.errors import FieldsError
+from authzsvc.fix.fields import SOH, Fields
+
+MSG_TYPE = 35
+
+
+def read(message: str) -> tuple[str, Fields]:
+    """Give the MsgType (35) and the fields of a message; the last separator may be missing. Raises `FieldsError`."""
+    raw = message.strip().encode("utf-8", "surrogateescape")
+    if SOH not in raw:
+        raw = raw.replace(b"|", SOH)
+    fields = Fields.parse(raw if raw.endswith(SOH) or not raw else raw + SOH)
+    types = fields.all(MSG_TYPE)
+    if len(types) != 1:
+        problem = "has no MsgType" if not types else "has more than one MsgType"
+        raise FieldsError(f"the message {problem}; say it once, as in `35=D|167=CS`")
+    return types[0].decode("ascii", "replace"), fields
