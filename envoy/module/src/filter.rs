@@ -101,10 +101,7 @@ impl Filter {
             return false;
         }
         connection.release_outbound(host);
-        if !connection.introduced {
-            connection.introduced = true;
-            connection.session.introduce(host.peers());
-        }
+        connection.introduce(host);
         let now = self.config.now();
         host.take_buffer(direction, length, |bytes, last| {
             connection.session.receive(direction, bytes, end && last, now, &mut connection.commands);
@@ -145,6 +142,7 @@ impl Filter {
         let Ok(mut connection) = self.connection.try_borrow_mut() else { return };
         loop {
             let Some(event) = self.later.borrow_mut().pop_front() else { return };
+            connection.introduce(host);
             connection.event(event, self.config.now());
             connection.carry_out(&self.config, host);
         }
@@ -152,6 +150,14 @@ impl Filter {
 }
 
 impl Connection {
+    /// Tells the session who is at the two ends, once: with TLS that is known when the first byte has arrived.
+    fn introduce(&mut self, host: Host<'_>) {
+        if !self.introduced {
+            self.introduced = true;
+            self.session.introduce(host.peers());
+        }
+    }
+
     fn event(&mut self, event: Event, now: Now) {
         match event {
             // A call that failed before it had an id was dealt with where it was made.
