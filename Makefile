@@ -63,7 +63,9 @@ fuzz: | cargo-present ## The framing and the parser under a fuzzer; SECONDS_PER_
 	@cargo +nightly --version >/dev/null 2>&1 || { echo "rust's \`nightly\` is missing (rustup toolchain install nightly)" >&2; exit 1; }
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "\`cargo fuzz\` is missing (cargo install cargo-fuzz)" >&2; exit 1; }
 	@cd envoy && for target in $$(cargo +nightly fuzz list); do \
-		cargo +nightly fuzz run $$target -- -max_total_time=$(SECONDS_PER_TARGET) || exit 1; done
+		mkdir -p fuzz/artifacts/found/$$target && cargo +nightly fuzz run $$target \
+			fuzz/artifacts/found/$$target fuzz/corpus/$$target -- \
+			-max_total_time=$(SECONDS_PER_TARGET) -max_len=2048 || exit 1; done
 
 requirements: $(INSTALLED) ## Compile the pins anew from pyproject.toml; UPGRADE=1 takes the newest releases
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/runtime.txt pyproject.toml
