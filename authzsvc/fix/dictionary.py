@@ -45,6 +45,18 @@ class Group:
     """Its first field, which begins each entry."""
     fields: frozenset[int]
     """All fields of an entry, those of nested groups too."""
+    nested: bool = False
+    """It stands inside another group of its message, or in several places of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """A field that a venue adds."""
+
+    name: str
+    type: str
+    values: Mapping[str, str]
+    """Each listed value, with its name; empty where any value will do."""
 
 
 class Dictionary:
@@ -57,6 +69,7 @@ class Dictionary:
         self._fields: Mapping[str, list[Any]] = table["fields"]
         self._messages: Mapping[str, list[Any]] = table["messages"]
         self._fields_by_type: dict[str, frozenset[int]] = {}
+        self._anywhere: frozenset[int] = frozenset()
 
     def message(self, name_or_type: str) -> str:
         """Give the MsgType (35) of a message by its name or MsgType. Raises `UnknownName`."""
@@ -120,12 +133,34 @@ class Dictionary:
 
     def group(self, count_tag: int, msg_type: str | None = None) -> Group | None:
         """Give the group that a field counts, in one message or wherever it is found first; None if it counts none."""
-        members = self._messages[msg_type][1] if msg_type is not None else self._everything()
-        for member in self._walk(members):
-            if isinstance(member, list) and member[0] == count_tag:
-                inner = list(self._numbers(member[1:]))
-                return Group(count_tag, inner[0], frozenset(inner))
-        return None
+        told = self._messages[msg_type][1] if msg_type is not None else []
+        members = told or self._everything()
+        found = [member for member in self._walk(members) if isinstance(member, list) and member[0] == count_tag]
+        if not found:
+            return None
+        inner = list(self._numbers(found[0][1:]))
+        nested = bool(told) and (len(found) > 1 or count_tag not in self._outermost(told))
+        return Group(count_tag, inner[0], frozenset(inner), nested)
+
+    def with_custom(self, tags: Mapping[int, CustomField], messages: Mapping[str, str]) -> Dictionary:
+        """Give this dictionary with a venue's own fields, and messages (MsgType → name), whose fields are not told."""
+        fields = {str(tag): [field.name, field.type, dict(field.values)] for tag, field in tags.items()}
+        bodies = {msg_type: [name, []] for msg_type, name in messages.items()}
+        table = {**self._table, "fields": {**self._fields, **fields}, "messages": {**self._messages, **bodies}}
+        extended = Dictionary(self.version, table)
+        extended._anywhere = self._anywhere | tags.keys()
+        return extended
+
+    def stands_anywhere(self, tag: int) -> bool:
+        """Whether any message, and any group of it, can have this field: a user-defined one."""
+        return tag in self._anywhere or self.type(tag) is None
+
+    def has_field(self, msg_type: str, tag: int) -> bool:
+        """Whether a message can have this body field; nobody knows those of a venue's own message."""
+        if tag in self.envelope:
+            return False
+        untold = not self._messages[msg_type][1]
+        return untold or self.stands_anywhere(tag) or tag in self.fields_of(msg_type)
 
     def fields_of(self, msg_type: str) -> frozenset[int]:
         """Give all body fields of a message, those of its groups too."""
@@ -175,6 +210,14 @@ class Dictionary:
                 yield member
                 if isinstance(member, list):
                     yield from self._walk(member[1:])
+
+    def _outermost(self, members: Iterable[Any]) -> Iterator[int]:
+        """Give the numbers that stand in no group, count fields among them."""
+        for member in members:
+            if isinstance(member, str):
+                yield from self._outermost(self._table["components"][member])
+            else:
+                yield member[0] if isinstance(member, list) else member
 
     def _numbers(self, members: Iterable[Any]) -> Iterator[int]:
         return (member[0] if isinstance(member, list) else member for member in self._walk(members))

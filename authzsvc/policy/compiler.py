@@ -1,8 +1,8 @@
-"""From a mapping's source to a `Policy`, or to every fault that it has.
+"""From a mapping's files to a `Policy`, or to every fault that they have.
 
-Two passes: the shape (`shape`), then the names, against the dictionary of the FIX version that the mapping names. What
-comes out speaks numbers and bytes only, in an order that does not depend on how the mapping is written, so that its
-digest is that of its meaning.
+Passes: the files (`includes`), their shape (`shape`), then the names, against the dictionary of the FIX version that
+the mapping names. What comes out speaks numbers and bytes only, in an order that does not depend on how the mapping is
+written, so that its digest is that of its meaning.
 """
 
 from __future__ import annotations
@@ -11,15 +11,26 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from authzsvc.errors import Fault, MappingFaults, UnknownName
+from authzsvc.errors import Fault, UnknownName
 from authzsvc.fix.dictionary import Dictionary, load
 from authzsvc.fix.direction import Direction
-from authzsvc.policy import language, shape, source
-from authzsvc.policy.engine import Policy, Rule, RuleSet, Verdict
-from authzsvc.policy.names import Filed, Names, SessionTerms, text_and_hint
-from authzsvc.policy.source import Source
+from authzsvc.policy import custom, language, lists, roles, shape, source, terms
+from authzsvc.policy.engine import Policy
+from authzsvc.policy.faults import EnoughError, Gathered
+from authzsvc.policy.granted import Granter, RuleSet
+from authzsvc.policy.includes import Files
+from authzsvc.policy.lookup import Lookup, text_and_hint
+from authzsvc.policy.names import Names
+from authzsvc.policy.question import Verdict
+from authzsvc.policy.rules import Forbid, Grant, Rule
+from authzsvc.policy.scopes import Defined
+from authzsvc.policy.source import Source, Spot
+from authzsvc.policy.terms import Rollout, Said, Scope, SessionTerms
 
 BUSINESS_IDS = frozenset(
     (2, 11, 17, 23, 37, 41, 66, 70, 117, 131, 262, 320, 324, 335, 390, 391, 513, 548, 568, 571, 584, 649, 664, 693, 710,
@@ -29,80 +40,139 @@ BUSINESS_IDS = frozenset(
 
 
 def compile_mapping(path: Path) -> Policy:
-    """Compile a mapping file. Raises `MappingFaults` with every fault: file, line, key, hint."""
+    """Compile a mapping from its top file. Raises `MappingFaults` with every fault: file, line, key, hint."""
     return compile_source(source.read(path))
 
 
-def compile_source(mapping: Source) -> Policy:
-    """Compile a mapping that was read. Raises `MappingFaults`."""
-    faults = shape.faults(mapping)
-    dictionary = _dictionary(mapping, faults)
-    if dictionary is None:
-        raise _refusal(faults)
-    names = Names(mapping, dictionary, faults)
-    session = names.session()
-    grants = {grant.meaning: grant for grant in names.grants(session.exempt)}
-    if faults:
-        raise _refusal(faults)
-    whole = language.Mapping.model_validate(mapping.data)
-    sensitive = {name: scope.sensitive for name, scope in whole.scopes.items()}
-    return _policy(whole.name, session, sensitive, [grants[meaning] for meaning in sorted(grants)], dictionary)
+def compile_source(top: Source) -> Policy:
+    """Compile a mapping whose top file was read. Raises `MappingFaults`."""
+    faults = Gathered()
+    files = Files(Path(top.file), faults)
+    try:
+        files.include(top)
+        whole = _read(files, faults)
+    except EnoughError:
+        whole = None
+    if whole is None or faults:
+        raise faults.refusal([found.file for found in files.sources])
+    return _policy(top, files, whole)
 
 
-def _refusal(faults: list[Fault]) -> MappingFaults:
-    return MappingFaults(sorted(faults, key=lambda fault: fault.line))
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """All that a mapping says, in numbers."""
+
+    dictionary: Dictionary
+    session: SessionTerms
+    scopes: dict[str, Scope]
+    granter: Granter
+    rollout: Rollout
+    grants: list[Grant]
+    forbids: list[Forbid]
+
+    @property
+    def meaning(self) -> dict[str, Any]:
+        """Give it in a form that is equal for mappings that mean the same, and can be written as JSON."""
+        return {
+            "identity": dict(self.session.identity),
+            "exempt": self.session.exempt,
+            "risk_reducing": self.session.risk_reducing,
+            "scopes": {name: [scope.sensitive, scope.mode] for name, scope in self.scopes.items()},
+            "prefixes": self.granter.defined.prefixes,
+            "roles": {name: sorted(role.scopes) for name, role in self.granter.roles.items()},
+            "role_claim": self.granter.role_claim if self.granter.roles else "",
+            "rollout": [self.rollout.mode, dict(self.rollout.messages), dict(self.rollout.senders)],
+            "grants": _once(grant.meaning for grant in self.grants),
+            "forbids": _once(forbid.meaning for forbid in self.forbids),
+        }
 
 
-def _dictionary(mapping: Source, faults: list[Fault]) -> Dictionary | None:
-    version = shape.child(mapping.data, "fix")
-    if not isinstance(version, str):
+def _read(files: Files, faults: Gathered) -> _Whole | None:
+    """Read all that the files say; None where not even the dictionary is known. Adds every fault."""
+    top = files.sources[0]
+    for found in files.sources:
+        faults.extend(shape.faults(found, language.Mapping if found is top else language.Fragment))
+    said = Said(files, faults)
+    said.require("session", "identity", hint="an explicit `{}` binds nothing")
+    said.require("scopes", empty=False)
+    standard = _dictionary(Spot(top, ("fix",)), faults)
+    if standard is None:
+        return None
+    lookup = Lookup(custom.extend(said, standard), faults, lists.read(said))
+    scopes = terms.scopes(said)
+    defined = Defined(frozenset(scopes), terms.scope_prefixes(said))
+    granter = Granter(defined, roles.read(said, defined), terms.role_claim(said))
+    session = terms.session(said, lookup)
+    names = Names(said, lookup, session.exempt)
+    grants, forbids = sorted(names.grants(), key=_order), sorted(names.forbids(scopes), key=_order)
+    return _Whole(lookup.dictionary, session, scopes, granter, terms.rollout(said, lookup), grants, forbids)
+
+
+def _dictionary(spot: Spot, faults: list[Fault]) -> Dictionary | None:
+    if not isinstance(spot.data, str):
         return None
     try:
-        return load(version)
+        return load(spot.data)
     except UnknownName as error:
-        faults.append(mapping.fault(("fix",), *text_and_hint(error)))
+        faults.append(spot.fault(*text_and_hint(error)))
         return None
 
 
-def _policy(
-    name: str, session: SessionTerms, sensitive: dict[str, bool], grants: list[Filed], dictionary: Dictionary
-) -> Policy:
-    rules = _rule_sets(grants, dictionary)
+def _policy(top: Source, files: Files, whole: _Whole) -> Policy:
+    rules = _rule_sets(whole)
     return Policy(
-        name=name,
-        digest=_digest(session, sensitive, grants),
-        fix=dictionary.version,
-        identity=session.identity,
-        exempt=session.exempt,
-        risk_reducing=session.risk_reducing,
+        name=str(Spot(top, ("name",)).data),
+        description=str(Spot(top, ("description",)).data or ""),
+        digest=hashlib.sha256(json.dumps(whole.meaning, sort_keys=True, separators=(",", ":")).encode()).hexdigest(),
+        dictionary=whole.dictionary,
+        files=tuple(str(path) for path in files.read.values()),
+        identity=whole.session.identity,
+        exempt=whole.session.exempt,
+        risk_reducing=whole.session.risk_reducing,
         guard_outbound=tuple(sorted(kind for direction, kind in rules if direction is Direction.OUTBOUND)),
         want_tags=tuple(sorted(BUSINESS_IDS.union(*(found.vary for found in rules.values())))),
-        scopes=frozenset(sensitive),
-        sensitive=frozenset(scope for scope, marked in sensitive.items() if marked),
+        granter=whole.granter,
+        scope_terms=whole.scopes,
+        rollout=whole.rollout,
         rules=rules,
     )
 
 
-def _digest(session: SessionTerms, sensitive: dict[str, bool], grants: list[Filed]) -> str:
-    meaning = {
-        "identity": session.identity,
-        "exempt": session.exempt,
-        "risk_reducing": session.risk_reducing,
-        "scopes": sensitive,
-        "grants": [grant.meaning for grant in grants],
-    }
-    return hashlib.sha256(json.dumps(meaning, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def _rule_sets(whole: _Whole) -> dict[tuple[Direction, str], RuleSet]:
+    """File the rules under direction and MsgType; they stay in the order of their scopes, or names."""
+    grants: dict[tuple[Direction, str], list[Grant]] = defaultdict(list)
+    forbids: dict[tuple[Direction, str], list[Forbid]] = defaultdict(list)
+    for grant in whole.grants:
+        grants[grant.direction, grant.msg_type].append(grant)
+    for forbid in whole.forbids:
+        forbids[forbid.direction, forbid.msg_type].append(forbid)
+    keys = sorted({*grants, *forbids})
+    return {key: _rule_set(whole.dictionary, key, grants[key], forbids[key]) for key in keys}
 
 
-def _rule_sets(grants: Iterable[Filed], dictionary: Dictionary) -> dict[tuple[Direction, str], RuleSet]:
-    """File the rules under direction and MsgType; they stay in the order of their scopes."""
-    filed: dict[tuple[Direction, str], list[Filed]] = defaultdict(list)
-    for grant in grants:
-        filed[grant.direction, grant.msg_type].append(grant)
-    return {key: _rule_set(dictionary.message_name(key[1]), found) for key, found in filed.items()}
+def _rule_set(
+    dictionary: Dictionary, key: tuple[Direction, str], grants: list[Grant], forbids: list[Forbid]
+) -> RuleSet:
+    direction, msg_type = key
+    rules: list[Rule] = [*grants, *forbids]
+    vary = tuple(sorted({tag for rule in rules for condition in rule.conditions for tag in condition.consulted}))
+    scopes = {grant.scope for grant in grants}
+    unguarded = Verdict(True, None, (), "no grant of the mapping names this outbound message", vary)
+    return RuleSet(
+        label=dictionary.message_name(msg_type),
+        grants=tuple(grants),
+        forbids=tuple(forbids),
+        vary=vary,
+        granted={scope: Verdict(True, scope, (), f"granted by `{scope}`", vary) for scope in scopes},
+        unguarded=unguarded if direction is Direction.OUTBOUND and not grants else None,
+    )
 
 
-def _rule_set(label: str, grants: list[Filed]) -> RuleSet:
-    vary = tuple(sorted({tag for grant in grants for condition in grant.conditions for tag in condition.consulted}))
-    verdicts = {scope: Verdict(True, scope, (), f"granted by `{scope}`", vary) for scope in {g.scope for g in grants}}
-    return RuleSet(label, tuple(Rule(g.scope, g.conditions, verdicts[g.scope]) for g in grants), vary)
+def _order(rule: Rule) -> tuple[Any, ...]:
+    """Order rules by what they mean; those that mean the same, by where they stand."""
+    return (*rule.meaning, rule.id)
+
+
+def _once(meanings: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Leave out of sorted meanings those that repeat the one before."""
+    return [meaning for meaning, _ in groupby(meanings)]

@@ -1,128 +1,148 @@
 """Conditions on the fields of a message, compiled: numbers and bytes, no names to look up.
 
-A condition holds only where it was found true. An absent tag, an absent claim, a group that is not what its count says:
-none of them holds. Where a tag occurs several times, every occurrence must pass, wherever it stands, so that no
-engine's choice of the first or the last one matters.
+A condition is true, false, or in doubt; a grant needs it true, a forbid is kept from firing only by a false one. An
+absent tag fails every test but the negative ones, which it leaves in doubt. Where a tag stands several times, a grant
+asks all of its values and a forbid is satisfied with any, wherever they stand, so that no engine's choice of the first
+or the last one matters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from authzsvc.fix.fields import Fields
+from authzsvc.policy.claims import Claims as Claims
+from authzsvc.policy.claims import claim_values as claim_values
+from authzsvc.policy.groups import Entry, Every, Repeating
+from authzsvc.policy.truth import DoubtError, Truth
+from authzsvc.policy.value_tests import InClaim as InClaim
+from authzsvc.policy.value_tests import OneOf as OneOf
+from authzsvc.policy.value_tests import ValueTest
 
-Claims = Mapping[str, object]
+_NO_TAGS: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class OneOf:
-    """`equals` and `in`: the value is one of these."""
+class Entries:
+    """`any_entry` and `each_entry`: conditions that one entry of a group must meet together."""
 
-    values: frozenset[bytes]
+    group: Repeating
+    conditions: tuple[Condition, ...]
+    each: bool
 
-    def allowed(self, claims: Claims) -> frozenset[bytes]:
-        """Give the values that pass, whatever the claims."""
-        return self.values
+    def truth(self, fields: Fields, claims: Claims) -> Truth:
+        """Whether some entry meets them; `each`: whether there are entries and each does."""
+        try:
+            entries = self.group.entries(fields, (condition.tag for condition in self.conditions))
+        except DoubtError:
+            return Truth.DOUBT
+        found = (self._met(entry, claims) for entry in entries)
+        return (min if self.each else max)(found, default=Truth.NO)
+
+    def _met(self, entry: Entry, claims: Claims) -> Truth:
+        fields = Fields(tuple(entry.items()))
+        return min(condition.truth(fields, claims) for condition in self.conditions)
 
     @property
-    def meaning(self) -> tuple[str, ...]:
-        """Give the test in words that sort."""
-        return "in", *sorted(value.decode("latin-1") for value in self.values)
-
-    def __str__(self) -> str:
-        values = sorted(value.decode("latin-1") for value in self.values)
-        return f"={values[0]}" if len(values) == 1 else f" one of {', '.join(values)}"
-
-
-@dataclass(frozen=True, slots=True)
-class InClaim:
-    """`claim`: the value equals this claim of the token, or is in it where the claim is a list."""
-
-    claim: str
-
-    def allowed(self, claims: Claims) -> frozenset[bytes]:
-        """Give the values that pass: the claim's; none where the token lacks it."""
-        return frozenset(value.encode() for value in claim_values(claims, self.claim))
+    def consulted(self) -> frozenset[int]:
+        """The tags that the answer rests on."""
+        return self.group.consulted.union(condition.tag for condition in self.conditions)
 
     @property
-    def meaning(self) -> tuple[str, ...]:
-        """Give the test in words that sort."""
-        return "claim", self.claim
+    def meaning(self) -> tuple[Any, ...]:
+        """Give what two of these that mean the same have in common."""
+        conditions = tuple(condition.meaning for condition in self.conditions)
+        return "each" if self.each else "any", self.group.meaning, conditions
 
     def __str__(self) -> str:
-        return f" in claim `{self.claim}`"
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """`every`: a repeating group, each entry of which must carry the condition's tag.
-
-    Looks at the count, the delimiters and the tag alone, in their order, because these are what a decision is
-    remembered by: what stands between them must not matter.
-    """
-
-    count_tag: int
-    delimiter: int
-    """The first field of an entry."""
-    name: str
-    """The count field's name, for people."""
-
-    def complete(self, fields: Fields, tag: int) -> bool:
-        """Whether the group stands there once, with as many entries as it counts, and `tag` in each, nowhere else."""
-        seen = [pair for pair in fields.pairs if pair[0] in (self.count_tag, self.delimiter, tag)]
-        if not seen or seen[0][0] != self.count_tag:
-            return False
-        entries: list[bool] = []
-        for number, _ in seen[1:]:
-            if number == self.count_tag:
-                return False
-            if number == self.delimiter:
-                entries.append(number == tag)
-            elif entries:
-                entries[-1] = True
-            else:
-                return False
-        return bool(entries) and all(entries) and seen[0][1] == b"%d" % len(entries)
+        return f" with {'each' if self.each else 'an'} entry of {' and '.join(map(str, self.conditions))}"
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One line of a rule's `when`."""
+    """One line of a rule's `when`, or of the conditions on an entry."""
 
     tag: int
     name: str
     """The tag's name, for people."""
-    test: OneOf | InClaim
+    tests: tuple[ValueTest, ...] = ()
+    """All must pass; none: the tag must only be there."""
     every: Every | None = None
+    entries: tuple[Entries, ...] = ()
+    absent: bool = False
+    """The tag must not be there; there are no tests then."""
+    default: bytes | None = None
+    """Stands in where the tag is absent."""
+    any_occurrence: bool = False
+    """One value that passes will do; else all must."""
+    note: str = field(default="", compare=False)
+    """What the author said of occurrences, for people."""
+    id: str = field(default="", compare=False)
+    """Its place in the mapping: `scopes.order:cancel.grants[0].when.Account`."""
+
+    def truth(self, fields: Fields, claims: Claims) -> Truth:
+        """Whether it holds for a message. Whatever goes wrong in finding out is a doubt."""
+        try:
+            return min(self._parts(fields, claims))
+        except Exception:  # an odd claim, say: neither may it grant, nor keep from forbidding
+            return Truth.DOUBT
 
     def holds(self, fields: Fields, claims: Claims) -> bool:
-        """Whether the tag is there and every occurrence of it passes."""
-        values = fields.all(self.tag)
+        """Whether it was found true, as a grant needs it."""
+        return self.truth(fields, claims) is Truth.YES
+
+    def _parts(self, fields: Fields, claims: Claims) -> Iterator[Truth]:
+        if not self.entries or self.tests:
+            yield self._values(fields.all(self.tag), claims)
+        if self.every is not None:
+            yield self.every.truth(fields, self.tag)
+        for entries in self.entries:
+            yield entries.truth(fields, claims)
+
+    def _values(self, found: Sequence[bytes], claims: Claims) -> Truth:
+        if self.absent:
+            return Truth.NO if found else Truth.YES
+        values = found or (() if self.default is None else (self.default,))
         if not values:
-            return False
-        if not self.test.allowed(claims).issuperset(values):
-            return False
-        return self.every is None or self.every.complete(fields, self.tag)
+            return Truth.DOUBT if self.tests and all(test.negative for test in self.tests) else Truth.NO
+        truths = (self._value(value, claims) for value in values)
+        return max(truths) if self.any_occurrence else min(truths)
+
+    def _value(self, value: bytes, claims: Claims) -> Truth:
+        found = Truth.YES
+        for test in self.tests:
+            try:
+                if not test.passes(value, claims):
+                    return Truth.NO
+            except DoubtError:
+                found = Truth.DOUBT
+        return found
 
     @property
     def consulted(self) -> frozenset[int]:
         """The body tags that the answer rests on."""
-        if self.every is None:
-            return frozenset((self.tag,))
-        return frozenset((self.tag, self.every.count_tag, self.every.delimiter))
+        group = self.every.group.consulted if self.every else _NO_TAGS
+        return frozenset((self.tag,)).union(group, *(entries.consulted for entries in self.entries))
 
     @property
-    def meaning(self) -> tuple[int, tuple[str, ...], tuple[int, ...]]:
-        """Give what two conditions that mean the same have in common; sorts, and can be written as JSON."""
-        return self.tag, self.test.meaning, (self.every.count_tag, self.every.delimiter) if self.every else ()
+    def meaning(self) -> tuple[Any, ...]:
+        """Give what two conditions that mean the same have in common; can be written as JSON."""
+        return (
+            self.tag,
+            sorted(test.meaning for test in self.tests),
+            self.every.group.meaning if self.every else (),
+            [entries.meaning for entries in self.entries],
+            self.absent,
+            (self.default or b"").decode("latin-1"),
+            self.any_occurrence,
+        )
 
     def __str__(self) -> str:
-        return f"{self.name}{self.test}" + (f" in each entry of {self.every.name}" if self.every else "")
-
-
-def claim_values(claims: Claims, name: str) -> tuple[str, ...]:
-    """Give the values of a claim as text: one for a string or whole number, each of a list; none for anything else."""
-    claim = claims.get(name)
-    items = claim if isinstance(claim, list | tuple) else (claim,)
-    return tuple(str(item) for item in items if isinstance(item, str | int) and not isinstance(item, bool))
+        if self.absent:
+            return f"no {self.name}"
+        parts = [f"{self.name}{test}" for test in (*self.tests, *self.entries)] or [f"{self.name} present"]
+        every = f" in each entry of {self.every.group.name}" if self.every else ""
+        default = f" (else {self.default.decode('latin-1')})" if self.default is not None else ""
+        return " and ".join(parts) + every + self.note + default

@@ -1,99 +1,36 @@
 """The decision: may a session with these scopes send, or receive, this message?
 
-A `Policy` is a compiled mapping: a lookup by (direction, MsgType) to the rules that grant such messages. Deciding is
-pure and cheap: one lookup for the scopes (each set of scopes is resolved once), one for the rules, then their
-conditions; the verdict of a grant is made beforehand.
+A `Policy` is a compiled mapping: a lookup by (direction, MsgType) to the rules about such messages. Deciding is pure
+and cheap: what a session's scopes and roles come to is settled once, and so is what that leaves of the rules about each
+kind of message (`granted`); of these only the ones that could apply to the message's values are looked at (`index`).
 
-Invariants: what no rule grants is denied, but for the session level, the exempt types, and outbound types that no rule
-names. A rule whose conditions cannot be evaluated does not hold. The verdict is the same for every message of the
-same session, direction and type that is alike in the `vary` tags.
+Invariants: a forbid that applies, or cannot be evaluated, denies, whatever grants. What no rule grants is denied, but
+for the session level, the exempt types, and outbound types that no grant names. A grant whose conditions cannot be
+evaluated does not hold. The verdict is the same for every message of the same session, direction and type that is
+alike in the `vary` tags.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 
+from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.direction import Direction
-from authzsvc.fix.fields import Fields
 from authzsvc.policy import reasons
-from authzsvc.policy.conditions import Claims, Condition, claim_values
-from authzsvc.policy.scopes import resolve
+from authzsvc.policy.claims import Claims, claim_values
+from authzsvc.policy.granted import Granted, Granter, Plan, RuleSet
+from authzsvc.policy.lookup import SESSION_LEVEL
+from authzsvc.policy.question import CompIds as CompIds
+from authzsvc.policy.question import Question as Question
+from authzsvc.policy.question import Verdict as Verdict
+from authzsvc.policy.roles import Role
+from authzsvc.policy.rules import Forbid, Grant, Mode
+from authzsvc.policy.terms import Rollout, Scope
+from authzsvc.policy.trace import Trace, trace
 
-SESSION_LEVEL = frozenset("012345")
-"""Heartbeat, TestRequest, ResendRequest, Reject, SequenceReset, Logout: a session cannot live without them."""
-
-_REMEMBERED_SCOPE_SETS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One message of one session."""
-
-    direction: Direction
-    msg_type: str
-    """MsgType (35)."""
-    fields: Fields
-    """Its body fields, or those that `Policy.want_tags` asks for."""
-    scopes: frozenset[str]
-    claims: Claims
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer, and what it rests on."""
-
-    allowed: bool
-    scope: str | None
-    """What granted it; None on a denial, or where no scope is needed."""
-    missing_scopes: tuple[str, ...]
-    """Scopes not held, any of which would have granted this message; where none would, those that grant its type."""
-    reason: str
-    """One line, lower case, for the audit."""
-    vary: tuple[int, ...]
-    """The body tags that any rule of this direction and type consults, sorted."""
-
-
-@dataclass(frozen=True, slots=True)
-class CompIds:
-    """How the client is named in a message: sender ids of an inbound one, target ids of an outbound one."""
-
-    comp_id: str
-    """Inbound 49, outbound 56."""
-    sub_id: str | None = None
-    """Inbound 50, outbound 57."""
-    location_id: str | None = None
-    """Inbound 142, outbound 143."""
-    on_behalf_of: str | None = None
-    """Inbound 115, outbound 128."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One line of a scope's `grants`, for the direction and type that it is filed under."""
-
-    scope: str
-    conditions: tuple[Condition, ...]
-    verdict: Verdict = field(compare=False)
-    """The answer where this rule grants."""
-
-    def holds(self, question: Question) -> bool:
-        """Whether all conditions hold; one that cannot be evaluated does not."""
-        try:
-            return all(condition.holds(question.fields, question.claims) for condition in self.conditions)
-        except Exception:  # whatever went wrong, it must not grant
-            return False
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSet:
-    """All rules for one direction and MsgType, in the order in which they are tried: that of their scopes' names."""
-
-    label: str
-    """The message's name."""
-    rules: tuple[Rule, ...]
-    vary: tuple[int, ...]
+_REMEMBERED_SESSIONS = 4096
 
 
 @dataclass(frozen=True)
@@ -101,10 +38,13 @@ class Policy:
     """A compiled mapping; made by `authzsvc.policy.compiler`, never changed."""
 
     name: str
+    description: str
     digest: str
     """SHA-256 in hex over what the mapping means (not how it is written)."""
-    fix: str
-    """The version whose dictionary its names are from."""
+    dictionary: Dictionary
+    """Where its names are from, with what the mapping adds."""
+    files: tuple[str, ...]
+    """Every file that it was read from, the top one first."""
     identity: Mapping[str, str]
     """Field of `CompIds` → the claim that it is held against."""
     exempt: tuple[str, ...]
@@ -115,17 +55,60 @@ class Policy:
     """Outbound types that some rule names; no others are asked about."""
     want_tags: tuple[int, ...]
     """Every body tag that any rule consults, and the business ids for the audit."""
-    scopes: frozenset[str]
+    granter: Granter
+    scope_terms: Mapping[str, Scope]
     """Every scope that the mapping defines."""
-    sensitive: frozenset[str]
-    """Those of them whose use deserves attention."""
+    rollout: Rollout
     rules: Mapping[tuple[Direction, str], RuleSet]
-    _held: Callable[[frozenset[str]], frozenset[str]] = field(init=False, repr=False, compare=False)
+    _granted: Callable[[frozenset[str], tuple[str, ...]], Granted] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Give this policy its own bounded memory of what each set of scopes covers."""
-        remembered = lru_cache(maxsize=_REMEMBERED_SCOPE_SETS)(lambda scopes: resolve(scopes, self.scopes))
-        object.__setattr__(self, "_held", remembered)
+        """Give this policy its own bounded memory of what scopes and roles come to."""
+        object.__setattr__(self, "_granted", lru_cache(maxsize=_REMEMBERED_SESSIONS)(self.granter.grant))
+
+    @property
+    def fix(self) -> str:
+        """The version whose dictionary its names are from."""
+        return self.dictionary.version
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Every scope that the mapping defines."""
+        return self.granter.defined.scopes
+
+    @property
+    def sensitive(self) -> frozenset[str]:
+        """Those of them whose use deserves attention."""
+        return frozenset(name for name, scope in self.scope_terms.items() if scope.sensitive)
+
+    @property
+    def role_terms(self) -> Mapping[str, Role]:
+        """Every role that the mapping defines."""
+        return self.granter.roles
+
+    @property
+    def roles(self) -> Mapping[str, frozenset[str]]:
+        """Each role with all scopes that it comes to."""
+        return {name: role.scopes for name, role in self.granter.roles.items()}
+
+    @cached_property
+    def has_scope_modes(self) -> bool:
+        """Whether any scope has a rollout of its own."""
+        return any(scope.mode is not None for scope in self.scope_terms.values())
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """Every grant, by direction, MsgType, scope."""
+        return tuple(grant for found in self.rules.values() for grant in found.grants)
+
+    @property
+    def forbids(self) -> tuple[Forbid, ...]:
+        """Every forbid, by direction, MsgType, name; one of several messages is there for each."""
+        return tuple(forbid for found in self.rules.values() for forbid in found.forbids)
+
+    def expand(self, scopes: frozenset[str], claims: Claims) -> Granted:
+        """Give the mapping's scopes that a token's scopes and roles come to, and the token's that it does not know."""
+        return self._granted(scopes, self.granter.named_roles(claims))
 
     def identify(self, comp_ids: CompIds, claims: Claims) -> str | None:
         """Hold the client's own ids against the claims: None, or why the session's identity is refused.
@@ -145,35 +128,74 @@ class Policy:
         return None
 
     def decide(self, question: Question) -> Verdict:
-        """Decide one message: allowed only where a held scope has a rule whose conditions all hold."""
-        direction, msg_type = question.direction, question.msg_type
+        """Decide one message: allowed only where no forbid applies, and a held scope has a grant that does."""
+        key = (question.direction, question.msg_type)
+        found = self.rules.get(key)
+        if found is None:
+            return self._without_rules(question)
+        plan = self.expand(question.scopes, question.claims).plan(key, found)
+        forbid = plan.forbidding.first(question.fields, question.claims)
+        if forbid is None:
+            grant = plan.granting.first(question.fields, question.claims)
+            if grant is not None:
+                return found.granted[grant.scope]
+            if found.unguarded is not None:
+                return found.unguarded
+            return self.refusal(question, plan, plan.lacking.every(question.fields, question.claims))
+        return self.prohibition(question, found, forbid)
+
+    def trace(self, question: Question) -> Trace:
+        """Decide one message and show every rule that was tried; slow, and never another verdict than `decide`'s."""
+        return trace(self, question)
+
+    def _without_rules(self, question: Question) -> Verdict:
+        """Decide about a kind of message that no rule is about."""
+        msg_type = question.msg_type
         if msg_type in SESSION_LEVEL:
             return _SESSION_LEVEL
-        if direction is Direction.INBOUND and msg_type in self.exempt:
+        if question.direction is Direction.OUTBOUND:
+            return _UNGUARDED
+        if msg_type in self.exempt:
             return _EXEMPT
-        found = self.rules.get((direction, msg_type))
-        if found is None:
-            return _UNGUARDED if direction is Direction.OUTBOUND else self._unknown(msg_type)
-        held = self._held(question.scopes)
-        for rule in found.rules:
-            if rule.scope in held and rule.holds(question):
-                return rule.verdict
-        return self._denied(question, found, held)
+        reason = f"no scope of the mapping grants `{reasons.shown(msg_type)}` inbound"
+        return self._enforced(question, Verdict(False, None, (), reason, ()))
 
-    def _unknown(self, msg_type: str) -> Verdict:
-        return Verdict(False, None, (), f"no scope of the mapping grants `{reasons.shown(msg_type)}` inbound", ())
-
-    def _denied(self, question: Question, found: RuleSet, held: frozenset[str]) -> Verdict:
-        lacking = [rule for rule in found.rules if rule.scope not in held]
-        would_grant = [rule for rule in lacking if rule.holds(question)]
-        missing = tuple(sorted({rule.scope for rule in would_grant or lacking}))
-        failed = [rule for rule in found.rules if rule.scope in held]
+    def refusal(self, question: Question, plan: Plan, would_grant: Sequence[Grant]) -> Verdict:
+        """Make the denial of a message that no held scope grants; `would_grant` are conditional grants not held."""
+        granting = {grant.scope for grant in would_grant}
+        granting_scopes = tuple(sorted(granting.union(plan.always))) if granting else plan.always
+        missing = granting_scopes or plan.offers
         reason = (
-            reasons.conditions_failed(failed, question, missing if would_grant else ())
-            if failed
-            else reasons.no_scope(found.label, question.direction, missing, sure=bool(would_grant))
+            reasons.conditions_failed(plan.held, question, granting_scopes)
+            if plan.held
+            else reasons.no_scope(plan.found.label, question.direction, missing, sure=bool(granting_scopes))
         )
-        return Verdict(False, None, missing, reason, found.vary)
+        return self._enforced(question, Verdict(False, None, missing, reason, plan.found.vary), granting_scopes)
+
+    def prohibition(self, question: Question, found: RuleSet, forbid: Forbid) -> Verdict:
+        """Make the denial of a message by a forbid; the scopes that would lift it are the missing ones."""
+        reason = reasons.forbidden(found.label, question.direction, forbid)
+        return self._enforced(question, Verdict(False, None, forbid.unless, reason, found.vary, forbid=forbid.name))
+
+    def _enforced(self, question: Question, denial: Verdict, would_grant: Iterable[str] = ()) -> Verdict:
+        """Let a denial stand, or let its message pass in shadow."""
+        if self._mode(question, would_grant) is Mode.ENFORCE:
+            return denial
+        return replace(denial, allowed=True, shadow=True, reason=reasons.in_shadow(denial.reason))
+
+    def _mode(self, question: Question, would_grant: Iterable[str]) -> Mode:
+        """Find what holds for a denial: an `enforce` that was said of sender, message or scope wins over a `shadow`.
+
+        Of scopes, those count that would have granted the message, and all of them must agree on `shadow`.
+        """
+        rollout = self.rollout
+        said = {rollout.senders.get(question.comp_id), rollout.messages.get(question.msg_type)}
+        scopes = {self.scope_terms[scope].mode for scope in would_grant} if self.has_scope_modes else set()
+        if Mode.ENFORCE in said or Mode.ENFORCE in scopes:
+            return Mode.ENFORCE
+        if Mode.SHADOW in said or scopes == {Mode.SHADOW}:
+            return Mode.SHADOW
+        return rollout.mode
 
 
 _SESSION_LEVEL = Verdict(True, None, (), "session-level messages need no scope", ())

@@ -1,19 +1,39 @@
-"""The mapping language, first form: the shape of a mapping as pydantic models.
+"""The mapping language: the shape of a mapping as pydantic models.
 
 The models say which keys there are and what may stand in them, nothing about FIX: the compiler holds the names against
 the dictionary. What stands here in the author's words (a message, a tag, a value: a name or a number) is text.
-
-Later forms add keys to these models (shadow mode, roles, forbidding rules); `version` tells the forms apart.
+The published JSON Schema is made from these models (`authzsvc.policy.schema`).
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from authzsvc.fix.direction import Direction
-from authzsvc.policy.scopes import SCOPE_SHAPE
+from authzsvc.policy.rules import Mode
+from authzsvc.policy.scopes import ROLE_PREFIX, SCOPE_SHAPE
+
+NUMBER_SHAPE = r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?"
+"""A decimal number as FIX writes it, in its one canonical way: no plus, no leading zeros, no exponent."""
+
+_DAY = r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::(?:[0-5][0-9]|60))?"
+MOMENT_SHAPE = rf"(?:{_DAY}-)?{_TIME}"
+"""`HH:MM[:SS]`, or `YYYYMMDD-HH:MM[:SS]`: UTC."""
+
+NAME_SHAPE = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 
 def _as_text(value: object) -> object:
@@ -21,12 +41,40 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Word = Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1, max_length=256)]
+def _as_list(value: object) -> object:
+    """Read one value as a list of it; leave all else to be refused."""
+    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+def _scope(value: str) -> str:
+    if value.startswith(ROLE_PREFIX):
+        raise ValueError(f"begins with `{ROLE_PREFIX}`, which in a token names a role")
+    return value
+
+
+Word = Annotated[
+    str, BeforeValidator(_as_text, json_schema_input_type=str | int), StringConstraints(min_length=1, max_length=256)
+]
 """A name, a number or a raw value."""
 
+Words = Annotated[list[Word], BeforeValidator(_as_list, json_schema_input_type=Word | list[Word]), Field(min_length=1)]
+"""One or several."""
+
+Number = Annotated[
+    str,
+    BeforeValidator(_as_text, json_schema_input_type=str | int | float),
+    StringConstraints(pattern=rf"^{NUMBER_SHAPE}$"),
+]
+Moment = Annotated[str, StringConstraints(pattern=f"^{MOMENT_SHAPE}$")]
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME_SHAPE}$", max_length=100)]
+"""What a role, a list or a forbidding rule is called."""
+
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Description = Annotated[str, StringConstraints(max_length=2000)]
 
-ScopeName = Annotated[str, StringConstraints(pattern=rf"^{SCOPE_SHAPE.pattern}$", max_length=200)]
+ScopeName = Annotated[
+    str, StringConstraints(pattern=rf"^{SCOPE_SHAPE.pattern}$", max_length=200), AfterValidator(_scope)
+]
 """`resource:action[:qualifier…]`."""
 
 
@@ -36,15 +84,35 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-class Condition(Part):
-    """What the values of one tag must be: exactly one of `equals`, `in`, `claim`."""
+class EntryCondition(Part):
+    """What the values of one tag must be: one or more tests, all of which must hold."""
 
     equals: Word | None = None
     any_of: Annotated[list[Word], Field(min_length=1)] | None = Field(None, alias="in")
+    none_of: Words | None = Field(None, alias="not")
+    present: Literal[True] | None = None
+    absent: Literal[True] | None = None
+    prefix: Word | None = None
+    matches: Pattern | None = None
+    """The whole value matches this regular expression, in RE2's syntax."""
+    minimum: Number | None = Field(None, alias="min")
+    maximum: Number | None = Field(None, alias="max")
+    after: Moment | None = None
+    """At this time or later; a time of day, or a day and time, UTC."""
+    before: Moment | None = None
+    """Earlier than this time."""
+    in_list: Name | None = None
+    not_in_list: Name | None = None
     claim: Word | None = None
-    """The value equals this claim of the token, or is in it."""
-    every: Word | None = None
-    """The count field of a repeating group, each entry of which must carry the tag."""
+    """The value equals this claim of the token, or is in it; dots lead into nested claims."""
+    default: Word | None = None
+    """Stands in where the tag is absent."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Tell editors of the short form."""
+        whole = handler.resolve_ref_schema(handler(core_schema))
+        return {"anyOf": [{"type": ["string", "integer"]}, whole]}
 
     @model_validator(mode="before")
     @classmethod
@@ -53,10 +121,29 @@ class Condition(Part):
         return {"equals": value} if isinstance(value, str | int) and not isinstance(value, bool) else value
 
     @model_validator(mode="after")
-    def _one_test(self) -> Self:
-        if sum(test is not None for test in (self.equals, self.any_of, self.claim)) != 1:
-            raise ValueError("takes exactly one of `equals`, `in` and `claim`")
+    def _consistent(self) -> Self:
+        said = {key for key in self.model_fields_set if getattr(self, key) is not None}
+        tests = said - {"default", "occurrences", "every"}
+        if not tests:
+            raise ValueError(f"takes at least one test: {', '.join(f'`{name}`' for name in TEST_KEYS)}")
+        if "absent" in tests and len(said) > 1:
+            raise ValueError("takes nothing beside `absent`")
+        if "default" in said and (tests == {"present"} or said & {"every", "any_entry", "each_entry"}):
+            raise ValueError("has a `default` that could never matter")
         return self
+
+
+class Condition(EntryCondition):
+    """What one tag of a message must be; where it stands several times, or counts a group, which of them count."""
+
+    any_entry: Annotated[dict[Word, EntryCondition], Field(min_length=1)] | None = None
+    """Some entry of the group that this tag counts has all of these together."""
+    each_entry: Annotated[dict[Word, EntryCondition], Field(min_length=1)] | None = None
+    """There are entries, and each has all of these."""
+    occurrences: Literal["every", "any"] | None = None
+    """Of a tag that stands several times; a grant needs every one and a forbid any one, unless said otherwise."""
+    every: Word | None = None
+    """The count field of a repeating group, each entry of which must carry the tag."""
 
 
 class Grant(Part):
@@ -73,29 +160,127 @@ class Scope(Part):
     description: Description = ""
     sensitive: bool = False
     """Its use deserves attention, even when granted."""
+    mode: Mode | None = None
+    """`shadow`: a message that only this scope would have granted passes, and is recorded as denied."""
     grants: Annotated[list[Grant], Field(min_length=1)]
+
+
+class Forbid(Part):
+    """Messages that are denied whatever grants them, unless one of the scopes under `unless` is held."""
+
+    name: Name
+    description: Description = ""
+    message: Words
+    direction: Direction = Direction.INBOUND
+    when: dict[Word, Condition] = Field(default_factory=dict)
+    unless: list[Word] = Field(default_factory=list)
+
+
+class Role(Part):
+    """A named bundle of scopes, and of other roles' scopes."""
+
+    description: Description = ""
+    scopes: list[Word] = Field(default_factory=list)
+    roles: list[Name] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.scopes and not self.roles:
+            raise ValueError("bundles nothing: it needs `scopes` or `roles`")
+        return self
 
 
 class Session(Part):
     """What holds for a session as a whole."""
 
-    identity: dict[Word, Word]
+    identity: dict[Word, Word] | None = None
     """Field of the client's own identity → claim; an explicit `{}` binds nothing."""
     exempt: list[Word] = Field(default_factory=list)
+    """Inbound messages that need no scope, besides the session level."""
     risk_reducing: list[Word] = Field(default_factory=list)
+    """Inbound messages that may pass when no decision is to be had."""
 
 
-class Mapping(Part):
-    """A whole mapping."""
+class Rollout(Part):
+    """What is enforced and what is only recorded; an `enforce` that is written down wins over a `shadow`."""
+
+    mode: Mode | None = None
+    """Where nothing is said; `enforce` unless told otherwise."""
+    messages: dict[Word, Mode] = Field(default_factory=dict)
+    senders: dict[Word, Mode] = Field(default_factory=dict)
+    """By the client's CompID."""
+
+
+class ValueList(Part):
+    """Values that conditions refer to by the list's name: in a file of its own, one a line, or written out."""
+
+    file: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    values: Annotated[list[Word], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.file is None) == (self.values is None):
+            raise ValueError("takes either `file` or `values`")
+        return self
+
+
+class CustomTag(Part):
+    """A field that the venue adds to the dictionary."""
+
+    name: Name
+    type: Annotated[str, StringConstraints(pattern=r"^[A-Z]+$", max_length=30)] = "STRING"
+    values: dict[Word, Name] = Field(default_factory=dict)
+    """Each listed value, with its name; none: any value will do."""
+
+
+class CustomMessage(Part):
+    """A message that the venue adds to the dictionary."""
+
+    name: Name
+
+
+class Custom(Part):
+    """What this venue adds to the dictionary."""
+
+    tags: dict[Word, CustomTag] = Field(default_factory=dict)
+    messages: dict[Word, CustomMessage] = Field(default_factory=dict)
+
+
+class Fragment(Part):
+    """A file that a mapping includes: any part of a mapping but its head."""
+
+    description: Description = ""
+    include: list[Annotated[str, StringConstraints(min_length=1, max_length=500)]] = Field(default_factory=list)
+    """Files or directories, relative to this file, inside the directory of the mapping."""
+    custom: Custom = Custom()
+    scope_prefixes: bool | None = None
+    """Whether `order:create` of a token also covers `order:create:equity`."""
+    role_claim: Word | None = None
+    """The claim that names a token's roles; `roles` unless told otherwise."""
+    lists: dict[Name, ValueList] = Field(default_factory=dict)
+    session: Session = Session()
+    roles: dict[Name, Role] = Field(default_factory=dict)
+    rollout: Rollout = Rollout()
+    scopes: dict[ScopeName, Scope] = Field(default_factory=dict)
+    forbid: list[Forbid] = Field(default_factory=list)
+
+
+class Mapping(Fragment):
+    """A whole mapping, or the top file of one."""
 
     version: Literal[1]
     """Of the language."""
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$", max_length=100)]
-    description: Description = ""
     fix: str
     """The dictionary that names are looked up in, as `FIX.4.4`."""
-    session: Session
-    scopes: Annotated[dict[ScopeName, Scope], Field(min_length=1)]
+
+
+TEST_KEYS = tuple(
+    field.alias or name
+    for name, field in Condition.model_fields.items()
+    if name not in ("default", "occurrences", "every")
+)
+"""The tests that a condition can make, as authors write them."""
 
 
 def known_keys(part: type[Part]) -> list[str]:
@@ -103,17 +288,39 @@ def known_keys(part: type[Part]) -> list[str]:
     return [field.alias or name for name, field in part.model_fields.items()]
 
 
-def part_at(place: tuple[Any, ...]) -> type[Part] | None:
+def part_at(place: tuple[Any, ...], whole: type[Part] = Mapping) -> type[Part] | None:
     """Give the model of the part that holds the key at a place: what its neighbours can be called."""
     match place:
         case (_,):
-            return Mapping
-        case ("session", _):
-            return Session
-        case ("scopes", _, _):
-            return Scope
-        case ("scopes", _, "grants", _, _):
-            return Grant
-        case ("scopes", _, "grants", _, "when", _, _):
-            return Condition
+            return whole
+        case ("custom", "messages", _, _):
+            return CustomMessage
+        case ("session" | "rollout" | "custom" | "scopes" | "roles" | "lists" as part, *inner):
+            return _INNER.get((part, len(inner))) or _rule_part(inner)
+        case ("forbid", int(), _):
+            return Forbid
+        case ("forbid", *inner):
+            return _rule_part(inner)
     return None
+
+
+def _rule_part(place: list[Any]) -> type[Part] | None:
+    match place:
+        case [_, "grants", int(), _]:
+            return Grant
+        case [*_, "when", _, _]:
+            return Condition
+        case [*_, "when", _, "any_entry" | "each_entry", _, _]:
+            return EntryCondition
+    return None
+
+
+_INNER: dict[tuple[str, int], type[Part]] = {
+    ("session", 1): Session,
+    ("rollout", 1): Rollout,
+    ("custom", 1): Custom,
+    ("custom", 3): CustomTag,
+    ("scopes", 2): Scope,
+    ("roles", 2): Role,
+    ("lists", 2): ValueList,
+}

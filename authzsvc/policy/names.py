@@ -1,4 +1,4 @@
-"""The names of a mapping, looked up in the dictionary of its FIX version; those that are not found become faults.
+"""The rules of a mapping, looked up in the dictionary of its FIX version: grants and forbids in numbers.
 
 Whatever is said of a well-formed part is told, even where other parts are malformed. What could never hold is a fault
 too: a field that the message does not have, a header field, a secret, a session-level message.
@@ -6,182 +6,94 @@ too: a field that the message does not have, a header field, a secret, a session
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
-from authzsvc.errors import Fault, UnknownName
-from authzsvc.fix.dictionary import Dictionary
+from authzsvc.fix.dictionary import did_you_mean
 from authzsvc.fix.direction import Direction
 from authzsvc.policy import language, shape
-from authzsvc.policy.conditions import Condition, Every, InClaim, OneOf
-from authzsvc.policy.engine import SESSION_LEVEL
-from authzsvc.policy.source import Place, Source
-
-NEVER_SENT = frozenset((89, 90, 91, 93, 95, 96, 554, 925, 1400, 1401, 1402, 1403, 1404))
-"""Secrets, and the length fields that go with them: the contract keeps them out of every request."""
-
-LOGON = "A"
-
-_IDENTITY = {49: "comp_id", 50: "sub_id", 142: "location_id", 115: "on_behalf_of"}
-"""Tag in `session.identity`, as an inbound message has it → field of `CompIds`."""
-
-T = TypeVar("T")
+from authzsvc.policy.clauses import Clauses
+from authzsvc.policy.lookup import Lookup
+from authzsvc.policy.rules import Forbid, Grant
+from authzsvc.policy.source import Spot
+from authzsvc.policy.terms import Said
 
 
 @dataclass(frozen=True, slots=True)
-class SessionTerms:
-    """What a mapping says of a session as a whole, in numbers."""
-
-    identity: dict[str, str]
-    """Field of `CompIds` → claim."""
-    exempt: tuple[str, ...]
-    risk_reducing: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Filed:
-    """A grant in numbers, with all that it is filed under."""
-
-    direction: Direction
-    msg_type: str
-    scope: str
-    conditions: tuple[Condition, ...]
-
-    @property
-    def meaning(self) -> tuple[str, str, str, tuple[tuple[object, ...], ...]]:
-        """Give what two grants that mean the same have in common; sorts, and can be written as JSON."""
-        return self.direction, self.msg_type, self.scope, tuple(condition.meaning for condition in self.conditions)
-
-
 class Names:
-    """Looks the names of a mapping up; those that are not found become faults."""
+    """Looks the rules of a mapping up; what is not found becomes a fault."""
 
-    def __init__(self, mapping: Source, dictionary: Dictionary, faults: list[Fault]) -> None:
-        self._mapping = mapping
-        self._dictionary = dictionary
-        self._faults = faults
+    said: Said
+    lookup: Lookup
+    exempt: Collection[str]
+    """Inbound types that need no scope, so that no rule can be about them."""
 
-    def session(self) -> SessionTerms:
-        """Give what is said under `session`, as far as it is well formed."""
-        said = shape.part(language.Session, shape.child(self._mapping.data, "session"))
-        if said is None:
-            return SessionTerms({}, (), ())
-        return SessionTerms(
-            self._identity(said),
-            self._messages(said.exempt, ("session", "exempt")),
-            self._messages(said.risk_reducing, ("session", "risk_reducing")),
-        )
-
-    def grants(self, exempt: tuple[str, ...]) -> Iterator[Filed]:
+    def grants(self) -> Iterator[Grant]:
         """Give every grant whose names are all known."""
-        scopes = shape.child(self._mapping.data, "scopes")
-        for scope in scopes if isinstance(scopes, dict) else ():
-            grants = shape.child(scopes, scope, "grants")
-            for index, raw in enumerate(grants if isinstance(grants, list) else ()):
+        for scope, at in self.said.named("scopes"):
+            grants = at.at("grants")
+            for index, raw in enumerate(grants.data if isinstance(grants.data, list) else ()):
                 grant = shape.part(language.Grant, raw)
-                place = ("scopes", scope, "grants", index)
-                filed = self._grant(scope, grant, place, exempt) if grant else None
-                if filed:
-                    yield filed
+                if grant is not None:
+                    yield from self._grant(scope, grant, grants.at(index), f"scopes.{scope}.grants[{index}]")
 
-    def _identity(self, session: language.Session) -> dict[str, str]:
-        bound = {}
-        for name, claim in session.identity.items():
-            place = ("session", "identity", name)
-            tag = self._found(place, self._dictionary.tag, name)
-            if tag in _IDENTITY:
-                bound[_IDENTITY[tag]] = claim
-            elif tag is not None:
-                known = ", ".join(f"`{self._dictionary.tag_name(tag)}`" for tag in _IDENTITY)
-                self._fault(place, "does not identify a client", f"known here: {known}")
-        return bound
+    def forbids(self, scopes: Collection[str]) -> Iterator[Forbid]:
+        """Give every forbid whose names are all known, once for each of its messages."""
+        first: dict[str, Spot] = {}
+        for raw, at in self.said.listed("forbid"):
+            forbid = shape.part(language.Forbid, raw)
+            if forbid is None:
+                continue
+            if forbid.name in first:
+                where = first[forbid.name]
+                self.lookup.fault(
+                    at.at("name"), f"`{forbid.name}` is there twice, first in {where}", "name it otherwise"
+                )
+            first.setdefault(forbid.name, at)
+            yield from self._forbid(forbid, at, self._unless(forbid, at.at("unless"), scopes))
 
-    def _messages(self, words: list[str], place: Place) -> tuple[str, ...]:
-        """Give the MsgTypes of a list, sorted."""
-        found = [self._message(word, (*place, index)) for index, word in enumerate(words)]
-        return tuple(sorted({msg_type for msg_type in found if msg_type is not None}))
-
-    def _grant(self, scope: str, grant: language.Grant, place: Place, exempt: tuple[str, ...]) -> Filed | None:
-        msg_type = self._message(grant.message, (*place, "message"))
+    def _grant(self, scope: str, grant: language.Grant, at: Spot, id: str) -> Iterator[Grant]:
+        msg_type = self._message(grant.message, grant.direction, at.at("message"))
         if msg_type is None:
-            return None
-        if grant.direction is Direction.INBOUND and msg_type in exempt:
-            self._fault((*place, "message"), "is exempt, so no scope decides on it", "take it out of `session.exempt`")
-        found = [self._condition(msg_type, name, said, (*place, "when", name)) for name, said in grant.when.items()]
-        conditions = tuple(sorted(filter(None, found), key=lambda condition: condition.meaning))
-        return Filed(grant.direction, msg_type, scope, conditions) if len(conditions) == len(found) else None
+            return
+        clauses = Clauses(self.lookup, msg_type, forbids=False)
+        conditions = clauses.read(grant.when, at.at("when"), f"{id}.when")
+        if conditions is not None:
+            yield Grant(id, at.source.file, at.line, scope, grant.direction, msg_type, conditions)
 
-    def _message(self, word: str, place: Place) -> str | None:
-        msg_type = self._found(place, self._dictionary.message, word)
-        if msg_type in SESSION_LEVEL:
-            self._fault(place, f"`{word}` is of the session level, which needs no scope", "leave it out")
-            return None
-        if msg_type == LOGON:
-            self._fault(place, "a Logon is decided by its token, not by a scope", "leave it out")
-            return None
+    def _forbid(self, forbid: language.Forbid, at: Spot, unless: tuple[str, ...]) -> Iterator[Forbid]:
+        id, messages = f"forbid.{forbid.name}", at.at("message")
+        told: set[str] = set()
+        for index, word in enumerate(forbid.message):
+            spot = messages.at(index) if isinstance(messages.data, list) else messages
+            msg_type = self._message(word, forbid.direction, spot)
+            if msg_type is None or msg_type in told:
+                continue
+            told.add(msg_type)
+            clauses = Clauses(self.lookup, msg_type, forbids=True)
+            conditions = clauses.read(forbid.when, at.at("when"), f"{id}.when")
+            if conditions is not None:
+                yield Forbid(
+                    id=id,
+                    file=at.source.file,
+                    line=at.line,
+                    name=forbid.name,
+                    description=forbid.description,
+                    direction=forbid.direction,
+                    msg_type=msg_type,
+                    conditions=conditions,
+                    unless=unless,
+                )
+
+    def _message(self, word: str, direction: Direction, spot: Spot) -> str | None:
+        msg_type = self.lookup.message(spot, word)
+        if direction is Direction.INBOUND and msg_type in self.exempt:
+            self.lookup.fault(spot, "is exempt, so no scope decides on it", "take it out of `session.exempt`")
         return msg_type
 
-    def _condition(self, msg_type: str, name: str, said: language.Condition, place: Place) -> Condition | None:
-        tag = self._body_tag(msg_type, name, place)
-        if tag is None:
-            return None
-        every = self._every(msg_type, tag, said.every, (*place, "every")) if said.every else None
-        if said.every and every is None:
-            return None
-        test: OneOf | InClaim | None = InClaim(said.claim) if said.claim else self._one_of(tag, said, place)
-        return Condition(tag, self._dictionary.tag_name(tag), test, every) if test else None
-
-    def _body_tag(self, msg_type: str, name: str, place: Place) -> int | None:
-        tag = self._found(place, self._dictionary.tag, name)
-        if tag is None:
-            return None
-        if tag in NEVER_SENT:
-            self._fault(place, "is a secret, or measures one: decisions do not see it")
-        elif tag in self._dictionary.envelope:
-            self._fault(place, "is a header or trailer field: conditions are on the body", "see `session.identity`")
-        elif self._dictionary.type(tag) and tag not in self._dictionary.fields_of(msg_type):
-            message = self._dictionary.message_name(msg_type)
-            self._fault(place, f"is no field of `{message}` in {self._dictionary.version}")
-        else:
-            return tag
-        return None
-
-    def _every(self, msg_type: str, tag: int, word: str, place: Place) -> Every | None:
-        count_tag = self._found(place, self._dictionary.tag, word)
-        if count_tag is None:
-            return None
-        group = self._dictionary.group(count_tag, msg_type)
-        message = self._dictionary.message_name(msg_type)
-        if group is None:
-            self._fault(place, f"`{word}` counts no repeating group of `{message}`")
-            return None
-        if self._dictionary.type(tag) and tag not in group.fields:
-            self._fault(place, f"the group of `{word}` in `{message}` has no `{self._dictionary.tag_name(tag)}`")
-            return None
-        return Every(group.count_tag, group.delimiter, self._dictionary.tag_name(count_tag))
-
-    def _one_of(self, tag: int, said: language.Condition, place: Place) -> OneOf | None:
-        if said.any_of is None:
-            words = {(*place, "equals"): said.equals or ""}
-        else:
-            words = {(*place, "in", index): word for index, word in enumerate(said.any_of)}
-        values = [self._found(at, self._dictionary.value, tag, word) for at, word in words.items()]
-        known = frozenset(value for value in values if value is not None)
-        return None if None in values else OneOf(known)
-
-    def _found(self, place: Place, lookup: Callable[..., T], *words: object) -> T | None:
-        try:
-            return lookup(*words)
-        except UnknownName as error:
-            self._fault(place, *text_and_hint(error))
-            return None
-
-    def _fault(self, place: Place, text: str, hint: str = "") -> None:
-        self._faults.append(self._mapping.fault(place, text, hint))
-
-
-def text_and_hint(error: UnknownName) -> tuple[str, str]:
-    """Take the dictionary's complaint and its proposal apart."""
-    text, _, hint = str(error).partition("; ")
-    return text, hint
+    def _unless(self, forbid: language.Forbid, spot: Spot, scopes: Collection[str]) -> tuple[str, ...]:
+        for index, scope in enumerate(forbid.unless):
+            if scope not in scopes:
+                near = did_you_mean(scope, scopes).removeprefix("; ")
+                self.lookup.fault(spot.at(index), f"the mapping has no scope `{scope}`", near)
+        return tuple(sorted({*forbid.unless} & {*scopes}))

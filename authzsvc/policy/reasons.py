@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from authzsvc.fix.direction import Direction
 
 if TYPE_CHECKING:
-    from authzsvc.policy.engine import Question, Rule
+    from authzsvc.policy.question import Question
+    from authzsvc.policy.rules import Forbid, Grant
 
 ID_NAMES = {"comp_id": "CompID", "sub_id": "SubID", "location_id": "LocationID", "on_behalf_of": "OnBehalfOfCompID"}
 """Field of `CompIds` → what to call it."""
@@ -33,7 +34,7 @@ def no_scope(label: str, direction: Direction, missing: Sequence[str], *, sure: 
     return _bounded(f"no scope of the token grants `{label}` {direction}; {offer}: {_listed(missing)}")
 
 
-def conditions_failed(failed: Sequence[Rule], question: Question, would_grant: Sequence[str]) -> str:
+def conditions_failed(failed: Sequence[Grant], question: Question, would_grant: Sequence[str]) -> str:
     """Word a denial where the token has scopes for this type, and no rule of theirs holds for this message."""
     told = failed[:_NAMED_RULES]
     needs = "; ".join(f"`{rule.scope}` needs {' and '.join(map(str, rule.conditions))}" for rule in told)
@@ -42,6 +43,18 @@ def conditions_failed(failed: Sequence[Rule], question: Question, would_grant: S
     found = {name: _values(question.fields.all(tag)) for tag, name in sorted(names.items())}
     offer = f"; any of these would grant it: {_listed(would_grant)}" if would_grant else ""
     return _bounded(f"{needs}{more}, the message has {_has(found)}{offer}")
+
+
+def forbidden(label: str, direction: Direction, forbid: Forbid) -> str:
+    """Word a denial by a forbid."""
+    because = f" where {' and '.join(map(str, forbid.conditions))}" if forbid.conditions else ""
+    lifted = f"; any of these lifts it: {_listed(forbid.unless)}" if forbid.unless else ""
+    return _bounded(f"`{forbid.name}` forbids `{label}` {direction}{because}{lifted}")
+
+
+def in_shadow(denial: str) -> str:
+    """Word a denial that is not enforced."""
+    return _bounded(f"in shadow mode, else denied: {denial}")
 
 
 def _has(found: dict[str, str]) -> str:

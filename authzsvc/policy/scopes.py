@@ -1,25 +1,34 @@
 """Scopes and their wildcards: which scopes of a mapping the scopes of a token cover.
 
 A scope is two or more segments joined by colons. In a token's scope a segment may be `*`, which stands for any one
-segment; the number of segments must be equal, and at least one segment must be named, so that no scope covers all.
+segment; at least one segment must be named, so that no scope covers all. The number of segments must be equal, unless
+the mapping lets a shorter scope cover longer ones.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 WILDCARD = "*"
+ROLE_PREFIX = "role:"
+"""A scope `role:NAME` of a token names a role."""
 
 SCOPE_SHAPE = re.compile(r"[A-Za-z0-9_.-]+(?::[A-Za-z0-9_.-]+)+")
 """A scope as a mapping may define it: `resource:action[:qualifier…]`, no wildcard."""
 
+_NONE: frozenset[str] = frozenset()
 
-def covers(held: str, defined: str) -> bool:
-    """Whether a token's scope covers a scope that the mapping defines."""
+
+def covers(held: str, defined: str, *, prefixes: bool = False) -> bool:
+    """Whether a token's scope covers a scope that the mapping defines; `prefixes`: a shorter one covers longer ones."""
     if held == defined:
         return True
     mine, theirs = held.split(":"), defined.split(":")
+    if prefixes and len(mine) > 1:
+        theirs = theirs[: len(mine)]
     return (
         len(mine) == len(theirs)
         and any(segment != WILDCARD for segment in mine)
@@ -27,8 +36,38 @@ def covers(held: str, defined: str) -> bool:
     )
 
 
-def resolve(held: Iterable[str], defined: frozenset[str]) -> frozenset[str]:
-    """Give the defined scopes that any held one covers; held ones that the mapping does not know give nothing."""
-    plain = {scope for scope in held if WILDCARD not in scope}
-    patterns = [scope for scope in held if WILDCARD in scope]
-    return frozenset(plain & defined) | {scope for scope in defined if any(covers(p, scope) for p in patterns)}
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """The scopes that a mapping defines, made ready to be looked up."""
+
+    scopes: frozenset[str]
+    prefixes: bool = False
+    """A shorter scope covers longer ones, by whole segments."""
+    _longer: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """File the scopes under what covers them without a wildcard."""
+        longer: dict[str, set[str]] = defaultdict(set)
+        for scope in self.scopes:
+            segments = scope.split(":")
+            for length in range(2 if self.prefixes else len(segments), len(segments) + 1):
+                longer[":".join(segments[:length])].add(scope)
+        object.__setattr__(self, "_longer", {prefix: frozenset(found) for prefix, found in longer.items()})
+
+    def covered(self, held: str) -> frozenset[str]:
+        """Give the scopes that one of a token's covers; none where the mapping does not know it."""
+        if WILDCARD not in held:
+            return self._longer.get(held, _NONE)
+        segments = held.split(":")
+        if len(segments) < 2 or all(segment == WILDCARD for segment in segments):
+            return _NONE
+        found = ":".join("[^:]+" if segment == WILDCARD else re.escape(segment) for segment in segments)
+        matches = re.compile(found + ("(?::.+)?" if self.prefixes else "")).fullmatch
+        return frozenset(scope for scope in self.scopes if matches(scope))
+
+
+def resolve(held: Iterable[str], defined: Defined) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Give the defined scopes that the held ones cover, and the held ones that cover none, sorted."""
+    covered = {scope: defined.covered(scope) for scope in held}
+    unknown = sorted(scope for scope, found in covered.items() if not found)
+    return _NONE.union(*covered.values()), tuple(unknown)

@@ -6,7 +6,7 @@ an author sees every fault at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -30,17 +30,29 @@ _WORDS = {
     "too_short": "must not be empty",
     "string_too_long": "is too long",
 }
+_HINTS = {
+    "min": ("is no number", "write it plainly, as `10` or `0.5`"),
+    "max": ("is no number", "write it plainly, as `10` or `0.5`"),
+    "after": ("is no time", "`HH:MM`, `HH:MM:SS` or `YYYYMMDD-HH:MM:SS`, in UTC"),
+    "before": ("is no time", "`HH:MM`, `HH:MM:SS` or `YYYYMMDD-HH:MM:SS`, in UTC"),
+    "present": ("must be true", "write `absent: true` for a tag that must not be there"),
+    "absent": ("must be true", "write `present: true` for a tag that must be there"),
+}
+_CONDITIONS = ("when", "any_entry", "each_entry")
+_TOP_ONLY = ("version", "name", "fix")
 
 
-def faults(source: Source) -> list[Fault]:
-    """Give every fault of shape in a mapping."""
+def faults(source: Source, model: type[language.Fragment]) -> Iterator[Fault]:
+    """Give every fault of shape in a file that should be of this model."""
     if not isinstance(source.data, dict):
-        return [source.fault((), "is no mapping: it has no keys", "begin with `version: 1`")]
+        hint = "begin with `version: 1`" if model is language.Mapping else "begin with `scopes:`, say"
+        yield source.fault((), "is no mapping: it has no keys", hint)
+        return
     try:
-        language.Mapping.model_validate(source.data)
+        model.model_validate(source.data)
     except ValidationError as error:
-        return [_fault(source, details) for details in error.errors()]
-    return []
+        for details in error.errors(include_url=False, include_input=False):
+            yield _fault(source, details, model)
 
 
 def part(model: type[PartT], data: Data) -> PartT | None:
@@ -69,31 +81,40 @@ def _without(data: Data, places: Iterable[Place]) -> Data:
     return kept
 
 
-def _fault(source: Source, details: ErrorDetails) -> Fault:
+def _fault(source: Source, details: ErrorDetails, model: type[language.Fragment]) -> Fault:
     place: Place = tuple(step for step in details["loc"] if step != "[key]")
+    if details["type"] == "extra_forbidden":
+        return source.fault(place, "is not a key of the language", _nearest_key(place, model))
     text, hint = _words(details, place)
     return source.fault(place, text, hint)
 
 
 def _words(details: ErrorDetails, place: Place) -> tuple[str, str]:
     kind = details["type"]
+    is_key = details["loc"][-1:] == ("[key]",)
+    parent = place[-2] if len(place) > 1 else ""
     if kind == "missing":
-        return "is missing", "an explicit `{}` binds nothing" if place == ("session", "identity") else ""
-    if kind == "extra_forbidden":
-        return "is not a key of the language", _nearest_key(place)
+        return "is missing", ""
     if kind == "value_error":
         return str(details["ctx"]["error"]), ""
-    if kind == "string_pattern_mismatch" and details["loc"][-1] == "[key]":
+    if kind == "string_pattern_mismatch" and is_key and place[0] == "scopes":
         return "is no scope", "write `resource:action` or `resource:action:qualifier`"
-    if place and place[-1] == "when" and kind == "dict_type":
+    if kind == "string_pattern_mismatch" and (is_key or place[-1] != "name" or len(place) > 1):
+        return _HINTS.get(str(place[-1]), ("is no name", "letters, digits, `_`, `.` and `-`"))
+    if kind == "literal_error" and place[-1] in _HINTS:
+        return _HINTS[str(place[-1])]
+    if kind == "dict_type" and place[-1] in _CONDITIONS:
         return "must be a mapping of tags to conditions", ""
-    if kind == "model_type" and len(place) == 6:
-        return "must be a value, or a mapping with one of `equals`, `in` and `claim`", ""
+    if kind == "model_type" and parent in _CONDITIONS:
+        tests = ", ".join(f"`{key}`" for key in language.TEST_KEYS)
+        return f"must be a value, or a mapping with one of {tests}", ""
     return _WORDS.get(kind) or _lower(details["msg"]), ""
 
 
-def _nearest_key(place: Place) -> str:
-    model = language.part_at(place)
+def _nearest_key(place: Place, whole: type[language.Fragment]) -> str:
+    if len(place) == 1 and place[0] in _TOP_ONLY:
+        return "it belongs in the mapping's top file"
+    model = language.part_at(place, whole)
     known = language.known_keys(model) if model else []
     near = did_you_mean(str(place[-1]), known).removeprefix("; ")
     return near or f"known here: {', '.join(f'`{key}`' for key in known)}"
@@ -102,10 +123,3 @@ def _nearest_key(place: Place) -> str:
 def _lower(message: str) -> str:
     message = message.replace("Input should be", "must be").replace("String should match", "must match")
     return message[:1].lower() + message[1:].replace("'", "`")
-
-
-def child(data: Data, *place: str) -> Data:
-    """Give what stands at a place, None where there is nothing."""
-    for step in place:
-        data = data.get(step) if isinstance(data, dict) else None
-    return data

@@ -53,6 +53,43 @@ class Source:
         return Fault(self.file, self.line(place), one_line(key_path(place)), one_line(text), one_line(hint))
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in a file, and what stands there."""
+
+    source: Source
+    place: Place = ()
+
+    def at(self, *steps: str | int) -> Spot:
+        """Go further in."""
+        return Spot(self.source, (*self.place, *steps))
+
+    @property
+    def data(self) -> Data:
+        """What stands there; None where there is nothing."""
+        found = self.source.data
+        for step in self.place:
+            if isinstance(found, dict) and isinstance(step, str):
+                found = found.get(step)
+            elif isinstance(found, list) and isinstance(step, int) and step < len(found):
+                found = found[step]
+            else:
+                return None
+        return found
+
+    @property
+    def line(self) -> int:
+        """Its line, 1-based."""
+        return self.source.line(self.place)
+
+    def fault(self, text: str, hint: str = "") -> Fault:
+        """Make a fault of it."""
+        return self.source.fault(self.place, text, hint)
+
+    def __str__(self) -> str:
+        return f"{self.source.file}:{self.line}"
+
+
 def one_line(text: str) -> str:
     """Make words that quote an author fit for one line."""
     plain = "".join(char if char.isprintable() else "?" for char in text)

@@ -67,8 +67,8 @@ GRANT = "m.yaml:8: `scopes.order:x.grants[0]"
         ("{message: D, when: {167: {in: [CS, XX]}}}", ".when.167.in[1]` FIX.4.4 has no value of SecurityType `XX`"),
         ("{message: V, when: {264: TopOfBook}}", ".when.264.equals` MarketDepth is of type INT"),
         (
-            "{message: D, when: {167: {equals: CS, in: [CS]}}}",
-            ".when.167` takes exactly one of `equals`, `in` and `claim`",
+            "{message: D, when: {167: {occurrences: any}}}",
+            ".when.167` takes at least one test: `equals`, `in`, `not`,",
         ),
         (
             "{message: D, when: {167: {equls: CS}}}",
@@ -90,7 +90,7 @@ GRANT = "m.yaml:8: `scopes.order:x.grants[0]"
         ),
         (
             "{message: D, when: {167: {equals: CS, every: 453}}}",
-            ".when.167.every` the group of `453` in `NewOrderSingle`",
+            ".when.167.every` the group of `NoPartyIDs` in `NewOrderSingle`",
         ),
         ("7", "` must be a mapping of keys to values"),
     ],

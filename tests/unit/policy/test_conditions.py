@@ -7,13 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authzsvc.fix.fields import Fields
-from authzsvc.policy.conditions import Condition, Every, InClaim, OneOf, claim_values
+from authzsvc.policy.claims import claim_values
+from authzsvc.policy.conditions import Condition
+from authzsvc.policy.groups import Every, Repeating
+from authzsvc.policy.value_tests import InClaim, OneOf
 
-STOCK = Condition(167, "SecurityType", OneOf(frozenset({b"CS"})))
-TOP = Condition(264, "MarketDepth", OneOf(frozenset({b"0", b"1"})))
-OPTIONS = Condition(167, "SecurityType", OneOf(frozenset({b"OPT"})), Every(146, 55, "NoRelatedSym"))
-SYMBOLS = Condition(55, "Symbol", OneOf(frozenset({b"A", b"B"})), Every(146, 55, "NoRelatedSym"))
-OWN = Condition(1, "Account", InClaim("accounts"))
+SYMBOLS_ASKED = Repeating(146, 55, "NoRelatedSym")
+STOCK = Condition(167, "SecurityType", (OneOf(frozenset({b"CS"})),))
+TOP = Condition(264, "MarketDepth", (OneOf(frozenset({b"0", b"1"})),))
+OPTIONS = Condition(167, "SecurityType", (OneOf(frozenset({b"OPT"})),), Every(SYMBOLS_ASKED))
+SYMBOLS = Condition(55, "Symbol", (OneOf(frozenset({b"A", b"B"})),), Every(SYMBOLS_ASKED))
+OWN = Condition(1, "Account", (InClaim("accounts"),))
 
 
 def fields(text: str) -> Fields:

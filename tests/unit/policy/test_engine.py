@@ -148,7 +148,11 @@ def test_exempt_types_are_exempt_inbound() -> None:
 
 
 def test_a_rule_that_cannot_be_evaluated_does_not_hold() -> None:
-    assert not ask("8|1=A|", "trade:view:own", Direction.OUTBOUND, {"accounts": ["A", "\ud800"]}).allowed
+    class Broken(dict[str, object]):
+        def get(self, key: str, default: object = None) -> object:
+            raise RuntimeError(key)
+
+    assert not ask("8|1=A|", "trade:view:own", Direction.OUTBOUND, Broken()).allowed
 
 
 def test_what_is_told_with_a_logon() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from authzsvc.policy.language import Condition, Grant, Mapping, known_keys, part_at
+from authzsvc.policy.language import Condition, EntryCondition, Grant, Mapping, known_keys, part_at
 
 
 @pytest.mark.parametrize("written", ["CS", {"equals": "CS"}])
@@ -21,7 +21,7 @@ def test_numbers_are_read_as_text() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    [None, True, {}, [], {"every": "NoLegs"}, {"equals": "1", "in": ["1"]}, {"in": []}, {"equals": ""}, {"eq": "1"}],
+    [None, True, {}, [], {"every": "NoLegs"}, {"default": "1"}, {"in": []}, {"equals": ""}, {"eq": "1"}],
 )
 def test_what_is_no_condition(written: object) -> None:
     with pytest.raises(ValidationError):
@@ -29,7 +29,8 @@ def test_what_is_no_condition(written: object) -> None:
 
 
 def test_keys_are_told_as_authors_write_them() -> None:
-    assert known_keys(Condition) == ["equals", "in", "claim", "every"]
+    assert known_keys(EntryCondition)[:3] == ["equals", "in", "not"]
+    assert known_keys(Condition)[-4:] == ["any_entry", "each_entry", "occurrences", "every"]
 
 
 def test_the_part_around_a_key() -> None:

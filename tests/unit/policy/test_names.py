@@ -1,6 +1,8 @@
-"""Names of a mapping, looked up: what comes out in numbers, and that odd data ends in faults, never in a crash."""
+"""The rules of a mapping in numbers, and that odd data ends in faults, never in a crash."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,57 +12,92 @@ from authzsvc.errors import Fault, MappingFaults
 from authzsvc.fix.dictionary import load
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.compiler import compile_source
-from authzsvc.policy.conditions import Condition, Every, InClaim, OneOf
-from authzsvc.policy.names import Filed, Names
+from authzsvc.policy.conditions import Condition
+from authzsvc.policy.groups import Every, Repeating
+from authzsvc.policy.includes import Files
+from authzsvc.policy.lookup import Lookup
+from authzsvc.policy.names import Names
+from authzsvc.policy.rules import Forbid, Grant
 from authzsvc.policy.source import Data, Source, parse
+from authzsvc.policy.terms import Said
+from authzsvc.policy.value_tests import InClaim, OneOf
+
+SCOPES = {"a:b", "c:d", "order:cancel"}
 
 
 def names(text: str) -> tuple[Names, list[Fault]]:
     faults: list[Fault] = []
-    return Names(parse(text.encode(), "m.yaml"), load("FIX.4.4"), faults), faults
+    files = Files(Path("m.yaml"), faults)
+    files.include(parse(text.encode(), "m.yaml"))
+    return Names(Said(files, faults), Lookup(load("FIX.4.4"), faults, {}), ()), faults
 
 
-def test_the_session_in_numbers() -> None:
-    found, faults = names("session: {identity: {49: a, OnBehalfOfCompID: b}, exempt: [News, B], risk_reducing: [q, F]}")
-    terms = found.session()
-    assert terms.identity == {"comp_id": "a", "on_behalf_of": "b"}
-    assert terms.exempt == ("B",)
-    assert terms.risk_reducing == ("F", "q")
-    assert faults == []
-
-
-def test_a_grant_in_numbers() -> None:
+def test_grants_in_numbers() -> None:
     found, faults = names(
         "scopes: {a:b: {grants: [{message: V, when: {SecurityType: {in: [Option], every: NoRelatedSym}}},"
         " {message: 8, direction: outbound, when: {Account: {claim: c}}}]}}"
     )
-    assert list(found.grants(exempt=())) == [
-        Filed(
-            Direction.INBOUND,
-            "V",
-            "a:b",
-            (Condition(167, "SecurityType", OneOf(frozenset({b"OPT"})), Every(146, 55, "NoRelatedSym")),),
-        ),
-        Filed(Direction.OUTBOUND, "8", "a:b", (Condition(1, "Account", InClaim("c")),)),
+    options = Condition(167, "SecurityType", (OneOf(frozenset({b"OPT"})),), Every(Repeating(146, 55, "NoRelatedSym")))
+    own = Condition(1, "Account", (InClaim("c"),))
+    assert list(found.grants()) == [
+        Grant("scopes.a:b.grants[0]", "m.yaml", 1, "a:b", Direction.INBOUND, "V", (options,)),
+        Grant("scopes.a:b.grants[1]", "m.yaml", 1, "a:b", Direction.OUTBOUND, "8", (own,)),
     ]
     assert faults == []
 
 
+def test_rules_and_conditions_have_ids_and_lines() -> None:
+    found, _ = names("scopes:\n  a:b:\n    grants:\n      - message: D\n        when: {167: CS, 40: 2}\n")
+    (grant,) = found.grants()
+    assert (grant.id, grant.file, grant.line) == ("scopes.a:b.grants[0]", "m.yaml", 4)
+    assert [condition.id for condition in grant.conditions] == [
+        "scopes.a:b.grants[0].when.OrdType",
+        "scopes.a:b.grants[0].when.SecurityType",
+    ]
+
+
+def test_a_forbid_of_several_messages_is_one_rule_for_each() -> None:
+    found, faults = names("forbid: [{name: f, message: [D, OrderCancelRequest, D], when: {55: X}, unless: [c:d]}]")
+    forbids = list(found.forbids(SCOPES))
+    assert [(forbid.id, forbid.msg_type, forbid.unless) for forbid in forbids] == [
+        ("forbid.f", "D", ("c:d",)),
+        ("forbid.f", "F", ("c:d",)),
+    ]
+    assert all(isinstance(forbid, Forbid) and forbid.conditions[0].any_occurrence for forbid in forbids)
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("forbid: [{name: f, message: Nws}]", "`forbid[0].message` FIX.4.4 has no message `Nws`"),
+        ("forbid: [{name: f, message: [D, Nws]}]", "`forbid[0].message[1]` FIX.4.4 has no message `Nws`"),
+        (
+            "forbid: [{name: f, message: D, unless: [order:cancl]}]",
+            "`forbid[0].unless[0]` the mapping has no scope `order:cancl` (did you mean `order:cancel`?)",
+        ),
+        (
+            "forbid: [{name: f, message: D}, {name: f, message: G}]",
+            "`forbid[1].name` `f` is there twice, first in m.yaml:1",
+        ),
+    ],
+)
+def test_faults_of_forbids(text: str, fault: str) -> None:
+    found, faults = names(text)
+    list(found.forbids(SCOPES))
+    assert [str(told) for told in faults if fault in str(told)], faults
+
+
 def test_a_grant_with_an_unknown_name_is_left_out() -> None:
     found, faults = names("scopes: {a:b: {grants: [{message: D, when: {Sid: 1}}]}}")
-    assert list(found.grants(exempt=())) == []
+    assert list(found.grants()) == []
     assert [fault.key for fault in faults] == ["scopes.a:b.grants[0].when.Sid"]
 
 
 def test_what_an_author_wrote_stays_on_the_line_of_its_fault() -> None:
     found, faults = names('scopes: {a:b: {grants: [{message: "x\\ny"}]}}')
-    assert list(found.grants(exempt=())) == []
+    assert list(found.grants()) == []
     assert "no message `x?y`" in str(faults[0])
-
-
-def test_without_a_session_there_are_no_terms() -> None:
-    found, _ = names("scopes: {}")
-    assert found.session().identity == {}
 
 
 KEYS = st.sampled_from(
@@ -85,6 +122,21 @@ KEYS = st.sampled_from(
         "SenderCompID",
         "direction",
         "zzz",
+        "roles",
+        "forbid",
+        "lists",
+        "include",
+        "rollout",
+        "custom",
+        "tags",
+        "values",
+        "file",
+        "any_entry",
+        "matches",
+        "min",
+        "after",
+        "unless",
+        "default",
         "new\nline",
     ]
 )
@@ -96,8 +148,14 @@ DATA: st.SearchStrategy[Data] = st.recursive(
 
 @given(DATA, DATA, DATA)
 def test_odd_data_ends_in_faults(whole: Data, session: Data, scopes: Data) -> None:
-    part: Data = {"version": 1, "name": "m", "fix": "FIX.4.4", "session": session, "scopes": {"order:x": scopes}}
-    for data in (whole, part):
+    head: dict[str, Data] = {"version": 1, "name": "m", "fix": "FIX.4.4", "session": {"identity": {}}}
+    grant: Data = {"message": "D", "when": {"167": scopes, "55": session}}
+    parts: list[dict[str, Data]] = [
+        {"session": session, "scopes": {"order:x": scopes}},
+        {"roles": session, "forbid": [whole, scopes], "lists": scopes, "rollout": session, "custom": scopes},
+        {"scopes": {"order:x": {"grants": [grant]}}, "custom": {"tags": session, "messages": scopes}, "zzz": 1},
+    ]
+    for data in (whole, *(head | part for part in parts)):
         with pytest.raises(MappingFaults) as caught:
             compile_source(Source("m.yaml", data, {}))
         assert all("\n" not in str(fault) for fault in caught.value.faults)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from authzsvc.policy.scopes import SCOPE_SHAPE, covers, resolve
+from authzsvc.policy.scopes import SCOPE_SHAPE, Defined, covers, resolve
 
 DEFINED = frozenset({"order:create:equity", "order:cancel", "order:cancel:all", "order:replace", "quote:create:equity"})
 
@@ -22,6 +24,7 @@ DEFINED = frozenset({"order:create:equity", "order:cancel", "order:cancel:all", 
 )
 def test_covers(held: str, defined: str) -> None:
     assert covers(held, defined)
+    assert defined in Defined(frozenset({defined})).covered(held)
 
 
 @pytest.mark.parametrize(
@@ -45,16 +48,49 @@ def test_covers(held: str, defined: str) -> None:
 )
 def test_does_not_cover(held: str, defined: str) -> None:
     assert not covers(held, defined)
+    assert defined not in Defined(frozenset({defined})).covered(held)
+
+
+@pytest.mark.parametrize(
+    ("held", "defined", "expected"),
+    [
+        ("order:create", "order:create:equity", True),
+        ("order:*", "order:create:equity", True),
+        ("*:create", "order:create:equity", True),
+        ("order:create:equity", "order:create:equity", True),
+        ("order:create:equity", "order:create", False),
+        ("order:create:eq", "order:create:equity", False),
+        ("order:cre", "order:create:equity", False),
+        ("order", "order:create", False),
+        ("*", "order:create", False),
+        ("*:*", "order:create:equity", False),
+    ],
+)
+def test_prefixes(held: str, defined: str, expected: bool) -> None:
+    assert covers(held, defined, prefixes=True) is expected
+    assert (defined in Defined(frozenset({defined}), prefixes=True).covered(held)) is expected
+
+
+SEGMENTS = st.lists(st.sampled_from(["a", "b", "*", "c."]), min_size=1, max_size=4).map(":".join)
+PLAIN = st.lists(st.sampled_from(["a", "b", "c."]), min_size=2, max_size=4).map(":".join)
+
+
+@given(SEGMENTS, st.frozensets(PLAIN, max_size=5), st.booleans())
+def test_the_filed_scopes_are_those_that_one_by_one_are_covered(
+    held: str, defined: frozenset[str], prefixes: bool
+) -> None:
+    expected = {scope for scope in defined if covers(held, scope, prefixes=prefixes)}
+    assert Defined(defined, prefixes).covered(held) == expected
 
 
 def test_what_a_token_holds_of_a_mapping() -> None:
-    assert resolve({"order:*", "quote:create:equity", "unknown:scope"}, DEFINED) == {
-        *("order:cancel", "order:replace", "quote:create:equity"),
-    }
+    held, unknown = resolve({"order:*", "quote:create:equity", "unknown:scope", "admin"}, Defined(DEFINED))
+    assert held == {"order:cancel", "order:replace", "quote:create:equity"}
+    assert unknown == ("admin", "unknown:scope")
 
 
 def test_no_scopes_cover_nothing() -> None:
-    assert resolve(frozenset(), DEFINED) == frozenset()
+    assert resolve(frozenset(), Defined(DEFINED)) == (frozenset(), ())
 
 
 @pytest.mark.parametrize("scope", ["order:cancel", "order:create:option_multileg", "a:b:c:d", "x-1:y.z"])

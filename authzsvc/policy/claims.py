@@ -1,0 +1,58 @@
+"""What a token's claims say to a mapping: a claim by its name or its path, and whether a value is in it.
+
+A path is a claim's whole name (which may hold dots, as a web address does), or else the way into nested claims.
+A claim is of use where it is text, a whole number, or a list; of a list, the items that are text or whole numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from authzsvc.policy.truth import DoubtError
+
+Claims = Mapping[str, object]
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+
+
+def claim_at(claims: Claims, path: str) -> object:
+    """Give a claim; None where the token has none of that name and none at that path."""
+    found: object = claims.get(path)
+    if found is not None or "." not in path:
+        return found
+    found = claims
+    for step in path.split("."):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
+
+
+def claim_values(claims: Claims, path: str) -> tuple[str, ...]:
+    """Give the values of a claim as text; none where it is of no use."""
+    claim = claim_at(claims, path)
+    items = claim if isinstance(claim, list | tuple) else (claim,)
+    return tuple(str(item) for item in items if isinstance(item, str | int) and not isinstance(item, bool))
+
+
+def in_claim(claims: Claims, path: str, value: str) -> bool:
+    """Whether a value equals a claim, or is in it. Raises `DoubtError` where the claim is of no use.
+
+    Made for claims of thousands of items: no copy is made of them.
+    """
+    claim = claim_at(claims, path)
+    if isinstance(claim, str):
+        return claim == value
+    if isinstance(claim, list | tuple):
+        return value in claim or any(_is_number(item, value) for item in _worth_a_look(claim, value))
+    if isinstance(claim, int) and not isinstance(claim, bool):
+        return str(claim) == value
+    raise DoubtError(f"the token has no usable claim `{path}`")
+
+
+def _worth_a_look(items: list[object] | tuple[object, ...], value: str) -> list[object] | tuple[object, ...]:
+    """The items, where one of them could be the number that the value is written as."""
+    return items if _INTEGER.fullmatch(value) and int(value) in items else ()
+
+
+def _is_number(item: object, value: str) -> bool:
+    return isinstance(item, int) and not isinstance(item, bool) and str(item) == value

@@ -1,0 +1,188 @@
+"""From a condition as an author wrote it to one in numbers, held against the dictionary and the message it is about.
+
+What could never hold, or never be evaluated, is a fault: a range whose ends are the wrong way round, a number range on
+a field of letters, a regular expression that RE2 does not take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import re2
+
+from authzsvc.fix.dictionary import did_you_mean
+from authzsvc.policy import language
+from authzsvc.policy.conditions import Condition, Entries
+from authzsvc.policy.groups import Every, Repeating
+from authzsvc.policy.lookup import Lookup
+from authzsvc.policy.source import Spot
+from authzsvc.policy.value_tests import InClaim, InRange, InTime, Matches, OneOf, Prefix, ValueTest
+
+NUMERIC = frozenset(
+    ("INT", "LENGTH", "NUMINGROUP", "SEQNUM", "TAGNUM", "DAYOFMONTH", "FLOAT", "QTY", "PRICE", "PRICEOFFSET", "AMT",
+     "PERCENTAGE")
+)  # fmt: skip
+TIMES = frozenset(("UTCTIMESTAMP", "UTCTIMEONLY", "TIME"))
+FREE = frozenset((None, "STRING"))
+"""Types that say nothing of what a value looks like."""
+
+Conditions = tuple[Condition, ...]
+
+_REGEX_MEMORY = 1 << 20
+_NOTES = {"any": " in some occurrence", "every": " in every occurrence"}
+
+
+@dataclass(frozen=True, slots=True)
+class Clauses:
+    """Reads the conditions of one rule."""
+
+    lookup: Lookup
+    msg_type: str
+    forbids: bool
+    """The rule forbids: one occurrence suffices, unless said otherwise."""
+
+    def read(self, when: Mapping[str, language.EntryCondition], spot: Spot, id: str) -> Conditions | None:
+        """Give conditions that must hold together, sorted, each with `id` and its tag's name for its id; None where
+        one has a fault."""
+        before = len(self.lookup.faults)
+        found: dict[int, Condition] = {}
+        for word, said in when.items():
+            condition = self._condition(word, said, spot.at(word), id)
+            if condition is not None and condition.tag in found:
+                self.lookup.fault(spot.at(word), f"`{condition.name}` is there twice, by name and by number")
+            elif condition is not None:
+                found[condition.tag] = condition
+        return tuple(found[tag] for tag in sorted(found)) if len(self.lookup.faults) == before else None
+
+    def _condition(self, word: str, said: language.EntryCondition, spot: Spot, id: str) -> Condition | None:
+        tag = self.lookup.body_tag(spot, self.msg_type, word)
+        if tag is None:
+            return None
+        name = self.lookup.dictionary.tag_name(tag)
+        condition = Condition(
+            tag=tag,
+            name=name,
+            tests=tuple(self._tests(tag, said, spot)),
+            absent=bool(said.absent),
+            default=self.lookup.value(spot.at("default"), tag, said.default) if said.default else None,
+            id=f"{id}.{name}",
+        )
+        return self._widened(condition, word, said, spot) if isinstance(said, language.Condition) else condition
+
+    def _widened(self, condition: Condition, word: str, said: language.Condition, spot: Spot) -> Condition:
+        """Add what only a condition on a message has: groups and occurrences."""
+        return replace(
+            condition,
+            every=self._every(said.every, condition.tag, spot.at("every")) if said.every else None,
+            entries=tuple(self._entries(condition, word, said, spot)),
+            any_occurrence=said.occurrences == "any" if said.occurrences else self.forbids,
+            note=_NOTES.get(said.occurrences or "", ""),
+        )
+
+    def _tests(self, tag: int, said: language.EntryCondition, spot: Spot) -> Iterator[ValueTest]:
+        if said.equals is not None:
+            yield self._values(tag, [said.equals], [spot.at("equals")])
+        if said.any_of is not None:
+            yield self._values(tag, said.any_of, [spot.at("in", index) for index in range(len(said.any_of))])
+        if said.none_of is not None:
+            spots = [spot.at("not", index) for index in range(len(said.none_of))]
+            yield self._values(tag, said.none_of, spots, negative=True)
+        if said.prefix is not None:
+            yield Prefix(said.prefix.encode())
+        if said.matches is not None:
+            yield from self._matches(said.matches, spot.at("matches"))
+        if said.minimum is not None or said.maximum is not None:
+            yield from self._range(tag, said, spot)
+        if said.after is not None or said.before is not None:
+            yield from self._time(tag, said, spot)
+        for list_name, key in ((said.in_list, "in_list"), (said.not_in_list, "not_in_list")):
+            if list_name is not None:
+                yield from self._list(tag, list_name, spot.at(key), negative=key == "not_in_list")
+        if said.claim is not None:
+            yield InClaim(said.claim)
+
+    def _values(self, tag: int, words: list[str], spots: list[Spot], *, negative: bool = False) -> OneOf:
+        found = [self.lookup.value(spot, tag, word) for spot, word in zip(spots, words, strict=True)]
+        return OneOf(frozenset(value for value in found if value is not None), negative=negative)
+
+    def _list(self, tag: int, name: str, spot: Spot, *, negative: bool) -> Iterator[OneOf]:
+        words = self.lookup.lists.get(name)
+        if words is None:
+            near = did_you_mean(name, self.lookup.lists).removeprefix("; ")
+            self.lookup.fault(spot, f"the mapping has no list `{name}`", near)
+            return
+        before = len(self.lookup.faults)
+        found = set()
+        for word in words:
+            found.add(self.lookup.value(spot, tag, word))
+            if len(self.lookup.faults) > before:  # one value of a wrong list says enough
+                return
+        yield OneOf(frozenset(value for value in found if value is not None), name, negative)
+
+    def _matches(self, pattern: str, spot: Spot) -> Iterator[Matches]:
+        options = re2.Options()
+        options.max_mem, options.log_errors, options.never_capture = _REGEX_MEMORY, False, True
+        try:
+            yield Matches(pattern, re2.compile(pattern, options))
+        except (re2.error, UnicodeEncodeError) as error:
+            told = error.args[0] if isinstance(error, re2.error) and error.args else "not UTF-8"
+            text = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+            hint = "RE2's syntax: no look-around, no references, no repetition over 1000"
+            self.lookup.fault(spot, f"is no regular expression that is safe: {text}", hint)
+
+    def _range(self, tag: int, said: language.EntryCondition, spot: Spot) -> Iterator[InRange]:
+        low, high = (None if bound is None else Decimal(bound) for bound in (said.minimum, said.maximum))
+        if not self._has_type(tag, NUMERIC):
+            self.lookup.fault(spot, f"has `min` or `max`, and {self._typed(tag)} is no number")
+        elif low is not None and high is not None and low > high:
+            self.lookup.fault(spot.at("min"), "is more than `max`, so that nothing could pass")
+        else:
+            yield InRange(low, high)
+
+    def _time(self, tag: int, said: language.EntryCondition, spot: Spot) -> Iterator[InTime]:
+        after, before = (None if bound is None else _seconds(bound) for bound in (said.after, said.before))
+        days = {bound: b"-" in bound for bound in (after, before) if bound is not None}
+        type_ = self.lookup.dictionary.type(tag)
+        if not self._has_type(tag, TIMES):
+            self.lookup.fault(spot, f"has `after` or `before`, and {self._typed(tag)} is no UTC time")
+        elif any(days.values()) and type_ == "UTCTIMEONLY":
+            self.lookup.fault(spot, f"names a day, and {self._typed(tag)} tells none")
+        elif after and before and days[after] == days[before] and after >= before:
+            hint = "write two rules for hours on both sides of midnight"
+            self.lookup.fault(spot.at("after"), "is not earlier than `before`, so that nothing could pass", hint)
+        else:
+            yield InTime(after, before)
+
+    def _has_type(self, tag: int, types: frozenset[str]) -> bool:
+        type_ = self.lookup.dictionary.type(tag)
+        return type_ in types or (self.lookup.dictionary.stands_anywhere(tag) and type_ in FREE)
+
+    def _typed(self, tag: int) -> str:
+        return f"{self.lookup.dictionary.tag_name(tag)} of type {self.lookup.dictionary.type(tag)}"
+
+    def _every(self, word: str, tag: int, spot: Spot) -> Every | None:
+        group = self._group(spot, word)
+        if group is None or not self.lookup.in_group(spot, self.msg_type, group.count_tag, tag):
+            return None
+        return Every(group)
+
+    def _group(self, spot: Spot, word: str) -> Repeating | None:
+        return self.lookup.group(spot, self.msg_type, word, self.lookup.tag(spot, word))
+
+    def _entries(self, counted: Condition, word: str, said: language.Condition, spot: Spot) -> Iterator[Entries]:
+        for when, key in ((said.any_entry, "any_entry"), (said.each_entry, "each_entry")):
+            inner = spot.at(key)
+            group = self.lookup.group(inner, self.msg_type, word, counted.tag) if when is not None else None
+            if group is None or when is None:
+                continue
+            conditions = self.read(when, inner, f"{counted.id}.{key}")
+            for condition in conditions or ():
+                self.lookup.in_group(inner, self.msg_type, group.count_tag, condition.tag)
+            yield Entries(group, conditions or (), each=key == "each_entry")
+
+
+def _seconds(moment: str) -> bytes:
+    """Write a time with its seconds."""
+    return (moment if moment.count(":") == 2 else f"{moment}:00").encode()

@@ -1,0 +1,67 @@
+"""What a venue adds to the dictionary: fields and messages of its own, under names and numbers that are still free."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from authzsvc.errors import UnknownName
+from authzsvc.fix.dictionary import CustomField, Dictionary
+from authzsvc.policy import language
+from authzsvc.policy.lookup import NEVER_SENT
+from authzsvc.policy.source import Spot
+from authzsvc.policy.terms import Said
+
+_TAG = re.compile(r"[1-9][0-9]{0,5}")
+_MSG_TYPE = re.compile(r"[A-Za-z0-9]{1,8}")
+
+
+def extend(said: Said, dictionary: Dictionary) -> Dictionary:
+    """Give the dictionary with what is said under `custom`."""
+    fields: dict[int, CustomField] = {}
+    messages: dict[str, str] = {}
+    taken: set[str] = set()
+    for word, spot, tag in said.parts(language.CustomTag, "custom", "tags"):
+        if _free_tag(said, spot, word, dictionary) and _free_name(said, spot, tag.name, taken, dictionary.tag):
+            fields[int(word)] = CustomField(tag.name, tag.type, tag.values)
+    taken.clear()
+    for word, spot, message in said.parts(language.CustomMessage, "custom", "messages"):
+        if _free_type(said, spot, word, dictionary) and _free_name(said, spot, message.name, taken, dictionary.message):
+            messages[word] = message.name
+    return dictionary.with_custom(fields, messages) if fields or messages else dictionary
+
+
+def _free_tag(said: Said, spot: Spot, word: str, dictionary: Dictionary) -> bool:
+    if not _TAG.fullmatch(word):
+        said.faults.append(spot.fault("is no tag", "a number from 1 to 999999"))
+    elif int(word) in NEVER_SENT:
+        said.faults.append(spot.fault("is a secret, or measures one: decisions do not see it"))
+    elif dictionary.type(int(word)):
+        name = dictionary.tag_name(int(word))
+        said.faults.append(spot.fault(f"is `{name}` in {dictionary.version} already", "leave it out"))
+    else:
+        return True
+    return False
+
+
+def _free_type(said: Said, spot: Spot, word: str, dictionary: Dictionary) -> bool:
+    if not _MSG_TYPE.fullmatch(word):
+        said.faults.append(spot.fault("is no MsgType", "letters and digits, at most 8"))
+        return False
+    try:
+        dictionary.message(word)
+    except UnknownName:
+        return True
+    said.faults.append(spot.fault(f"is a message of {dictionary.version} already", "leave it out"))
+    return False
+
+
+def _free_name(said: Said, spot: Spot, name: str, taken: set[str], known: Callable[[str], object]) -> bool:
+    try:
+        known(name)
+    except UnknownName:
+        if name.lower() not in taken:
+            taken.add(name.lower())
+            return True
+    said.faults.append(spot.at("name").fault(f"the name `{name}` is taken already"))
+    return False

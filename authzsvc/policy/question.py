@@ -1,0 +1,57 @@
+"""What a policy is asked, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from authzsvc.fix.direction import Direction
+from authzsvc.fix.fields import Fields
+from authzsvc.policy.claims import Claims
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One message of one session."""
+
+    direction: Direction
+    msg_type: str
+    """MsgType (35)."""
+    fields: Fields
+    """Its body fields, or those that `Policy.want_tags` asks for."""
+    scopes: frozenset[str]
+    claims: Claims
+    comp_id: str = ""
+    """The client's CompID, for a rollout by sender."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer, and what it rests on."""
+
+    allowed: bool
+    scope: str | None
+    """What granted it; None on a denial, or where no scope is needed."""
+    missing_scopes: tuple[str, ...]
+    """Scopes not held, any of which would have granted this message; where none would, those that grant its type."""
+    reason: str
+    """One line, lower case, for the audit."""
+    vary: tuple[int, ...]
+    """The body tags that any rule of this direction and type consults, sorted."""
+    shadow: bool = False
+    """Allowed only because its denial is not enforced yet; all else is as in the denial."""
+    forbid: str | None = None
+    """The name of the forbid that denied it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompIds:
+    """How the client is named in a message: sender ids of an inbound one, target ids of an outbound one."""
+
+    comp_id: str
+    """Inbound 49, outbound 56."""
+    sub_id: str | None = None
+    """Inbound 50, outbound 57."""
+    location_id: str | None = None
+    """Inbound 142, outbound 143."""
+    on_behalf_of: str | None = None
+    """Inbound 115, outbound 128."""

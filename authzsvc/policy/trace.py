@@ -1,0 +1,110 @@
+"""A decision shown: every rule about the message, whether its scope is held, and each of its conditions.
+
+This is the slow way, rule by rule in order and without any index. Invariant: its verdict is the one that is decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from authzsvc.policy import reasons
+from authzsvc.policy.conditions import Condition
+from authzsvc.policy.granted import Granted, RuleSet
+from authzsvc.policy.question import Question, Verdict
+from authzsvc.policy.rules import Forbid, Grant, Rule
+from authzsvc.policy.truth import Truth
+
+if TYPE_CHECKING:
+    from authzsvc.policy.engine import Policy
+
+_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One condition of a rule, looked at."""
+
+    condition: Condition
+    truth: Truth
+    found: str
+    """What the message has there, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One rule, looked at."""
+
+    rule: Rule
+    held: tuple[str, ...]
+    """Of a grant: its scope, where it is held. Of a forbid: the held scopes that lift it."""
+    steps: tuple[Step, ...]
+
+    @property
+    def truth(self) -> Truth:
+        """Whether all conditions hold."""
+        return min((step.truth for step in self.steps), default=Truth.YES)
+
+    @property
+    def applies(self) -> bool:
+        """Whether the grant grants, or the forbid denies."""
+        if isinstance(self.rule, Forbid):
+            return not self.held and self.truth is not Truth.NO
+        return bool(self.held) and self.truth is Truth.YES
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A question's verdict, and every rule that was tried for it, in order."""
+
+    verdict: Verdict
+    granted: Granted
+    forbids: tuple[Tried, ...]
+    grants: tuple[Tried, ...]
+
+
+def trace(policy: Policy, question: Question) -> Trace:
+    """Try every rule about a message."""
+    granted = policy.expand(question.scopes, question.claims)
+    found = policy.rules.get((question.direction, question.msg_type))
+    if found is None:
+        return Trace(policy.decide(question), granted, (), ())
+    forbids = tuple(_try(rule, rule.unless, question, granted) for rule in found.forbids)
+    grants = tuple(_try(rule, (rule.scope,), question, granted) for rule in found.grants)
+    return Trace(_verdict(policy, question, found, forbids, grants, granted), granted, forbids, grants)
+
+
+def _try(rule: Rule, scopes: tuple[str, ...], question: Question, granted: Granted) -> Tried:
+    steps = tuple(
+        Step(condition, condition.truth(question.fields, question.claims), _found(condition, question))
+        for condition in rule.conditions
+    )
+    return Tried(rule, tuple(scope for scope in scopes if scope in granted.scopes), steps)
+
+
+def _found(condition: Condition, question: Question) -> str:
+    values = [reasons.shown(value) for value in dict.fromkeys(question.fields.all(condition.tag))]
+    if not values:
+        return "the message has none"
+    return f"the message has {', '.join(values[:_SHOWN])}" + (", …" if len(values) > _SHOWN else "")
+
+
+def _verdict(
+    policy: Policy,
+    question: Question,
+    found: RuleSet,
+    forbids: tuple[Tried, ...],
+    grants: tuple[Tried, ...],
+    granted: Granted,
+) -> Verdict:
+    for tried in forbids:
+        if tried.applies and isinstance(tried.rule, Forbid):
+            return policy.prohibition(question, found, tried.rule)
+    for tried in grants:
+        if tried.applies and isinstance(tried.rule, Grant):
+            return found.granted[tried.rule.scope]
+    if found.unguarded is not None:
+        return found.unguarded
+    lacking = [tried.rule for tried in grants if not tried.held and tried.truth is Truth.YES and tried.steps]
+    plan = granted.plan((question.direction, question.msg_type), found)
+    return policy.refusal(question, plan, [rule for rule in lacking if isinstance(rule, Grant)])

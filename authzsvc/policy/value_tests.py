@@ -1,0 +1,219 @@
+"""Tests of one value of one field, compiled: bytes and numbers, no names to look up.
+
+A test says yes or no, or raises `DoubtError` where the value or the token is such that it cannot be told. A *negative*
+test (`not`, `not_in_list`) says what a value is not; of an absent field it can say nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+from authzsvc.policy.claims import Claims, in_claim
+from authzsvc.policy.truth import DoubtError
+
+_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?")
+_MOMENT = re.compile(
+    rb"((?:[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])-)?)"
+    rb"((?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60))(?:\.[0-9]{1,12})?"
+)
+_LISTED_IN_FULL = 64
+_SHOWN = 8
+
+Meaning = tuple[str, ...]
+
+
+class ValueTest(Protocol):
+    """One test of one value."""
+
+    @property
+    def negative(self) -> bool:
+        """Whether it says what a value is not."""
+
+    @property
+    def meaning(self) -> Meaning:
+        """Give the test in words that sort; equal for tests that mean the same."""
+
+    def passes(self, value: bytes, claims: Claims) -> bool:
+        """Whether the value passes. Raises `DoubtError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """`equals`, `in`, `in_list`, and with `negative` `not` and `not_in_list`."""
+
+    values: frozenset[bytes]
+    list_name: str = field(default="", compare=False)
+    """What the mapping calls these values."""
+    negative: bool = False
+
+    def passes(self, value: bytes, claims: Claims) -> bool:
+        """Whether the value is one of these; `negative`: whether it is none."""
+        return (value in self.values) is not self.negative
+
+    @property
+    def meaning(self) -> Meaning:
+        """Long lists are told by their digest."""
+        values = sorted(value.decode("latin-1") for value in self.values)
+        if len(values) > _LISTED_IN_FULL:
+            values = ["sha256", hashlib.sha256(b"\x01".join(sorted(self.values))).hexdigest()]
+        return ("not in" if self.negative else "in", *values)
+
+    def __str__(self) -> str:
+        if self.list_name:
+            return f" {'not ' if self.negative else ''}in list `{self.list_name}`"
+        values = [value.decode("latin-1") for value in sorted(self.values)]
+        if len(values) == 1:
+            return f"{'!=' if self.negative else '='}{values[0]}"
+        more = ", …" if len(values) > _SHOWN else ""
+        return f" {'none' if self.negative else 'one'} of {', '.join(values[:_SHOWN])}{more}"
+
+
+@dataclass(frozen=True, slots=True)
+class InClaim:
+    """`claim`: the value equals this claim of the token, or is in it where the claim is a list."""
+
+    claim: str
+    negative = False
+
+    def passes(self, value: bytes, claims: Claims) -> bool:
+        """Whether it is. Raises `DoubtError` for a claim of no use, and for bytes that are no UTF-8."""
+        return in_claim(claims, self.claim, _text(value))
+
+    @property
+    def meaning(self) -> Meaning:
+        """The claim's path."""
+        return "claim", self.claim
+
+    def __str__(self) -> str:
+        return f" in claim `{self.claim}`"
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """`prefix`: the value begins so."""
+
+    prefix: bytes
+    negative = False
+
+    def passes(self, value: bytes, claims: Claims) -> bool:
+        """Whether it does."""
+        return value.startswith(self.prefix)
+
+    @property
+    def meaning(self) -> Meaning:
+        """The prefix."""
+        return "prefix", self.prefix.decode("latin-1")
+
+    def __str__(self) -> str:
+        return f" beginning with {self.prefix.decode('latin-1')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """`matches`: the whole value matches a regular expression, in time linear in its length (RE2)."""
+
+    pattern: str
+    compiled: Any = field(compare=False, repr=False)
+    """What `re2.compile` gave."""
+    negative = False
+
+    def passes(self, value: bytes, claims: Claims) -> bool:
+        """Whether it does. Raises `DoubtError` for bytes that are no UTF-8."""
+        _text(value)
+        return self.compiled.fullmatch(value) is not None
+
+    @property
+    def meaning(self) -> Meaning:
+        """The expression."""
+        return "matches", self.pattern
+
+    def __str__(self) -> str:
+        return f" matching `{self.pattern}`"
+
+
+@dataclass(frozen=True, slots=True)
+class InRange:
+    """`min` and `max`: the value is a number, not less and not more than these."""
+
+    minimum: Decimal | None
+    maximum: Decimal | None
+    negative = False
+
+    def passes(self, value: bytes, claims: Claims) -> bool:
+        """Whether it is. Raises `DoubtError` for what is no number in its canonical form."""
+        if not _NUMBER.fullmatch(value):
+            raise DoubtError("the value is no plain decimal number")
+        number = Decimal(value.decode())
+        above = self.minimum is None or number >= self.minimum
+        return above and (self.maximum is None or number <= self.maximum)
+
+    @property
+    def meaning(self) -> Meaning:
+        """Both bounds, however they were written."""
+        return "range", _plain(self.minimum), _plain(self.maximum)
+
+    def __str__(self) -> str:
+        low = f">={self.minimum}" if self.minimum is not None else ""
+        high = f"<={self.maximum}" if self.maximum is not None else ""
+        return f"{low} and {high}" if low and high else low or high
+
+
+@dataclass(frozen=True, slots=True)
+class InTime:
+    """`after` and `before`: the value is a time, UTC, not earlier than the one and earlier than the other.
+
+    Bounds are `HH:MM:SS` or `YYYYMMDD-HH:MM:SS`. Being whole seconds, they compare with a value's text, its fraction
+    left out; a time of day is held against the time of day of a timestamp.
+    """
+
+    after: bytes | None
+    before: bytes | None
+    negative = False
+
+    def passes(self, value: bytes, claims: Claims) -> bool:
+        """Whether it is. Raises `DoubtError` for what is no UTC time, and where a day is asked for and not told."""
+        found = _MOMENT.fullmatch(value)
+        if found is None:
+            raise DoubtError("the value is no UTC time")
+        day, time = found[1], found[2]
+        started = self.after is None or _comparable(self.after, day, time) >= self.after
+        return started and (self.before is None or _comparable(self.before, day, time) < self.before)
+
+    @property
+    def meaning(self) -> Meaning:
+        """Both bounds."""
+        return "time", (self.after or b"").decode(), (self.before or b"").decode()
+
+    def __str__(self) -> str:
+        since = f" not before {self.after.decode()}" if self.after else ""
+        until = f" before {self.before.decode()}" if self.before else ""
+        return f"{since} and{until}" if since and until else since or until
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise DoubtError("the value is not UTF-8") from None
+
+
+def _comparable(bound: bytes, day: bytes, time: bytes) -> bytes:
+    """As much of a value as its bound has."""
+    if b"-" not in bound:
+        return time
+    if not day:
+        raise DoubtError("the value tells no day")
+    return day + time
+
+
+def _plain(number: Decimal | None) -> str:
+    """One text for each number: `1.50` and `1.5` are the same bound."""
+    if number is None:
+        return ""
+    text = f"{number:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
