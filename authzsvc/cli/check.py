@@ -13,18 +13,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from authzsvc.errors import FieldsError, ToolError
-from authzsvc.fix.dictionary import Dictionary, load
+from authzsvc.errors import ToolError
+from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.direction import Direction
-from authzsvc.fix.fields import SOH, Fields
+from authzsvc.policy.claims import Claims
 from authzsvc.policy.compiler import compile_mapping
-from authzsvc.policy.conditions import Claims
-from authzsvc.policy.engine import CompIds, Policy, Question, Verdict
-
-MSG_TYPE = 35
-
-_CLIENT_TAGS = {Direction.INBOUND: (49, 50, 142, 115), Direction.OUTBOUND: (56, 57, 143, 128)}
-"""The tags that name the client: CompID, SubID, LocationID, and the firm on whose behalf it acts."""
+from authzsvc.policy.engine import Policy
+from authzsvc.policy.question import Question, Verdict
+from authzsvc.workflow import clients, typed
 
 
 def command(
@@ -48,27 +44,16 @@ def command(
 
 def ask(message: str, scopes: str, claims: str, direction: Direction) -> Question:
     """Make a question of what was typed. Raises `FieldsError` and `ToolError`."""
-    fields = _fields(message)
-    types = fields.all(MSG_TYPE)
-    if len(types) != 1:
-        problem = "has no MsgType" if not types else "has more than one MsgType"
-        raise FieldsError(f"the message {problem}; say it once, as in `35=D|167=CS`")
-    msg_type = types[0].decode("ascii", "replace")
-    return Question(direction, msg_type, fields, frozenset(scopes.split()), _claims(claims))
+    msg_type, fields = typed.read(message)
+    client = clients.client_of(fields, direction)
+    comp_id = client.comp_id if client else ""
+    return Question(direction, msg_type, fields, frozenset(scopes.split()), _claims(claims), comp_id)
 
 
 def answer(policy: Policy, question: Question) -> Verdict:
     """Decide as the service does; the client's identity is held only where both message and claims tell of it."""
-    client = [question.fields.first(tag) for tag in _CLIENT_TAGS[question.direction]]
-    comp_id, sub_id, location_id, on_behalf_of = (
-        None if id_ is None else id_.decode("utf-8", "replace") for id_ in client
-    )
-    told = any(claim in question.claims for claim in policy.identity.values())
-    if comp_id is not None and told:
-        refusal = policy.identify(CompIds(comp_id, sub_id, location_id, on_behalf_of), question.claims)
-        if refusal is not None:
-            return Verdict(False, None, (), refusal, ())
-    return policy.decide(question)
+    client = clients.client_of(question.fields, question.direction)
+    return clients.refusal(policy, question, client) or policy.decide(question)
 
 
 def as_document(policy: Policy, verdict: Verdict) -> dict[str, object]:
@@ -83,14 +68,6 @@ def as_document(policy: Policy, verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _fields(message: str) -> Fields:
-    """Read a message with SOH, or with `|` in its place; the last separator may be missing."""
-    raw = message.strip().encode("utf-8", "surrogateescape")
-    if SOH not in raw:
-        raw = raw.replace(b"|", SOH)
-    return Fields.parse(raw if raw.endswith(SOH) or not raw else raw + SOH)
-
-
 def _claims(text: str) -> Claims:
     try:
         claims = json.loads(text)
@@ -103,7 +80,7 @@ def _claims(text: str) -> Claims:
 
 def _show(policy: Policy, question: Question, verdict: Verdict) -> None:
     """Print the verdict for a person."""
-    dictionary = load(policy.fix)
+    dictionary = policy.dictionary
     named = f"{dictionary.message_name(question.msg_type)} ({question.msg_type}) {question.direction}"
     mark = Text(" ALLOW ", "bold white on green") if verdict.allowed else Text(" DENY ", "bold white on red")
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)

@@ -74,24 +74,23 @@ def only_failing(rule: Tried) -> Condition | None:
 
 
 def _would_allow(explanation: Explanation) -> Iterator[str]:
-    if explanation.refused:
-        yield "a token that names this client"
-    for rule in explanation.forbids:
-        if rule.applies:
-            yield f"`{name_of(rule.rule)}` not to forbid it: {_lifting(rule)}"
+    """Give each way to be allowed: what lifts every forbid that applies, and with it what makes one grant apply."""
+    first = ["a token that names this client"] if explanation.refused else []
+    first += [_lifting(rule) for rule in explanation.forbids if rule.applies]
     if any(rule.applies for rule in explanation.grants):
+        yield " and ".join(dict.fromkeys(first))
         return
     for rule in explanation.grants:
         missing = [] if rule.held else [f"the scope `{name_of(rule.rule)}`"]
         missing += [f"{step.condition} ({step.found})" for step in rule.steps if not counts(rule, step)]
-        yield " and ".join(missing)
+        yield " and ".join(dict.fromkeys((*first, *missing)))
 
 
 def _lifting(rule: Tried) -> str:
-    scopes = unless_of(rule.rule)
+    scopes = ", ".join(f"`{scope}`" for scope in unless_of(rule.rule))
     if scopes:
-        return f"{'the scope' if len(scopes) == 1 else 'any of the scopes'} {', '.join(f'`{s}`' for s in scopes)}"
-    return "a message that it does not match" if rule.steps else "nothing lifts it"
+        return f"{'one of the scopes' if len(unless_of(rule.rule)) > 1 else 'the scope'} {scopes}"
+    return f"a message that the forbid `{name_of(rule.rule)}` does not match"
 
 
 def report(explanation: Explanation) -> list[str]:
@@ -106,7 +105,7 @@ def report(explanation: Explanation) -> list[str]:
     if not explanation.forbids and not explanation.grants:
         lines += ["no rule of the mapping is about this message in this direction"]
     would = explanation.would_allow
-    lines += [f"{'would allow it' if not index else '            or'}: {way}" for index, way in enumerate(would)]
+    lines += [f"{'or' if index else 'would allow it'}: {way}" for index, way in enumerate(would)]
     return lines
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from authzsvc.policy.conditions import Condition, Entries
-from authzsvc.policy.truth import Doubt
+from authzsvc.policy.truth import DoubtError
 from authzsvc.policy.value_tests import InClaim, InRange, OneOf, Prefix, ValueTest
 
 
@@ -40,7 +40,7 @@ def _may_pass(test: ValueTest, value: bytes) -> bool:
 def _passes(test: ValueTest, value: bytes) -> bool:
     try:
         return test.passes(value, {})
-    except Doubt:
+    except DoubtError:
         return False
 
 

@@ -37,12 +37,15 @@ def _by_scope(policy: Policy) -> Iterator[tuple[str, ...]]:
 
 
 def _by_role(policy: Policy) -> Iterator[tuple[str, ...]]:
+    """Give what each role grants, and the forbids that stand against that."""
     lines = sorted(all_lines(policy), key=_order)
     for role, scopes in sorted(policy.roles.items()):
+        granted = [line for line in lines if line.kind is Kind.GRANT and line.name in scopes]
+        messages = {line.key for line in granted}
+        for line in granted:
+            yield role, line.name, *_what(line)
         for line in lines:
-            if line.kind is Kind.GRANT and line.name in scopes:
-                yield role, line.name, *_what(line)
-            elif line.kind is Kind.FORBID and scopes.isdisjoint(line.unless):
+            if line.kind is Kind.FORBID and line.key in messages and scopes.isdisjoint(line.unless):
                 yield role, _name(line), *_what(line)
 
 

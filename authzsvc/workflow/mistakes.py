@@ -14,8 +14,9 @@ from pathlib import Path
 from authzsvc.errors import Fault
 from authzsvc.fix.dictionary import did_you_mean
 from authzsvc.fix.direction import Direction
-from authzsvc.policy import includes, source
+from authzsvc.policy import source
 from authzsvc.policy.engine import Policy
+from authzsvc.policy.includes import Files
 from authzsvc.policy.scopes import ROLE_PREFIX
 from authzsvc.policy.source import Source, Spot
 from authzsvc.workflow.lines import Kind, Line, all_lines, lists_of
@@ -52,7 +53,9 @@ class _Mapping:
 def find(policy: Policy, path: Path, suites: Iterable[Suite]) -> list[Fault]:
     """Give every warning about a mapping that compiled from this path, tested by these suites."""
     cases = tuple(case for suite in suites for case in suite.cases)
-    mapping = _Mapping(policy, includes.gather(source.read(path), []).sources, all_lines(policy), cases)
+    files = Files(path, [])
+    files.include(source.read(path))
+    mapping = _Mapping(policy, files.sources, all_lines(policy), cases)
     looks = (_impossible, _shadowed, _idle_forbids, _hopeless_grants, _scopes, _roles, _lists, _sensitive, _tests)
     return [warning for look in looks for warning in look(mapping)]
 

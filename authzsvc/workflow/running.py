@@ -109,7 +109,7 @@ def _complaints(case: Case, verdict: Verdict) -> Iterable[str]:
     if spec.rule is not None and verdict.forbid != spec.rule:
         yield f"expected  forbid `{spec.rule}`, got {_quoted(verdict.forbid)}"
     if spec.reason is not None and spec.reason not in verdict.reason:
-        yield f"expected  a reason with `{spec.reason}`, got `{verdict.reason}`"
+        yield f"expected  a reason with `{spec.reason}`, got: {verdict.reason}"
     if spec.shadow is not None and verdict.shadow != spec.shadow:
         yield f"expected  shadow {str(spec.shadow).lower()}, got {str(verdict.shadow).lower()}"
 

@@ -147,7 +147,7 @@ def read(path: Path) -> Suite:
         except FieldsError as error:
             faults.append(text.fault(("tests", index, "message"), str(error)))
     if faults:
-        raise MappingFaults(faults)
+        raise MappingFaults(sorted(faults, key=lambda fault: fault.line))
     return Suite(str(path), Path(os.path.normpath(path.parent / said.mapping)), tuple(cases))
 
 

@@ -1,0 +1,40 @@
+"""Who the client of a message is."""
+
+from __future__ import annotations
+
+import pytest
+
+from authzsvc.fix.direction import Direction
+from authzsvc.policy.engine import Policy
+from authzsvc.policy.question import CompIds, Question
+from authzsvc.workflow import clients, typed
+
+
+def test_the_client_sends_inbound_and_receives_outbound() -> None:
+    _, fields = typed.read("35=D|49=ALGO|50=DESK|56=VENUE")
+    assert clients.client_of(fields, Direction.INBOUND) == CompIds("ALGO", "DESK")
+    assert clients.client_of(fields, Direction.OUTBOUND) == CompIds("VENUE")
+
+
+def test_a_part_of_a_message_names_no_client() -> None:
+    _, fields = typed.read("35=D|50=DESK")
+    assert clients.client_of(fields, Direction.INBOUND) is None
+
+
+@pytest.mark.parametrize(
+    ("client", "claims", "refused"),
+    [
+        (CompIds("OTHER"), {"fix_comp_id": "ALGO"}, True),
+        (CompIds("ALGO"), {"fix_comp_id": "ALGO"}, False),
+        (CompIds("OTHER"), {}, False),
+        (None, {"fix_comp_id": "ALGO"}, False),
+    ],
+)
+def test_identity_is_held_where_both_tell(
+    desk: Policy, client: CompIds | None, claims: dict[str, object], refused: bool
+) -> None:
+    msg_type, fields = typed.read("35=F|11=1")
+    question = Question(Direction.INBOUND, msg_type, fields, frozenset({"order:cancel"}), claims)
+    verdict = clients.refusal(desk, question, client)
+    assert (verdict is not None) is refused
+    assert verdict is None or (not verdict.allowed and "OTHER" in verdict.reason)
