@@ -59,18 +59,21 @@ def render(
 ) -> bytes:
     """One line, with its newline. `request` is None when not even a CheckRequest could be read."""
     reported = request is not None and request.event is Event.REPORT
-    denied = reported or not decision.allowed
+    denied = reported or decision.shadow or not decision.allowed
     event: dict[str, object] = {
         "time": datetime.fromtimestamp(now, UTC),
         "decision_id": decision.id,
         **_about(request, identity),
         "verdict": "deny" if denied else "allow",
-        "severity": "high" if denied else "info",
+        "severity": "high" if denied and not decision.shadow else "info",
         "scope": decision.scope or "",
         "missing_scopes": decision.missing_scopes,
         "reason": decision.reason,
         "policy": decision.policy,
         "latency_us": min(max(latency_us, 0), 2**32 - 1),
+        "mode": "shadow" if decision.shadow else "enforce",
+        "rule": decision.rule,
+        "unknown_scopes": decision.unknown_scopes,
     }
     line = orjson.dumps(event, option=_FORMAT)
     return line if len(line) <= MAX_LINE else orjson.dumps(_bounded(event), option=_FORMAT)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.decision import Action, Decision, LogonTerms, RejectReason
 from authzsvc.errors import TokenError
-from authzsvc.policy.engine import Policy, Question
+from authzsvc.policy.engine import Policy, Question, Verdict
 from authzsvc.tokens.claims import BAD_CREDENTIALS, Identity
 
 INSUFFICIENT = "Insufficient permissions"
@@ -50,7 +50,7 @@ def decide(
         return _wrong_identity(request, refusal, stamp)
     age = _age(holder, policy, now, max_age)
     if request.event is Event.LOGON:
-        return _welcome(policy, age, stamp)
+        return _welcome(policy, holder, age, stamp)
     return _by_policy(request, holder, policy, age, stamp)
 
 
@@ -79,16 +79,42 @@ def _age(holder: Identity, policy: Policy, now: float, max_age: int) -> int:
 
 
 def _by_policy(request: FixRequest, holder: Identity, policy: Policy, age: int, stamp: Stamp) -> Decision:
-    verdict = policy.decide(Question(request.direction, request.msg_type, request.fields, holder.scopes, holder.claims))
-    if verdict.allowed:
+    verdict = policy.decide(
+        Question(
+            request.direction,
+            request.msg_type,
+            request.fields,
+            holder.scopes,
+            holder.claims,
+            request.client.comp_id,
+        )
+    )
+    if verdict.allowed and not verdict.shadow:
         return _allowed(stamp, verdict.reason, verdict.scope, verdict.vary, age)
-    denied = _denied(stamp, INSUFFICIENT, verdict.reason)
-    return replace(denied, missing_scopes=verdict.missing_scopes, vary=verdict.vary)
+    return _refused(verdict, stamp)
 
 
-def _welcome(policy: Policy, age: int, stamp: Stamp) -> Decision:
+def _refused(verdict: Verdict, stamp: Stamp) -> Decision:
+    """A denial; in shadow its message passes, and the answer is not kept, so that each one is recorded."""
+    denied = (
+        _allowed(stamp, verdict.reason, vary=verdict.vary)
+        if verdict.shadow
+        else _denied(stamp, INSUFFICIENT, verdict.reason)
+    )
+    return replace(
+        denied,
+        missing_scopes=verdict.missing_scopes,
+        vary=verdict.vary,
+        shadow=verdict.shadow,
+        rule=verdict.forbid or "",
+    )
+
+
+def _welcome(policy: Policy, holder: Identity, age: int, stamp: Stamp) -> Decision:
     terms = LogonTerms(policy.guard_outbound, policy.exempt, policy.risk_reducing, policy.want_tags)
-    return replace(_allowed(stamp, "the token and the identity hold", age=age), terms=terms)
+    unknown = policy.expand(holder.scopes, holder.claims).unknown
+    welcome = _allowed(stamp, "the token and the identity hold", age=age)
+    return replace(welcome, terms=terms, unknown_scopes=unknown)
 
 
 def _acknowledged(request: FixRequest, stamp: Stamp) -> Decision:

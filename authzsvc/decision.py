@@ -69,3 +69,9 @@ class Decision:
     """How long the answer holds, in seconds; 0 means that it must not be kept."""
     terms: LogonTerms | None
     """On an allowed Logon."""
+    shadow: bool = False
+    """Allowed only because its denial is not enforced yet; the audit records the denial."""
+    rule: str = ""
+    """The forbid that denied it, where one did."""
+    unknown_scopes: tuple[str, ...] = ()
+    """On an allowed Logon: scopes of the token that the mapping does not know, which grant nothing."""

@@ -12,7 +12,7 @@ import pytest
 from google.protobuf import json_format
 
 from authzsvc import audit
-from authzsvc._gen.fixauthz.v1.event_pb2 import AuditEvent, deny, high, inbound
+from authzsvc._gen.fixauthz.v1.event_pb2 import AuditEvent, deny, high, inbound, info
 from authzsvc.audit import AuditLog
 from authzsvc.contract.request import Event, FixRequest, StockRequest, parse
 from authzsvc.decide import Stamp, unavailable
@@ -70,6 +70,7 @@ def test_a_line_is_the_documented_message() -> None:
         policy="digest",
         latency_us=42,
         context={"gateway": "gw-1"},
+        mode="enforce",
     )
     session = found.session
     assert (session.begin_string, session.sender_comp_id, session.target_comp_id) == ("FIX.4.4", "ALGO", "VENUE")
@@ -91,6 +92,18 @@ def test_a_report_is_recorded_as_the_denial_it_tells_of() -> None:
     request = fix(check("t", event="report", headers={"x-fix-reason": "wrong 9"}))
     found = json.loads(line(request, replace(ALLOWED, scope=None, reason=request.report)))
     assert (found["verdict"], found["severity"], found["reason"]) == ("deny", "high", "wrong 9")
+
+
+def test_a_denial_in_shadow_is_recorded_as_what_it_would_have_been() -> None:
+    passed = replace(ALLOWED, scope=None, shadow=True, rule="restricted-list", missing_scopes=("order:create:x",))
+    found = event(line(fix(check("t")), passed))
+    assert (found.verdict, found.mode, found.severity, found.rule) == (deny, "shadow", info, "restricted-list")
+    assert list(found.missing_scopes) == ["order:create:x"]
+
+
+def test_unknown_scopes_are_recorded() -> None:
+    found = event(line(fix(check("t")), replace(ALLOWED, unknown_scopes=("admin", "openid"))))
+    assert list(found.unknown_scopes) == ["admin", "openid"]
 
 
 def test_stock_and_unreadable_requests() -> None:

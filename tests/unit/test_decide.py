@@ -9,6 +9,7 @@ from authzsvc.contract.request import Event, FixRequest, StockRequest, parse
 from authzsvc.decide import Stamp, decide, decide_stock, unavailable
 from authzsvc.decision import Action, Decision, LogonTerms
 from authzsvc.errors import TokenError
+from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
 from authzsvc.tokens.claims import Identity
 from tests.unit.checks import check, example_policy, logon, soh
@@ -69,6 +70,34 @@ def test_a_message_that_no_scope_grants(policy: Policy, msg_type: str, body: str
     assert (decision.allowed, decision.action, decision.unauthenticated) == (False, Action.REJECT, False)
     assert (decision.text, decision.reject_reason) == ("Insufficient permissions", 6)
     assert (decision.scope, decision.session_status, decision.max_age) == (None, None, 0)
+
+
+def with_mapping(tmp_path: Path, more: str) -> Policy:
+    path = tmp_path / "more.yaml"
+    head = "version: 1\nname: m\nfix: FIX.4.4\nsession: {identity: {SenderCompID: fix_comp_id}}\n"
+    path.write_text(f"{head}scopes: {{order:create:equity: {{grants: [{{message: D}}]}}}}\n{more}")
+    return compile_mapping(path)
+
+
+def test_a_denial_in_shadow_passes_and_is_not_kept(tmp_path: Path) -> None:
+    policy = with_mapping(tmp_path, "rollout: {senders: {ALGO: shadow}}")
+    decision = judged(policy, check("t", msg_type="F", body=soh("41=1|")))
+    assert (decision.allowed, decision.action, decision.shadow) == (True, Action.FORWARD, True)
+    assert (decision.max_age, decision.text, decision.reject_reason) == (0, "", 0)
+    assert decision.reason == "in shadow mode, else denied: no scope of the mapping grants `F` inbound"
+
+
+def test_the_forbid_that_denied_is_named(tmp_path: Path) -> None:
+    policy = with_mapping(tmp_path, "forbid: [{name: no-x, message: D, when: {Symbol: X}, unless: []}]")
+    decision = judged(policy, check("t", msg_type="D", body=soh("55=X|")))
+    assert (decision.allowed, decision.rule, decision.shadow) == (False, "no-x", False)
+    assert judged(policy, check("t", msg_type="D", body=soh("55=Y|"))).allowed
+
+
+def test_a_logon_tells_of_scopes_that_the_mapping_does_not_know(policy: Policy) -> None:
+    odd = replace(WHO, scopes=WHO.scopes | {"openid", "order:create:eqity"})
+    assert judged(policy, logon("t"), odd).unknown_scopes == ("openid", "order:create:eqity")
+    assert judged(policy, logon("t")).unknown_scopes == ()
 
 
 def test_a_denial_says_what_would_have_granted_it(policy: Policy) -> None:

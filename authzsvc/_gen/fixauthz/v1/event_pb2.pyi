@@ -71,7 +71,7 @@ class Session(_message.Message):
     def __init__(self, begin_string: _Optional[str] = ..., sender_comp_id: _Optional[str] = ..., target_comp_id: _Optional[str] = ..., subject: _Optional[str] = ..., client_id: _Optional[str] = ..., address: _Optional[str] = ..., principal: _Optional[str] = ...) -> None: ...
 
 class AuditEvent(_message.Message):
-    __slots__ = ("time", "decision_id", "event", "request_id", "session", "direction", "msg_type", "msg_seq_num", "poss_dup", "business_id", "business_id_tag", "verdict", "severity", "scope", "missing_scopes", "reason", "policy", "latency_us", "context")
+    __slots__ = ("time", "decision_id", "event", "request_id", "session", "direction", "msg_type", "msg_seq_num", "poss_dup", "business_id", "business_id_tag", "verdict", "severity", "scope", "missing_scopes", "reason", "policy", "latency_us", "context", "mode", "rule", "unknown_scopes")
     class ContextEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -98,6 +98,9 @@ class AuditEvent(_message.Message):
     POLICY_FIELD_NUMBER: _ClassVar[int]
     LATENCY_US_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_SCOPES_FIELD_NUMBER: _ClassVar[int]
     time: str
     decision_id: str
     event: str
@@ -117,4 +120,7 @@ class AuditEvent(_message.Message):
     policy: str
     latency_us: int
     context: _containers.ScalarMap[str, str]
-    def __init__(self, time: _Optional[str] = ..., decision_id: _Optional[str] = ..., event: _Optional[str] = ..., request_id: _Optional[str] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., msg_type: _Optional[str] = ..., msg_seq_num: _Optional[int] = ..., poss_dup: _Optional[bool] = ..., business_id: _Optional[str] = ..., business_id_tag: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., severity: _Optional[_Union[Severity, str]] = ..., scope: _Optional[str] = ..., missing_scopes: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., policy: _Optional[str] = ..., latency_us: _Optional[int] = ..., context: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    mode: str
+    rule: str
+    unknown_scopes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, time: _Optional[str] = ..., decision_id: _Optional[str] = ..., event: _Optional[str] = ..., request_id: _Optional[str] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., msg_type: _Optional[str] = ..., msg_seq_num: _Optional[int] = ..., poss_dup: _Optional[bool] = ..., business_id: _Optional[str] = ..., business_id_tag: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., severity: _Optional[_Union[Severity, str]] = ..., scope: _Optional[str] = ..., missing_scopes: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., policy: _Optional[str] = ..., latency_us: _Optional[int] = ..., context: _Optional[_Mapping[str, str]] = ..., mode: _Optional[str] = ..., rule: _Optional[str] = ..., unknown_scopes: _Optional[_Iterable[str]] = ...) -> None: ...
