@@ -65,6 +65,7 @@ class Clauses:
             tag=tag,
             name=name,
             tests=tuple(self._tests(tag, said, spot)),
+            present=bool(said.present),
             absent=bool(said.absent),
             default=self.lookup.value(spot.at("default"), tag, said.default) if said.default else None,
             id=f"{id}.{name}",

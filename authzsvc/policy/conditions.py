@@ -71,6 +71,8 @@ class Condition:
     """All must pass; none: the tag must only be there."""
     every: Every | None = None
     entries: tuple[Entries, ...] = ()
+    present: bool = False
+    """The tag must be there, so that a negative test of an absent one is no doubt but a no."""
     absent: bool = False
     """The tag must not be there; there are no tests then."""
     default: bytes | None = None
@@ -106,9 +108,14 @@ class Condition:
             return Truth.NO if found else Truth.YES
         values = found or (() if self.default is None else (self.default,))
         if not values:
-            return Truth.DOUBT if self.tests and all(test.negative for test in self.tests) else Truth.NO
+            return Truth.DOUBT if self._unshown else Truth.NO
         truths = (self._value(value, claims) for value in values)
         return max(truths) if self.any_occurrence else min(truths)
+
+    @property
+    def _unshown(self) -> bool:
+        """Whether an absent tag leaves it in doubt: it is only said what the value must not be."""
+        return bool(self.tests) and not self.present and all(test.negative for test in self.tests)
 
     def _value(self, value: bytes, claims: Claims) -> Truth:
         found = Truth.YES
@@ -135,6 +142,7 @@ class Condition:
             self.every.group.meaning if self.every else (),
             [entries.meaning for entries in self.entries],
             self.absent,
+            self._unshown,
             (self.default or b"").decode("latin-1"),
             self.any_occurrence,
         )
