@@ -11,6 +11,7 @@ from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
 from tests.unit.workflow.desk import DESK, SUITE, write_text
 
+
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
     """Write the desk's mapping, changed by (old, new) pairs of text."""
