@@ -1,0 +1,303 @@
+"""A second opinion on every decision: slow, plain, and straight from the mapping as it was written.
+
+It shares nothing with the engine but the dictionary: it takes the data of a mapping that compiles, and walks through it
+anew for each question. Answers about a condition are "yes", "no" or "doubt".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from authzsvc.fix.dictionary import load
+
+Pairs = tuple[tuple[int, bytes], ...]
+Truths = list[str]
+Said = Any
+"""What stands in a mapping, whatever its form."""
+
+YES, NO, DOUBT = "yes", "no", "doubt"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One message of one session."""
+
+    direction: str
+    msg_type: str
+    pairs: Pairs
+    scopes: frozenset[str]
+    claims: Mapping[str, Any]
+    comp_id: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What should be decided."""
+
+    allowed: bool
+    scope: str | None
+    missing: frozenset[str]
+    shadow: bool
+    forbid: str | None
+
+
+class Reference:
+    """Decides from a mapping's data."""
+
+    def __init__(self, data: dict[str, Any], lists: dict[str, list[str]] | None = None) -> None:
+        self.data = data
+        self.dictionary = load(data["fix"])
+        written = {name: found.get("values", []) for name, found in data.get("lists", {}).items()}
+        self.lists = written | (lists or {})
+
+    def decide(self, asked: Asked) -> Answer:
+        """Decide one message."""
+        if asked.msg_type in "012345" and len(asked.msg_type) == 1:
+            return Answer(True, None, frozenset(), False, None)
+        exempt = {self.dictionary.message(word) for word in self.data["session"].get("exempt", [])}
+        if asked.direction == "inbound" and asked.msg_type in exempt:
+            return Answer(True, None, frozenset(), False, None)
+        held = self.held(asked)
+        for forbid in sorted(self.data.get("forbid", []), key=lambda forbid: str(forbid["name"])):
+            if self.fires(forbid, asked, held):
+                missing = frozenset(forbid.get("unless", []))
+                return self.enforced(asked, Answer(False, None, missing, False, forbid["name"]), set())
+        return self.by_scopes(asked, held)
+
+    def by_scopes(self, asked: Asked, held: set[str]) -> Answer:
+        about: set[str] = set()
+        granting: set[str] = set()
+        for scope, said in self.data["scopes"].items():
+            for grant in said["grants"]:
+                if self.about(grant, asked, [grant["message"]]):
+                    about.add(scope)
+                    if self.all_hold(grant.get("when", {}), asked, forbids=False) == YES:
+                        granting.add(scope)
+        if asked.direction == "outbound" and not about:
+            return Answer(True, None, frozenset(), False, None)
+        if granting & held:
+            return Answer(True, min(granting & held), frozenset(), False, None)
+        missing = frozenset((granting - held) or (about - held))
+        return self.enforced(asked, Answer(False, None, missing, False, None), granting - held)
+
+    def enforced(self, asked: Asked, denial: Answer, would_grant: set[str]) -> Answer:
+        rollout = self.data.get("rollout", {})
+        messages = {self.dictionary.message(str(word)): mode for word, mode in rollout.get("messages", {}).items()}
+        said = [rollout.get("senders", {}).get(asked.comp_id), messages.get(asked.msg_type)]
+        scopes = [self.data["scopes"][scope].get("mode") for scope in would_grant]
+        if "enforce" in said or "enforce" in scopes:
+            mode = "enforce"
+        elif "shadow" in said or (scopes and all(mode == "shadow" for mode in scopes)):
+            mode = "shadow"
+        else:
+            mode = rollout.get("mode", "enforce")
+        if mode == "enforce":
+            return denial
+        return Answer(True, denial.scope, denial.missing, True, denial.forbid)
+
+    def held(self, asked: Asked) -> set[str]:
+        """The mapping's scopes that the token has, by itself or by its roles."""
+        named = set()
+        for scope in asked.scopes:
+            if scope.startswith("role:"):
+                named.add(scope[len("role:") :])
+        claim = self.claim(asked, self.data.get("role_claim", "roles"))
+        for name in claim if isinstance(claim, list) else [claim]:
+            named.add(name)
+        found: set[str] = set()
+        for scope in asked.scopes:
+            found |= self.covered(scope)
+        for name in named:
+            found |= self.role(name, ())
+        return found
+
+    def role(self, name: object, above: tuple[str, ...]) -> set[str]:
+        roles = self.data.get("roles", {})
+        if not isinstance(name, str) or name not in roles or name in above:
+            return set()
+        found: set[str] = set()
+        for scope in roles[name].get("scopes", []):
+            found |= self.covered(scope)
+        for inner in roles[name].get("roles", []):
+            found |= self.role(inner, (*above, name))
+        return found
+
+    def covered(self, held: str) -> set[str]:
+        return {scope for scope in self.data["scopes"] if self.covers(held.split(":"), scope.split(":"))}
+
+    def covers(self, held: list[str], defined: list[str]) -> bool:
+        if held == defined:
+            return True
+        if len(held) < 2 or set(held) == {"*"}:
+            return False
+        if len(held) > len(defined) or (len(held) < len(defined) and not self.data.get("scope_prefixes", False)):
+            return False
+        return all(mine in ("*", theirs) for mine, theirs in zip(held, defined, strict=False))
+
+    def about(self, rule: dict[str, Any], asked: Asked, messages: list[Any]) -> bool:
+        types = {self.dictionary.message(str(word)) for word in messages}
+        return rule.get("direction", "inbound") == asked.direction and asked.msg_type in types
+
+    def fires(self, forbid: dict[str, Any], asked: Asked, held: set[str]) -> bool:
+        messages = forbid["message"] if isinstance(forbid["message"], list) else [forbid["message"]]
+        if not self.about(forbid, asked, messages) or held & set(forbid.get("unless", [])):
+            return False
+        return self.all_hold(forbid.get("when", {}), asked, forbids=True) != NO
+
+    def all_hold(self, when: dict[Any, Any], asked: Asked, *, forbids: bool) -> str:
+        return conjunction([self.holds(word, said, asked, forbids=forbids) for word, said in when.items()])
+
+    def holds(self, word: str | int, said: Said, asked: Asked, *, forbids: bool) -> str:
+        """Whether one condition holds for the message."""
+        tag = self.dictionary.tag(str(word))
+        said = said if isinstance(said, dict) else {"equals": said}
+        parts: Truths = []
+        if set(said) - {"any_entry", "each_entry", "every", "occurrences", "default", "present"} or (
+            "present" in said and not {"any_entry", "each_entry"} & set(said)
+        ):
+            values = [value for number, value in asked.pairs if number == tag]
+            some = said.get("occurrences", "any" if forbids else "every") == "any"
+            parts.append(self.values_hold(tag, said, values, asked, some=some))
+        if "every" in said:
+            entries = self.entries(said["every"], [tag], asked)
+            parts.append(DOUBT if entries is None else yes(bool(entries) and all(tag in entry for entry in entries)))
+        for key in ("any_entry", "each_entry"):
+            if key in said:
+                parts.append(self.entries_hold(word, said[key], asked, each=key == "each_entry"))
+        return conjunction(parts)
+
+    def entries_hold(self, word: str | int, when: dict[Any, Any], asked: Asked, *, each: bool) -> str:
+        tags = [self.dictionary.tag(str(inner)) for inner in when]
+        entries = self.entries(word, tags, asked)
+        if entries is None:
+            return DOUBT
+        found = []
+        for entry in entries:
+            inner = Asked(asked.direction, asked.msg_type, tuple(entry.items()), asked.scopes, asked.claims, "")
+            found.append(conjunction([self.holds(name, said, inner, forbids=False) for name, said in when.items()]))
+        if not entries:
+            return NO
+        return conjunction(found) if each else disjunction(found)
+
+    def entries(self, word: str | int, tags: list[int], asked: Asked) -> list[dict[int, bytes]] | None:
+        """The entries of a group (which stands once); None where it is malformed."""
+        count_tag = self.dictionary.tag(str(word))
+        group = self.dictionary.group(count_tag, asked.msg_type)
+        assert group is not None
+        seen = [pair for pair in asked.pairs if pair[0] in {count_tag, group.delimiter, *tags}]
+        if not seen:
+            return []
+        if seen[0][0] != count_tag or [tag for tag, _ in seen].count(count_tag) != 1:
+            return None
+        starts = [index for index, (tag, _) in enumerate(seen) if tag == group.delimiter]
+        if seen[0][1] != str(len(starts)).encode() or (len(seen) > 1 and starts[:1] != [1]):
+            return None
+        slices = [seen[start:end] for start, end in zip(starts, [*starts[1:], len(seen)], strict=False)]
+        if any(len({tag for tag, _ in entry}) != len(entry) for entry in slices):
+            return None
+        return [dict(entry) for entry in slices]
+
+    def values_hold(self, tag: int, said: dict[str, Any], values: list[bytes], asked: Asked, *, some: bool) -> str:
+        if "absent" in said:
+            return yes(not values)
+        if not values and "default" in said:
+            values = [self.dictionary.value(tag, str(said["default"]))]
+        if not values:
+            positive = set(said) - {"not", "not_in_list", "occurrences", "every", "any_entry", "each_entry"}
+            return NO if positive else DOUBT
+        found = [self.value_holds(tag, said, value, asked) for value in values]
+        return disjunction(found) if some else conjunction(found)
+
+    def value_holds(self, tag: int, said: dict[str, Any], value: bytes, asked: Asked) -> str:
+        return conjunction([self.test(tag, key, said[key], value, asked) for key in said])
+
+    def test(self, tag: int, key: str, wanted: Said, value: bytes, asked: Asked) -> str:
+        """One test of one value."""
+        match key:
+            case "equals" | "in" | "not":
+                words = wanted if isinstance(wanted, list) else [wanted]
+                there = value in {self.dictionary.value(tag, str(word)) for word in words}
+                return yes(there is (key != "not"))
+            case "in_list" | "not_in_list":
+                there = value in {self.dictionary.value(tag, str(word)) for word in self.lists[wanted]}
+                return yes(there is (key == "in_list"))
+            case "prefix":
+                return yes(value[: len(str(wanted).encode())] == str(wanted).encode())
+            case "matches":
+                return self.matches(wanted, value)
+            case "min" | "max":
+                return self.in_range(key, wanted, value)
+            case "after" | "before":
+                return self.in_time(key, wanted, value)
+            case "claim":
+                return self.in_claim(wanted, value, asked)
+        return YES
+
+    def matches(self, pattern: str, value: bytes) -> str:
+        try:
+            return yes(re.fullmatch(pattern, value.decode(), re.ASCII) is not None)
+        except UnicodeDecodeError:
+            return DOUBT
+
+    def in_range(self, key: str, bound: str | int, value: bytes) -> str:
+        text = value.decode("latin-1")
+        if not re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", text, re.ASCII) or len(text) > 30:
+            return DOUBT
+        number, limit = Fraction(text), Fraction(str(bound))
+        return yes(number >= limit if key == "min" else number <= limit)
+
+    def in_time(self, key: str, bound: str, value: bytes) -> str:
+        text = value.decode("latin-1")
+        found = re.fullmatch(r"(?:(\d{8})-)?(\d\d):(\d\d):(\d\d)(\.\d+)?", text, re.ASCII)
+        if not found:
+            return DOUBT
+        day, *clock = bound.rpartition("-")[0], *bound.rpartition("-")[2].split(":")
+        if day and not found[1]:
+            return DOUBT
+        fraction = Fraction(found[5].replace(".", "0.")) if found[5] else Fraction(0)
+        mine = (found[1] if day else "", int(found[2]), int(found[3]), int(found[4]) + fraction)
+        limit = (day, int(clock[0]), int(clock[1]), Fraction(int(clock[2]) if len(clock) > 2 else 0))
+        return yes(mine >= limit if key == "after" else mine < limit)
+
+    def claim(self, asked: Asked, path: str) -> Said:
+        found: Any = asked.claims
+        if path in asked.claims:
+            return asked.claims[path]
+        for step in path.split("."):
+            found = found.get(step) if isinstance(found, dict) else None
+        return found
+
+    def in_claim(self, path: str, value: bytes, asked: Asked) -> str:
+        claim = self.claim(asked, path)
+        if not usable(claim) and not isinstance(claim, list):
+            return DOUBT
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            return DOUBT
+        items = claim if isinstance(claim, list) else [claim]
+        return yes(text in [str(item) for item in items if usable(item)])
+
+
+def usable(claim: object) -> bool:
+    return isinstance(claim, str | int) and not isinstance(claim, bool)
+
+
+def yes(holds: bool) -> str:
+    return YES if holds else NO
+
+
+def conjunction(truths: Truths) -> str:
+    if NO in truths:
+        return NO
+    return DOUBT if DOUBT in truths else YES
+
+
+def disjunction(truths: Truths) -> str:
+    if YES in truths:
+        return YES
+    return DOUBT if DOUBT in truths else NO

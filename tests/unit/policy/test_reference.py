@@ -1,0 +1,271 @@
+"""The compiled policy against the reference evaluator, on mappings and messages of all kinds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from authzsvc.errors import MappingFaults
+from authzsvc.fix.direction import Direction
+from authzsvc.fix.fields import Fields
+from authzsvc.policy.compiler import compile_source
+from authzsvc.policy.engine import Policy, Question, Verdict
+from authzsvc.policy.rules import Grant, Rule
+from authzsvc.policy.source import Source
+from authzsvc.policy.truth import Truth
+from tests.unit.policy.reference import Answer, Asked, Reference
+
+SCOPES = ["order:create", "order:create:equity", "order:create:equity:dma", "order:cancel", "quote:create"]
+HELD = [*SCOPES, "order:*", "order:*:equity", "*:create", "*:*", "order", "role:a", "role:b", "role:zz", "role:*"]
+
+texts = st.sampled_from(["A", "B", "AB", "x", "7"])
+numbers = st.sampled_from([0, 1, "1.50", 10, "-1", "10.0"])
+kinds = st.sampled_from(["CS", "CommonStock", "OPT", "Future"])
+dated = st.sampled_from(["08:00", "08:00:30", "20260102-08:00", "16:30", "20260103-00:00:00"])
+patterns = st.sampled_from(["[A-Z]+", "A|B", "A.*", "[0-9]{1,2}"])
+claim_paths = st.sampled_from(["accounts", "desk.codes", "nothing", "a.b"])
+list_names = st.sampled_from(["short", "long"])
+
+
+def maybe(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=keys)
+
+
+def any_test(values: st.SearchStrategy[Any], **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    one = st.sampled_from(["equals", "in", "not", "claim", "in_list", "not_in_list", "present", "prefix", *more])
+    by_key: dict[str, st.SearchStrategy[Any]] = {
+        "equals": values,
+        "in": st.lists(values, min_size=1, max_size=3),
+        "not": values | st.lists(values, min_size=1, max_size=3),
+        "claim": claim_paths,
+        "in_list": list_names,
+        "not_in_list": list_names,
+        "present": st.just(True),
+        "prefix": texts,
+        **more,
+    }
+    some = one.flatmap(lambda key: st.fixed_dictionaries({key: by_key[key]}))
+    two = st.tuples(some, some).map(lambda pair: pair[0] | pair[1])
+    return st.one_of(values, some, some, two, st.just({"absent": True}))
+
+
+def with_modifiers(tests: st.SearchStrategy[Any], values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    modifiers = maybe(default=values, occurrences=st.sampled_from(["any", "every"]))
+    return st.one_of(
+        tests,
+        st.tuples(tests, modifiers).map(lambda pair: pair[0] | pair[1] if modifiable(pair[0]) else pair[0]),
+    )
+
+
+def modifiable(said: object) -> bool:
+    return isinstance(said, dict) and "absent" not in said
+
+
+texty = any_test(texts, matches=patterns)
+quantities = with_modifiers(st.one_of(maybe(min=numbers, max=numbers).filter(bool), numbers), numbers)
+times = maybe(after=dated, before=dated).filter(bool)
+in_entry = maybe(**{"448": texty, "PartyRole": any_test(st.sampled_from([1, 3])), "447": any_test(st.just("D"))})
+parties = st.one_of(
+    st.fixed_dictionaries({"any_entry": in_entry.filter(bool)}),
+    st.fixed_dictionaries({"each_entry": in_entry.filter(bool)}, optional={"equals": st.sampled_from([1, 2])}),
+)
+every_party = texty.filter(lambda test: test != {"absent": True}).map(
+    lambda test: (test if isinstance(test, dict) else {"equals": test}) | {"every": "NoPartyIDs"}
+)
+conditions = maybe(
+    **{
+        "Symbol": with_modifiers(texty, texts),
+        "167": with_modifiers(any_test(kinds), kinds),
+        "OrderQty": quantities,
+        "TransactTime": times,
+        "Account": texty,
+        "NoPartyIDs": parties,
+        "PartyID": every_party,
+    }
+)
+few = conditions.map(lambda when: dict(list(when.items())[:3]))
+messages = st.sampled_from(["NewOrderSingle", "D", "G", "ExecutionReport"])
+directions = st.sampled_from(["inbound", "inbound", "outbound"])
+modes = st.sampled_from(["enforce", "shadow"])
+grants = st.fixed_dictionaries({"message": messages}, optional={"direction": directions, "when": few})
+scopes = st.fixed_dictionaries({"grants": st.lists(grants, min_size=1, max_size=3)}, optional={"mode": modes})
+forbids = st.fixed_dictionaries(
+    {"message": messages | st.lists(messages, min_size=1, max_size=2)},
+    optional={"direction": directions, "when": few},
+)
+rollouts = maybe(
+    mode=modes,
+    messages=st.dictionaries(messages, modes, max_size=1),
+    senders=st.dictionaries(st.just("ALGO"), modes),
+)
+
+
+@st.composite
+def mappings(draw: st.DrawFn) -> dict[str, Any]:
+    defined = draw(st.dictionaries(st.sampled_from(SCOPES), scopes, min_size=1, max_size=4))
+    some = st.lists(st.sampled_from(sorted(defined)), min_size=1, max_size=2)
+    roles = st.fixed_dictionaries({"a": maybe(scopes=some, roles=st.just(["b"])).filter(bool), "b": maybe(scopes=some)})
+    listed = draw(st.lists(st.tuples(forbids, some | st.just([])), max_size=2))
+    return {
+        "version": 1,
+        "name": "m",
+        "fix": "FIX.4.4",
+        "session": {"identity": {}, "exempt": draw(st.sampled_from([[], ["News"]]))},
+        "scope_prefixes": draw(st.booleans()),
+        "role_claim": "groups.all",
+        "lists": {"short": {"values": ["A"]}, "long": {"values": ["A", "B", "CS", "7", "1"]}},
+        "roles": draw(roles.filter(lambda found: found["b"]) | st.just({})),
+        "rollout": draw(rollouts),
+        "scopes": defined,
+        "forbid": [forbid | {"name": f"f{index}", "unless": unless} for index, (forbid, unless) in enumerate(listed)],
+    }
+
+
+TAGS = st.sampled_from([1, 11, 38, 55, 58, 60, 167, 447, 448, 452, 453])
+VALUES = st.sampled_from(
+    [b"A", b"B", b"AB", b"x", b"7", b"07", b"CS", b"OPT", b"FUT", b"1", b"2", b"3", b"10", b"1.5", b"1e1", b"-1", b"D",
+     b"\xff", b"08:00:30", b"20260102-08:00:00", b"20260102-16:29:59.999", b"20260103-00:00:00.000", b"25:00:00"]
+)  # fmt: skip
+PARTIES = st.lists(
+    st.tuples(st.sampled_from([b"A", b"B", b"x"]), st.sampled_from([b"1", b"3", None]), st.sampled_from([b"D", None])),
+    max_size=3,
+).map(
+    lambda entries: (
+        (453, str(len(entries)).encode()),
+        *(
+            pair
+            for party, role, source in entries
+            for pair in ((448, party), (447, source), (452, role))
+            if pair[1] is not None
+        ),
+    )
+)
+LOOSE = st.lists(st.tuples(TAGS, VALUES), max_size=6).map(tuple)
+USUAL = st.fixed_dictionaries(
+    {},
+    optional={
+        55: st.sampled_from([b"A", b"B", b"7"]),
+        167: st.sampled_from([b"CS", b"OPT"]),
+        38: st.sampled_from([b"0", b"1", b"1.5", b"10"]),
+        60: st.sampled_from([b"20260102-08:00:00", b"20260102-16:29:59.999"]),
+        1: st.sampled_from([b"A", b"7"]),
+    },
+).map(lambda found: tuple(found.items()))
+PAIRS = st.one_of(USUAL, LOOSE, st.tuples(USUAL | LOOSE, PARTIES).map(lambda both: both[0] + both[1]))
+CLAIMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "accounts": st.sampled_from(["A", ["A", 7], [], 7, None, {"A": 1}, True, ["x", True, None]]),
+        "desk": st.just({"codes": ["B", "AB"]}),
+        "a.b": st.just("A"),
+        "groups": st.sampled_from([{"all": ["b"]}, {"all": "a"}, {"all": [1, None, "zz"]}, "a"]),
+    },
+)
+QUESTIONS = st.builds(
+    Question,
+    st.sampled_from(Direction),
+    st.sampled_from(["D", "D", "D", "D", "G", "8", "B", "0", "F"]),
+    st.builds(Fields, PAIRS),
+    st.frozensets(st.sampled_from(HELD), max_size=3),
+    CLAIMS,
+    st.sampled_from(["ALGO", "OTHER", ""]),
+)
+
+slow = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+
+
+def compiled(data: dict[str, Any]) -> Policy:
+    try:
+        return compile_source(Source("m.yaml", data, {}))
+    except MappingFaults:
+        assume(False)
+        raise
+
+
+def asked(question: Question) -> Asked:
+    pairs, claims = question.fields.pairs, question.claims
+    return Asked(question.direction.value, question.msg_type, pairs, question.scopes, claims, question.comp_id)
+
+
+def answer(verdict: Verdict) -> Answer:
+    missing = frozenset(verdict.missing_scopes)
+    return Answer(verdict.allowed, verdict.scope, missing, verdict.shadow, verdict.forbid)
+
+
+def with_pairs(question: Question, pairs: tuple[tuple[int, bytes], ...]) -> Question:
+    claims, comp_id = question.claims, question.comp_id
+    return Question(question.direction, question.msg_type, Fields(pairs), question.scopes, claims, comp_id)
+
+
+@slow
+@given(mappings(), st.lists(QUESTIONS, min_size=1, max_size=8))
+def test_the_engine_agrees_with_the_reference_and_with_its_trace(
+    data: dict[str, Any], questions: list[Question]
+) -> None:
+    policy, reference = compiled(data), Reference(data)
+    for question in questions:
+        verdict = policy.decide(question)
+        assert answer(verdict) == reference.decide(asked(question))
+        assert policy.trace(question).verdict == verdict
+        assert policy.decide(question) == verdict
+
+
+@slow
+@given(mappings(), QUESTIONS, LOOSE)
+def test_messages_alike_in_the_vary_tags_are_decided_alike(
+    data: dict[str, Any], question: Question, noise: tuple[tuple[int, bytes], ...]
+) -> None:
+    policy = compiled(data)
+    verdict = policy.decide(question)
+    consulted = [pair for pair in question.fields.pairs if pair[0] in verdict.vary]
+    others = [pair for pair in noise if pair[0] not in verdict.vary]
+    mixed = tuple(pair for index in range(12) for pair in (*consulted[index : index + 1], *others[index : index + 1]))
+    mixed += tuple(consulted[12:])
+    again = policy.decide(with_pairs(question, mixed))
+    assert (answer(again), again.vary) == (answer(verdict), verdict.vary)
+    assert set(verdict.vary) <= set(policy.want_tags)
+
+
+@slow
+@given(mappings(), QUESTIONS, st.integers(0, 10), st.integers(0, 10), VALUES)
+def test_one_more_occurrence_never_weakens_a_rule(
+    data: dict[str, Any], question: Question, which: int, at: int, value: bytes
+) -> None:
+    """Wherever it stands, for a tag by itself; in the entry where it stood already, for one of a group."""
+    policy = compiled(data)
+    pairs = question.fields.pairs
+    found = policy.rules.get((question.direction, question.msg_type))
+    if found is None or not pairs:
+        return
+    tag = pairs[which % len(pairs)][0]
+    beside = which % len(pairs) + 1
+    rules: list[Rule] = [*found.grants, *found.forbids]
+    for rule in rules:
+        for condition in rule.conditions:
+            if condition.note:
+                continue
+            place = beside if condition.every or condition.entries else at
+            more = (*pairs[:place], (tag, value), *pairs[place:])
+            before = condition.truth(question.fields, question.claims)
+            after = condition.truth(Fields(more), question.claims)
+            if isinstance(rule, Grant):
+                assert after is not Truth.YES or before is Truth.YES
+            else:
+                assert after is not Truth.NO or before is Truth.NO
+
+
+@pytest.mark.parametrize("said", [{"matches": "[A-Z]+"}, {"min": 1}, {"any_entry": {"448": "A"}}])
+def test_the_reference_is_no_echo(said: dict[str, Any]) -> None:
+    """It tells a mapping from one without the condition."""
+    key = {"matches": "Symbol", "min": "OrderQty", "any_entry": "NoPartyIDs"}[next(iter(said))]
+    head = {"version": 1, "name": "m", "fix": "FIX.4.4", "session": {"identity": {}}}
+    question = Asked("inbound", "D", ((55, b"1"), (38, b"0")), frozenset({"a:b"}), {}, "")
+    strict = head | {"scopes": {"a:b": {"grants": [{"message": "D", "when": {key: said}}]}}}
+    loose = head | {"scopes": {"a:b": {"grants": [{"message": "D"}]}}}
+    assert not Reference(strict).decide(question).allowed
+    assert Reference(loose).decide(question).allowed
