@@ -6,11 +6,18 @@ against a claim may come out either way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
 
 from authzsvc.policy.conditions import Condition, Entries
 from authzsvc.policy.truth import DoubtError
 from authzsvc.policy.value_tests import InClaim, InRange, OneOf, Prefix, ValueTest
+
+T = TypeVar("T")
+
+_FEW = 64
+"""Values that a condition is filed under."""
 
 
 def impossible(conditions: Sequence[Condition]) -> str | None:
@@ -53,9 +60,11 @@ def implied(strict: Sequence[Condition], loose: Sequence[Condition], *, exactly:
 
 
 def _implies(one: Condition, other: Condition, exactly: bool) -> bool:
+    if one.tag != other.tag:
+        return False
     if one.meaning == other.meaning:
         return True
-    if one.tag != other.tag or one.absent or other.absent or not _same_scope(one, other):
+    if one.absent or other.absent or not _same_scope(one, other):
         return False
     if exactly and not (_only_lists(one) and _only_lists(other) and one.any_occurrence == other.any_occurrence):
         return False
@@ -103,3 +112,37 @@ def _wider(strict: ValueTest, loose: ValueTest) -> bool:
             high = loose.maximum is None or (strict.maximum is not None and strict.maximum <= loose.maximum)
             return low and high
     return False
+
+
+class Shelf(Generic[T]):
+    """Things with conditions, filed so that those which other conditions may imply are found without trying all.
+
+    What asks for one of a few values is implied only by conditions that list values too, each of them one of these; so
+    it is filed under its values, and looked up by any one of theirs.
+    """
+
+    def __init__(self, filed: Iterable[tuple[T, Sequence[Condition]]]) -> None:
+        """File things, each with its conditions."""
+        self._by_value: dict[tuple[int, bytes], list[T]] = defaultdict(list)
+        self._others: list[T] = []
+        for thing, conditions in filed:
+            keys = next((keys for keys in map(_keys, conditions) if keys), ())
+            for key in keys:
+                self._by_value[key].append(thing)
+            if not keys:
+                self._others.append(thing)
+
+    def candidates(self, strict: Iterable[Condition]) -> Iterator[T]:
+        """Give all things whose conditions these may imply, and few others."""
+        yield from self._others
+        for condition in strict:
+            values = _listed(condition.tests)
+            if values:
+                yield from self._by_value.get((condition.tag, min(values)), ())
+
+
+def _keys(condition: Condition) -> tuple[tuple[int, bytes], ...]:
+    """Give what a condition can be filed under: none where it lists no values, or very many."""
+    lists = (test.values for test in condition.tests if isinstance(test, OneOf) and not test.negative)
+    few = next((values for values in lists if len(values) <= _FEW), frozenset())
+    return tuple((condition.tag, value) for value in few)

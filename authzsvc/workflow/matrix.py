@@ -62,9 +62,12 @@ def _what(line: Line) -> tuple[str, ...]:
 
 
 def _notes(policy: Policy, line: Line) -> Iterator[str]:
-    if line.kind is Kind.GRANT and line.name in policy.sensitive:
-        yield "sensitive"
-    if line.kind is Kind.GRANT and policy.scope_terms[line.name].mode:
-        yield str(policy.scope_terms[line.name].mode)
     if line.unless:
         yield f"unless {', '.join(line.unless)}"
+    if line.kind is Kind.FORBID:
+        return
+    scope = policy.scope_terms[line.name]
+    if scope.sensitive:
+        yield "sensitive"
+    if scope.mode:
+        yield str(scope.mode)

@@ -20,7 +20,7 @@ from authzsvc.policy.includes import Files
 from authzsvc.policy.scopes import ROLE_PREFIX
 from authzsvc.policy.source import Source, Spot
 from authzsvc.workflow.lines import Kind, Line, all_lines, lists_of
-from authzsvc.workflow.logic import implied, impossible
+from authzsvc.workflow.logic import Shelf, implied, impossible
 from authzsvc.workflow.suites import Case, Suite
 
 
@@ -77,12 +77,14 @@ def _shadowed(mapping: _Mapping) -> Iterator[Fault]:
     ordered = sorted(mapping.lines, key=_subject)
     for _, group in groupby(ordered, key=_subject):
         lines = list(group)
-        for line in lines:
-            other = next((other for other in lines if other is not line and _swallows(other, line)), None)
+        shelf = Shelf((line, line.conditions) for line in lines)
+        for index, line in enumerate(lines):
+            others = (other for other in shelf.candidates(line.conditions) if other is not line)
+            other = next((other for other in others if _swallows(other, line)), None)
             if other is None:
                 continue
             same = _swallows(line, other)
-            if same and lines.index(other) > lines.index(line):
+            if same and any(other is later for later in lines[index:]):
                 continue  # told of the later one
             what = "says the same as" if same else "is shadowed by"
             yield _at(line, f"{what} `{other.id}` on line {other.rule.line}", "keep one of them")
@@ -120,14 +122,18 @@ def _idle_forbids(mapping: _Mapping) -> Iterator[Fault]:
 
 def _hopeless_grants(mapping: _Mapping) -> Iterator[Fault]:
     """Warn of a grant all of whose messages some forbid denies."""
-    forbids = [line for line in mapping.lines if line.kind is Kind.FORBID and not line.unless]
+    forbids: dict[tuple[str, ...], list[Line]] = {}
     for line in mapping.lines:
-        if line.kind is not Kind.GRANT:
+        if line.kind is Kind.FORBID and not line.unless:
+            forbids.setdefault(line.key, []).append(line)
+    shelves = {key: Shelf((line, line.conditions) for line in lines) for key, lines in forbids.items()}
+    for line in mapping.lines:
+        if line.kind is Kind.FORBID or line.key not in shelves:
             continue
-        for forbid in forbids:
-            if forbid.key == line.key and implied(line.conditions, forbid.conditions):
-                yield _at(line, f"can never grant: the forbid `{forbid.name}` denies all of it", "take one of them out")
-                break
+        candidates = shelves[line.key].candidates(line.conditions)
+        forbid = next((forbid for forbid in candidates if implied(line.conditions, forbid.conditions)), None)
+        if forbid is not None:
+            yield _at(line, f"can never grant: the forbid `{forbid.name}` denies all of it", "take one of them out")
 
 
 def _scopes(mapping: _Mapping) -> Iterator[Fault]:
@@ -149,9 +155,9 @@ def _roles(mapping: _Mapping) -> Iterator[Fault]:
     """Warn of roles that no test uses and no role includes, and of those that say the same."""
     included = {inner for _, spot in mapping.spots("roles") for inner in _words(spot.at("roles"))}
     tested = {role for case in mapping.cases for role in mapping.roles_of(case)}
-    seen: dict[frozenset[str], str] = {}
+    roles, seen = mapping.policy.roles, dict[frozenset[str], str]()
     for role, spot in mapping.spots("roles"):
-        twin = seen.setdefault(mapping.policy.roles[role], role)
+        twin = seen.setdefault(roles[role], role)
         if twin != role:
             yield spot.fault(f"comes to the same scopes as `{twin}`", "keep one of them")
         if mapping.cases and role not in included | tested:
@@ -172,25 +178,24 @@ def _lists(mapping: _Mapping) -> Iterator[Fault]:
 
 
 def _sensitive(mapping: _Mapping) -> Iterator[Fault]:
-    """Warn of sensitive scopes that are not seen both to grant and to be missed."""
+    """Warn of sensitive scopes that no test expects to grant."""
     granted = {case.spec.scope for case in mapping.cases if case.spec.expect == "allow"}
-    for scope, spot in mapping.spots("scopes"):
-        if scope not in mapping.policy.sensitive or not mapping.cases:
-            continue
-        if scope not in granted:
+    for scope, spot in mapping.spots("scopes") if mapping.cases else ():
+        if mapping.policy.scope_terms[scope].sensitive and scope not in granted:
             yield spot.fault("is sensitive, and no test expects it to grant", f"write a test with `scope: {scope}`")
 
 
 def _tests(mapping: _Mapping) -> Iterator[Fault]:
     """Warn of tests that wait for what the mapping does not have."""
     forbids = {line.name for line in mapping.lines if line.kind is Kind.FORBID}
+    scopes, roles = mapping.policy.scopes, mapping.policy.roles
     for case in mapping.cases:
-        known = {"scope": (case.spec.scope, mapping.policy.scopes), "rule": (case.spec.rule, forbids)}
+        known = {"scope": (case.spec.scope, scopes), "rule": (case.spec.rule, forbids)}
         for key, (name, names) in known.items():
             if name is not None and name not in names:
                 near = did_you_mean(name, names).removeprefix("; ")
                 yield Fault(case.file, case.line, key, f"the mapping has no `{name}`", near)
         for role in case.spec.roles:
-            if role not in mapping.policy.roles:
-                near = did_you_mean(role, mapping.policy.roles).removeprefix("; ")
+            if role not in roles:
+                near = did_you_mean(role, roles).removeprefix("; ")
                 yield Fault(case.file, case.line, "roles", f"the mapping has no role `{role}`", near)

@@ -12,7 +12,7 @@ from authzsvc.fix.fields import Fields
 from authzsvc.policy.conditions import Condition
 from authzsvc.policy.truth import Truth
 from authzsvc.policy.value_tests import InClaim, InRange, OneOf, Prefix, ValueTest
-from authzsvc.workflow.logic import implied, impossible
+from authzsvc.workflow.logic import Shelf, implied, impossible
 
 VALUES = [b"1", b"2", b"10", b"12", b"A"]
 
@@ -95,3 +95,15 @@ def test_more_conditions_imply_fewer() -> None:
 def test_a_claim_may_come_out_either_way() -> None:
     assert impossible([on(InClaim("c"), one_of(b"1"))]) is None
     assert not implied([on(one_of(b"1"))], [on(InClaim("c"))])
+
+
+@given(rules, st.lists(rules, max_size=4))
+def test_a_shelf_misses_nothing(strict: list[Condition], loose: list[list[Condition]]) -> None:
+    found = list(Shelf(enumerate(loose)).candidates(strict))
+    assert set(found) >= {index for index, rule in enumerate(loose) if implied(strict, rule)}
+
+
+def test_a_shelf_does_not_give_all() -> None:
+    shelf = Shelf((value, [on(one_of(value))]) for value in VALUES)
+    assert list(shelf.candidates([on(one_of(b"12"))])) == [b"12"]
+    assert list(shelf.candidates([on()])) == []
