@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from authzsvc.errors import ToolError
+from authzsvc.policy.source import one_line
 from authzsvc.workflow import junit, running
 from authzsvc.workflow.coverage import Coverage
 from authzsvc.workflow.running import Run
@@ -53,7 +54,7 @@ def _write(path: Path, document: bytes) -> None:
 def _show(console: Console, run: Run) -> None:
     failed = [result for result in run.results if not result.passed]
     for result in failed:
-        console.print(Text(" FAIL ", "bold white on red"), f"{result.case.spec.name} ({result.case.place})")
+        console.print(Text(" FAIL ", "bold white on red"), f"{one_line(result.case.spec.name)} ({result.case.place})")
         for line in result.report():
             console.print(Text(f"       {line}"))
     passed = len(run.results) - len(failed)

@@ -10,6 +10,7 @@ from authzsvc.policy.conditions import Condition
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.question import Question, Verdict
 from authzsvc.policy.rules import Forbid
+from authzsvc.policy.source import one_line
 from authzsvc.policy.trace import Step, Tried
 from authzsvc.policy.truth import Truth
 from authzsvc.workflow.lines import kind_of, name_of, place_of, unless_of
@@ -97,7 +98,7 @@ def report(explanation: Explanation) -> list[str]:
     """Write an explanation for a person, a line each."""
     question, verdict = explanation.question, explanation.verdict
     decided = ("ALLOW" if verdict.allowed else "DENY") + (" (shadow)" if verdict.shadow else "")
-    lines = [f"{decided}  {explanation.label} ({reasons.shown(question.msg_type)}) {question.direction}"]
+    lines = [f"{decided}  {one_line(explanation.label)} ({reasons.shown(question.msg_type)}) {question.direction}"]
     lines += [f"reason   {verdict.reason}"]
     lines += [f"unknown  the mapping has no scope `{reasons.shown(scope)}`" for scope in explanation.unknown]
     for rule in (*explanation.forbids, *explanation.grants):

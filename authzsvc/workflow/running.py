@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from authzsvc.errors import Fault, MappingFaults, ToolError
+from authzsvc.policy import source
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.question import Question, Verdict
@@ -35,7 +36,7 @@ class Result:
 
     def report(self) -> list[str]:
         """Give all that a person needs to see why it failed."""
-        shown = self.case.spec.message.replace("\x01", "|")
+        shown = source.one_line(self.case.spec.message.replace("\x01", "|"))
         return [f"message   {shown}", *self.complaints, *explain.report(self.explanation)]
 
 

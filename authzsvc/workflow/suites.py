@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from authzsvc.errors import Fault, FieldsError, MappingFaults
@@ -33,6 +33,12 @@ _Text = Annotated[
     BeforeValidator(lambda value: str(value) if isinstance(value, int) and not isinstance(value, bool) else value),
     StringConstraints(min_length=1, max_length=100_000),
 ]
+
+
+def _path(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("has a character that no path should have")
+    return value
 
 
 class _Part(BaseModel):
@@ -71,7 +77,7 @@ class Spec(Defaults):
 
 
 class _SuiteFile(_Part):
-    mapping: _Text
+    mapping: Annotated[_Text, AfterValidator(_path)]
     description: str = ""
     defaults: Defaults = Field(default_factory=Defaults)
     tests: Annotated[list[Spec], Field(min_length=1)]
@@ -184,6 +190,8 @@ def _fault(text: Source, details: ErrorDetails) -> Fault:
         model = models.get(len(place), Spec)
         near = did_you_mean(str(place[-1]), model.model_fields).removeprefix("; ")
         return text.fault(place, "is no key of a suite", near or f"known here: {', '.join(model.model_fields)}")
+    if kind == "value_error":
+        return text.fault(place, str(details["ctx"]["error"]))
     words = {"missing": "is missing", "string_type": "must be text", "too_short": "must not be empty"}
     said = details["msg"].replace("Input should be", "must be").replace("'", "`")
     return text.fault(place, words.get(kind) or said[:1].lower() + said[1:])

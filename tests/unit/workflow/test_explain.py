@@ -79,3 +79,8 @@ def test_as_a_document(desk: Policy) -> None:
     }
     assert document["rules"][1]["held"] == ["order:create:equity"]
     assert document["policy"] == desk.digest
+
+
+def test_no_byte_of_a_message_reaches_the_terminal_as_it_is(desk: Policy) -> None:
+    lines = explain.report(ask(desk, "\x1b[2J:x", "35=\x1b[2J|55=\x1b[2J"))
+    assert all(line.isprintable() for line in lines)

@@ -85,6 +85,10 @@ def test_messages_and_names_have_their_places(write_suite: Write) -> None:
         ("[a]", "1: is no suite"),
         ("mapping: a.yaml\n", "`tests` is missing"),
         ("mapping: a.yaml\ntests: []\n", "`tests` must not be empty"),
+        (
+            'mapping: "a\\0"\ntests: [{name: a, message: "35=D", expect: deny}]\n',
+            "`mapping` has a character that no path",
+        ),
         ("mapping: a\nmapping: b\n", "is there twice"),
         ("a: &x [1]\nb: *x\n", "alias"),
     ],
