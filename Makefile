@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 MANIFEST := envoy/Cargo.toml
+LOAD := --manifest-path benches/load/Cargo.toml
+LOAD_TARGET := --target-dir build/bench-load
 FILTER := envoy/target/release/libfix_authz.so
 FILTER_SOURCES := $(shell find envoy -path envoy/target -prune -o -path envoy/fuzz -prune -o \
 	\( -name '*.rs' -o -name Cargo.toml -o -name Cargo.lock -o -name rust-toolchain.toml \) -print)
@@ -33,6 +35,7 @@ test: test-rust test-python ## All tests: Rust, Python, and end to end through t
 
 test-rust: | cargo-present
 	cargo test --locked --manifest-path $(MANIFEST) --target-dir envoy/target
+	cargo test --locked $(LOAD) $(LOAD_TARGET)
 
 test-python: setup
 	$(BIN)/python -m pytest tests/unit
@@ -46,18 +49,21 @@ lint: $(INSTALLED) ## Ruff: rules and format
 	$(BIN)/ruff format --check .
 
 types: $(INSTALLED) ## Mypy, strict
-	$(BIN)/mypy authzsvc tests
+	$(BIN)/mypy authzsvc benches tests
 
 format: $(INSTALLED) | cargo-present ## Put Python and Rust into their formatters' shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	cargo fmt --manifest-path $(MANIFEST) --all
+	cargo fmt $(LOAD)
 
 check: lint types | cargo-present ## Lint, types, format and clippy
 	@cargo fmt --version >/dev/null 2>&1 || { echo "\`cargo fmt\` is missing (rustup component add rustfmt)" >&2; exit 1; }
 	@cargo clippy --version >/dev/null 2>&1 || { echo "\`cargo clippy\` is missing (rustup component add clippy)" >&2; exit 1; }
 	cargo fmt --manifest-path $(MANIFEST) --all --check
+	cargo fmt $(LOAD) --check
 	cargo clippy --locked --manifest-path $(MANIFEST) --target-dir envoy/target --workspace --all-targets -- -D warnings
+	cargo clippy --locked $(LOAD) $(LOAD_TARGET) --all-targets -- -D warnings
 
 fuzz: | cargo-present ## The framing and the parser under a fuzzer; SECONDS_PER_TARGET=60
 	@cargo +nightly --version >/dev/null 2>&1 || { echo "rust's \`nightly\` is missing (rustup toolchain install nightly)" >&2; exit 1; }

@@ -22,7 +22,7 @@ console = Console()
 
 
 def main(
-    count: Annotated[int, typer.Option("--rounds", min=1, max=50, help="Rounds, each of all variants.")] = 15,
+    count: Annotated[int, typer.Option("--rounds", min=1, max=50, help="Rounds, each of all variants.")] = 9,
     out: Annotated[Path, typer.Option(help="Where the figures go, as JSON.")] = ROOT / "build" / "bench.json",
 ) -> None:
     """Throughput and latency of the gateway against plain tcp_proxy, through the real Envoy on loopback."""

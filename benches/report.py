@@ -27,10 +27,10 @@ class Variant(StrEnum):
 
 
 TITLES = {
-    Variant.DIRECT: "nothing: the load alone",
-    Variant.TCP_PROXY: "Envoy, plain `tcp_proxy`",
-    Variant.NOCHECK: "Envoy with the filter, no Check needed",
-    Variant.CHECK: "Envoy with the filter, one Check per message, audit on",
+    Variant.DIRECT: "nothing (load alone)",
+    Variant.TCP_PROXY: "Envoy, `tcp_proxy`",
+    Variant.NOCHECK: "filter, no Check",
+    Variant.CHECK: "filter, Check, audit",
 }
 
 
@@ -153,17 +153,12 @@ def as_json(machine: Machine, results: Sequence[Result]) -> dict[str, Any]:
     return {"machine": asdict(machine), "results": [asdict(result) for result in results]}
 
 
-METHOD = "160-byte messages, medians of interleaved rounds; latency with all parts on one processor."
+METHOD = """\
+Between client and venue: nothing; plain Envoy; the filter with traffic that needs no Check; the filter with one Check \
+per message. 160-byte messages; ratio to `tcp_proxy`; Envoy's processor time for a message; medians of interleaved \
+rounds; latency with all parts on one processor."""
 
-HEADINGS = (
-    "Between client and venue",
-    "messages/s",
-    "of tcp_proxy",
-    "p50 µs",
-    "p99 µs",
-    "added p50 µs",
-    "Envoy CPU µs",
-)
+HEADINGS = ("Between", "messages/s", "ratio", "p50 µs", "p99 µs", "added p50", "Envoy CPU µs")
 
 
 def figure_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:

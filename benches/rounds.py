@@ -24,13 +24,13 @@ SATURATE = {
     Variant.DIRECT: Run(warmup=100_000, count=1_000_000),
     Variant.TCP_PROXY: Run(warmup=100_000, count=1_000_000),
     Variant.NOCHECK: Run(warmup=100_000, count=1_000_000),
-    Variant.CHECK: Run(warmup=1_000, count=10_000),
+    Variant.CHECK: Run(warmup=500, count=6_000),
 }
 PING_PONG = {
     Variant.DIRECT: Run(warmup=300, count=3_000),
     Variant.TCP_PROXY: Run(warmup=300, count=3_000),
     Variant.NOCHECK: Run(warmup=300, count=3_000),
-    Variant.CHECK: Run(warmup=300, count=1_500),
+    Variant.CHECK: Run(warmup=200, count=1_500),
 }
 
 
