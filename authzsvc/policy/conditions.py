@@ -8,7 +8,7 @@ or the last one matters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,8 @@ from authzsvc.policy.truth import DoubtError, Truth
 from authzsvc.policy.value_tests import InClaim as InClaim
 from authzsvc.policy.value_tests import OneOf as OneOf
 from authzsvc.policy.value_tests import ValueTest
+
+Single = Mapping[int, bytes]
 
 _NO_TAGS: frozenset[int] = frozenset()
 
@@ -84,10 +86,16 @@ class Condition:
     id: str = field(default="", compare=False)
     """Its place in the mapping: `scopes.order:cancel.grants[0].when.Account`."""
 
-    def truth(self, fields: Fields, claims: Claims) -> Truth:
-        """Whether it holds for a message. Whatever goes wrong in finding out is a doubt."""
+    def truth(self, fields: Fields, claims: Claims, single: Single | None = None) -> Truth:
+        """Whether it holds for a message. Whatever goes wrong in finding out is a doubt.
+
+        `single` is the message once more, as tag → value, where no tag of it stands twice.
+        """
         try:
-            return min(self._parts(fields, claims))
+            if single is None or self.entries or self.every is not None:
+                return min(self._parts(fields, claims))
+            value = single.get(self.tag)
+            return self._values(() if value is None else (value,), claims)
         except Exception:  # an odd claim, say: neither may it grant, nor keep from forbidding
             return Truth.DOUBT
 
@@ -109,6 +117,8 @@ class Condition:
         values = found or (() if self.default is None else (self.default,))
         if not values:
             return Truth.DOUBT if self._unshown else Truth.NO
+        if len(values) == 1:
+            return self._value(values[0], claims)
         truths = (self._value(value, claims) for value in values)
         return max(truths) if self.any_occurrence else min(truths)
 

@@ -129,20 +129,21 @@ class Policy:
 
     def decide(self, question: Question) -> Verdict:
         """Decide one message: allowed only where no forbid applies, and a held scope has a grant that does."""
-        key = (question.direction, question.msg_type)
-        found = self.rules.get(key)
-        if found is None:
-            return self._without_rules(question)
-        plan = self.expand(question.scopes, question.claims).plan(key, found)
-        forbid = plan.forbidding.first(question.fields, question.claims)
-        if forbid is None:
-            grant = plan.granting.first(question.fields, question.claims)
-            if grant is not None:
-                return found.granted[grant.scope]
-            if found.unguarded is not None:
-                return found.unguarded
-            return self.refusal(question, plan, plan.lacking.every(question.fields, question.claims))
-        return self.prohibition(question, found, forbid)
+        key, fields, claims = (question.direction, question.msg_type), question.fields, question.claims
+        granted = self._granted(question.scopes, self.granter.named_roles(claims) if self.granter.roles else ())
+        plan = granted.plans.get(key)
+        if plan is None:
+            if key not in self.rules:
+                return self._without_rules(question)
+            plan = granted.plan(key, self.rules[key])
+        values = dict(fields.pairs)
+        forbid = plan.forbidding.first(fields, claims, values) if plan.forbidding is not None else None
+        if forbid is not None:
+            return self.prohibition(question, plan.found, forbid)
+        grant = plan.granting.first(fields, claims, values)
+        if grant is not None:
+            return plan.found.granted[grant.scope]
+        return plan.found.unguarded or self.refusal(question, plan, plan.lacking.every(fields, claims, values))
 
     def trace(self, question: Question) -> Trace:
         """Decide one message and show every rule that was tried; slow, and never another verdict than `decide`'s."""

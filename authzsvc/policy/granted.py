@@ -50,8 +50,8 @@ class Plan:
     """Scopes not held that grant any such message, sorted."""
     offers: tuple[str, ...]
     """Scopes not held that grant some such message, sorted."""
-    forbidding: Index[Forbid]
-    """Forbids that no held scope lifts."""
+    forbidding: Index[Forbid] | None
+    """Forbids that no held scope lifts, if there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,12 @@ class Granted:
     """Scopes of the mapping that are held."""
     unknown: tuple[str, ...]
     """Scopes of the token that the mapping does not know, sorted; they grant nothing."""
-    _plans: dict[tuple[Direction, str], Plan] = field(default_factory=dict, init=False, repr=False, compare=False)
+    plans: dict[tuple[Direction, str], Plan] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was settled already."""
 
     def plan(self, key: tuple[Direction, str], found: RuleSet) -> Plan:
-        """Give what is left of the rules about one kind of message."""
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = _plan(found, self.scopes)
+        """Settle what is left of the rules about one kind of message."""
+        plan = self.plans[key] = _plan(found, self.scopes)
         return plan
 
 
@@ -99,6 +98,7 @@ def _names_role(scope: str) -> bool:
 
 
 def _plan(found: RuleSet, scopes: frozenset[str]) -> Plan:
+    forbids = [forbid for forbid in found.forbids if scopes.isdisjoint(forbid.unless)]
     held = tuple(grant for grant in found.grants if grant.scope in scopes)
     lacking = [grant for grant in found.grants if grant.scope not in scopes]
     return Plan(
@@ -108,5 +108,5 @@ def _plan(found: RuleSet, scopes: frozenset[str]) -> Plan:
         lacking=build([grant for grant in lacking if grant.conditions], Truth.YES),
         always=tuple(sorted({grant.scope for grant in lacking if not grant.conditions})),
         offers=tuple(sorted({grant.scope for grant in lacking})),
-        forbidding=build([forbid for forbid in found.forbids if scopes.isdisjoint(forbid.unless)], Truth.DOUBT),
+        forbidding=build(forbids, Truth.DOUBT) if forbids else None,
     )

@@ -3,20 +3,22 @@
 A rule that needs a tag to be one of a few values is filed under them; one that asks for nothing of the kind is looked
 at each time. What is filed is still evaluated: filing leaves out only rules of which a condition is known to be false.
 
+Rules that ask only for what cannot be filed (a range, a prefix, an expression, a claim) are tried one by one.
+
 Invariant: `first` and `every` give what trying all rules in their order would give.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Generic, TypeVar
 
 from authzsvc.fix.fields import Fields
-from authzsvc.policy.conditions import Claims, Condition
-from authzsvc.policy.rules import Forbid, Grant, all_of
+from authzsvc.policy.conditions import Claims, Condition, Single
+from authzsvc.policy.rules import Rule, all_of
 from authzsvc.policy.truth import Truth
 from authzsvc.policy.value_tests import OneOf
 
@@ -26,7 +28,7 @@ MAX_KEYS = 64
 """Combinations of values that one rule is filed under."""
 MAX_TABLES = 8
 
-RuleT = TypeVar("RuleT", Grant, Forbid)
+RuleT = TypeVar("RuleT", bound=Rule)
 
 Tags = tuple[int, ...]
 Values = tuple[bytes | None, ...]
@@ -42,94 +44,116 @@ class Filed(Generic[RuleT]):
     """The conditions that being found here does not answer, where no tag stands twice."""
 
 
+Rules = tuple[Filed[RuleT], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Index(Generic[RuleT]):
     """Rules in their order, filed."""
 
     least: Truth
     """From what truth on a rule applies: a grant from yes, a forbid from doubt."""
-    tables: tuple[tuple[Tags, Mapping[Values, tuple[Filed[RuleT], ...]]], ...]
-    loose: tuple[Filed[RuleT], ...]
+    loose: Rules[RuleT]
+    """Rules that are under no value."""
+    by_tag: tuple[tuple[int, Mapping[bytes | None, Rules[RuleT]]], ...]
+    by_tags: tuple[tuple[Tags, Mapping[Values, Rules[RuleT]]], ...]
 
-    def first(self, fields: Fields, claims: Claims) -> RuleT | None:
-        """Give the first rule that applies."""
+    def first(self, fields: Fields, claims: Claims, values: Single) -> RuleT | None:
+        """Give the first rule that applies. `values` is `dict(fields.pairs)`."""
         best: Filed[RuleT] | None = None
-        plain, found = self._found(fields)
-        for filed in found:
-            for candidate in filed:
-                if best is not None and candidate.rank > best.rank:
+        single = values if len(values) == len(fields.pairs) else None
+        for rules in self._found(fields, values, single):
+            for filed in rules:
+                if best is not None and filed.rank > best.rank:
                     break
-                conditions = candidate.rest if plain else candidate.rule.conditions
-                if not conditions or all_of(conditions, fields, claims) >= self.least:
-                    best = candidate
+                conditions = filed.rule.conditions if single is None else filed.rest
+                if not conditions or all_of(conditions, fields, claims, single) >= self.least:
+                    best = filed
                     break
         return None if best is None else best.rule
 
-    def every(self, fields: Fields, claims: Claims) -> list[RuleT]:
+    def every(self, fields: Fields, claims: Claims, values: Single) -> list[RuleT]:
         """Give all rules that apply."""
-        plain, found = self._found(fields)
-        candidates = {candidate.rank: candidate for filed in found for candidate in filed}
-        return [
-            filed.rule
-            for _, filed in sorted(candidates.items())
-            if all_of(filed.rest if plain else filed.rule.conditions, fields, claims) >= self.least
-        ]
+        single = values if len(values) == len(fields.pairs) else None
+        found = {filed.rank: filed for rules in self._found(fields, values, single) for filed in rules}
+        applying = (
+            rank
+            for rank, filed in found.items()
+            if all_of(filed.rule.conditions if single is None else filed.rest, fields, claims, single) >= self.least
+        )
+        return [found[rank].rule for rank in sorted(applying)]
 
-    def _found(self, fields: Fields) -> tuple[bool, list[tuple[Filed[RuleT], ...]]]:
-        """Give the rules that could apply, in lists each of which is in order; and whether no tag stands twice."""
-        values: dict[int, bytes] = dict(fields.pairs)
-        plain = len(values) == len(fields.pairs)
+    def _found(self, fields: Fields, values: Single, single: Single | None) -> list[Rules[RuleT]]:
+        """Give the rules that could apply, in lists each of which is in order.
+
+        Of a tag that stands twice, a grant needs every value, so any one will do to look it up; a forbid needs some.
+        """
         found = [self.loose] if self.loose else []
-        for tags, table in self.tables:
-            for key in (tuple(map(values.get, tags)),) if plain or self.least is Truth.YES else _keys(fields, tags):
-                if key in table:
-                    found.append(table[key])
-        return plain, found
-
-
-def _keys(fields: Fields, tags: Tags) -> Iterator[Values]:
-    """Give what a forbid could be filed under, of whose tag any occurrence counts."""
-    return ((value,) for value in dict.fromkeys(fields.all(tags[0])))
+        for tag, table in self.by_tag:
+            if single is None and self.least is Truth.DOUBT:
+                found += [table[value] for value in dict.fromkeys(fields.all(tag)) if value in table]
+            elif (value := values.get(tag)) in table:
+                found.append(table[value])
+        for tags, wide in self.by_tags:
+            rules = wide.get(tuple(map(values.get, tags)))
+            if rules is not None:
+                found.append(rules)
+        return found
 
 
 def build(rules: Sequence[RuleT], least: Truth) -> Index[RuleT]:
     """File rules; they stay in this order."""
     most = MAX_TAGS if least is Truth.YES else 1
     spread = _spread(rules, least)
-    filed = [_tags(rule, least, most, spread) for rule in rules]
-    if len(set(filed)) > MAX_TABLES:
-        filed = [_tags(rule, least, 1, spread) for rule in rules]
+    chosen = [_tags(rule, least, most, spread) for rule in rules]
+    if len(set(chosen)) > MAX_TABLES:
+        chosen = [_tags(rule, least, 1, spread) for rule in rules]
     tables: dict[Tags, dict[Values, list[Filed[RuleT]]]] = defaultdict(lambda: defaultdict(list))
-    loose = []
-    for rank, (rule, tags) in enumerate(zip(rules, filed, strict=True)):
-        if not tags:
-            loose.append(Filed(rank, rule, rule.conditions))
-            continue
+    for rank, (rule, tags) in enumerate(zip(rules, chosen, strict=True)):
         needed = _needed(rule, least)
-        answered = {tag for tag in tags if needed[tag][1]}
-        entry = Filed(rank, rule, tuple(condition for condition in rule.conditions if condition.tag not in answered))
-        for key in product(*(needed[tag][0] for tag in tags)):
-            tables[tags][key].append(entry)
-    frozen = tuple((tags, {key: tuple(entries) for key, entries in table.items()}) for tags, table in tables.items())
-    return Index(least, frozen, tuple(loose))
+        answered = {tag for tag in tags if needed[tag].alone}
+        filed = Filed(rank, rule, tuple(condition for condition in rule.conditions if condition.tag not in answered))
+        for key in product(*(needed[tag].values for tag in tags)):
+            tables[tags][key].append(filed)
+    loose = tables.pop((), {(): []})
+    frozen = {tags: {key: tuple(rules) for key, rules in table.items()} for tags, table in tables.items()}
+    return Index(
+        least,
+        tuple(loose[()]),
+        tuple(
+            (tags[0], {key[0]: found for key, found in table.items()})
+            for tags, table in frozen.items()
+            if len(tags) == 1
+        ),
+        tuple((tags, table) for tags, table in frozen.items() if len(tags) > 1),
+    )
 
 
-def _spread(rules: Sequence[RuleT], least: Truth) -> Counter[int]:
-    """Count the values of each tag that rules ask for: the more there are, the fewer rules are under each."""
-    asked = {(tag, value) for rule in rules for tag, (values, _) in _needed(rule, least).items() for value in values}
-    return Counter(tag for tag, _ in asked)
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """Values of a tag without which a rule cannot apply."""
+
+    values: frozenset[bytes]
+    alone: bool
+    """Nothing else is asked of the tag."""
 
 
-def _needed(rule: RuleT, least: Truth) -> dict[int, tuple[frozenset[bytes], bool]]:
-    """Give the tags without one of these values of which a rule cannot apply; and whether that is all that is asked."""
+def _needed(rule: RuleT, least: Truth) -> dict[int, _Needed]:
+    """Give the tags of which a rule needs one of a few values."""
     found = {}
     for condition in rule.conditions:
         sets = [test.values for test in condition.tests if isinstance(test, OneOf) and not test.negative]
         fits = condition.any_occurrence is (least is not Truth.YES)
         if sets and fits and condition.default is None and len(sets[0]) <= MAX_KEYS:
             alone = len(condition.tests) == 1 and condition.every is None and not condition.entries
-            found[condition.tag] = (sets[0], alone)
+            found[condition.tag] = _Needed(sets[0], alone)
     return found
+
+
+def _spread(rules: Sequence[RuleT], least: Truth) -> Counter[int]:
+    """Count the values of each tag that rules ask for: the more there are, the fewer rules are under each."""
+    needed = [(tag, found) for rule in rules for tag, found in _needed(rule, least).items()]
+    return Counter(tag for tag, _ in {(tag, value) for tag, found in needed for value in found.values})
 
 
 def _tags(rule: RuleT, least: Truth, most: int, spread: Mapping[int, int]) -> Tags:
@@ -138,7 +162,7 @@ def _tags(rule: RuleT, least: Truth, most: int, spread: Mapping[int, int]) -> Ta
     chosen: list[int] = []
     keys = 1
     for tag in sorted(needed, key=lambda tag: (-spread[tag], tag)):
-        if len(chosen) < most and keys * len(needed[tag][0]) <= MAX_KEYS:
-            keys *= len(needed[tag][0])
+        if len(chosen) < most and keys * len(needed[tag].values) <= MAX_KEYS:
+            keys *= len(needed[tag].values)
             chosen.append(tag)
     return tuple(sorted(chosen))

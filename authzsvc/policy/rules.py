@@ -13,7 +13,7 @@ from typing import Any
 
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
-from authzsvc.policy.conditions import Claims, Condition
+from authzsvc.policy.conditions import Claims, Condition, Single
 from authzsvc.policy.truth import Truth
 
 
@@ -77,12 +77,13 @@ class Forbid:
 Rule = Grant | Forbid
 
 
-def all_of(conditions: Iterable[Condition], fields: Fields, claims: Claims) -> Truth:
+def all_of(conditions: Iterable[Condition], fields: Fields, claims: Claims, single: Single | None = None) -> Truth:
     """Whether all of these hold: a no where any does not, else a doubt where any is in doubt."""
     found = Truth.YES
     for condition in conditions:
-        truth = condition.truth(fields, claims)
+        truth = condition.truth(fields, claims, single)
         if truth is Truth.NO:
             return truth
-        found = min(found, truth)
+        if truth is Truth.DOUBT:
+            found = truth
     return found
