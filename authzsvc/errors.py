@@ -5,6 +5,7 @@ AuthzError                 everything that this package raises on purpose
 │   ├── FieldsError        bytes that are no `tag=value<SOH>` pairs
 │   └── UnknownName        a message, tag or value that the dictionary does not have
 ├── MappingFaults          a mapping that does not compile: every fault at once
+├── SignatureError         a signed mapping whose signature is missing or does not hold
 ├── SettingsFaults         settings that do not hold: every fault at once
 ├── TokenError             a token that is not accepted, with a text for the counterparty and a reason for the audit
 ├── KeysError              keys that cannot be had
@@ -64,6 +65,10 @@ class Faults(AuthzError):
 
 class MappingFaults(Faults):
     """A mapping that does not compile."""
+
+
+class SignatureError(AuthzError):
+    """A signed mapping whose signature is missing or does not hold, or a key that cannot be used."""
 
 
 class SettingsFaults(Faults):

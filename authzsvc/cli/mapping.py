@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from authzsvc.cli import mapping_diff, mapping_explain, mapping_lint, mapping_matrix, mapping_test
+from authzsvc.cli import mapping_diff, mapping_explain, mapping_lint, mapping_matrix, mapping_sign, mapping_test
 
 app = typer.Typer(help="Write, review, test and roll out a mapping.", no_args_is_help=True)
 app.command("lint")(mapping_lint.command)
@@ -12,3 +12,6 @@ app.command("test")(mapping_test.command)
 app.command("matrix")(mapping_matrix.command)
 app.command("explain")(mapping_explain.command)
 app.command("diff")(mapping_diff.command)
+app.command("sign")(mapping_sign.sign)
+app.command("verify")(mapping_sign.verify)
+app.command("keygen")(mapping_sign.keygen)

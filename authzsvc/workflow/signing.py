@@ -1,0 +1,167 @@
+"""Signed mappings: who may change what is permitted is who holds the key.
+
+What is signed is the digest, which is of a mapping's meaning: comments may change, a list's value may not. The
+signature (Ed25519, RFC 8032) stands in a file of its own beside the mapping, as JSON:
+
+    {"algorithm": "Ed25519", "key_id": "…", "digest": "…", "signature": "…"}
+
+Only `signature` proves anything; the other members say in plain words what is wrong where it does not hold.
+
+Invariants: no error quotes a key or a signature; a private key is written for its owner alone, and over no other file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from authzsvc.errors import SignatureError, ToolError
+
+SUFFIX = ".sig"
+ALGORITHM = "Ed25519"
+PRIVATE_NAME = "mapping-key.pem"
+PUBLIC_NAME = "mapping-key.pub.pem"
+
+_MAX_BYTES = 65_536
+_CONTEXT = b"authzsvc mapping digest v1\0"
+"""Stands before the digest in what is signed, so that no signature made for another purpose will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a signature file says."""
+
+    algorithm: str
+    key_id: str
+    """The first 16 hex digits of the SHA-256 over the raw public key."""
+    digest: str
+    signature: str
+    """Base64."""
+
+
+def path_of(mapping: Path) -> Path:
+    """Give the place of a mapping's signature."""
+    return mapping.with_name(mapping.name + SUFFIX)
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """Name a key."""
+    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
+
+
+def sign(digest: str, key: Ed25519PrivateKey) -> str:
+    """Make the text of a signature file for a mapping's digest."""
+    proof = base64.b64encode(key.sign(_signed(digest))).decode()
+    made = Signature(ALGORITHM, key_id(key.public_key()), digest, proof)
+    return json.dumps(asdict(made), indent=2) + "\n"
+
+
+def verify(digest: str, path: Path, key: Ed25519PublicKey) -> Signature:
+    """Hold a mapping's digest against its signature file. Raises `SignatureError`."""
+    found = _read_signature(path)
+    if found.algorithm != ALGORITHM:
+        raise SignatureError(f"`{path}` is not signed with {ALGORITHM} (sign it with `authzsvc mapping sign`)")
+    if found.key_id != key_id(key):
+        raise SignatureError(f"`{path}` is signed with another key (sign it with the key that is trusted)")
+    if found.digest != digest:
+        raise SignatureError(f"`{path}` is of another mapping: the meaning has changed since it was signed (sign anew)")
+    try:
+        key.verify(base64.b64decode(found.signature, validate=True), _signed(digest))
+    except (InvalidSignature, binascii.Error, ValueError):
+        raise SignatureError(f"`{path}` has a signature that does not hold (sign the mapping anew)") from None
+    return found
+
+
+def load_private(path: Path) -> Ed25519PrivateKey:
+    """Read a private key, PEM without a password. Raises `SignatureError`."""
+    try:
+        key = serialization.load_pem_private_key(_read(path), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SignatureError(f"`{path}` is no {ALGORITHM} private key in PEM (make one: `authzsvc mapping keygen`)")
+    return key
+
+
+def load_public(path: Path) -> Ed25519PublicKey:
+    """Read a public key, PEM. Raises `SignatureError`."""
+    try:
+        key = serialization.load_pem_public_key(_read(path))
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise SignatureError(f"`{path}` is no {ALGORITHM} public key in PEM (make a pair: `authzsvc mapping keygen`)")
+    return key
+
+
+def generate(directory: Path) -> tuple[Path, Path]:
+    """Make a key pair: the paths of the private and the public key. Raises `ToolError`, also where either is there."""
+    key = Ed25519PrivateKey.generate()
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    private = key.private_bytes(pem, pkcs8, serialization.NoEncryption())
+    public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    paths = directory / PRIVATE_NAME, directory / PUBLIC_NAME
+    for path in paths:
+        if path.exists():
+            raise ToolError(f"`{path}` is there already (name another directory)")
+    for path, content, mode in zip(paths, (private, public), (0o600, 0o644), strict=True):
+        _create(path, content, mode)
+    return paths
+
+
+def write(path: Path, text: str) -> None:
+    """Put a signature into its place in one step, so that a reader sees the old one or the new. Raises `ToolError`."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise _unwritable(path, error) from None
+
+
+def _signed(digest: str) -> bytes:
+    return _CONTEXT + digest.encode()
+
+
+def _read_signature(path: Path) -> Signature:
+    try:
+        said = json.loads(_read(path))
+        found = Signature(**said)
+    except (ValueError, TypeError, RecursionError):
+        found = None
+    if found is None or not all(isinstance(value, str) for value in asdict(found).values()):
+        raise SignatureError(f"`{path}` is no signature of a mapping (sign it with `authzsvc mapping sign`)")
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_BYTES)
+    except OSError as error:
+        problem = (error.strerror or "error").lower()
+        hint = " (sign the mapping with `authzsvc mapping sign`)" if path.name.endswith(SUFFIX) else ""
+        raise SignatureError(f"`{path}` cannot be read: {problem}{hint}") from None
+
+
+def _create(path: Path, content: bytes, mode: int) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> ToolError:
+    return ToolError(f"`{path}` cannot be written: {(error.strerror or 'error').lower()} (name another place)")
