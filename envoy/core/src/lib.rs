@@ -17,6 +17,7 @@ pub mod message;
 pub mod msg_type;
 pub mod profile;
 pub mod rewrite;
+pub mod separators;
 pub mod session;
 pub mod settings;
 pub mod stats;

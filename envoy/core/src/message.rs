@@ -4,13 +4,12 @@
 //! read differently is refused here: signs, spaces and leading zeros in tags, tags beyond six digits, empty values,
 //! repeated header fields, data fields whose length does not hold or that hide a separator. See `docs/strict-profile.md`.
 
-use crate::frame::SOH;
 use crate::msg_type::MsgType;
 use crate::profile::Profile;
+use crate::separators::Separators;
 use crate::tags;
 use crate::version::Version;
 use crate::violation::Violation;
-use memchr::memchr;
 
 /// One field: its tag and where its value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,14 +81,13 @@ impl<'a> Message<'a> {
 /// The first departure from the strict profile.
 pub fn parse<'a>(
     bytes: &'a [u8],
-    body: usize,
     version: Version,
     profile: &Profile,
     max_fields: usize,
     fields: &'a mut Vec<Field>,
 ) -> Result<Message<'a>, Violation> {
     let mut head = Head::default();
-    walk(bytes, body, profile, max_fields, fields, &mut head)?;
+    walk(bytes, profile, max_fields, fields, &mut head)?;
     let (Some(msg_type), Some(seq), Some(sender), Some(target)) =
         (head.msg_type, head.seq, head.sender, head.target)
     else {
@@ -111,7 +109,6 @@ struct Head<'a> {
 
 fn walk<'a>(
     bytes: &'a [u8],
-    body: usize,
     profile: &Profile,
     max_fields: usize,
     fields: &mut Vec<Field>,
@@ -119,21 +116,20 @@ fn walk<'a>(
 ) -> Result<(), Violation> {
     fields.clear();
     let mut expected: Option<(u32, usize)> = None;
+    let mut separators = Separators::of(bytes);
     let mut at = 0;
     while at < bytes.len() {
         let (tag, value) = tag_at(bytes, at)?;
-        let rest = bytes.get(value..).unwrap_or_default();
-        let length = memchr(SOH, rest).ok_or(Violation::Tag)?;
+        let end = separators.next_offset().ok_or(Violation::Tag)?;
+        // A separator before the value stands in the tag.
+        let length = end.checked_sub(value).ok_or(Violation::Tag)?;
         if length == 0 {
             return Err(Violation::EmptyValue);
         }
         if fields.len() >= max_fields {
             return Err(Violation::TooManyFields);
         }
-        if at == body && tag != tags::MSG_TYPE {
-            return Err(Violation::MsgTypeNotThird);
-        }
-        let content = rest.get(..length).unwrap_or_default();
+        let content = bytes.get(value..end).unwrap_or_default();
         let class = profile.class(tag);
         if let Some(pair) = expected.take() {
             if pair != (tag, length) {
@@ -155,14 +151,13 @@ fn walk<'a>(
             if bit != 0 {
                 head.take(tag, content)?;
             }
+            if tag == tags::CHECK_SUM && end + 1 != bytes.len() {
+                return Err(Violation::CheckSumNotLast);
+            }
         }
-        let end = value + length;
         // Offsets fit: a message is bounded far below 4 GiB by its seven-digit BodyLength.
         fields.push(Field { tag, start: at as u32, value: value as u32, end: end as u32 });
         at = end + 1;
-        if tag == tags::CHECK_SUM && at != bytes.len() {
-            return Err(Violation::CheckSumNotLast);
-        }
     }
     if expected.is_some() { Err(Violation::DataLength) } else { Ok(()) }
 }
@@ -198,17 +193,27 @@ impl<'a> Head<'a> {
 /// `[1-9][0-9]{0,5}=` at `at` → the tag and the offset of its value.
 #[inline]
 fn tag_at(bytes: &[u8], at: usize) -> Result<(u32, usize), Violation> {
-    let window = bytes.get(at..bytes.len().min(at + 7)).unwrap_or_default();
-    let mut tag = 0;
-    for (index, byte) in window.iter().enumerate() {
-        match byte {
-            b'0' if index == 0 => return Err(Violation::Tag),
-            b'0'..=b'9' if index < 6 => tag = tag * 10 + u32::from(byte - b'0'),
-            b'=' if index > 0 => return Ok((tag, at + index + 1)),
-            _ => return Err(Violation::Tag),
+    // Nearly every tag has one to three digits, so a pattern for each is the fastest way to tell.
+    match bytes.get(at..).unwrap_or_default() {
+        [a @ b'1'..=b'9', b'=', ..] => Ok((digit(*a), at + 2)),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'=', ..] => Ok((digit(*a) * 10 + digit(*b), at + 3)),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'=', ..] => {
+            Ok((digit(*a) * 100 + digit(*b) * 10 + digit(*c), at + 4))
         }
+        rest => long_tag(rest).map(|(tag, len)| (tag, at + len + 1)),
     }
-    Err(Violation::Tag)
+}
+
+#[inline]
+fn digit(byte: u8) -> u32 {
+    u32::from(byte - b'0')
+}
+
+/// Any tag of up to six digits, and its length.
+fn long_tag(rest: &[u8]) -> Result<(u32, usize), Violation> {
+    let len = rest.iter().take(7).position(|byte| *byte == b'=').ok_or(Violation::Tag)?;
+    let digits = rest.get(..len).unwrap_or_default();
+    number(digits).map(|tag| (tag, len)).filter(|(tag, _)| *tag > 0).ok_or(Violation::Tag)
 }
 
 /// A canonical positive number of at most nine digits.
@@ -336,6 +341,40 @@ mod tests {
             assert_eq!(verdict(body), Err(violation), "{body}");
         }
         assert_eq!(verdict("35=D|34=007|49=A|56=B|"), Ok(()));
+    }
+
+    #[test]
+    fn reads_every_tag_and_no_other() {
+        for tag in (1..2_000).chain([9_999, 10_000, 43_109, 65_535, 65_536, 99_999, 100_000, 999_999]) {
+            for tail in ["=", "=1", "=12345678", "=====", "=\u{1}"] {
+                let text = format!("{tag}{tail}");
+                assert_eq!(tag_at(text.as_bytes(), 0), Ok((tag, tag.to_string().len() + 1)), "{text}");
+            }
+        }
+        for bad in [
+            "",
+            "=",
+            "1",
+            "123456",
+            "0=",
+            "01=x",
+            "1000000=x",
+            "12345678",
+            "-1=x",
+            "+1=x",
+            " 1=x",
+            "1 =x",
+            "1_6=x",
+        ] {
+            assert_eq!(tag_at(bad.as_bytes(), 0), Err(Violation::Tag), "{bad}");
+        }
+        for byte in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit() && *byte != b'=') {
+            for place in 0..3 {
+                let mut text = *b"123=45678";
+                text[place] = byte;
+                assert_eq!(tag_at(&text, 0), Err(Violation::Tag), "{text:?}");
+            }
+        }
     }
 
     #[test]

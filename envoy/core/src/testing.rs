@@ -30,9 +30,7 @@ pub fn read<'a>(
     fields: &'a mut Vec<Field>,
 ) -> Result<Message<'a>, Violation> {
     match next_frame(bytes, 1 << 20)? {
-        Frame::Complete { len, body, version } => {
-            parse(&bytes[..len], body, version, profile, max_fields, fields)
-        }
+        Frame::Complete { len, version, .. } => parse(&bytes[..len], version, profile, max_fields, fields),
         Frame::Partial => Err(Violation::Truncated),
     }
 }

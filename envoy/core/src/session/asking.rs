@@ -135,9 +135,9 @@ impl Session {
         let listener = Arc::clone(&self.listener);
         let limits = &listener.settings.limits;
         let mut fields = std::mem::take(&mut self.fields);
-        if let Ok(Frame::Complete { body, version, .. }) = next_frame(bytes, bytes.len()) {
+        if let Ok(Frame::Complete { version, .. }) = next_frame(bytes, bytes.len()) {
             let fields_limit = limits.max_fields as usize;
-            if let Ok(message) = parse(bytes, body, version, &listener.profile, fields_limit, &mut fields) {
+            if let Ok(message) = parse(bytes, version, &listener.profile, fields_limit, &mut fields) {
                 then(self, &message);
             }
         }

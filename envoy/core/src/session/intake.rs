@@ -1,5 +1,6 @@
 //! Taking bytes in: messages off the stream while there is room, backpressure, and ends.
 
+use super::lane::Unread;
 use super::{Listener, Now, Phase, Session};
 use crate::command::{Command, Commands, Direction};
 use crate::frame::{Frame, next_frame};
@@ -17,15 +18,37 @@ impl Session {
         let lane = self.lane(direction);
         lane.ended |= end;
         let mut unread = std::mem::take(&mut lane.unread);
-        if unread.is_empty() {
-            let taken = self.take_in(direction, bytes, now, out);
-            unread.extend_from_slice(bytes.get(taken..).unwrap_or_default());
-        } else {
-            unread.extend_from_slice(bytes);
-            let taken = self.take_in(direction, &unread, now, out);
-            unread.drain(..taken);
-        }
+        let rest = self.splice(direction, &mut unread, bytes, now, out);
+        let taken = if unread.is_empty() { self.take_in(direction, rest, now, out) } else { 0 };
+        unread.extend_from_slice(rest.get(taken..).unwrap_or_default());
         self.settle(direction, unread, now, out);
+    }
+
+    /// Completes the message that the last bytes cut, with as little of `whole` as that takes, and gives the rest back:
+    /// what is behind it can be read where it stands.
+    fn splice<'a>(
+        &mut self,
+        direction: Direction,
+        unread: &mut Unread,
+        whole: &'a [u8],
+        now: Now,
+        out: &mut Commands,
+    ) -> &'a [u8] {
+        const STEP: usize = 512;
+        let mut bytes = whole;
+        while !unread.is_empty() && !bytes.is_empty() && !self.is_blocked(direction) {
+            let (step, rest) = bytes.split_at(bytes.len().min(STEP));
+            unread.extend_from_slice(step);
+            let taken = self.take_in(direction, unread.rest(), now, out);
+            unread.take(taken);
+            bytes = rest;
+            if taken > 0 && unread.len() <= step.len() {
+                // All that is left came with this step: read it in place.
+                bytes = whole.get(whole.len() - rest.len() - unread.len()..).unwrap_or_default();
+                unread.clear();
+            }
+        }
+        bytes
     }
 
     /// Whether bytes from the venue are taken; else they must wait outside.
@@ -81,13 +104,13 @@ impl Session {
         out: &mut Commands,
     ) -> Result<usize, Violation> {
         let limits = &listener.settings.limits;
-        let Frame::Complete { len, body, version } = next_frame(bytes, limits.max_message_bytes as usize)?
+        let Frame::Complete { len, version, .. } = next_frame(bytes, limits.max_message_bytes as usize)?
         else {
             return Ok(0);
         };
         let bytes = bytes.get(..len).unwrap_or_default();
         let mut fields = std::mem::take(&mut self.fields);
-        let result = parse(bytes, body, version, &listener.profile, limits.max_fields as usize, &mut fields)
+        let result = parse(bytes, version, &listener.profile, limits.max_fields as usize, &mut fields)
             .and_then(|message| match direction {
                 Direction::Inbound => self.inbound_message(&message, now, out),
                 Direction::Outbound => self.outbound_message(&message, now, out),
@@ -97,7 +120,7 @@ impl Session {
     }
 
     /// Keeps what was not taken in, starts or stops reading, and passes an end on once all before it is done.
-    pub(super) fn settle(&mut self, direction: Direction, unread: Vec<u8>, now: Now, out: &mut Commands) {
+    pub(super) fn settle(&mut self, direction: Direction, unread: Unread, now: Now, out: &mut Commands) {
         if matches!(self.phase, Phase::Reporting { .. } | Phase::Closed) {
             return;
         }
@@ -143,8 +166,8 @@ impl Session {
     /// Goes on with what is unread, after room was made.
     pub(super) fn resume(&mut self, direction: Direction, now: Now, out: &mut Commands) {
         let mut unread = std::mem::take(&mut self.lane(direction).unread);
-        let taken = self.take_in(direction, &unread, now, out);
-        unread.drain(..taken);
+        let taken = self.take_in(direction, unread.rest(), now, out);
+        unread.take(taken);
         self.settle(direction, unread, now, out);
     }
 }

@@ -32,11 +32,53 @@ pub(super) enum Fate {
     Pass,
 }
 
+/// Bytes that wait. What was taken from their head is only noted, and moved over once it is the larger half: moving the
+/// rest up for every message would cost the square of what waits.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Unread {
+    /// What still waits.
+    pub fn rest(&self) -> &[u8] {
+        self.bytes.get(self.taken..).unwrap_or_default()
+    }
+
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.taken
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Forgets all that waits, keeping the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.taken = 0;
+    }
+
+    /// Notes that so many bytes of the rest are dealt with.
+    pub fn take(&mut self, length: usize) {
+        self.taken += length;
+        if self.taken * 2 >= self.bytes.len() {
+            self.bytes.drain(..self.taken);
+            self.taken = 0;
+        }
+    }
+}
+
 /// One direction of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     /// Bytes that are not a whole message yet, or that wait for room in the queue.
-    pub unread: Vec<u8>,
+    pub unread: Unread,
     queue: VecDeque<Waiting>,
     queued_bytes: usize,
     in_flight: usize,

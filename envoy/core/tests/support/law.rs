@@ -140,10 +140,10 @@ impl Read {
 pub fn read_all(mut bytes: &[u8]) -> Vec<Read> {
     let profile = Profile::new(&[], &[]);
     let mut messages = Vec::new();
-    while let Ok(Frame::Complete { len, body, version }) = next_frame(bytes, MAX_MESSAGE) {
+    while let Ok(Frame::Complete { len, version, .. }) = next_frame(bytes, MAX_MESSAGE) {
         let (message, rest) = bytes.split_at(len);
         let mut fields = Vec::new();
-        match parse(message, body, version, &profile, MAX_FIELDS, &mut fields) {
+        match parse(message, version, &profile, MAX_FIELDS, &mut fields) {
             Ok(message) => messages.push(Read::new(&message)),
             Err(_) => return messages,
         }

@@ -141,13 +141,14 @@ impl Run {
         }
     }
 
-    /// Hands in what the session takes. The client's bytes go first, as the session's own unread ones do.
+    /// Hands in what the session takes.
     fn pump(&mut self, effects: &mut Vec<Effect>) {
         loop {
-            let direction = if self.reading && !self.inbound.held.is_empty() {
-                Direction::Inbound
-            } else if self.driver.takes_outbound() && !self.outbound.held.is_empty() {
+            // The venue first: what a release of the client's bytes does must not fall between two pieces of the venue's.
+            let direction = if self.driver.takes_outbound() && !self.outbound.held.is_empty() {
                 Direction::Outbound
+            } else if self.reading && !self.inbound.held.is_empty() {
+                Direction::Inbound
             } else {
                 return;
             };
