@@ -152,6 +152,12 @@ class Log(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class Metrics(_Section):
+    """Where Prometheus may scrape: an address, plain HTTP."""
+
+    tcp: TcpAddress | None = None
+
+
 class Decisions(_Section):
     """How long an allowed decision may be kept by the proxy."""
 
@@ -173,9 +179,12 @@ class Settings(BaseSettings):
 
     listen: Listen
     mapping: Path
+    mapping_key: Path | None = None
+    """A public key: with it, only a mapping that is signed with that key is accepted."""
     tokens: Tokens
     audit: Audit = Audit()
     log: Log = Log()
+    metrics: Metrics = Metrics()
     decisions: Decisions = Decisions()
     reflection: bool = False
     drain_s: float = Field(default=5.0, ge=0, le=600)

@@ -1,8 +1,8 @@
 """The service's life: build, listen, wait for the keys, serve, drain.
 
 It listens before it is ready, and says NOT_SERVING until mapping and keys are loaded; a Check that comes earlier is
-denied like any whose key is unknown. On SIGTERM or SIGINT it says NOT_SERVING, lets what is in flight finish within
-`drain_s`, and writes the last of the audit.
+denied like any whose key is unknown. On SIGHUP the mapping is read anew, as on a change of its files. On SIGTERM or
+SIGINT it says NOT_SERVING, lets what is in flight finish within `drain_s`, and writes the last of the audit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import grpc
@@ -22,14 +22,19 @@ from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from authzsvc.audit import AuditLog
-from authzsvc.policy.compiler import compile_mapping
 from authzsvc.server.listen import bind, release
+from authzsvc.server.mapping import take
+from authzsvc.server.metrics import exposed
+from authzsvc.server.reload import Reloader
 from authzsvc.server.service import Authorizer
+from authzsvc.server.watch import Watch
 from authzsvc.settings import IssuerSettings, Settings
 from authzsvc.tokens.keys import KeySet, Refresh, from_file, from_url
 from authzsvc.tokens.verifier import Issuer, Verifier
 
 SERVICE = "envoy.service.auth.v3.Authorization"
+MAPPING = "mapping"
+"""The health of the mapping's files: NOT_SERVING while those on disk cannot be taken."""
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -56,24 +61,32 @@ class Service:
     """The mapping's digest."""
     ready: asyncio.Task[None]
     """Done once it says SERVING."""
+    metrics: str | None
+    """Where Prometheus may scrape."""
 
 
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Raises `AuthzError` when it cannot start."""
-    stop = asyncio.Event()
+    stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings):
+    async with running(settings, reload):
         await stop.wait()
         _log.info("draining", extra={"drain_s": settings.drain_s})
     _log.info("stopped")
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Service]:
-    """A service from start to drain. Raises `AuthzError` when it cannot start."""
-    policy = compile_mapping(settings.mapping)
+async def running(settings: Settings, reload: asyncio.Event | None = None) -> AsyncIterator[Service]:
+    """A service from start to drain; `reload`, once set, has it read the mapping anew.
+
+    Raises `AuthzError` when it cannot start.
+    """
+    watch = Watch()
+    watch.begin()
+    taken = take(settings)
     issuers = [_issuer(entry) for entry in settings.tokens.issuers]
     for issuer, entry in zip(issuers, settings.tokens.issuers, strict=True):
         if entry.jwks.file is not None:
@@ -83,33 +96,53 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         tokens = settings.tokens
         verifier = Verifier(issuers, cache_size=tokens.cache_size, cache_ttl_s=tokens.cache_ttl_s)
         admitted = frozenset(settings.admission.principals)
-        authorizer = Authorizer(policy, verifier, audit_log, settings.decisions.max_age_s, admitted)
-        async with _listening(settings, authorizer, issuers) as service:
+        authorizer = Authorizer(taken.policy, verifier, audit_log, settings.decisions.max_age_s, admitted)
+        health = health_aio.HealthServicer()
+        reloader = Reloader(
+            settings, authorizer, authorizer.counts, _mapping_health(health), reload or asyncio.Event(), watch
+        )
+        reloader.start_from(taken)
+        async with _listening(settings, authorizer, issuers, health, reloader) as service:
             yield service
     finally:
         await asyncio.to_thread(audit_log.close)
 
 
+def _mapping_health(health: health_aio.HealthServicer) -> Callable[[bool], Awaitable[None]]:
+    async def tell(good: bool) -> None:
+        await health.set(MAPPING, _SERVING if good else _NOT_SERVING)
+
+    return tell
+
+
 @contextlib.asynccontextmanager
-async def _listening(settings: Settings, authorizer: Authorizer, issuers: list[Issuer]) -> AsyncIterator[Service]:
-    health = health_aio.HealthServicer()
+async def _listening(
+    settings: Settings,
+    authorizer: Authorizer,
+    issuers: list[Issuer],
+    health: health_aio.HealthServicer,
+    reloader: Reloader,
+) -> AsyncIterator[Service]:
     for name in ("", SERVICE):
         await health.set(name, _NOT_SERVING)
+    await health.set(MAPPING, _SERVING)
     server = _server(authorizer, health, settings.reflection)
     addresses = bind(server, settings.listen)
-    await server.start()
-    _settle_memory()
-    refreshing = [asyncio.create_task(issuer.keys.keep_fresh()) for issuer in issuers]
-    digest = authorizer.policy.digest
-    ready = asyncio.create_task(_become_ready(health, issuers, addresses, digest))
-    try:
-        yield Service(tuple(addresses), digest, ready)
-    finally:
-        for task in (ready, *refreshing):
-            task.cancel()
-        await health.enter_graceful_shutdown()
-        await server.stop(settings.drain_s)
-        release(settings.listen)
+    with exposed(authorizer.counts, settings.metrics.tcp) as metrics:
+        await server.start()
+        _settle_memory()
+        digest = authorizer.policy.digest
+        tasks = [asyncio.create_task(issuer.keys.keep_fresh()) for issuer in issuers]
+        tasks.append(asyncio.create_task(reloader.run()))
+        ready = asyncio.create_task(_become_ready(health, issuers, addresses, digest))
+        try:
+            yield Service(tuple(addresses), digest, ready, metrics)
+        finally:
+            for task in (ready, *tasks):
+                task.cancel()
+            await health.enter_graceful_shutdown()
+            await server.stop(settings.drain_s)
+            release(settings.listen)
 
 
 async def _become_ready(

@@ -27,6 +27,7 @@ from authzsvc.decide import Stamp, decide, decide_stock, unavailable
 from authzsvc.decision import Decision
 from authzsvc.errors import ContractError, TokenError
 from authzsvc.policy.engine import Policy
+from authzsvc.server.metrics import ALLOW, DENY, SHADOW, Counts
 from authzsvc.tokens.claims import Identity
 from authzsvc.tokens.verifier import Verifier
 
@@ -53,31 +54,42 @@ class _Judged:
     identity: Identity | None
     decision: Decision
 
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Verdict and event, as they are counted."""
+        decision = self.decision
+        verdict = SHADOW if decision.shadow else ALLOW if decision.allowed else DENY
+        return verdict, self.request.event.value if self.request else ""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Authorizer:
     """Answers Checks."""
 
     policy: Policy
+    """The one in force: may be exchanged between two Checks, and each looks at it once."""
     verifier: Verifier
     audit: AuditLog
     max_age: int
     admitted: frozenset[str] = frozenset()
     clock: Callable[[], float] = time.time
     ids: Iterator[str] = field(default_factory=decision_ids)
+    counts: Counts = field(default_factory=Counts)
 
     def check(self, raw: bytes) -> bytes:
         """A serialized `CheckRequest` → a serialized `CheckResponse`. Never raises for what a caller sent."""
         started = time.perf_counter_ns()
-        stamp = Stamp(next(self.ids), self.clock(), self.policy.digest)
-        judged = self._judge(raw, stamp)
+        policy = self.policy
+        stamp = Stamp(next(self.ids), self.clock(), policy.digest)
+        judged = self._judge(raw, policy, stamp)
         latency_us = (time.perf_counter_ns() - started) // 1000
         self.audit.append(
             audit.render(judged.request, judged.identity, judged.decision, now=stamp.now, latency_us=latency_us)
         )
+        self.counts.decisions[judged.labels] += 1
         return encode(judged.decision, judged.identity)
 
-    def _judge(self, raw: bytes, stamp: Stamp) -> _Judged:
+    def _judge(self, raw: bytes, policy: Policy, stamp: Stamp) -> _Judged:
         try:
             check = CheckRequest.FromString(raw)
         except DecodeError:
@@ -87,9 +99,9 @@ class Authorizer:
         except ContractError as error:
             odd = glimpse(check)
             return _Judged(odd, None, unavailable(odd.event, str(error), stamp))
-        return self._decided(request, stamp)
+        return self._decided(request, policy, stamp)
 
-    def _decided(self, request: FixRequest | StockRequest, stamp: Stamp) -> _Judged:
+    def _decided(self, request: FixRequest | StockRequest, policy: Policy, stamp: Stamp) -> _Judged:
         """The decision, or the denial that stands for any failure on the way to it."""
         if not self.audit.available and request.event is not Event.REPORT:
             return _Judged(request, None, unavailable(request.event, AUDIT_UNAVAILABLE, stamp))
@@ -99,7 +111,7 @@ class Authorizer:
                 return _Judged(request, None, decide_stock(request, self.admitted, stamp))
             holder = self._holder(request)
             identity = holder if isinstance(holder, Identity) else None
-            decision = decide(request, holder, self.policy, now=stamp.now, max_age=self.max_age, decision_id=stamp.id)
+            decision = decide(request, holder, policy, now=stamp.now, max_age=self.max_age, decision_id=stamp.id)
         except Exception as error:
             _log.exception("a decision failed", extra={"decision_id": stamp.id})
             reason = f"the decision failed: {type(error).__name__}"

@@ -49,3 +49,11 @@ def test_every_metric_is_in_it_and_no_other() -> None:
     stats = (ROOT / "envoy/core/src/stats.rs").read_text() + (ROOT / "envoy/module/src/lib.rs").read_text()
     defined = set(re.findall(r'"(fix_authz\.[a-z_]+)"', stats))
     assert defined == {name for name in NAMED if name.startswith("fix_authz.")}
+
+
+def test_every_metric_of_the_service_is_in_it_and_no_other() -> None:
+    source = (ROOT / "authzsvc/server/metrics.py").read_text()
+    families = re.findall(r'(Counter|Gauge)MetricFamily\(\s*"(\w+)"', source)
+    defined = {name + "_total" * (kind == "Counter") for kind, name in families}
+    assert len(defined) == 4
+    assert defined == {name for name in NAMED if name.startswith("authzsvc_")}

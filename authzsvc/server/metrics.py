@@ -1,0 +1,94 @@
+"""What the service counts, and how Prometheus reads it.
+
+Counting is a dictionary's increment on the path of a decision; names and labels are put to it only when somebody
+scrapes. The endpoint is plain HTTP on an address of its own, and off unless the settings name one.
+
+Invariants: labels are few and ours (no counterparty's text); no scrape ever waits for a decision, nor the reverse.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from authzsvc.errors import Fault, SettingsFaults
+
+ALLOW, DENY, SHADOW = "allow", "deny", "shadow"
+
+
+class Reload(StrEnum):
+    """What became of an attempt to take the mapping anew."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    """The files say the same as the mapping in force."""
+    REFUSED = "refused"
+
+
+@dataclass(slots=True)
+class Counts:
+    """The service's counters and what it says of its mapping; read and written without locks."""
+
+    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(verdict, event) → how many."""
+    reloads: Counter[Reload] = field(default_factory=Counter)
+    name: str = ""
+    digest: str = ""
+    commit: str = ""
+    stale: bool = False
+    """The files on disk do not make a mapping that can be taken."""
+
+
+class _Rendered(Collector):
+    def __init__(self, counts: Counts) -> None:
+        self.counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Give all metrics as they are now."""
+        counts = self.counts
+        decisions = CounterMetricFamily("authzsvc_decisions", "Checks answered.", labels=["verdict", "event"])
+        for labels, count in sorted(counts.decisions.copy().items()):
+            decisions.add_metric(labels, count)
+        reloads = CounterMetricFamily(
+            "authzsvc_mapping_reloads", "Attempts to take the mapping anew.", labels=["result"]
+        )
+        for result in Reload:
+            reloads.add_metric([result], counts.reloads[result])
+        info = GaugeMetricFamily("authzsvc_mapping_info", "The mapping in force.", labels=["name", "digest", "commit"])
+        info.add_metric([counts.name, counts.digest, counts.commit], 1)
+        stale = GaugeMetricFamily(
+            "authzsvc_mapping_stale", "1 while the mapping's files cannot be taken.", value=float(counts.stale)
+        )
+        yield from (decisions, reloads, info, stale)
+
+
+@contextlib.contextmanager
+def exposed(counts: Counts, address: str | None) -> Iterator[str | None]:
+    """Answer scrapes at `host:port` for as long as this lasts; gives the address as it came to be.
+
+    Raises `SettingsFaults` where the address cannot be listened on.
+    """
+    if address is None:
+        yield None
+        return
+    registry = CollectorRegistry()
+    registry.register(_Rendered(counts))
+    host, _, port = address.rpartition(":")
+    try:
+        server, thread = start_http_server(int(port), host.strip("[]"), registry)
+    except OSError as error:
+        problem = f"`{address}` cannot be listened on: {(error.strerror or 'error').lower()}"
+        raise SettingsFaults([Fault("settings", 0, "metrics.tcp", problem, "is it taken?")]) from None
+    try:
+        yield f"{host}:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

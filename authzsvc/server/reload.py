@@ -1,0 +1,115 @@
+"""The mapping in force follows its files: on change, on SIGHUP, and never to one that cannot be taken.
+
+The files are read and compiled in a thread, beside the decisions; what comes out replaces the policy between two of
+them, in one step. While the files cannot be taken, the policy in force stays, health says NOT_SERVING for `mapping`
+(and for nothing else), and the files are tried again now and then though they look the same, because what mends them
+may lie where nobody looks.
+
+Invariants: no decision sees parts of two mappings; nothing that is in a mapping's files ends this task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from authzsvc.errors import AuthzError, Faults
+from authzsvc.server.mapping import Taken, rests_on, take
+from authzsvc.server.metrics import Counts, Reload
+from authzsvc.server.service import Authorizer
+from authzsvc.server.watch import Watch
+from authzsvc.settings import Settings
+
+POLL_S = 1.0
+_RETRY_S = 5.0
+_REST = 10
+"""Between attempts that fail, at least so many times as long as one takes."""
+_MAX_LOGGED = 20
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Reloader:
+    """Keeps the policy of an authorizer up to date."""
+
+    settings: Settings
+    authorizer: Authorizer
+    counts: Counts
+    tell_health: Callable[[bool], Awaitable[None]]
+    """Told whether the files on disk can be taken, whenever that changes."""
+    asked: asyncio.Event
+    """Set by whoever wants the mapping read anew (SIGHUP)."""
+    watch: Watch = field(default_factory=Watch)
+    _complaint: str = ""
+    """Why the files cannot be taken; empty while they can."""
+    _retry_at: float = 0.0
+    """On the monotonic clock."""
+
+    def start_from(self, taken: Taken) -> None:
+        """Begin with the mapping that is in force; `watch.begin` was told before it was read."""
+        self._note(taken)
+
+    async def run(self) -> None:
+        """Follow the files until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.asked.wait(), POLL_S)
+            asked = self.asked.is_set()
+            self.asked.clear()
+            if asked or await asyncio.to_thread(self._due):
+                await self._reload(asked=asked)
+
+    def _due(self) -> bool:
+        return self.watch.changed or bool(self._complaint and time.monotonic() >= self._retry_at)
+
+    async def _reload(self, *, asked: bool) -> None:
+        self.watch.begin()
+        began = time.monotonic()
+        try:
+            taken = await asyncio.to_thread(take, self.settings)
+        except Exception as error:  # whatever it is: it must not end the following
+            took = time.monotonic() - began
+            self._retry_at = time.monotonic() + max(_RETRY_S, _REST * took)
+            await self._refuse(error, asked=asked)
+        else:
+            await self._accept(taken, asked=asked)
+
+    async def _accept(self, taken: Taken, *, asked: bool) -> None:
+        before = self.authorizer.policy.digest
+        changed = taken.policy.digest != before
+        mended = bool(self._complaint)
+        self.authorizer.policy = taken.policy
+        self._complaint = ""
+        self._note(taken)
+        self.counts.reloads[Reload.CHANGED if changed else Reload.UNCHANGED] += 1
+        if changed or mended or asked:
+            words = "the mapping was replaced" if changed else "the mapping's files mean what is in force"
+            facts = {"mapping": taken.policy.digest, "commit": taken.commit, "before": before}
+            _log.info(words, extra=facts)
+        await self.tell_health(True)
+
+    def _note(self, taken: Taken) -> None:
+        counts, policy = self.counts, taken.policy
+        counts.name, counts.digest, counts.commit, counts.stale = policy.name, policy.digest, taken.commit, False
+        self.watch.end((*rests_on(self.settings), *taken.files))
+
+    async def _refuse(self, error: Exception, *, asked: bool) -> None:
+        complaint = str(error) if isinstance(error, AuthzError) else type(error).__name__
+        new, self._complaint = complaint != self._complaint, complaint
+        files = {Path(fault.file) for fault in error.faults} if isinstance(error, Faults) else set()
+        in_force = (Path(file) for file in self.authorizer.policy.files)
+        self.watch.end((*rests_on(self.settings), *in_force, *files))
+        self.counts.reloads[Reload.REFUSED] += 1
+        self.counts.stale = True
+        if new or asked:
+            lines = complaint.splitlines()
+            facts = {"in_force": self.authorizer.policy.digest, "faults": lines[:_MAX_LOGGED], "count": len(lines)}
+            known = isinstance(error, AuthzError)
+            _log.error("the mapping is refused; the one in force stays", extra=facts, exc_info=not known)
+        await self.tell_health(False)

@@ -1,0 +1,59 @@
+"""What Prometheus reads."""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+
+import pytest
+
+from authzsvc.errors import SettingsFaults
+from authzsvc.server.metrics import Counts, Reload, exposed
+from tests.unit.checks import Desk, ask, check, logon
+
+
+def scraped(address: str) -> dict[str, float]:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+        lines = [line for line in answer.read().decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def test_what_is_counted_is_shown_under_its_labels() -> None:
+    counts = Counts(name="desk", digest="abc", commit="def")
+    with exposed(counts, "127.0.0.1:0") as address:
+        assert address is not None
+        assert scraped(address)["authzsvc_mapping_stale"] == 0
+        counts.decisions["deny", "message"] += 2
+        counts.reloads[Reload.REFUSED] += 1
+        counts.stale = True
+        found = scraped(address)
+    assert found['authzsvc_decisions_total{event="message",verdict="deny"}'] == 2
+    assert found['authzsvc_mapping_reloads_total{result="refused"}'] == 1
+    assert found['authzsvc_mapping_reloads_total{result="changed"}'] == 0
+    assert found['authzsvc_mapping_info{commit="def",digest="abc",name="desk"}'] == 1
+    assert found["authzsvc_mapping_stale"] == 1
+
+
+def test_off_by_default() -> None:
+    with exposed(Counts(), None) as address:
+        assert address is None
+
+
+def test_an_address_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsFaults, match=r"metrics\.tcp"), exposed(Counts(), f"127.0.0.1:{port}"):
+            pass
+
+
+async def test_every_check_is_counted_once(at: Desk) -> None:
+    token = at.token()
+    for request in (logon(token), check(token), check(token), check(token, msg_type="D"), check(None)):
+        ask(at.authorizer, request)
+    at.authorizer.check(b"\xff")
+    assert at.authorizer.counts.decisions == {
+        ("allow", "logon"): 1,
+        ("allow", "message"): 2,
+        ("deny", "message"): 2,
+        ("deny", ""): 1,
+    }

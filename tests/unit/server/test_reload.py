@@ -1,0 +1,294 @@
+"""The real server while its mapping's files change, for better and for worse."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from authzsvc.server import reload as reload_module
+from authzsvc.server.lifecycle import Service, running
+from authzsvc.server.logs import JsonFormatter
+from authzsvc.workflow import signing
+from tests.unit.checks import MAPPING, Answer, check, soh
+
+from .conftest import Site
+
+SERVING = int(health_pb2.HealthCheckResponse.SERVING)
+WIDER = MAPPING.replace("SecurityType: CommonStock", "SecurityType: {in: [CommonStock, Future]}")
+BROKEN = MAPPING.replace("NewOrderMultileg", "NewOrderMultilegs").replace("ExecutionReport", "ExecutionReports")
+FUTURE = soh("11=O-1|167=FUT|")
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look more often, so that the tests need not wait."""
+    monkeypatch.setattr(reload_module, "POLL_S", 0.02)
+    monkeypatch.setattr(reload_module, "_RETRY_S", 0.2)
+
+
+@pytest.fixture
+def logged() -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+    """The lines of the log with these words."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger("authzsvc.server.reload")
+    logger.addHandler(handler)
+    logger.setLevel("INFO")
+
+    def lines(words: str) -> list[dict[str, Any]]:
+        return [line for line in map(json.loads, stream.getvalue().splitlines()) if words in line["message"]]
+
+    yield lines
+    logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
+
+
+class Client:
+    """Asks a running service."""
+
+    def __init__(self, channel: grpc.aio.Channel, site: Site) -> None:
+        self.channel = channel
+        self.token = site.issuer.mint(scopes=("order:create:equity",), comp_id="ALGO")
+
+    async def future(self) -> Answer:
+        """Whether an order for a future is permitted: by `WIDER` only."""
+        request = check(self.token, msg_type="D", body=FUTURE)
+        return Answer(await AuthorizationStub(self.channel).Check(request, timeout=20, wait_for_ready=True))
+
+    async def permitted(self) -> bool:
+        return (await self.future()).allowed
+
+    async def health(self, service: str = "mapping") -> int:
+        request = health_pb2.HealthCheckRequest(service=service)
+        return int((await health_pb2_grpc.HealthStub(self.channel).Check(request, timeout=20)).status)
+
+    async def stale(self) -> bool:
+        return await self.health() != SERVING
+
+
+async def until(holds: Callable[[], Awaitable[bool]], wanted: bool = True) -> None:
+    async def ask() -> None:
+        while await holds() is not wanted:
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(ask(), 30)
+
+
+@asynccontextmanager
+async def client(site: Site) -> AsyncIterator[Client]:
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(f"unix:{site.socket}", options=options) as channel:
+        yield Client(channel, site)
+
+
+@asynccontextmanager
+async def served(site: Site, reload: asyncio.Event | None = None, **more: Any) -> AsyncIterator[tuple[Client, Service]]:  # noqa: ANN401
+    async with running(site.settings(**more), reload) as service, client(site) as made:
+        await service.ready
+        yield made, service
+
+
+def write(site: Site, text: str, name: str = "mapping.yaml") -> None:
+    """In one step, as editors and deployments do."""
+    partial = site.directory / ".partial"
+    partial.write_text(text)
+    partial.replace(site.directory / name)
+
+
+async def test_a_good_change_takes_effect_and_no_call_is_dropped(site: Site) -> None:
+    async with served(site) as (asking, _):
+        before = await asking.future()
+        assert not before.allowed
+        stop = asyncio.Event()
+
+        async def keep_asking() -> list[Answer]:
+            answers = []
+            while not stop.is_set():
+                answers.append(await asking.future())
+            return answers
+
+        askers = [asyncio.create_task(keep_asking()) for _ in range(4)]
+        write(site, WIDER)
+        await until(asking.permitted)
+        stop.set()
+        answers = [answer for found in await asyncio.gather(*askers) for answer in found]
+        after = await asking.future()
+    policies = {answer.headers["x-fix-policy"]: answer.allowed for answer in [*answers, before, after]}
+    assert policies == {before.headers["x-fix-policy"]: False, after.headers["x-fix-policy"]: True}
+    assert all(answer.allowed is policies[answer.headers["x-fix-policy"]] for answer in answers)
+
+
+async def test_a_bad_change_keeps_the_old_and_a_repair_recovers(
+    site: Site, logged: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    write(site, WIDER)
+    async with served(site) as (asking, _):
+        assert await asking.permitted()
+        write(site, BROKEN)
+        await until(asking.stale)
+        assert await asking.permitted()
+        assert await asking.health("") == SERVING
+        write(site, MAPPING)
+        await until(asking.stale, False)
+        assert not await asking.permitted()
+    (refused,) = logged("refused")
+    assert (refused["level"], refused["count"]) == ("error", 2)
+    assert ["NewOrderMultilegs" in fault for fault in refused["faults"]] == [True, False]
+    assert len(logged("replaced")) == 1
+
+
+async def test_metrics_tell(site: Site) -> None:
+    async with served(site, metrics={"tcp": "127.0.0.1:0"}) as (asking, service):
+        assert service.metrics is not None
+        write(site, BROKEN)
+        await until(asking.stale)
+        host, _, port = service.metrics.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
+        page = (await asyncio.wait_for(reader.read(), 10)).decode()
+        writer.close()
+        await writer.wait_closed()
+    assert "authzsvc_mapping_stale 1.0" in page
+    assert f'digest="{service.policy}",name="example"}} 1.0' in page
+    assert 'authzsvc_mapping_reloads_total{result="changed"} 0.0' in page
+
+
+async def test_an_included_file_a_list_and_what_was_not_there(site: Site) -> None:
+    listed = MAPPING.replace("SecurityType: CommonStock", "SecurityType: {in_list: traded}")
+    write(site, listed.replace("version: 1", "version: 1\ninclude: [more/]"))
+    more = site.directory / "more"
+    more.mkdir()
+    (more / "lists.yaml").write_text("lists: {traded: {file: traded.txt}}\n")
+    (more / "traded.txt").write_text("CS\n")
+    async with served(site) as (asking, _):
+        assert not await asking.permitted()
+        (more / "traded.txt").write_text("CS\nFUT\n")
+        await until(asking.permitted)
+        (more / "lists.yaml").write_text("lists: {traded: {values: [CS]}}\n")
+        await until(asking.permitted, False)
+        (more / "lists.yaml").write_text("lists: {traded: {file: deeper/traded.txt}}\n")
+        await until(asking.stale)
+        (more / "deeper").mkdir()
+        (more / "deeper" / "traded.txt").write_text("FUT\n")
+        await until(asking.permitted)
+        (more / "a-new-one.yaml").write_text("nonsense: 1\n")
+        await until(asking.stale)
+        (more / "a-new-one.yaml").unlink()
+        await until(asking.stale, False)
+
+
+async def test_a_file_that_goes_and_comes_back(site: Site) -> None:
+    async with served(site) as (asking, _):
+        (site.directory / "mapping.yaml").unlink()
+        await until(asking.stale)
+        write(site, WIDER)
+        await until(asking.permitted)
+
+
+BOMB = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
+HOSTILE = {
+    "bomb": BOMB,
+    "deep": "[" * 200_000,
+    "empty": "",
+    "binary": "\x00\x01\x02",
+    "wide": "version: 1\n" + "".join(f"k{n}: [{n}, {n}]\n" for n in range(200_000)),
+    "large": "# " + "x" * 50_000_000,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+async def test_a_hostile_mapping_leaves_answers_flowing(site: Site, kind: str) -> None:
+    write(site, WIDER)
+    async with served(site) as (asking, _):
+        write(site, HOSTILE[kind])
+        asked = 0
+        while not await asking.stale():
+            assert await asking.permitted()
+            asked += 1
+        assert await asking.permitted()
+        write(site, MAPPING)
+        await until(asking.permitted, False)
+
+
+async def test_whoever_asks_has_it_read_though_nothing_changed(
+    site: Site, logged: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    reload = asyncio.Event()
+    async with served(site, reload) as (_, service):
+        reload.set()
+
+        async def told() -> bool:
+            return bool(logged("mean what is in force"))
+
+        await until(told)
+    assert logged("mean what is in force")[0]["mapping"] == service.policy
+
+
+async def test_only_a_signed_mapping_is_taken(site: Site) -> None:
+    private, public = signing.generate(site.directory / "signers")
+    key = signing.load_private(private)
+
+    def sign(digest: str) -> None:
+        signing.write(site.directory / "mapping.yaml.sig", signing.sign(digest, key))
+
+    async with served(site) as (_, service):
+        narrow = service.policy
+    write(site, WIDER)
+    async with served(site) as (_, service):
+        wide = service.policy
+    sign(wide)
+    async with served(site, mapping_key=str(public)) as (asking, _):
+        assert await asking.permitted()
+        write(site, MAPPING)
+        await until(asking.stale)
+        assert await asking.permitted()
+        sign(narrow)
+        await until(asking.permitted, False)
+        assert not await asking.stale()
+
+
+async def test_sighup_of_a_real_process(site: Site) -> None:
+    command = [sys.executable, "-m", "authzsvc", "serve", "--config", str(site.config())]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    assert process.stderr is not None
+    try:
+        async with client(site) as asking:
+            assert not await asking.permitted()
+            write(site, WIDER)
+            process.send_signal(signal.SIGHUP)
+            await until(asking.permitted)
+        process.send_signal(signal.SIGTERM)
+        _, log = await asyncio.wait_for(process.communicate(), 30)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0
+    assert "the mapping was replaced" in [json.loads(line)["message"] for line in log.splitlines()]
+
+
+@pytest.mark.parametrize("sig", [None, "{}"])
+async def test_an_unsigned_mapping_does_not_start(site: Site, sig: str | None) -> None:
+    _, public = signing.generate(site.directory / "signers")
+    if sig is not None:
+        Path(site.directory / "mapping.yaml.sig").write_text(sig)
+    command = [sys.executable, "-m", "authzsvc", "serve", "--config", str(site.config(mapping_key=str(public)))]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, said = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 2
+    assert said.count(b"\n") == 1
+    assert b"mapping.yaml.sig" in said
