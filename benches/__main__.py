@@ -1,8 +1,7 @@
-"""`python -m benches`: measure, print the tables, write `build/bench.json`. Missed aims are told, not failed."""
+"""`python -m benches`: measure, print the tables, add to `build/bench.json`. Missed aims are told, not failed."""
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from authzsvc.errors import AuthzError
-from benches import report
+from benches import record, report
 from benches.load import ROOT
 from benches.rig import rig
 from benches.rounds import rounds, this_machine
@@ -33,8 +32,7 @@ def main(
     for table in report.screen_tables(machine, results):
         console.print(table)
     print(f"\n{report.markdown(machine, results)}")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report.as_json(machine, results), indent=2) + "\n")
+    record.write(out, machine, results)
     console.print(f"written: {out}")
 
 

@@ -61,7 +61,7 @@ class Result:
     value: float
     unit: str
     baseline: float | None
-    """`tcp_proxy`'s figure in the same unit; absent for `tcp_proxy` itself and where it has none."""
+    """What it is compared with, in the same unit: `tcp_proxy`'s figure unless said otherwise; absent where none is."""
     ratio: float | None
     """Value by baseline."""
 

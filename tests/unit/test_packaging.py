@@ -22,7 +22,7 @@ import authzsvc
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PINS = ("runtime", "dev", "build")
+PINS = ("runtime", "dev", "bench", "build")
 
 
 def pins(name: str) -> dict[str, str]:
@@ -76,6 +76,7 @@ def test_every_pin_has_a_hash_and_none_an_address(name: str) -> None:
         ("runtime", PROJECT["project"]["dependencies"]),
         ("dev", PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["dev"]),
         ("dev", PROJECT["project"]["optional-dependencies"]["demo"]),
+        ("bench", PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["bench"]),
         ("build", PROJECT["build-system"]["requires"]),
     ],
 )
@@ -86,9 +87,10 @@ def test_the_pins_are_what_the_project_asks_for(name: str, wanted: list[str]) ->
     assert unmet == [], "run `make requirements`"
 
 
-def test_tests_run_with_the_versions_that_are_shipped() -> None:
-    shipped, tested = pins("runtime"), pins("dev")
-    assert {name: tested.get(name) for name in shipped} == shipped
+@pytest.mark.parametrize("name", ["dev", "bench"])
+def test_tests_and_benches_run_with_the_versions_that_are_shipped(name: str) -> None:
+    shipped, tested = pins("runtime"), pins(name)
+    assert {package: tested.get(package) for package in shipped} == shipped
 
 
 def test_the_installed_package_is_this_one_and_has_its_command() -> None:
