@@ -7,6 +7,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13 py
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BENCH_INSTALLED := $(VENV)/.bench-installed
 MANIFEST := envoy/Cargo.toml
 LOAD := --manifest-path benches/load/Cargo.toml
 LOAD_TARGET := --target-dir build/bench-load
@@ -41,8 +42,9 @@ test-python: setup
 	$(BIN)/python -m pytest tests/unit
 	@if [ -d tests/e2e ]; then set -x; $(BIN)/python -m pytest tests/e2e; fi
 
-bench: setup ## Throughput and latency against plain tcp_proxy; writes build/bench.json
+bench: setup $(BENCH_INSTALLED) ## Gateway against tcp_proxy, decisions against other engines; writes build/bench.json
 	$(BIN)/python -m benches
+	$(BIN)/python -m benches.policy
 
 lint: $(INSTALLED) ## Ruff: rules and format
 	$(BIN)/ruff check .
@@ -77,6 +79,8 @@ requirements: $(INSTALLED) ## Compile the pins anew from pyproject.toml; UPGRADE
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/runtime.txt pyproject.toml
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements/runtime.txt \
 		--output-file requirements/dev.txt pyproject.toml
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra bench --constraint requirements/dev.txt \
+		--output-file requirements/bench.txt pyproject.toml
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-build-deps --only-build-deps \
 		--output-file requirements/build.txt pyproject.toml
 
@@ -106,6 +110,10 @@ $(BIN)/python: | python-present
 $(INSTALLED): requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --require-hashes --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BENCH_INSTALLED): requirements/bench.txt $(INSTALLED)
+	$(BIN)/python -m pip install --require-hashes --requirement requirements/bench.txt
 	@touch $@
 
 $(FILTER): $(FILTER_SOURCES) | cargo-present

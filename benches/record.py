@@ -15,12 +15,19 @@ from benches.report import Machine, Result, as_json
 
 def write(path: Path, machine: Machine, results: Sequence[Result], *, keep_load: bool = False) -> None:
     """Add figures to the file, made where it is not there. With `keep_load`, the load that it tells of stays."""
-    try:
-        before = json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        before = {}
+    after = merged(_read(path), machine, results, keep_load=keep_load)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(merged(before, machine, results, keep_load=keep_load), indent=2) + "\n")
+    path.write_text(json.dumps(after, indent=2) + "\n")
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """Read what the file holds; nothing, where it is not there or is not such a file."""
+    try:
+        found = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    is_record = isinstance(found, dict) and isinstance(found.get("machine"), dict)
+    return found if is_record and isinstance(found.get("results"), list) else {}
 
 
 def merged(

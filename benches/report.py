@@ -216,12 +216,13 @@ def _markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> s
 def screen_tables(machine: Machine, results: Sequence[Result]) -> tuple[Table, Table]:
     """Both tables, for the screen."""
     return (
-        _screen_table(HEADINGS, figure_rows(results), caption=str(machine)),
-        _screen_table(AIM_HEADINGS, aim_rows(results)),
+        screen_table(HEADINGS, figure_rows(results), caption=str(machine)),
+        screen_table(AIM_HEADINGS, aim_rows(results)),
     )
 
 
-def _screen_table(headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str | None = None) -> Table:
+def screen_table(headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str | None = None) -> Table:
+    """Make one table, its first column on the left."""
     table = Table(caption=caption)
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if index else "left")

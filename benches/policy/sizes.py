@@ -34,19 +34,19 @@ def scope_name(number: int) -> str:
     return f"desk:trade:s{number}"
 
 
-def questions(rules: int) -> tuple[Question, ...]:
-    """Make the questions for a mapping with so many rules on NewOrderSingle; its held scopes are spread over them."""
+def questions(rules: int) -> dict[str, tuple[Question, ...]]:
+    """Make the questions for a mapping with so many rules on NewOrderSingle; the scopes held are spread over them."""
     held = [number * (rules - 1) // (_HELD - 1) for number in range(_HELD)]
-    few, whole = frozenset(map(scope_name, held)), frozenset(("desk:trade:*",))
     not_held = next(number for number in range(rules) if number not in held)
-    orders = (
-        *(_order(f"S{number}", "100") for number in held),
-        _order(f"S{held[-1]}", "1001"),
-        _order(f"S{not_held}", "100"),
-        _order("NOBODYS", "100"),
-    )
-    return tuple(Question(Direction.INBOUND, "D", order, scopes, {}) for scopes in (few, whole) for order in orders)
+    few, whole = frozenset(map(scope_name, held)), frozenset(("desk:trade:*",))
+    return {
+        "allowed": tuple(_order(f"S{number}", "100", scopes) for number in held for scopes in (few, whole)),
+        "too large": tuple(_order(f"S{held[-1]}", "1001", scopes) for scopes in (few, whole)),
+        "scope not held": (_order(f"S{not_held}", "100", few),),
+        "nobody's symbol": tuple(_order("NOBODYS", "100", scopes) for scopes in (few, whole)),
+    }
 
 
-def _order(symbol: str, quantity: str) -> Fields:
-    return Fields(((55, symbol.encode()), (38, quantity.encode())))
+def _order(symbol: str, quantity: str, scopes: frozenset[str]) -> Question:
+    fields = Fields(((55, symbol.encode()), (38, quantity.encode())))
+    return Question(Direction.INBOUND, "D", fields, scopes, {})
