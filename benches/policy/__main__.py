@@ -56,9 +56,9 @@ def main(
 
 
 def check(contestants: Sequence[Engine]) -> None:
-    """Hold all verdicts against the day's and against each other's, for each scope alone too: a fast no is worth nothing.
+    """Hold all verdicts against the day's and each other's, for each scope alone too: a fast wrong answer is no answer.
 
-    Raises `AuthzError`.
+    Raises `AuthzError`, which names the engine and the message.
     """
     ours, *rivals = contestants
     for held in (ALGO_PROVIDER, SCOPES, *(frozenset((scope,)) for scope in sorted(SCOPES))):
@@ -91,7 +91,7 @@ def ready(engine: Engine, messages: Sequence[Message]) -> Contestant:
 
 
 def race_sizes(rounds: int) -> tuple[list[report.Sizes], float]:
-    """Give the kinds of question under a small and a large mapping, and the seconds that the large one takes to load."""
+    """Give the kinds of question under a small and a large mapping, and the seconds that the large one loads in."""
     with tempfile.TemporaryDirectory(prefix="policy-bench-") as directory:
         small, _ = load(Path(directory), *SMALL)
         large, seconds = load(Path(directory), *LARGE)

@@ -1,8 +1,8 @@
 """AlgoProvider's day: the messages that every engine decides, and what each of them must say.
 
-Most of the day is what AlgoProvider is there for; then a bad release sends single orders, and someone tries what else
-the session might do. Of each message, every engine is given the fields that the policy consults and no others, as a gateway
-sends them: what they make of the rest is no part of the comparison.
+First what AlgoProvider is there for; then a bad release sends single orders, and someone tries what else the session
+might do. Of each message, every engine is given the fields that the policy consults and no others: what they would make
+of the rest is no part of the comparison.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ DAY: Final = (
     _message("V", f"263=1|264=1|{_OPTIONS}", allowed=True),
     _message("V", f"263=1|264=0|{_OPTIONS}", allowed=True),
     _message("V", f"263=2|264=0|{_OPTIONS}", allowed=True),
-    _message("AB", "11=S1|55=ACME|54=1|60=20260105-14:30:00|38=5|40=2|44=1.25|555=2|600=A|624=1|600=B|624=2", allowed=True),
+    _message("AB", "11=S1|55=ACME|54=1|60=20260105-14:30:00|38=5|40=2|555=2|600=A|624=1|600=B|624=2", allowed=True),
     _message("G", "41=S1|11=S2|55=ACME|54=1|60=20260105-14:30:03|38=5|40=2|44=1.30", allowed=True),
     _message("G", "41=S2|11=S3|55=ACME|54=1|60=20260105-14:30:05|38=5|40=2|44=1.35", allowed=True),
     _message("F", "41=S3|11=S4|55=ACME|54=1|60=20260105-14:30:09", allowed=True),

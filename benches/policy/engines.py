@@ -126,6 +126,6 @@ def with_regopy() -> Engine:
 
     def decide(asked: regopy.Input) -> bool:
         interpreter.set_input(asked)
-        return interpreter.query_bundle_entrypoint(bundle, "fix/allow")[0].expressions == [True]
+        return bool(interpreter.query_bundle_entrypoint(bundle, "fix/allow")[0].expressions == [True])
 
     return Engine("regopy", prepare, decide)

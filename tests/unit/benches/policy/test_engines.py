@@ -7,9 +7,9 @@ import pytest
 for package in ("casbin", "cedarpy", "regopy"):
     pytest.importorskip(package)
 
-from authzsvc.errors import AuthzError
-from benches.policy.__main__ import check
-from benches.policy.engines import Engine, authzsvc, engines, meets
+from authzsvc.errors import AuthzError  # noqa: E402
+from benches.policy.__main__ import check  # noqa: E402
+from benches.policy.engines import Engine, authzsvc, engines, meets  # noqa: E402
 
 
 def test_all_engines_agree_on_the_day_for_each_set_of_scopes() -> None:
@@ -21,7 +21,7 @@ def test_all_engines_agree_on_the_day_for_each_set_of_scopes() -> None:
 @pytest.mark.parametrize("answer", [True, False])
 def test_an_engine_that_decides_otherwise_is_named(answer: bool) -> None:
     ours = authzsvc()
-    with pytest.raises(AuthzError, match="`?other`? decided otherwise"):
+    with pytest.raises(AuthzError, match=r"^other decided otherwise"):
         check([ours, Engine("other", ours.prepare, lambda _: answer)])
 
 
