@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from authzsvc.errors import AuthzError, Fault, MappingFaults
 
-MAX_FAULTS = 200
+MAX_FAULTS = 100
 
 
 class EnoughError(AuthzError):

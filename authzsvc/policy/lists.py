@@ -19,46 +19,49 @@ _COMMENT = re.compile(r"(?:^|\s)#.*")
 
 
 def read(said: Said) -> dict[str, tuple[str, ...]]:
-    """Give every list that can be read, by its name."""
+    """Give every list by its name; one that cannot be read is a fault, and empty."""
     found = {}
     for name, spot, part in said.parts(language.ValueList, "lists"):
-        values = tuple(part.values) if part.values is not None else _from_file(said, spot.at("file"), part.file or "")
-        if values is not None:
-            found[name] = values
+        found[name] = tuple(part.values) if part.values is not None else _from_file(said, spot.at("file"), part.file)
     return found
 
 
-def _from_file(said: Said, spot: Spot, entry: str) -> tuple[str, ...] | None:
-    path = said.files.resolve(spot, entry)
-    if path is None or not said.files.take(spot, path):
-        return None
+def _from_file(said: Said, spot: Spot, entry: str | None) -> tuple[str, ...]:
+    path = said.files.resolve(spot, entry) if entry else None
+    if path is None or entry is None or not said.files.take(spot, path):
+        return ()
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         said.faults.append(spot.fault(f"`{entry}` cannot be read: {(error.strerror or 'error').lower()}"))
-        return None
+        return ()
     if len(raw) > MAX_BYTES:
         said.faults.append(spot.fault(f"`{entry}` is larger than {MAX_BYTES} bytes"))
-        return None
+        return ()
     return _values(raw, path, said.faults)
 
 
-def _values(raw: bytes, path: Path, faults: list[Fault]) -> tuple[str, ...] | None:
-    """Give the values of a file, in order; the first line that is none is a fault."""
+def _values(raw: bytes, path: Path, faults: list[Fault]) -> tuple[str, ...]:
+    """Give the values of a file, in order, up to the first line that is none, which is a fault."""
     values = []
     for number, line in enumerate(raw.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         try:
-            value = _COMMENT.sub("", line.decode()).strip()
-        except UnicodeDecodeError:
-            faults.append(Fault(str(path), number, "", "is not UTF-8"))
-            return None
-        if len(value.encode()) > MAX_VALUE_BYTES:
-            faults.append(Fault(str(path), number, "", f"is longer than {MAX_VALUE_BYTES} bytes"))
-            return None
-        if not value.isprintable():
-            faults.append(Fault(str(path), number, "", "has a character that no value should have"))
-            return None
+            value = _value(line)
+        except ValueError as error:
+            trouble = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+            faults.append(Fault(str(path), number, "", trouble))
+            break
         if value:
             values.append(value)
     return tuple(values)
+
+
+def _value(line: bytes) -> str:
+    """Give the value of a line; empty where there is none. Raises `ValueError`."""
+    value = _COMMENT.sub("", line.decode()).strip()
+    if len(value.encode()) > MAX_VALUE_BYTES:
+        raise ValueError(f"is longer than {MAX_VALUE_BYTES} bytes")
+    if not value.isprintable():
+        raise ValueError("has a character that no value should have")
+    return value

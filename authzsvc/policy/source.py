@@ -19,6 +19,7 @@ from typing import NoReturn
 import yaml
 
 from authzsvc.errors import Fault, MappingFaults
+from authzsvc.policy.faults import MAX_FAULTS
 
 Place = tuple[str | int, ...]
 """The way to a key: names in mappings, positions in lists."""
@@ -27,6 +28,8 @@ Data = dict[str, "Data"] | list["Data"] | str | int | bool | None
 
 MAX_BYTES = 5_000_000
 MAX_DEPTH = 32
+MAX_NODES = 300_000
+"""Values in one file, whatever they are."""
 _MAX_WORDS = 300
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -164,6 +167,7 @@ class _Reader:
     events: Iterator[yaml.Event]
     faults: list[Fault] = field(default_factory=list)
     lines: dict[Place, int] = field(default_factory=dict)
+    nodes: int = 0
 
     def document(self) -> Data:
         """Give the one document of the file; an empty file is null."""
@@ -186,6 +190,9 @@ class _Reader:
             self._stop(event, place[:4], f"is nested deeper than {MAX_DEPTH} levels")
         if event.tag not in (None, "!"):
             self._stop(event, place, f"the tag `{event.tag}` is not taken", "write a plain value")
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            self._stop(event, place[:4], f"is the end of more than {MAX_NODES} values", "make it several files")
         self.lines.setdefault(place, _line(event))
         if isinstance(event, yaml.ScalarEvent):
             return _scalar(event)
@@ -201,6 +208,8 @@ class _Reader:
             if key in found:
                 text = f"is there twice, first on line {self.lines[inner]}"
                 self.faults.append(Fault(self.file, line, one_line(key_path(inner)), text, "keep one of them"))
+                if len(self.faults) == MAX_FAULTS:
+                    raise MappingFaults(self.faults)
                 self._skip()
                 continue
             self.lines[inner] = line

@@ -14,6 +14,8 @@ from authzsvc.fix.fields import Fields
 from authzsvc.policy.compiler import compile_mapping, compile_source
 from authzsvc.policy.engine import CompIds, Policy, Question, Verdict
 from authzsvc.policy.source import parse
+from tests.unit.policy.building import HEAD, build, told
+from tests.unit.policy.building import ask as short
 
 INSTITUTIONAL = compile_mapping(Path(__file__).parents[3] / "mappings" / "institutional.yaml")
 
@@ -254,3 +256,113 @@ def test_any_missing_scope_that_is_offered_for_this_message_grants_it(question: 
             question.direction, question.msg_type, question.fields, question.scopes | {scope}, question.claims
         )
         assert INSTITUTIONAL.decide(wider).allowed
+
+
+FORBIDDING = (
+    "lists: {l: {values: [BAD]}}\n"
+    "scopes: {a:b: {grants: [{message: D}, {message: q}]}, c:d: {grants: [{message: G}]}}\n"
+    "forbid:\n"
+    "  - {name: restricted, message: [D, G], when: {Symbol: {in_list: l}}, unless: [c:d]}\n"
+    "  - {name: pair, message: q, unless: [c:d]}\n"
+    "  - {name: venue, message: ExecutionReport, direction: outbound, when: {Symbol: BAD}}\n"
+)
+
+
+def test_a_forbid_wins_over_every_grant() -> None:
+    policy = build(FORBIDDING)
+    verdict = short(policy, "D|55=BAD", "a:b")
+    assert (verdict.allowed, verdict.scope, verdict.forbid, verdict.missing_scopes) == (
+        False,
+        None,
+        "restricted",
+        ("c:d",),
+    )
+    assert verdict.reason == (
+        "`restricted` forbids `NewOrderSingle` inbound where Symbol in list `l`; any of these lifts it: `c:d`"
+    )
+    assert (verdict.vary, short(policy, "D|55=OK", "a:b").vary) == ((55,), (55,))
+    assert short(policy, "D|55=OK", "a:b").allowed
+
+
+def test_one_of_the_scopes_under_unless_lifts_a_forbid() -> None:
+    assert short(build(FORBIDDING), "D|55=BAD", "a:b c:d").scope == "a:b"
+
+
+def test_two_scopes_can_both_be_required() -> None:
+    policy = build(FORBIDDING)
+    assert [short(policy, "q", scopes).allowed for scopes in ("a:b", "c:d", "a:b c:d")] == [False, False, True]
+
+
+def test_an_outbound_forbid_needs_no_grant_to_let_the_rest_pass() -> None:
+    policy = build(FORBIDDING)
+    assert policy.guard_outbound == ("8",)
+    assert short(policy, "<8|55=OK", "").allowed
+    assert short(policy, "<8|55=BAD", "a:b").forbid == "venue"
+
+
+def test_a_forbid_on_an_exempt_message_is_a_fault() -> None:
+    head = HEAD.replace("{identity: {}}", "{identity: {}, exempt: [News]}")
+    (fault,) = told("scopes: {a:b: {grants: [{message: D}]}}\nforbid: [{name: f, message: News}]\n", head)
+    assert (
+        fault == "m.yaml:6: `forbid[0].message` is exempt, so no scope decides on it (take it out of `session.exempt`)"
+    )
+
+
+ROLLOUT = (
+    "scopes:\n"
+    "  a:b: {grants: [{message: D, when: {Symbol: A}}]}\n"
+    "  s:s: {mode: shadow, grants: [{message: D, when: {Symbol: {in: [A, S]}}}, {message: H}]}\n"
+    "  e:e: {mode: enforce, grants: [{message: D, when: {Symbol: E}}]}\n"
+    "forbid: [{name: f, message: D, when: {Symbol: BAD}}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "message", "shadow"),
+    [
+        ("{}", "D|55=X", False),
+        ("{}", "D|55=A", False),
+        ("{}", "D|55=S", True),
+        ("{}", "H", True),
+        ("{}", "D|55=BAD", False),
+        ("{}", "F", False),
+        ("{mode: shadow}", "D|55=X", True),
+        ("{mode: shadow}", "D|55=E", False),
+        ("{mode: shadow}", "D|55=BAD", True),
+        ("{mode: shadow}", "F", True),
+        ("{mode: shadow, messages: {NewOrderSingle: enforce}}", "D|55=X", False),
+        ("{mode: shadow, messages: {NewOrderSingle: enforce}}", "D|55=S", False),
+        ("{mode: shadow, messages: {NewOrderSingle: enforce}}", "F", True),
+        ("{mode: shadow, senders: {ALGO: enforce}}", "F", False),
+        ("{mode: shadow, senders: {OTHER: enforce}}", "F", True),
+        ("{messages: {D: shadow}}", "D|55=A", True),
+        ("{messages: {D: shadow}}", "D|55=E", False),
+        ("{messages: {D: shadow}}", "F", False),
+        ("{messages: {D: shadow}, senders: {ALGO: enforce}}", "D|55=A", False),
+        ("{messages: {D: enforce}, senders: {ALGO: shadow}}", "D|55=A", False),
+        ("{senders: {ALGO: shadow}}", "D|55=A", True),
+        ("{senders: {ALGO: shadow}}", "F", True),
+        ("{senders: {OTHER: shadow}}", "F", False),
+    ],
+)
+def test_rollout(rollout: str, message: str, shadow: bool) -> None:
+    verdict = short(build(f"{ROLLOUT}rollout: {rollout}\n"), message, "", "ALGO")
+    enforced = short(build(ROLLOUT.replace("mode: shadow, ", "")), message, "", "ALGO")
+    assert (verdict.allowed, verdict.shadow, verdict.scope) == (shadow, shadow, None)
+    assert (verdict.missing_scopes, verdict.forbid, verdict.vary) == (
+        *(enforced.missing_scopes, enforced.forbid, enforced.vary),
+    )
+    assert verdict.reason == (f"in shadow mode, else denied: {enforced.reason}" if shadow else enforced.reason)
+
+
+def test_what_is_granted_is_no_matter_of_rollout() -> None:
+    verdict = short(build(f"{ROLLOUT}rollout: {{mode: shadow}}\n"), "D|55=A", "a:b")
+    assert (verdict.scope, verdict.shadow) == ("a:b", False)
+
+
+@pytest.mark.parametrize(
+    "rollout", ["{mode: shadow}", "{messages: {D: shadow}}", "{senders: {A: shadow}}", "{senders: {B: shadow}}"]
+)
+def test_the_rollout_is_part_of_the_meaning(rollout: str) -> None:
+    others = {build(f"{ROLLOUT}rollout: {other}\n").digest for other in ("{}", "{messages: {F: shadow}}")}
+    assert build(f"{ROLLOUT}rollout: {rollout}\n").digest not in others
