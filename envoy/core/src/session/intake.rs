@@ -53,7 +53,7 @@ impl Session {
 
     /// Whether bytes from the venue are taken; else they must wait outside.
     pub fn takes_outbound(&self) -> bool {
-        self.outbound.unread.is_empty() || !self.outbound.is_full(&self.listener.settings.limits)
+        self.outbound.unread.is_empty() || !self.outbound.is_full()
     }
 
     /// No message of this direction may be taken in for now.
@@ -62,9 +62,9 @@ impl Session {
         match (&self.phase, direction) {
             (Phase::AwaitingLogon, Direction::Inbound) => false,
             (Phase::Active, Direction::Inbound) => {
-                self.inbound.is_full(limits) || self.echoes.len() >= limits.max_pending_rejects as usize
+                self.inbound.is_full() || self.echoes.len() >= limits.max_pending_rejects as usize
             }
-            (Phase::Active | Phase::Ending { .. }, Direction::Outbound) => self.outbound.is_full(limits),
+            (Phase::Active | Phase::Ending { .. }, Direction::Outbound) => self.outbound.is_full(),
             _ => true,
         }
     }

@@ -75,13 +75,18 @@ impl Unread {
 }
 
 /// One direction of a connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lane {
     /// Bytes that are not a whole message yet, or that wait for room in the queue.
     pub unread: Unread,
     queue: VecDeque<Waiting>,
     queued_bytes: usize,
     in_flight: usize,
+    /// `limits.max_checks_in_flight` and `limits.max_queued_bytes`.
+    max_in_flight: usize,
+    max_bytes: usize,
+    /// It was full, and is not half empty yet.
+    full: bool,
     /// The sender has half-closed.
     pub ended: bool,
     /// And the other side was told.
@@ -89,10 +94,25 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// No more messages may be taken in.
-    pub fn is_full(&self, limits: &Limits) -> bool {
-        self.in_flight >= limits.max_checks_in_flight as usize
-            || self.queued_bytes >= limits.max_queued_bytes as usize
+    /// An empty lane.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            unread: Unread::default(),
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            in_flight: 0,
+            max_in_flight: limits.max_checks_in_flight as usize,
+            max_bytes: limits.max_queued_bytes as usize,
+            full: false,
+            ended: false,
+            end_passed: false,
+        }
+    }
+
+    /// No more messages may be taken in. A full lane takes none until it is half empty, so that Checks go out, and are
+    /// answered, many at a time: one by one, each would wake both sides.
+    pub fn is_full(&self) -> bool {
+        self.full
     }
 
     /// Nothing waits for a turn.
@@ -105,6 +125,7 @@ impl Lane {
         self.queued_bytes += bytes.len();
         self.in_flight += usize::from(matches!(fate, Fate::Asked(..)));
         self.queue.push_back(Waiting { bytes: bytes.to_vec(), msg_type, fate });
+        self.full |= self.in_flight >= self.max_in_flight || self.queued_bytes >= self.max_bytes;
     }
 
     /// The message that the Check `id` is about, and since when.
@@ -120,6 +141,7 @@ impl Lane {
         if let Some((waiting, _)) = self.asked(id) {
             waiting.fate = Fate::Decided(decision);
             self.in_flight -= 1;
+            self.ease();
         }
     }
 
@@ -130,7 +152,12 @@ impl Lane {
         }
         let waiting = self.queue.pop_front()?;
         self.queued_bytes -= waiting.bytes.len();
+        self.ease();
         Some(waiting)
+    }
+
+    fn ease(&mut self) {
+        self.full &= self.in_flight > self.max_in_flight / 2 || self.queued_bytes > self.max_bytes / 2;
     }
 
     /// Whether the end is to be passed on now: once.
@@ -140,7 +167,11 @@ impl Lane {
 
     /// Drops all that waits and all that is unread.
     pub fn drop_all(&mut self) {
-        *self = Self { ended: self.ended, ..Self::default() };
+        self.unread.clear();
+        self.queue.clear();
+        self.queued_bytes = 0;
+        self.in_flight = 0;
+        self.full = false;
     }
 }
 
@@ -151,7 +182,7 @@ mod tests {
 
     #[test]
     fn messages_leave_in_order_whatever_the_order_of_answers() {
-        let mut lane = Lane::default();
+        let mut lane = Lane::new(&Limits::default());
         for id in 1..=3 {
             lane.push(&[u8::try_from(id).unwrap_or(0)], MsgType::LOGON, Fate::Asked(id, Duration::ZERO));
         }
@@ -169,17 +200,17 @@ mod tests {
     #[test]
     fn is_full_by_number_or_by_bytes_and_empties() {
         let limits = Limits { max_checks_in_flight: 2, max_queued_bytes: 1_024, ..Limits::default() };
-        let mut lane = Lane::default();
+        let mut lane = Lane::new(&limits);
         lane.push(&[0; 10], MsgType::LOGON, Fate::Asked(1, Duration::ZERO));
-        assert!(!lane.is_full(&limits));
+        assert!(!lane.is_full());
         lane.push(&[0; 10], MsgType::LOGON, Fate::Asked(2, Duration::ZERO));
-        assert!(lane.is_full(&limits));
+        assert!(lane.is_full());
         lane.decide(1, Decision::Forward(Terms::default()));
-        assert!(!lane.is_full(&limits));
+        assert!(!lane.is_full());
         lane.push(&[0; 2_000], MsgType::LOGON, Fate::Pass);
-        assert!(lane.is_full(&limits));
+        assert!(lane.is_full());
         lane.decide(2, Decision::Forward(Terms::default()));
         while lane.pop_ready().is_some() {}
-        assert!(!lane.is_full(&limits) && lane.is_clear());
+        assert!(!lane.is_full() && lane.is_clear());
     }
 }

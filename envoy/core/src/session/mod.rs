@@ -108,11 +108,10 @@ impl Session {
         out.push(Command::Tick(listener.settings.limits.logon_timeout_ms));
         Self {
             name: echoes.fresh_id(),
-            listener,
             peers: Peers::default(),
             phase: Phase::AwaitingLogon,
-            inbound: Lane::default(),
-            outbound: Lane::default(),
+            inbound: Lane::new(&listener.settings.limits),
+            outbound: Lane::new(&listener.settings.limits),
             echoes,
             identity: None,
             token: None,
@@ -121,6 +120,7 @@ impl Session {
             checks: 0,
             unanswered: Unanswered::default(),
             reads_paused: false,
+            listener,
             fields: Vec::new(),
         }
     }
