@@ -21,7 +21,7 @@ SECONDS_PER_TARGET ?= 60
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-rust test-python bench lint types format check fuzz requirements configurations \
+.PHONY: help setup demo test test-rust test-python mapping-test bench lint types format check fuzz requirements configurations \
 	clean python-present cargo-present
 
 help: ## This list
@@ -38,7 +38,7 @@ test-rust: | cargo-present
 	cargo test --locked --manifest-path $(MANIFEST) --target-dir envoy/target
 	cargo test --locked $(LOAD) $(LOAD_TARGET)
 
-test-python: setup
+test-python: setup mapping-test
 	$(BIN)/python -m pytest tests/unit
 	@if [ -d tests/e2e ]; then set -x; $(BIN)/python -m pytest tests/e2e; fi
 

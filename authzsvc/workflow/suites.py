@@ -128,12 +128,14 @@ def is_suite(path: Path) -> bool:
 
 
 def find(path: Path) -> list[Path]:
-    """Give the suite files of a path: a suite itself, those beside a mapping, or all below a directory."""
+    """Give the suite files of a path: a suite itself, all below a directory, or those of a mapping.
+
+    Those of a mapping stand beside it, or anywhere below the directory of its name: `desk.yaml` and `desk/`.
+    """
     if is_suite(path):
         return [path]
-    if path.is_dir():
-        return sorted(found for found in path.rglob("*") if is_suite(found) and found.is_file())
-    return sorted(found for found in path.parent.glob("*") if is_suite(found) and found.is_file())
+    places = path.rglob("*") if path.is_dir() else [*path.parent.glob("*"), *path.with_suffix("").rglob("*")]
+    return sorted(found for found in places if is_suite(found) and found.is_file())
 
 
 def read(path: Path) -> Suite:

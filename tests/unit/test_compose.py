@@ -15,6 +15,7 @@ import yaml
 
 from authzsvc.cli.app import app
 from authzsvc.demo.algoprovider import COMP_ID
+from authzsvc.policy.compiler import compile_mapping
 from authzsvc.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
@@ -154,8 +155,7 @@ def test_the_realm_has_each_scope_of_the_matrix_and_puts_it_into_tokens() -> Non
 
 
 def test_the_mapping_knows_each_scope_of_the_realm(settings: Settings) -> None:
-    mapping = yaml.safe_load((ROOT / settings.mapping).read_text())
-    assert {scope["name"] for scope in REALM["clientScopes"]} <= set(mapping["scopes"])
+    assert {scope["name"] for scope in REALM["clientScopes"]} <= compile_mapping(ROOT / settings.mapping).scopes
 
 
 def test_algoprovider_has_the_four_scopes_of_its_mandate() -> None:

@@ -31,6 +31,11 @@ def pins(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
 
 
+def mapping_files() -> set[str]:
+    """Every file of the mappings, their lists and suites too."""
+    return {str(path.relative_to(ROOT)) for path in (ROOT / "mappings").rglob("*") if path.is_file()}
+
+
 def build(target: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Builds a `wheel` or an `sdist` of the checkout into `folder`, as pip does."""
     return subprocess.run(
@@ -117,7 +122,8 @@ def test_the_wheel_has_the_filter_the_mappings_and_this_platforms_tag(tmp_path: 
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         assert archive.read("authzsvc/_filter/libfix_authz.so").startswith(b"\x7fELF")
-    assert {"authzsvc/cli/app.py", "authzsvc/py.typed", "authzsvc/_mappings/institutional.yaml"} <= names
+    assert {"authzsvc/cli/app.py", "authzsvc/py.typed"} <= names
+    assert {f"authzsvc/_{name}" for name in mapping_files()} <= names
     assert [name for name in names if name.startswith("tests/")] == []
 
 
@@ -137,7 +143,7 @@ def test_the_source_archive_can_be_built_from(tmp_path: Path) -> None:
     with tarfile.open(archive) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}
     assert {"pyproject.toml", "envoy/build_hook.py", "envoy/Cargo.toml", "envoy/Cargo.lock", "LICENSE"} <= names
-    assert "mappings/institutional.yaml" in names
+    assert mapping_files() <= names
     assert [name for name in names if "/target/" in name or name.endswith(".so")] == []
 
 

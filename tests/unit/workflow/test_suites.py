@@ -106,4 +106,5 @@ def test_finding(tmp_path: Path) -> None:
     names = ["a.test.json", "b.test.yaml", "inner/c.test.yml"]
     assert suites.find(tmp_path) == [tmp_path / name for name in names]
     assert suites.find(tmp_path / "a.yaml") == [tmp_path / name for name in names[:2]]
+    assert suites.find(tmp_path / "inner.yaml") == [tmp_path / name for name in names]
     assert suites.find(tmp_path / "b.test.yaml") == [tmp_path / "b.test.yaml"]
