@@ -47,7 +47,7 @@ def ask(message: str, scopes: str, claims: str, direction: Direction) -> Questio
     msg_type, fields = typed.read(message)
     client = clients.client_of(fields, direction)
     comp_id = client.comp_id if client else ""
-    return Question(direction, msg_type, fields, frozenset(scopes.split()), _claims(claims), comp_id)
+    return Question(direction, msg_type, fields, frozenset(scopes.split()), claims_of(claims), comp_id)
 
 
 def answer(policy: Policy, question: Question) -> Verdict:
@@ -68,7 +68,8 @@ def as_document(policy: Policy, verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _claims(text: str) -> Claims:
+def claims_of(text: str) -> Claims:
+    """Read the claims that were typed. Raises `ToolError`."""
     try:
         claims = json.loads(text)
     except (ValueError, RecursionError):

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from authzsvc.cli import mapping_diff, mapping_explain, mapping_lint, mapping_matrix, mapping_sign, mapping_test
+from authzsvc.cli import (
+    mapping_diff,
+    mapping_explain,
+    mapping_lint,
+    mapping_matrix,
+    mapping_replay,
+    mapping_sign,
+    mapping_test,
+)
 
 app = typer.Typer(help="Write, review, test and roll out a mapping.", no_args_is_help=True)
 app.command("lint")(mapping_lint.command)
@@ -15,3 +23,4 @@ app.command("diff")(mapping_diff.command)
 app.command("sign")(mapping_sign.sign)
 app.command("verify")(mapping_sign.verify)
 app.command("keygen")(mapping_sign.keygen)
+app.command("replay")(mapping_replay.command)

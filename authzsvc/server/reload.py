@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,8 @@ _RETRY_S = 5.0
 _REST = 10
 """Between attempts that fail, at least so many times as long as one takes."""
 _MAX_LOGGED = 20
+_TURN_S = 0.0005
+"""How long the compiling thread may keep a decision waiting, at most times."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +75,8 @@ class Reloader:
         self.watch.begin()
         began = time.monotonic()
         try:
-            taken = await asyncio.to_thread(take, self.settings)
+            with _decisions_first():
+                taken = await asyncio.to_thread(take, self.settings)
         except Exception as error:  # whatever it is: it must not end the following
             took = time.monotonic() - began
             self._retry_at = time.monotonic() + max(_RETRY_S, _REST * took)
@@ -113,3 +117,14 @@ class Reloader:
             known = isinstance(error, AuthzError)
             _log.error("the mapping is refused; the one in force stays", extra=facts, exc_info=not known)
         await self.tell_health(False)
+
+
+@contextlib.contextmanager
+def _decisions_first() -> Iterator[None]:
+    """Have Python's threads take short turns, for as long as this lasts."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)

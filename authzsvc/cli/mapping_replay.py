@@ -1,0 +1,110 @@
+"""`authzsvc mapping replay`: a recorded day of FIX messages, decided under a mapping to be, and the one in force.
+
+Exit code 0: no verdict differs, 1: some do, 2: a mapping, the log or an option cannot be read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from authzsvc.cli.check import claims_of
+from authzsvc.errors import ToolError
+from authzsvc.policy.source import one_line
+from authzsvc.workflow import recorded, replay, revisions, sessions
+from authzsvc.workflow.recorded import Found
+from authzsvc.workflow.replay import Outcome, Replay, Report
+
+_EVERY = 20_000
+"""Messages between two steps of the progress bar."""
+_PLACE = "a file, or `git:REV:PATH`"
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def command(
+    log: Annotated[Path, typer.Argument(help="Recorded messages, as engines log them; `.gz` too.")],
+    mapping: Annotated[str, typer.Option(help=f"The mapping to try: {_PLACE}.")],
+    baseline: Annotated[
+        str | None, typer.Option(help=f"The mapping to compare with, {_PLACE} [all had passed].", show_default=False)
+    ] = None,
+    client: Annotated[list[str] | None, typer.Option(help="The CompID of a client; may be repeated.")] = None,
+    scopes: Annotated[str, typer.Option(help="What each client's token holds, separated by spaces.")] = "",
+    roles: Annotated[str, typer.Option(help="Roles of it, separated by spaces.")] = "",
+    claims: Annotated[str, typer.Option(help="Claims of it, a JSON object.")] = "{}",
+    comp_id_map: Annotated[
+        Path | None, typer.Option(help="YAML: CompID → scopes, roles, claims.", show_default=False)
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How the report is written.")] = Format.TEXT,
+) -> None:
+    """Say what a mapping would have done to a recorded day. Exit code 0: no verdict differs, 1: some do, 2: faults."""
+    candidate = revisions.compile_at(mapping)
+    current = None if baseline is None else revisions.compile_at(baseline)
+    known = sessions.read(comp_id_map) if comp_id_map else {}
+    if not known and not client:
+        raise ToolError("which messages come from clients? (name their CompIDs by `--client` or `--comp-id-map`)")
+    default = sessions.held(scopes.split(), roles.split(), claims_of(claims))
+    run = Replay(candidate, current, known, default, frozenset(client or ()))
+    with recorded.opened(log) as (messages, file):
+        report = run.run(_with_progress(recorded.messages(messages), file, log.stat().st_size))
+    if form is Format.JSON:
+        print(json.dumps(replay.as_document(report), ensure_ascii=False))
+    else:
+        _show(report, "recorded" if current is None else "baseline")
+    raise typer.Exit(1 if report.differing else 0)
+
+
+def _with_progress(found: Iterator[Found], file: BinaryIO, size: int) -> Iterator[Found]:
+    """Show on standard error how far the log has been read, where that is a terminal."""
+    console = Console(stderr=True)
+    columns = TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=size)
+        for count, one in enumerate(found):
+            if count % _EVERY == 0:
+                progress.update(task, completed=file.tell())
+            yield one
+
+
+def _show(report: Report, other: str) -> None:
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console.print(_counts(report, other))
+    for change, seen in replay.ordered(report):
+        row = change.row
+        what = f"{seen.count} of {row.comp_id} {row.direction} {row.msg_type}: {change.before} → {change.after}"
+        style = "red" if change.after is Outcome.DENY else "yellow"
+        console.print(Text(one_line(what), style), Text(f"(line {seen.line}: {seen.reason})"))
+    if report.unlisted:
+        console.print(f"… and {report.unlisted} messages that differ in other ways")
+    console.print(f"{report.messages} messages decided, {report.differing} differ")
+    if report.unreadable:
+        console.print(f"{report.unreadable} lines or messages unreadable, the first in line {report.unreadable_line}")
+    if report.foreign:
+        console.print(f"{report.foreign} messages of sessions of no named client, not decided")
+
+
+def _counts(report: Report, other: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("client", "direction", "type"):
+        table.add_column(name)
+    for name in (other, "mapping"):
+        for outcome in Outcome:
+            table.add_column(f"{name}\n{outcome}", justify="right")
+    for row in replay.rows(report):
+        numbers = [replay.sums(report.counts[row], which)[outcome] for which in (0, 1) for outcome in Outcome]
+        table.add_row(Text(one_line(row.comp_id)), row.direction, row.msg_type, *(str(number) for number in numbers))
+    return table

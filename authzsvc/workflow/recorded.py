@@ -1,0 +1,108 @@
+"""FIX messages as engines record them: found in whatever stands around them.
+
+A message a line, with a time or anything else before and after it, the fields parted by SOH, `|` or `^A`; or messages
+one after the other, without lines; or one whose text holds a line break. `.gz` files are read as they are.
+
+A message begins with `8=FIX….<separator>9=` and ends with its CheckSum (10); what is cut off, or is no message, is
+given as None. BodyLength and CheckSum are not held against the bytes: logs replace separators and blank out passwords.
+
+Invariant: memory is bounded, whatever the file holds.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from authzsvc.errors import ToolError
+
+MAX_MESSAGE_BYTES = 65_536
+_PIECE = 1_000_000
+"""Bytes of a line that are looked at together."""
+
+_MAX_LINES = 16
+"""Line breaks in one message."""
+_MAX_START = 32
+"""Bytes that it takes to see that a message begins."""
+
+_START = b"8=FIX"
+_BEGIN = re.compile(rb"8=FIX(?:T\.1\.1|\.[45]\.[0-9](?:SP[12])?)(\x01|\||\^A)9=[0-9]+\1")
+_SUMS = {separator: re.compile(re.escape(separator) + rb"10=[0-9]{3}") for separator in (b"\x01", b"|", b"^A")}
+
+Found = tuple[int, bytes | None]
+"""The number of the line where it begins, and the message with SOH between its fields, without its CheckSum; None for
+what cannot be read."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Open a log: its bytes to be read, and the file itself, whose position tells how far that is. `ToolError`."""
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            yield (io.BufferedReader(gzip.GzipFile(fileobj=file), _PIECE) if packed else file), file
+    except (OSError, EOFError) as error:  # a file that is not whole gzip, too
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is damaged"
+        raise ToolError(f"`{path}` cannot be read: {reason.lower()}") from None
+
+
+def messages(log: BinaryIO) -> Iterator[Found]:
+    """Give every message of a log, and None for each line, or piece of one, that holds none or a part of one."""
+    number, kept, kept_lines = 1, b"", 0
+    for piece in iter(partial(log.readline, _PIECE), b""):
+        at = number - kept_lines
+        number += piece.endswith(b"\n")
+        if kept:
+            piece = kept + piece
+        start = piece.find(_START)
+        if start >= 0 and piece.find(_START, start + 5) < 0 and (whole := _single(piece, start)) is not None:
+            yield at, whole
+            kept = b""
+        else:
+            found, kept = _several(piece)
+            yield from ((at + lines, one) for lines, one in found)
+        if kept and kept.count(b"\n") > _MAX_LINES:
+            yield at, None
+            kept = b""
+        kept_lines = kept.count(b"\n") if kept else 0
+    if _BEGIN.match(kept):
+        yield number - kept_lines, None
+
+
+def _single(piece: bytes, start: int) -> bytes | None:
+    """Give the one message of a piece, fast; None where that is not so plain."""
+    begin = _BEGIN.match(piece, start)
+    if begin is None:
+        return None
+    if begin[1] != b"\x01":
+        piece, start = piece[start:].replace(begin[1], b"\x01"), 0
+    end = piece.rfind(b"\x0110=")
+    if end < 0 or not piece[end + 4 : end + 7].isdigit():
+        return None
+    return piece[start : end + 1]
+
+
+def _several(piece: bytes) -> tuple[list[Found], bytes]:
+    """Give the messages of a piece, each with the lines before it; and what may be the beginning of one more."""
+    begins = list(_BEGIN.finditer(piece))
+    found: list[Found] = [] if begins or not piece.strip() else [(0, None)]
+    rest = 0
+    for begin, end in zip(begins, [begin.start() for begin in begins[1:]] + [len(piece)], strict=True):
+        start = begin.start()
+        lines = piece.count(b"\n", 0, start)
+        total = _SUMS[begin[1]].search(piece, start, end)
+        if total is not None:
+            found.append((lines, piece[start : total.start()].replace(begin[1], b"\x01") + b"\x01"))
+            rest = total.end()
+        elif end == len(piece) and end - start <= MAX_MESSAGE_BYTES:
+            return found, piece[start:]
+        else:
+            found.append((lines, None))
+    return found, b"" if piece.endswith(b"\n") else piece[max(rest, len(piece) - _MAX_START) :]

@@ -1,0 +1,387 @@
+"""A recorded day decided anew: what a mapping would have said of it, and where another would have said otherwise.
+
+Most messages of a day are alike in all that a session's decision rests on, so a decision is made once for each
+(session, direction, type, what counts of the body) and then counted. The engine promises that messages alike in the
+`vary` tags get the same verdict. Whether a message passes rests on less: on the grants that the session holds and the
+forbids that it does not lift, and of a value on nothing but which of their conditions it meets (groups aside, whose
+values are taken as they are). So values are first put into classes, and messages alike in these are decided once.
+
+Invariants: a verdict is the engine's on that message; a message that the gateway would not read is counted as
+unreadable and not decided; memory is bounded, whatever the log holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from authzsvc.errors import FieldsError
+from authzsvc.fix.data_fields import DATA_OF_LENGTH
+from authzsvc.fix.direction import Direction
+from authzsvc.fix.fields import SOH, Fields
+from authzsvc.policy.conditions import Condition
+from authzsvc.policy.engine import Policy
+from authzsvc.policy.granted import RuleSet
+from authzsvc.policy.question import CompIds, Question, Verdict
+from authzsvc.policy.rules import Rule
+from authzsvc.policy.truth import Truth
+from authzsvc.workflow import clients
+from authzsvc.workflow.recorded import Found
+from authzsvc.workflow.sessions import Held
+
+MAX_REMEMBERED = 100_000
+"""Messages not alike whose verdicts are remembered at a time."""
+MAX_ROWS = 10_000
+MAX_DIFFERENCES = 1_000
+_MANY = "…"
+"""Stands for the MsgTypes of a log that has too many."""
+
+_STRICT = re.compile(rb"(?:[1-9][0-9]{0,5}+=[^\x01]++\x01)*+\Z")
+_LENGTHS = frozenset(b"%d" % tag for tag in DATA_OF_LENGTH)
+_ID_TAGS = {Direction.INBOUND: (b"50", b"142", b"115"), Direction.OUTBOUND: (b"57", b"143", b"128")}
+_MSG_TYPE = re.compile(rb"[A-Za-z0-9]{1,16}")
+
+
+_Class = tuple[bytes, tuple[Truth, ...]]
+_Key = tuple[bytes | _Class, ...]
+
+
+class Outcome(StrEnum):
+    """What becomes of a message."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    SHADOW = "shadow"
+    """It passes because its denial is not enforced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A kind of message of one client."""
+
+    comp_id: str
+    direction: Direction
+    msg_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Verdicts that differ, in the same way."""
+
+    row: Row
+    before: Outcome
+    after: Outcome
+    rule: str
+    """The forbid that denies under the candidate or, where it allows, under the baseline; or the scopes missing (where
+    messages alike in all else miss different ones, those of the first)."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """How often a change was seen, and one place of it."""
+
+    count: int
+    line: int
+    reason: str
+    """Of the denial at that line."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of a log."""
+
+    counts: dict[Row, dict[tuple[Outcome, Outcome], int]] = field(default_factory=dict)
+    """(under the baseline, under the candidate) → how many messages."""
+    changes: dict[Change, Seen] = field(default_factory=dict)
+    unlisted: int = 0
+    """Messages whose verdicts differ in a way beyond `MAX_DIFFERENCES`."""
+    unreadable: int = 0
+    unreadable_line: int = 0
+    """The first of them."""
+    foreign: int = 0
+    """Messages of sessions of none of the clients."""
+
+    @property
+    def messages(self) -> int:
+        """Messages that were decided."""
+        return sum(sum(outcomes.values()) for outcomes in self.counts.values())
+
+    @property
+    def differing(self) -> int:
+        """Messages whose verdicts differ."""
+        return self.unlisted + sum(seen.count for seen in self.changes.values())
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Messages that are alike."""
+
+    line: int
+    """The first of them."""
+    row: Row
+    before: Outcome
+    after: Outcome
+    rule: str
+    reason: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Messages of one type between two parties: whose they are, and what of them counts."""
+
+    row: Row
+    held: Held
+    looked_at: frozenset[bytes]
+    """Tags: those that count, and the length fields, which need a closer look."""
+    decided_on: frozenset[bytes]
+    """Tags that a decision and its reason are made of."""
+    conditions: Mapping[bytes, list[Condition]]
+    """Tag → all that counts of it, where that is conditions on single values."""
+    classes: dict[bytes, _Class] = field(default_factory=dict)
+    """`tag=value` → what it meets; fields of other tags stand for themselves."""
+    tallies: dict[_Key, _Tally] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Replay:
+    """Decides messages under a candidate and a baseline; without a baseline, against all of them having passed."""
+
+    candidate: Policy
+    baseline: Policy | None
+    sessions: Mapping[str, Held]
+    """What each client holds, by its CompID."""
+    default: Held = field(default_factory=Held)
+    clients: frozenset[str] = frozenset()
+    """CompIDs of clients that hold the default."""
+    report: Report = field(default_factory=Report)
+    _kinds: dict[tuple[bytes, bytes, bytes], _Kind | None] = field(default_factory=dict)
+    _remembered: int = 0
+
+    def run(self, found: Iterable[Found]) -> Report:
+        """Decide all messages; may be called again with more."""
+        for line, raw in found:
+            if raw is None or not self._take(line, raw):
+                self.report.unreadable += 1
+                self.report.unreadable_line = self.report.unreadable_line or line
+        self._fold()
+        return self.report
+
+    def _take(self, line: int, raw: bytes) -> bool:
+        """Decide one message, or count it with those that it is like; False where it cannot be read."""
+        if _STRICT.match(raw) is None:
+            return False
+        parties = _value(raw, b"\x0149="), _value(raw, b"\x0156="), _value(raw, b"\x0135=")
+        kind = self._kinds[parties] if parties in self._kinds else self._new_kind(*parties)
+        if kind is None:
+            readable = all(parties) and _MSG_TYPE.fullmatch(parties[2]) is not None
+            self.report.foreign += readable
+            return readable
+        looked_at, class_of = kind.looked_at, kind.classes.get
+        key = tuple([class_of(pair, pair) for pair in raw.split(SOH) if pair.partition(b"=")[0] in looked_at])
+        tally = kind.tallies.get(key)
+        if tally is None:
+            return self._look(line, raw, kind, key)
+        tally.count += 1
+        return True
+
+    def _look(self, line: int, raw: bytes, kind: _Kind, key: _Key) -> bool:
+        """Decide a message that is like none before, or has data, which may hide what only seems to be a field."""
+        if not _LENGTHS.isdisjoint(part.partition(b"=")[0] for part in key if isinstance(part, bytes)):
+            try:
+                Fields.parse(raw)
+            except FieldsError:
+                return False
+            self._add(self._decide(line, raw, kind))
+            return True
+        key = tuple(self._classed(kind, part) if isinstance(part, bytes) else part for part in key)
+        tally = kind.tallies.get(key)
+        if tally is not None:
+            tally.count += 1
+        else:
+            kind.tallies[key] = self._decide(line, raw, kind)
+            self._remembered += 1
+        if self._remembered >= MAX_REMEMBERED:
+            self._fold()
+        return True
+
+    def _classed(self, kind: _Kind, pair: bytes) -> bytes | _Class:
+        """Give a field's class, and remember it; the field itself where its tag has none."""
+        tag, _, value = pair.partition(b"=")
+        conditions = kind.conditions.get(tag)
+        if conditions is None:
+            return pair
+        alone = Fields(((int(tag), value),))
+        found = tag, tuple(condition.truth(alone, kind.held.claims) for condition in conditions)
+        kind.classes[pair] = found
+        self._remembered += 1
+        return found
+
+    def _decide(self, line: int, raw: bytes, kind: _Kind) -> _Tally:
+        row, parts = kind.row, (pair.partition(b"=") for pair in raw.split(SOH))
+        fields = Fields(tuple((int(tag), value) for tag, _, value in parts if tag in kind.decided_on))
+        question = Question(row.direction, row.msg_type, fields, kind.held.scopes, kind.held.claims, row.comp_id)
+        ids = (fields.first(int(tag)) for tag in _ID_TAGS[row.direction])
+        client = CompIds(row.comp_id, *(None if value is None else value.decode("utf-8", "replace") for value in ids))
+        after = _verdict(self.candidate, question, client)
+        before = None if self.baseline is None else _verdict(self.baseline, question, client)
+        both = _outcome(before), _outcome(after)
+        if both[0] is both[1]:
+            return _Tally(line, row, *both, "", "")
+        denial = before if before is not None and both[1] is Outcome.ALLOW else after
+        return _Tally(line, row, *both, denial.forbid or ", ".join(denial.missing_scopes), denial.reason)
+
+    def _new_kind(self, sender: bytes, target: bytes, msg_type: bytes) -> _Kind | None:
+        """Find whose message it is; None where a part is missing or neither party is a client."""
+        kind = None
+        if _MSG_TYPE.fullmatch(msg_type):
+            kind = self._kind(*(part.decode("utf-8", "replace") for part in (sender, target, msg_type)))
+        if len(self._kinds) >= MAX_REMEMBERED:
+            self._fold()
+        self._kinds[sender, target, msg_type] = kind
+        return kind
+
+    def _kind(self, sender: str, target: str, msg_type: str) -> _Kind | None:
+        known = [comp_id in self.sessions or comp_id in self.clients for comp_id in (sender, target)]
+        if not any(known):
+            return None
+        direction = Direction.INBOUND if known[0] else Direction.OUTBOUND
+        comp_id = sender if known[0] else target
+        held = self.sessions.get(comp_id, self.default)
+        ids = _ID_TAGS[direction] if any(policy.identity.keys() - {"comp_id"} for policy in self._policies) else ()
+        counting: list[Condition] = []
+        all_tags = set(ids)
+        for policy in self._policies:
+            rules = policy.rules.get((direction, msg_type))
+            if rules is not None:
+                counting += _counting(policy, rules, held)
+                all_tags.update(b"%d" % tag for tag in rules.vary)
+        row, conditions = Row(comp_id, direction, msg_type), _of_single_values(counting)
+        looked_at = _LENGTHS.union(ids, (b"%d" % tag for condition in counting for tag in condition.consulted))
+        return _Kind(row, held, looked_at, frozenset(all_tags), conditions)
+
+    @property
+    def _policies(self) -> tuple[Policy, ...]:
+        return (self.candidate,) if self.baseline is None else (self.candidate, self.baseline)
+
+    def _fold(self) -> None:
+        """Put into the report what was counted so far, and forget the verdicts."""
+        for kind in self._kinds.values():
+            for tally in kind.tallies.values() if kind else ():
+                self._add(tally)
+        self._kinds.clear()
+        self._remembered = 0
+
+    def _add(self, tally: _Tally) -> None:
+        report, row = self.report, tally.row
+        if row not in report.counts and len(report.counts) >= MAX_ROWS:
+            row = Row(row.comp_id, row.direction, _MANY)
+        outcomes = report.counts.setdefault(row, {})
+        both = tally.before, tally.after
+        outcomes[both] = outcomes.get(both, 0) + tally.count
+        if tally.before is tally.after:
+            return
+        change = Change(row, *both, tally.rule)
+        seen = report.changes.get(change)
+        if seen is not None:
+            seen.count += tally.count
+            if tally.line < seen.line:
+                seen.line, seen.reason = tally.line, tally.reason
+        elif len(report.changes) < MAX_DIFFERENCES:
+            report.changes[change] = Seen(tally.count, tally.line, tally.reason)
+        else:
+            report.unlisted += tally.count
+
+
+def _value(raw: bytes, start: bytes) -> bytes:
+    """Give the first value of a tag that stands after another field; empty where there is none."""
+    at = raw.find(start)
+    return b"" if at < 0 else raw[at + 4 : raw.find(SOH, at + 4)]
+
+
+def _counting(policy: Policy, rules: RuleSet, held: Held) -> Iterator[Condition]:
+    """Give what it rests on whether a message passes: grants not held count only where scopes have modes."""
+    scopes = policy.expand(held.scopes, held.claims).scopes
+    grants: list[Rule] = [grant for grant in rules.grants if grant.scope in scopes or policy.has_scope_modes]
+    forbids: list[Rule] = [forbid for forbid in rules.forbids if scopes.isdisjoint(forbid.unless)]
+    for rule in (*grants, *forbids):
+        yield from rule.conditions
+
+
+def _of_single_values(counting: Iterable[Condition]) -> dict[bytes, list[Condition]]:
+    """File conditions under their tags; without the tags that any of them sees as part of a group."""
+    found: dict[int, list[Condition]] = {}
+    grouped: set[int] = set()
+    for condition in counting:
+        if condition.consulted == {condition.tag}:
+            found.setdefault(condition.tag, []).append(condition)
+        else:
+            grouped |= condition.consulted
+    return {b"%d" % tag: conditions for tag, conditions in found.items() if tag not in grouped | DATA_OF_LENGTH.keys()}
+
+
+def _verdict(policy: Policy, question: Question, client: CompIds) -> Verdict:
+    return clients.refusal(policy, question, client) or policy.decide(question)
+
+
+def _outcome(verdict: Verdict | None) -> Outcome:
+    """Give what a verdict does; what was recorded had passed."""
+    if verdict is None:
+        return Outcome.ALLOW
+    return Outcome.SHADOW if verdict.shadow else Outcome.ALLOW if verdict.allowed else Outcome.DENY
+
+
+def as_document(report: Report) -> dict[str, object]:
+    """Give a report as programs read it."""
+    return {
+        "messages": report.messages,
+        "differing": report.differing,
+        "unreadable": report.unreadable,
+        "unreadable_line": report.unreadable_line or None,
+        "foreign": report.foreign,
+        "counts": [
+            {**_row_document(row), "baseline": _sums(outcomes, 0), "candidate": _sums(outcomes, 1)}
+            for row, outcomes in sorted(report.counts.items(), key=lambda item: _order(item[0]))
+        ],
+        "differences": [
+            {
+                **_row_document(change.row),
+                "baseline": str(change.before),
+                "candidate": str(change.after),
+                "count": seen.count,
+                "line": seen.line,
+                "reason": seen.reason,
+            }
+            for change, seen in ordered(report)
+        ],
+        "unlisted": report.unlisted,
+    }
+
+
+def ordered(report: Report) -> list[tuple[Change, Seen]]:
+    """Give the changes, the most frequent first."""
+    return sorted(report.changes.items(), key=lambda item: (-item[1].count, item[1].line, _order(item[0].row)))
+
+
+def sums(outcomes: Mapping[tuple[Outcome, Outcome], int], which: int) -> dict[Outcome, int]:
+    """Give how many messages had which outcome, under the baseline (0) or the candidate (1)."""
+    return {one: sum(count for both, count in outcomes.items() if both[which] is one) for one in Outcome}
+
+
+def rows(report: Report) -> list[Row]:
+    """Give the kinds of messages, in order."""
+    return sorted(report.counts, key=_order)
+
+
+def _sums(outcomes: Mapping[tuple[Outcome, Outcome], int], which: int) -> dict[str, int]:
+    return {str(outcome): count for outcome, count in sums(outcomes, which).items()}
+
+
+def _row_document(row: Row) -> dict[str, str]:
+    return {"comp_id": row.comp_id, "direction": str(row.direction), "msg_type": row.msg_type}
+
+
+def _order(row: Row) -> tuple[str, str, str]:
+    return row.comp_id, row.direction, row.msg_type
