@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 from pydantic_core import CoreSchema
@@ -53,7 +54,7 @@ def _scope(value: str) -> str:
 
 
 Word = Annotated[
-    str, BeforeValidator(_as_text, json_schema_input_type=str | int), StringConstraints(min_length=1, max_length=256)
+    str, BeforeValidator(_as_text, json_schema_input_type=str | float), StringConstraints(min_length=1, max_length=256)
 ]
 """A name, a number or a raw value."""
 
@@ -62,7 +63,7 @@ Words = Annotated[list[Word], BeforeValidator(_as_list, json_schema_input_type=W
 
 Number = Annotated[
     str,
-    BeforeValidator(_as_text, json_schema_input_type=str | int | float),
+    BeforeValidator(_as_text, json_schema_input_type=str | float),
     StringConstraints(pattern=rf"^{NUMBER_SHAPE}$"),
 ]
 Moment = Annotated[str, StringConstraints(pattern=f"^{MOMENT_SHAPE}$")]
@@ -81,7 +82,15 @@ ScopeName = Annotated[
 class Part(BaseModel):
     """What all parts of a mapping have in common: no unknown keys, no changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _said(cls, value: object) -> object:
+        """Refuse a key without a value: it would otherwise read as if the key were not there."""
+        if value is None:
+            raise ValueError("has no value")
+        return value
 
 
 class EntryCondition(Part):
@@ -112,7 +121,7 @@ class EntryCondition(Part):
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Tell editors of the short form."""
         whole = handler.resolve_ref_schema(handler(core_schema))
-        return {"anyOf": [{"type": ["string", "integer"]}, whole]}
+        return {"anyOf": [{"type": ["string", "number"]}, whole]}
 
     @model_validator(mode="before")
     @classmethod
