@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -19,7 +17,7 @@ from rich.markup import escape
 from authzsvc.errors import AuthzError
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
-from benches import record
+from benches import record, replay
 from benches.load import ROOT
 from benches.policy import report, sizes
 from benches.policy.day import ALGO_PROVIDER, DAY, SCOPES, Message
@@ -47,7 +45,7 @@ def main(
     check(contestants)
     by_engine = race_engines(contestants, rounds)
     by_size, load_s = race_sizes(rounds)
-    results = report.summarize(by_engine, by_size, load_s, replay())
+    results = report.summarize(by_engine, by_size, load_s, replay.measure())
     show(report.ENGINE_HEADINGS, report.engine_rows(by_engine))
     show(report.SIZE_HEADINGS, report.size_rows(by_size))
     show(AIM_HEADINGS, report.aim_rows(results))
@@ -117,13 +115,6 @@ def load(directory: Path, scopes: int, rules: int) -> tuple[Policy, float]:
         policy = compile_mapping(path)
         taken.append(perf_counter() - begin)
     return policy, median(taken)
-
-
-def replay() -> float | None:
-    """Give the messages a second of `mapping replay`, where it is there to be measured."""
-    if find_spec("benches.replay") is None:
-        return None
-    return float(import_module("benches.replay").measure())
 
 
 def show(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -51,9 +51,7 @@ AIMS = (
 )
 
 
-def summarize(
-    engines: Mapping[str, Times], sizes: Sequence[Sizes], load_s: float, replay: float | None
-) -> tuple[Result, ...]:
+def summarize(engines: Mapping[str, Times], sizes: Sequence[Sizes], load_s: float, replay: float) -> tuple[Result, ...]:
     """Make the results of a run, from the engines, the kinds of question, seconds to load and messages a second."""
     ours = engines[OURS].day
     worst = max(sizes, key=lambda found: found.ratio)
@@ -62,13 +60,13 @@ def summarize(
         for name, times in engines.items()
         if name != OURS
     ]
-    results = (
+    return (
         Result("policy_decision_us", ours, "us", None, None),
         *rivals,
         Result("policy_scaling", worst.large, "us", worst.small, worst.ratio),
         Result("policy_load_s", load_s, "s", None, None),
+        Result("replay_throughput", replay, "messages/s", None, None),
     )
-    return results if replay is None else (*results, Result("replay_throughput", replay, "messages/s", None, None))
 
 
 ENGINE_HEADINGS = ("Engine", "µs a decision", "ratio to ours", "µs, allowed", "µs, denied")
@@ -92,9 +90,9 @@ def size_rows(sizes: Sequence[Sizes]) -> list[tuple[str, ...]]:
 
 
 def aim_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
-    """A row an aim whose figure was measured, in the order of the gateway's `AIM_HEADINGS`."""
+    """A row an aim, in the order of the gateway's `AIM_HEADINGS`."""
     named = {result.name: result for result in results}
-    measured = [(aim, named[aim.result]) for aim in AIMS if aim.result in named]
+    measured = [(aim, named[aim.result]) for aim in AIMS]
     return [(aim.result, aim.text, _shown(found), "yes" if aim.reached(found) else "no") for aim, found in measured]
 
 
