@@ -42,6 +42,10 @@ test-python: setup mapping-test
 	$(BIN)/python -m pytest tests/unit
 	@if [ -d tests/e2e ]; then set -x; $(BIN)/python -m pytest tests/e2e; fi
 
+mapping-test: $(INSTALLED) ## Lint the shipped mappings, and run their suites: every rule seen to allow and to deny
+	$(BIN)/authzsvc mapping lint --strict mappings
+	$(BIN)/authzsvc mapping test mappings --coverage-threshold 100
+
 bench: setup $(BENCH_INSTALLED) ## Gateway against tcp_proxy, decisions against other engines; writes build/bench.json
 	$(BIN)/python -m benches
 	$(BIN)/python -m benches.policy

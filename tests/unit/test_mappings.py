@@ -15,7 +15,7 @@ from authzsvc.workflow.lint import lint
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 SHIPPED = ["institutional.yaml", "quickstart.yaml"]
-ANSWERS = ["3", "9", "j", "r", "AG", "AI", "AO", "AQ", "AR", "BG", "BZ", "CW", "P", "W", "X", "Y", "b", "d", "f", "h", "y"]
+ANSWERS = ["3", "9", "j", "r", "AG", "AI", "AO", "AQ", "AR", "BZ", "CW", "P", "W", "X", "Y", "b", "d", "f", "y"]
 REPORTS = ["8", "AE", "AP", "AS", "AK", "AM", "AW", "BA", "BL", "CJ", "CM", "CQ", "DC", "DN"]
 
 
