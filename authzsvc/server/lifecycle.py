@@ -12,7 +12,7 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import grpc
@@ -134,7 +134,8 @@ async def _listening(
         digest = authorizer.policy.digest
         tasks = [asyncio.create_task(issuer.keys.keep_fresh()) for issuer in issuers]
         tasks.append(asyncio.create_task(reloader.run()))
-        ready = asyncio.create_task(_become_ready(health, issuers, addresses, digest))
+        facts = {"listen": addresses, "mapping": digest, "commit": authorizer.counts.commit}
+        ready = asyncio.create_task(_become_ready(health, issuers, facts))
         try:
             yield Service(tuple(addresses), digest, ready, metrics)
         finally:
@@ -145,14 +146,12 @@ async def _listening(
             release(settings.listen)
 
 
-async def _become_ready(
-    health: health_aio.HealthServicer, issuers: list[Issuer], addresses: list[str], digest: str
-) -> None:
+async def _become_ready(health: health_aio.HealthServicer, issuers: list[Issuer], facts: Mapping[str, object]) -> None:
     for issuer in issuers:
         await issuer.keys.wait_until_loaded()
     for name in ("", SERVICE):
         await health.set(name, _SERVING)
-    _log.info("serving", extra={"listen": addresses, "mapping": digest})
+    _log.info("serving", extra=facts)
 
 
 def _settle_memory() -> None:

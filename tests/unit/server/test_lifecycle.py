@@ -198,7 +198,10 @@ async def test_a_signal_drains_a_real_process(site: Site, number: signal.Signals
     assert all(answer.allowed for answer in answered)
     recorded = {json.loads(line)["decision_id"] for line in site.audit.read_bytes().splitlines()}
     assert {answer.headers["x-fix-decision-id"] for answer in answered} <= recorded
-    messages = [json.loads(line)["message"] for line in log.splitlines()]
+    records = [json.loads(line) for line in log.splitlines()]
+    messages = [record["message"] for record in records]
+    (ready,) = (record for record in records if record["message"] == "serving")
+    assert (len(ready["mapping"]), ready["commit"]) == (64, "")
     assert [text for text in messages if text in ("serving", "draining", "stopped")] == [
         "serving",
         "draining",
