@@ -31,6 +31,7 @@ _MAX_LINES = 16
 _MAX_START = 32
 """Bytes that it takes to see that a message begins."""
 
+_BLANK = b" \t\r\n\x01|"
 _START = b"8=FIX"
 _BEGIN = re.compile(rb"8=FIX(?:T\.1\.1|\.[45]\.[0-9](?:SP[12])?)(\x01|\||\^A)9=[0-9]+\1")
 _SUMS = {separator: re.compile(re.escape(separator) + rb"10=[0-9]{3}") for separator in (b"\x01", b"|", b"^A")}
@@ -61,8 +62,8 @@ def messages(log: BinaryIO) -> Iterator[Found]:
         number += piece.endswith(b"\n")
         if kept:
             piece = kept + piece
-        start = piece.find(_START)
-        if start >= 0 and piece.find(_START, start + 5) < 0 and (whole := _single(piece, start)) is not None:
+        whole = _single(piece) if piece.endswith(b"\n") else None
+        if whole is not None:
             yield at, whole
             kept = b""
         else:
@@ -76,8 +77,11 @@ def messages(log: BinaryIO) -> Iterator[Found]:
         yield number - kept_lines, None
 
 
-def _single(piece: bytes, start: int) -> bytes | None:
-    """Give the one message of a piece, fast; None where that is not so plain."""
+def _single(piece: bytes) -> bytes | None:
+    """Give the one message of a line, fast; None where that is not so plain."""
+    start = piece.find(_START)
+    if start < 0 or piece.find(_START, start + 5) >= 0:
+        return None
     begin = _BEGIN.match(piece, start)
     if begin is None:
         return None
@@ -92,9 +96,10 @@ def _single(piece: bytes, start: int) -> bytes | None:
 def _several(piece: bytes) -> tuple[list[Found], bytes]:
     """Give the messages of a piece, each with the lines before it; and what may be the beginning of one more."""
     begins = list(_BEGIN.finditer(piece))
-    found: list[Found] = [] if begins or not piece.strip() else [(0, None)]
+    ends = [*(begin.start() for begin in begins[1:]), len(piece)]
+    found: list[Found] = [] if begins or not piece.strip(_BLANK) else [(0, None)]
     rest = 0
-    for begin, end in zip(begins, [begin.start() for begin in begins[1:]] + [len(piece)], strict=True):
+    for begin, end in zip(begins, ends, strict=False):
         start = begin.start()
         lines = piece.count(b"\n", 0, start)
         total = _SUMS[begin[1]].search(piece, start, end)

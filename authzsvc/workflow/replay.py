@@ -236,7 +236,7 @@ class Replay:
     def _new_kind(self, sender: bytes, target: bytes, msg_type: bytes) -> _Kind | None:
         """Find whose message it is; None where a part is missing or neither party is a client."""
         kind = None
-        if _MSG_TYPE.fullmatch(msg_type):
+        if sender and target and _MSG_TYPE.fullmatch(msg_type):
             kind = self._kind(*(part.decode("utf-8", "replace") for part in (sender, target, msg_type)))
         if len(self._kinds) >= MAX_REMEMBERED:
             self._fold()
