@@ -167,7 +167,7 @@ class Policy:
         granting_scopes = tuple(sorted(granting.union(plan.always))) if granting else plan.always
         missing = granting_scopes or plan.offers
         reason = (
-            reasons.conditions_failed(plan.held, question, granting_scopes)
+            reasons.conditions_failed(plan.needs, question, granting_scopes)
             if plan.held
             else reasons.no_scope(plan.found.label, question.direction, missing, sure=bool(granting_scopes))
         )
@@ -190,6 +190,8 @@ class Policy:
         Of scopes, those count that would have granted the message, and all of them must agree on `shadow`.
         """
         rollout = self.rollout
+        if not (rollout.senders or rollout.messages or self.has_scope_modes):
+            return rollout.mode
         said = {rollout.senders.get(question.comp_id), rollout.messages.get(question.msg_type)}
         scopes = {self.scope_terms[scope].mode for scope in would_grant} if self.has_scope_modes else set()
         if Mode.ENFORCE in said or Mode.ENFORCE in scopes:

@@ -13,6 +13,7 @@ from authzsvc.fix.direction import Direction
 from authzsvc.policy.claims import Claims, claim_values
 from authzsvc.policy.index import Index, build
 from authzsvc.policy.question import Verdict
+from authzsvc.policy.reasons import Needs, needs
 from authzsvc.policy.roles import Role
 from authzsvc.policy.rules import Forbid, Grant
 from authzsvc.policy.scopes import ROLE_PREFIX, Defined, resolve
@@ -42,6 +43,8 @@ class Plan:
     found: RuleSet
     held: tuple[Grant, ...]
     """Grants whose scope is held."""
+    needs: Needs
+    """What they need, in words."""
     granting: Index[Grant]
     """The same, filed."""
     lacking: Index[Grant]
@@ -104,6 +107,7 @@ def _plan(found: RuleSet, scopes: frozenset[str]) -> Plan:
     return Plan(
         found=found,
         held=held,
+        needs=needs(held),
         granting=build(held, Truth.YES),
         lacking=build([grant for grant in lacking if grant.conditions], Truth.YES),
         always=tuple(sorted({grant.scope for grant in lacking if not grant.conditions})),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authzsvc.fix.direction import Direction
@@ -24,6 +25,8 @@ _LINE_LENGTH = 400
 def shown(value: str | bytes) -> str:
     """Make a value from a message fit for a line of text: printable ASCII, bounded."""
     text = value.decode("ascii", "replace") if isinstance(value, bytes) else value
+    if len(text) <= _VALUE_LENGTH and text.isascii() and text.isprintable() and "`" not in text:
+        return text
     plain = "".join(char if char.isascii() and char.isprintable() and char != "`" else "?" for char in text)
     return plain if len(plain) <= _VALUE_LENGTH else plain[: _VALUE_LENGTH - 1] + "…"
 
@@ -34,15 +37,28 @@ def no_scope(label: str, direction: Direction, missing: Sequence[str], *, sure: 
     return _bounded(f"no scope of the token grants `{label}` {direction}; {offer}: {_listed(missing)}")
 
 
-def conditions_failed(failed: Sequence[Grant], question: Question, would_grant: Sequence[str]) -> str:
-    """Word a denial where the token has scopes for this type, and no rule of theirs holds for this message."""
-    told = failed[:_NAMED_RULES]
-    needs = "; ".join(f"`{rule.scope}` needs {' and '.join(map(str, rule.conditions))}" for rule in told)
-    more = "; …" if len(failed) > len(told) else ""
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the grants that a session holds ask of a message, worded once for all its denials."""
+
+    words: str
+    tags: tuple[tuple[int, str], ...]
+    """The tags that they look at, with their names."""
+
+
+def needs(held: Sequence[Grant]) -> Needs:
+    """Word what these grants need."""
+    told = held[:_NAMED_RULES]
+    words = "; ".join(f"`{rule.scope}` needs {' and '.join(map(str, rule.conditions))}" for rule in told)
     names = {condition.tag: condition.name for rule in told for condition in rule.conditions}
-    found = {name: _values(question.fields.all(tag)) for tag, name in sorted(names.items())}
+    return Needs(words + ("; …" if len(held) > len(told) else ""), tuple(sorted(names.items())))
+
+
+def conditions_failed(needed: Needs, question: Question, would_grant: Sequence[str]) -> str:
+    """Word a denial where the token has scopes for this type, and no rule of theirs holds for this message."""
+    found = {name: _values(question.fields.all(tag)) for tag, name in needed.tags}
     offer = f"; any of these would grant it: {_listed(would_grant)}" if would_grant else ""
-    return _bounded(f"{needs}{more}, the message has {_has(found)}{offer}")
+    return _bounded(f"{needed.words}, the message has {_has(found)}{offer}")
 
 
 def forbidden(label: str, direction: Direction, forbid: Forbid) -> str:
