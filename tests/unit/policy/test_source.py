@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from authzsvc.errors import MappingFaults
-from authzsvc.policy.source import MAX_BYTES, key_path, parse, read
+from authzsvc.policy.faults import MAX_FAULTS
+from authzsvc.policy.source import MAX_BYTES, MAX_NODES, Spot, key_path, parse, read
 
 FILE = "m.yaml"
 
@@ -128,3 +129,20 @@ def test_a_missing_file_is_a_fault_of_its_own(tmp_path: Path) -> None:
 def test_key_paths_read_as_people_write_them() -> None:
     assert key_path(("scopes", "order:cancel", "grants", 0, "message")) == "scopes.order:cancel.grants[0].message"
     assert key_path(()) == ""
+
+
+def test_a_file_of_too_many_values_is_refused() -> None:
+    (fault,) = faults("a: [" + "[]," * MAX_NODES + "]")
+    assert "is the end of more than 300000 values (make it several files)" in fault
+
+
+def test_no_more_duplicate_keys_are_told_than_anybody_would_read() -> None:
+    assert len(faults("a: 1\n" * 1000)) == MAX_FAULTS
+
+
+def test_a_spot_knows_what_stands_there() -> None:
+    top = Spot(parse(b"a:\n  - b: 1\n  - 2\n", "m.yaml"))
+    assert top.at("a", 0, "b").data == 1
+    assert (str(top.at("a", 1)), top.at("a", 1).data) == ("m.yaml:3", 2)
+    assert [top.at("a", 2).data, top.at("x").data, top.at("a", "b").data, top.at("a", 1, "b").data] == [None] * 4
+    assert str(top.at("a", 1).fault("is odd")) == "m.yaml:3: `a[1]` is odd"
