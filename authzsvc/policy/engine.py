@@ -130,7 +130,7 @@ class Policy:
     def decide(self, question: Question) -> Verdict:
         """Decide one message: allowed only where no forbid applies, and a held scope has a grant that does."""
         key, fields, claims = (question.direction, question.msg_type), question.fields, question.claims
-        granted = self._granted(question.scopes, self.granter.named_roles(claims) if self.granter.roles else ())
+        granted = self._granted(question.scopes, self.granter.named_roles(claims))
         plan = granted.plans.get(key)
         if plan is None:
             if key not in self.rules:

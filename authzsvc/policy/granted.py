@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from authzsvc.fix.direction import Direction
-from authzsvc.policy.claims import Claims, claim_values
+from authzsvc.policy.claims import Claims, claim_at, claim_values
 from authzsvc.policy.index import Index, build
 from authzsvc.policy.question import Verdict
 from authzsvc.policy.reasons import Needs, needs
@@ -84,7 +84,7 @@ class Granter:
 
     def named_roles(self, claims: Claims) -> tuple[str, ...]:
         """Give the roles of the mapping that the claims name."""
-        if not self.roles:
+        if not self.roles or claim_at(claims, self.role_claim) is None:
             return ()
         return tuple(name for name in claim_values(claims, self.role_claim) if name in self.roles)
 

@@ -31,7 +31,8 @@ MAX_TABLES = 8
 RuleT = TypeVar("RuleT", bound=Rule)
 
 Tags = tuple[int, ...]
-Values = tuple[bytes | None, ...]
+Value = bytes | None
+"""A value that rules are filed under, or None for the tag's absence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ class Index(Generic[RuleT]):
     """From what truth on a rule applies: a grant from yes, a forbid from doubt."""
     loose: Rules[RuleT]
     """Rules that are under no value."""
-    by_tag: tuple[tuple[int, Mapping[bytes | None, Rules[RuleT]]], ...]
-    by_tags: tuple[tuple[Tags, Mapping[Values, Rules[RuleT]]], ...]
+    by_tag: tuple[tuple[int, Mapping[Value, Rules[RuleT]]], ...]
+    by_tags: tuple[tuple[Tags, Mapping[tuple[Value, ...], Rules[RuleT]]], ...]
 
     def first(self, fields: Fields, claims: Claims, values: Single) -> RuleT | None:
         """Give the first rule that applies. `values` is `dict(fields.pairs)`."""
@@ -91,12 +92,11 @@ class Index(Generic[RuleT]):
         found = [self.loose] if self.loose else []
         for tag, table in self.by_tag:
             if single is None and self.least is Truth.DOUBT:
-                found += [table[value] for value in dict.fromkeys(fields.all(tag)) if value in table]
-            elif (value := values.get(tag)) in table:
-                found.append(table[value])
+                found += [table[value] for value in dict.fromkeys(fields.all(tag) or (None,)) if value in table]
+            elif (rules := table.get(values.get(tag))) is not None:
+                found.append(rules)
         for tags, wide in self.by_tags:
-            rules = wide.get(tuple(map(values.get, tags)))
-            if rules is not None:
+            if (rules := wide.get(tuple(map(values.get, tags)))) is not None:
                 found.append(rules)
         return found
 
@@ -108,7 +108,7 @@ def build(rules: Sequence[RuleT], least: Truth) -> Index[RuleT]:
     chosen = [_tags(rule, least, most, spread) for rule in rules]
     if len(set(chosen)) > MAX_TABLES:
         chosen = [_tags(rule, least, 1, spread) for rule in rules]
-    tables: dict[Tags, dict[Values, list[Filed[RuleT]]]] = defaultdict(lambda: defaultdict(list))
+    tables: dict[Tags, dict[tuple[Value, ...], list[Filed[RuleT]]]] = defaultdict(lambda: defaultdict(list))
     for rank, (rule, tags) in enumerate(zip(rules, chosen, strict=True)):
         needed = _needed(rule, least)
         answered = {tag for tag in tags if needed[tag].alone}
@@ -133,7 +133,7 @@ def build(rules: Sequence[RuleT], least: Truth) -> Index[RuleT]:
 class _Needed:
     """Values of a tag without which a rule cannot apply."""
 
-    values: frozenset[bytes]
+    values: frozenset[Value]
     alone: bool
     """Nothing else is asked of the tag."""
 
@@ -144,9 +144,10 @@ def _needed(rule: RuleT, least: Truth) -> dict[int, _Needed]:
     for condition in rule.conditions:
         sets = [test.values for test in condition.tests if isinstance(test, OneOf) and not test.negative]
         fits = condition.any_occurrence is (least is not Truth.YES)
-        if sets and fits and condition.default is None and len(sets[0]) <= MAX_KEYS:
+        if sets and fits and len(sets[0]) < MAX_KEYS:
             alone = len(condition.tests) == 1 and condition.every is None and not condition.entries
-            found[condition.tag] = _Needed(sets[0], alone)
+            absent = frozenset((None,)) if condition.default in sets[0] else frozenset[None]()
+            found[condition.tag] = _Needed(sets[0] | absent, alone)
     return found
 
 
