@@ -7,7 +7,6 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13 py
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-BENCH_INSTALLED := $(VENV)/.bench-installed
 MANIFEST := envoy/Cargo.toml
 LOAD := --manifest-path benches/load/Cargo.toml
 LOAD_TARGET := --target-dir build/bench-load
@@ -46,7 +45,7 @@ mapping-test: $(INSTALLED) ## Lint the shipped mappings, and run their suites: e
 	$(BIN)/authzsvc mapping lint --strict mappings
 	$(BIN)/authzsvc mapping test mappings --coverage-threshold 100
 
-bench: setup $(BENCH_INSTALLED) ## Gateway against tcp_proxy, decisions against other engines; writes build/bench.json
+bench: setup ## Gateway against tcp_proxy, decisions against other engines; writes build/bench.json
 	$(BIN)/python -m benches
 	$(BIN)/python -m benches.policy
 
@@ -81,10 +80,8 @@ fuzz: | cargo-present ## The framing and the parser under a fuzzer; SECONDS_PER_
 
 requirements: $(INSTALLED) ## Compile the pins anew from pyproject.toml; UPGRADE=1 takes the newest releases
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/runtime.txt pyproject.toml
-	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements/runtime.txt \
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra bench --extra dev --constraint requirements/runtime.txt \
 		--output-file requirements/dev.txt pyproject.toml
-	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra bench --constraint requirements/dev.txt \
-		--output-file requirements/bench.txt pyproject.toml
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-build-deps --only-build-deps \
 		--output-file requirements/build.txt pyproject.toml
 
@@ -114,10 +111,6 @@ $(BIN)/python: | python-present
 $(INSTALLED): requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --require-hashes --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
-	@touch $@
-
-$(BENCH_INSTALLED): requirements/bench.txt $(INSTALLED)
-	$(BIN)/python -m pip install --require-hashes --requirement requirements/bench.txt
 	@touch $@
 
 $(FILTER): $(FILTER_SOURCES) | cargo-present

@@ -15,7 +15,7 @@ ODD_BODIES: dict[str, list[tuple[int, object]]] = {
     "values with an equals sign": [(11, "odd"), (58, "8=FIX.4.4 9=5 10=000 a=b==c")],
     "a data field": [(11, "odd"), (354, 8), (355, b"a\x02=b \xe9==")],
     "spaces around values": [(11, " odd "), (58, "  ")],
-    "numbers not as we would write them": [(11, "odd"), (38, "0010.00"), (44, "-0")],
+    "numbers not as we would write them": [(11, "odd"), (44, "0010.00"), (99, "-0")],
 }
 
 

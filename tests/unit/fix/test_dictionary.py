@@ -168,3 +168,24 @@ def test_the_length_fields_of_the_newest_version_are_those_that_the_reader_knows
         if newest.type(length) is not None:
             assert newest.type(length) == "LENGTH", length
             assert newest.type(data) in ("DATA", "XMLDATA"), data
+
+
+def test_a_group_inside_another_is_told_so() -> None:
+    dictionary = load("FIX.4.4")
+    parties = {msg_type: dictionary.group(453, msg_type) for msg_type in ("D", "AE")}
+    assert {msg_type: group and group.nested for msg_type, group in parties.items()} == {"D": False, "AE": True}
+
+
+def test_a_venue_s_own_fields_and_messages() -> None:
+    standard = load("FIX.4.4")
+    desk = CustomField("DeskCode", "STRING", {"A": "Alpha"})
+    extended = standard.with_custom({5001: desk}, {"U1": "DeskReport"})
+    assert (extended.tag("deskcode"), extended.value(5001, "Alpha"), extended.tag_name(5001)) == (5001, b"A", "DeskCode")
+    assert (extended.message("DeskReport"), extended.message_name("U1")) == ("U1", "DeskReport")
+    assert extended.has_field("D", 5001)
+    assert extended.has_field("U1", 55)
+    assert not extended.has_field("U1", 49)
+    assert not extended.has_field("F", 44)
+    assert standard.tag_name(5001) == "5001"
+    with pytest.raises(UnknownName):
+        standard.message("U1")
