@@ -9,7 +9,7 @@ import pytest
 
 from authzsvc.errors import UnknownName
 from authzsvc.fix.data_fields import DATA_OF_LENGTH
-from authzsvc.fix.dictionary import VERSIONS, Dictionary, load
+from authzsvc.fix.dictionary import VERSIONS, CustomField, Dictionary, load
 
 
 @pytest.fixture
@@ -180,7 +180,11 @@ def test_a_venue_s_own_fields_and_messages() -> None:
     standard = load("FIX.4.4")
     desk = CustomField("DeskCode", "STRING", {"A": "Alpha"})
     extended = standard.with_custom({5001: desk}, {"U1": "DeskReport"})
-    assert (extended.tag("deskcode"), extended.value(5001, "Alpha"), extended.tag_name(5001)) == (5001, b"A", "DeskCode")
+    assert (extended.tag("deskcode"), extended.value(5001, "Alpha"), extended.tag_name(5001)) == (
+        5001,
+        b"A",
+        "DeskCode",
+    )
     assert (extended.message("DeskReport"), extended.message_name("U1")) == ("U1", "DeskReport")
     assert extended.has_field("D", 5001)
     assert extended.has_field("U1", 55)
