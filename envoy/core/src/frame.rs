@@ -54,8 +54,20 @@ pub fn next_frame(bytes: &[u8], max: usize) -> Result<Frame, Violation> {
     Ok(Frame::Complete { len, body, version })
 }
 
-/// `8=…<SOH>` → the version and the offset behind it.
+/// `8=…<SOH>` → the version and the offset behind it. Whole ones are told by pattern, as this runs for every message.
+#[inline]
 fn begin_string(bytes: &[u8]) -> Result<Option<(Version, usize)>, Violation> {
+    let version = match bytes {
+        [b'8', b'=', b'F', b'I', b'X', b'.', b'4', b'.', b'4', SOH, ..] => Version::Fix44,
+        [b'8', b'=', b'F', b'I', b'X', b'.', b'4', b'.', b'2', SOH, ..] => Version::Fix42,
+        [b'8', b'=', b'F', b'I', b'X', b'T', b'.', b'1', b'.', b'1', SOH, ..] => Version::Fixt11,
+        _ => return other_begin_string(bytes),
+    };
+    Ok(Some((version, "8=".len() + version.as_str().len() + 1)))
+}
+
+/// A version met less often, the beginning of one, or none.
+fn other_begin_string(bytes: &[u8]) -> Result<Option<(Version, usize)>, Violation> {
     let head = bytes.get(..bytes.len().min(2 + Version::MAX_LEN + 1)).unwrap_or(bytes);
     if !begins_alike(head, b"8=FIX") {
         return Err(Violation::BeginString);
