@@ -118,7 +118,8 @@ class Shelf(Generic[T]):
     """Things with conditions, filed so that those which other conditions may imply are found without trying all.
 
     What asks for one of a few values is implied only by conditions that list values too, each of them one of these; so
-    it is filed under its values, and looked up by any one of theirs.
+    it is filed under its values, and looked up by any one of theirs. Conditions that can never hold imply everything,
+    and are not looked for here: `impossible` tells them.
     """
 
     def __init__(self, filed: Iterable[tuple[T, Sequence[Condition]]]) -> None:
