@@ -53,7 +53,7 @@ def ask(message: str, scopes: str, claims: str, direction: Direction) -> Questio
 def answer(policy: Policy, question: Question) -> Verdict:
     """Decide as the service does; the client's identity is held only where both message and claims tell of it."""
     client = clients.client_of(question.fields, question.direction)
-    return clients.refusal(policy, question, client) or policy.decide(question)
+    return clients.decide(policy, question, client)
 
 
 def as_document(policy: Policy, verdict: Verdict) -> dict[str, object]:

@@ -20,9 +20,10 @@ from rich.text import Text
 from authzsvc.cli.check import claims_of
 from authzsvc.errors import ToolError
 from authzsvc.policy.source import one_line
-from authzsvc.workflow import recorded, replay, revisions, sessions
+from authzsvc.workflow import recorded, replayed, revisions, sessions
 from authzsvc.workflow.recorded import Found
-from authzsvc.workflow.replay import Outcome, Replay, Report
+from authzsvc.workflow.replay import Replay
+from authzsvc.workflow.replayed import Outcome, Report
 
 _EVERY = 20_000
 """Messages between two steps of the progress bar."""
@@ -62,7 +63,7 @@ def command(
     with recorded.opened(log) as (messages, file):
         report = run.run(_with_progress(recorded.messages(messages), file, log.stat().st_size))
     if form is Format.JSON:
-        print(json.dumps(replay.as_document(report), ensure_ascii=False))
+        print(json.dumps(replayed.as_document(report), ensure_ascii=False))
     else:
         _show(report, "recorded" if current is None else "baseline")
     raise typer.Exit(1 if report.differing else 0)
@@ -83,7 +84,7 @@ def _with_progress(found: Iterator[Found], file: BinaryIO, size: int) -> Iterato
 def _show(report: Report, other: str) -> None:
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     console.print(_counts(report, other))
-    for change, seen in replay.ordered(report):
+    for change, seen in replayed.ordered(report):
         row = change.row
         what = f"{seen.count} of {row.comp_id} {row.direction} {row.msg_type}: {change.before} → {change.after}"
         style = "red" if change.after is Outcome.DENY else "yellow"
@@ -104,7 +105,7 @@ def _counts(report: Report, other: str) -> Table:
     for name in (other, "mapping"):
         for outcome in Outcome:
             table.add_column(f"{name}\n{outcome}", justify="right")
-    for row in replay.rows(report):
-        numbers = [replay.sums(report.counts[row], which)[outcome] for which in (0, 1) for outcome in Outcome]
+    for row in replayed.rows(report):
+        numbers = [replayed.sums(report.counts[row], which)[outcome] for which in (0, 1) for outcome in Outcome]
         table.add_row(Text(one_line(row.comp_id)), row.direction, row.msg_type, *(str(number) for number in numbers))
     return table

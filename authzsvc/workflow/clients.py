@@ -7,13 +7,13 @@ from authzsvc.fix.fields import Fields
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.question import CompIds, Question, Verdict
 
-_TAGS = {Direction.INBOUND: (49, 50, 142, 115), Direction.OUTBOUND: (56, 57, 143, 128)}
+TAGS = {Direction.INBOUND: (49, 50, 142, 115), Direction.OUTBOUND: (56, 57, 143, 128)}
 """The tags that name the client: CompID, SubID, LocationID, and the firm on whose behalf it acts."""
 
 
 def client_of(fields: Fields, direction: Direction) -> CompIds | None:
     """Give the client's ids as a message has them; None for a message, or a part of one, that names no client."""
-    comp_id, sub_id, location_id, on_behalf_of = (_text(fields.first(tag)) for tag in _TAGS[direction])
+    comp_id, sub_id, location_id, on_behalf_of = (_text(fields.first(tag)) for tag in TAGS[direction])
     return None if comp_id is None else CompIds(comp_id, sub_id, location_id, on_behalf_of)
 
 
@@ -22,6 +22,11 @@ def refusal(policy: Policy, question: Question, client: CompIds | None) -> Verdi
     told = any(claim in question.claims for claim in policy.identity.values())
     reason = policy.identify(client, question.claims) if client is not None and told else None
     return None if reason is None else Verdict(False, None, (), reason, ())
+
+
+def decide(policy: Policy, question: Question, client: CompIds | None) -> Verdict:
+    """Decide as the service does: whom the token names comes before what it may do."""
+    return refusal(policy, question, client) or policy.decide(question)
 
 
 def _text(value: bytes | None) -> str | None:

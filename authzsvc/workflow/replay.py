@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from authzsvc.errors import FieldsError
 from authzsvc.fix.data_fields import DATA_OF_LENGTH
@@ -29,6 +28,7 @@ from authzsvc.policy.rules import Rule
 from authzsvc.policy.truth import Truth
 from authzsvc.workflow import clients
 from authzsvc.workflow.recorded import Found
+from authzsvc.workflow.replayed import Change, Outcome, Report, Row, Seen
 from authzsvc.workflow.sessions import Held
 
 MAX_REMEMBERED = 100_000
@@ -40,78 +40,13 @@ _MANY = "…"
 
 _STRICT = re.compile(rb"(?:[1-9][0-9]{0,5}+=[^\x01]++\x01)*+\Z")
 _LENGTHS = frozenset(b"%d" % tag for tag in DATA_OF_LENGTH)
-_ID_TAGS = {Direction.INBOUND: (b"50", b"142", b"115"), Direction.OUTBOUND: (b"57", b"143", b"128")}
+_ID_TAGS = {direction: tuple(b"%d" % tag for tag in tags[1:]) for direction, tags in clients.TAGS.items()}
+"""The client's ids besides its CompID."""
 _MSG_TYPE = re.compile(rb"[A-Za-z0-9]{1,16}")
 
 
 _Class = tuple[bytes, tuple[Truth, ...]]
 _Key = tuple[bytes | _Class, ...]
-
-
-class Outcome(StrEnum):
-    """What becomes of a message."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-    SHADOW = "shadow"
-    """It passes because its denial is not enforced."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A kind of message of one client."""
-
-    comp_id: str
-    direction: Direction
-    msg_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Verdicts that differ, in the same way."""
-
-    row: Row
-    before: Outcome
-    after: Outcome
-    rule: str
-    """The forbid that denies under the candidate or, where it allows, under the baseline; or the scopes missing (where
-    messages alike in all else miss different ones, those of the first)."""
-
-
-@dataclass(slots=True)
-class Seen:
-    """How often a change was seen, and one place of it."""
-
-    count: int
-    line: int
-    reason: str
-    """Of the denial at that line."""
-
-
-@dataclass(slots=True)
-class Report:
-    """What came of a log."""
-
-    counts: dict[Row, dict[tuple[Outcome, Outcome], int]] = field(default_factory=dict)
-    """(under the baseline, under the candidate) → how many messages."""
-    changes: dict[Change, Seen] = field(default_factory=dict)
-    unlisted: int = 0
-    """Messages whose verdicts differ in a way beyond `MAX_DIFFERENCES`."""
-    unreadable: int = 0
-    unreadable_line: int = 0
-    """The first of them."""
-    foreign: int = 0
-    """Messages of sessions of none of the clients."""
-
-    @property
-    def messages(self) -> int:
-        """Messages that were decided."""
-        return sum(sum(outcomes.values()) for outcomes in self.counts.values())
-
-    @property
-    def differing(self) -> int:
-        """Messages whose verdicts differ."""
-        return self.unlisted + sum(seen.count for seen in self.changes.values())
 
 
 @dataclass(slots=True)
@@ -225,8 +160,8 @@ class Replay:
         question = Question(row.direction, row.msg_type, fields, kind.held.scopes, kind.held.claims, row.comp_id)
         ids = (fields.first(int(tag)) for tag in _ID_TAGS[row.direction])
         client = CompIds(row.comp_id, *(None if value is None else value.decode("utf-8", "replace") for value in ids))
-        after = _verdict(self.candidate, question, client)
-        before = None if self.baseline is None else _verdict(self.baseline, question, client)
+        after = clients.decide(self.candidate, question, client)
+        before = None if self.baseline is None else clients.decide(self.baseline, question, client)
         both = _outcome(before), _outcome(after)
         if both[0] is both[1]:
             return _Tally(line, row, *both, "", "")
@@ -322,66 +257,8 @@ def _of_single_values(counting: Iterable[Condition]) -> dict[bytes, list[Conditi
     return {b"%d" % tag: conditions for tag, conditions in found.items() if tag not in grouped | DATA_OF_LENGTH.keys()}
 
 
-def _verdict(policy: Policy, question: Question, client: CompIds) -> Verdict:
-    return clients.refusal(policy, question, client) or policy.decide(question)
-
-
 def _outcome(verdict: Verdict | None) -> Outcome:
     """Give what a verdict does; what was recorded had passed."""
     if verdict is None:
         return Outcome.ALLOW
     return Outcome.SHADOW if verdict.shadow else Outcome.ALLOW if verdict.allowed else Outcome.DENY
-
-
-def as_document(report: Report) -> dict[str, object]:
-    """Give a report as programs read it."""
-    return {
-        "messages": report.messages,
-        "differing": report.differing,
-        "unreadable": report.unreadable,
-        "unreadable_line": report.unreadable_line or None,
-        "foreign": report.foreign,
-        "counts": [
-            {**_row_document(row), "baseline": _sums(outcomes, 0), "candidate": _sums(outcomes, 1)}
-            for row, outcomes in sorted(report.counts.items(), key=lambda item: _order(item[0]))
-        ],
-        "differences": [
-            {
-                **_row_document(change.row),
-                "baseline": str(change.before),
-                "candidate": str(change.after),
-                "count": seen.count,
-                "line": seen.line,
-                "reason": seen.reason,
-            }
-            for change, seen in ordered(report)
-        ],
-        "unlisted": report.unlisted,
-    }
-
-
-def ordered(report: Report) -> list[tuple[Change, Seen]]:
-    """Give the changes, the most frequent first."""
-    return sorted(report.changes.items(), key=lambda item: (-item[1].count, item[1].line, _order(item[0].row)))
-
-
-def sums(outcomes: Mapping[tuple[Outcome, Outcome], int], which: int) -> dict[Outcome, int]:
-    """Give how many messages had which outcome, under the baseline (0) or the candidate (1)."""
-    return {one: sum(count for both, count in outcomes.items() if both[which] is one) for one in Outcome}
-
-
-def rows(report: Report) -> list[Row]:
-    """Give the kinds of messages, in order."""
-    return sorted(report.counts, key=_order)
-
-
-def _sums(outcomes: Mapping[tuple[Outcome, Outcome], int], which: int) -> dict[str, int]:
-    return {str(outcome): count for outcome, count in sums(outcomes, which).items()}
-
-
-def _row_document(row: Row) -> dict[str, str]:
-    return {"comp_id": row.comp_id, "direction": str(row.direction), "msg_type": row.msg_type}
-
-
-def _order(row: Row) -> tuple[str, str, str]:
-    return row.comp_id, row.direction, row.msg_type

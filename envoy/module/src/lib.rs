@@ -43,11 +43,13 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_config_new(
     let made = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: Envoy lends the configuration for the call.
         let settings = Settings::from_json(unsafe { host::bytes(json) })?;
+        let counter = abi::envoy_dynamic_module_callback_network_filter_config_define_counter;
+        let histogram = abi::envoy_dynamic_module_callback_network_filter_config_define_histogram;
         // SAFETY: the pointer is this hook's.
-        let define = |name: &str| unsafe { define_counter(config, name) };
-        let counters = Counter::ALL.iter().map(|counter| define(counter.name())).collect::<Option<_>>();
+        let counters = Counter::ALL.iter().map(|each| unsafe { define(counter, config, each.name()) });
+        let counters = counters.collect::<Option<_>>();
         // SAFETY: the pointer is this hook's.
-        let latency = unsafe { define_histogram(config, LATENCY) };
+        let latency = unsafe { define(histogram, config, LATENCY) };
         Ok::<_, String>(Config {
             counters: counters.ok_or("a counter cannot be defined")?,
             latency: latency.ok_or("the histogram cannot be defined")?,
@@ -66,29 +68,15 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_config_new(
     }
 }
 
-unsafe fn define_counter(config: abi::ConfigEnvoyPtr, name: &str) -> Option<usize> {
-    let mut id = 0;
-    // SAFETY: the caller's pointer is the running hook's.
-    let result = unsafe {
-        abi::envoy_dynamic_module_callback_network_filter_config_define_counter(
-            config,
-            ModuleBuffer::of(name.as_bytes()),
-            &raw mut id,
-        )
-    };
-    (result == abi::SUCCESS).then_some(id)
-}
+/// Envoy's callback that defines a counter or a histogram.
+type Define = unsafe extern "C" fn(abi::ConfigEnvoyPtr, ModuleBuffer, *mut usize) -> u32;
 
-unsafe fn define_histogram(config: abi::ConfigEnvoyPtr, name: &str) -> Option<usize> {
+/// # Safety
+/// `config` must be the pointer of the hook that is running.
+unsafe fn define(define: Define, config: abi::ConfigEnvoyPtr, name: &str) -> Option<usize> {
     let mut id = 0;
-    // SAFETY: the caller's pointer is the running hook's.
-    let result = unsafe {
-        abi::envoy_dynamic_module_callback_network_filter_config_define_histogram(
-            config,
-            ModuleBuffer::of(name.as_bytes()),
-            &raw mut id,
-        )
-    };
+    // SAFETY: the caller's promise; Envoy copies the name.
+    let result = unsafe { define(config, ModuleBuffer::of(name.as_bytes()), &raw mut id) };
     (result == abi::SUCCESS).then_some(id)
 }
 

@@ -16,7 +16,8 @@ from authzsvc.fix.fields import Fields
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy, Question
 from authzsvc.workflow import replay
-from authzsvc.workflow.replay import Outcome, Replay, Report, Row
+from authzsvc.workflow.replay import Replay
+from authzsvc.workflow.replayed import Outcome, Report, Row, as_document
 from authzsvc.workflow.sessions import Held
 from tests.unit.policy.test_reference import CLAIMS, HELD, PAIRS, compiled, mappings, slow
 
@@ -59,7 +60,7 @@ def test_counts_and_differences(desk: Policy, without_cancel: Policy) -> None:
     assert (seen.count, seen.line) == (2, 2)
     assert (report.messages, report.differing, report.foreign) == (5, 2, 1)
     assert (report.unreadable, report.unreadable_line) == (2, 7)
-    document: Any = replay.as_document(report)
+    document: Any = as_document(report)
     assert document["differences"][0]["reason"].startswith("no scope of the token grants `OrderCancelRequest`")
     assert document["counts"][0]["candidate"] == {"allow": 1, "deny": 1, "shadow": 0}
 

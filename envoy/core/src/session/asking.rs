@@ -115,7 +115,7 @@ impl Session {
     }
 
     /// Deals with the messages at the head of the queue whose fate is known.
-    pub(super) fn apply_ready(&mut self, direction: Direction, now: Now, out: &mut Commands) {
+    fn apply_ready(&mut self, direction: Direction, now: Now, out: &mut Commands) {
         while let Some(waiting) = self.lane(direction).pop_ready() {
             let decision = match waiting.fate {
                 Fate::Decided(decision) => decision,
@@ -160,12 +160,12 @@ impl Session {
         id
     }
 
-    pub(super) fn next_check(&mut self) -> (CheckId, String) {
+    fn next_check(&mut self) -> (CheckId, String) {
         self.checks += 1;
         (self.checks, format!("{}-{}", self.name, self.checks))
     }
 
-    pub(super) fn envelope<'a>(&'a self, id: &'a str, now: Now) -> Envelope<'a> {
+    fn envelope<'a>(&'a self, id: &'a str, now: Now) -> Envelope<'a> {
         Envelope {
             id,
             peers: &self.peers,
