@@ -9,6 +9,7 @@ AuthzError                 everything that this package raises on purpose
 ├── SettingsFaults         settings that do not hold: every fault at once
 ├── TokenError             a token that is not accepted, with a text for the counterparty and a reason for the audit
 ├── KeysError              keys that cannot be had
+├── HttpError              an authorization server that cannot be asked, or does not answer
 ├── ContractError          a CheckRequest that no FIX proxy would send
 └── ToolError              a program or file that a command needs and that is missing
 
@@ -91,6 +92,10 @@ class TokenError(AuthzError):
 
 class KeysError(AuthzError):
     """Keys that cannot be had."""
+
+
+class HttpError(AuthzError):
+    """An authorization server that cannot be asked, or does not answer; it names the host and the kind of trouble."""
 
 
 class ContractError(AuthzError):
