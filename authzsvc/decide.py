@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.decision import Action, Decision, LogonTerms, RejectReason
 from authzsvc.errors import TokenError
-from authzsvc.policy.engine import Policy, Question, Verdict
+from authzsvc.policy.engine import Misnamed, Policy, Question, Verdict
 from authzsvc.tokens.claims import BAD_CREDENTIALS, Identity
 
 INSUFFICIENT = "Insufficient permissions"
 NOT_AVAILABLE = "Application not available"
-WRONG_COMP_ID = "SenderCompID is not the token's"
 NOT_ADMITTED = "Connection not admitted"
 NO_HTTP = "A FIX gateway does not authorize HTTP"
 
@@ -45,9 +44,9 @@ def decide(
         return _acknowledged(request, stamp)
     if isinstance(holder, TokenError):
         return _unauthenticated(request, holder, stamp)
-    refusal = policy.identify(request.client, holder.claims)
-    if refusal is not None:
-        return _wrong_identity(request, refusal, stamp)
+    misnamed = policy.identify(request.client, holder.claims)
+    if misnamed is not None:
+        return _wrong_identity(request, misnamed, stamp)
     age = _age(holder, policy, now, max_age)
     if request.event is Event.LOGON:
         return _welcome(policy, holder, age, stamp)
@@ -129,10 +128,11 @@ def _unauthenticated(request: FixRequest, error: TokenError, stamp: Stamp) -> De
     return replace(denied, action=Action.LOGOUT, unauthenticated=True, session_status=status)
 
 
-def _wrong_identity(request: FixRequest, refusal: str, stamp: Stamp) -> Decision:
+def _wrong_identity(request: FixRequest, misnamed: Misnamed, stamp: Stamp) -> Decision:
     """A good token in another's session: the session cannot go on, but the token is not the trouble."""
     status = BAD_CREDENTIALS if request.event is Event.LOGON else None
-    return replace(_denied(stamp, WRONG_COMP_ID, refusal), action=Action.LOGOUT, session_status=status)
+    denied = _denied(stamp, f"{misnamed.id} is not the token's", misnamed.reason)
+    return replace(denied, action=Action.LOGOUT, session_status=status)
 
 
 def _allowed(stamp: Stamp, reason: str, scope: str | None = None, vary: tuple[int, ...] = (), age: int = 0) -> Decision:

@@ -23,6 +23,7 @@ from authzsvc.policy.claims import Claims, claim_values
 from authzsvc.policy.granted import Granted, Granter, Plan, RuleSet
 from authzsvc.policy.lookup import SESSION_LEVEL
 from authzsvc.policy.question import CompIds as CompIds
+from authzsvc.policy.question import Misnamed as Misnamed
 from authzsvc.policy.question import Question as Question
 from authzsvc.policy.question import Verdict as Verdict
 from authzsvc.policy.roles import Role
@@ -110,21 +111,22 @@ class Policy:
         """Give the mapping's scopes that a token's scopes and roles come to, and the token's that it does not know."""
         return self._granted(scopes, self.granter.named_roles(claims))
 
-    def identify(self, comp_ids: CompIds, claims: Claims) -> str | None:
-        """Hold the client's own ids against the claims: None, or why the session's identity is refused.
+    def identify(self, comp_ids: CompIds, claims: Claims) -> Misnamed | None:
+        """Hold the client's own ids against the claims: None, or which of them the token does not bear out.
 
-        An id equals its claim, or is in it where the claim is a list. The CompID must be there; the other ids are
+        An id equals its claim, or is in it where the claim is a list. The CompIDs must be there; the other ids are
         held only in messages that carry them. A token that lacks the claim is refused.
         """
         for name, claim in self.identity.items():
             claimed = getattr(comp_ids, name)
             if claimed is None:
                 continue
+            word = reasons.ID_NAMES[name]
             allowed = claim_values(claims, claim)
             if not allowed:
-                return f"the token has no usable claim `{claim}` to hold the client's {reasons.ID_NAMES[name]} against"
+                return Misnamed(word, f"the token has no usable claim `{claim}` to hold the client's {word} against")
             if claimed not in allowed:
-                return f"the client's {reasons.ID_NAMES[name]} `{reasons.shown(claimed)}` is not in claim `{claim}`"
+                return Misnamed(word, f"the client's {word} `{reasons.shown(claimed)}` is not in claim `{claim}`")
         return None
 
     def decide(self, question: Question) -> Verdict:

@@ -55,3 +55,15 @@ class CompIds:
     """Inbound 142, outbound 143."""
     on_behalf_of: str | None = None
     """Inbound 115, outbound 128."""
+    target_comp_id: str | None = None
+    """The counterparty's CompID: inbound 56, outbound 49."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misnamed:
+    """One of the client's ids is not the token's."""
+
+    id: str
+    """The id's name in an inbound message: `SenderCompID`."""
+    reason: str
+    """For the audit."""

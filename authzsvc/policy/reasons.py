@@ -12,8 +12,14 @@ if TYPE_CHECKING:
     from authzsvc.policy.question import Question
     from authzsvc.policy.rules import Forbid, Grant
 
-ID_NAMES = {"comp_id": "CompID", "sub_id": "SubID", "location_id": "LocationID", "on_behalf_of": "OnBehalfOfCompID"}
-"""Field of `CompIds` → what to call it."""
+ID_NAMES = {
+    "comp_id": "SenderCompID",
+    "sub_id": "SenderSubID",
+    "location_id": "SenderLocationID",
+    "on_behalf_of": "OnBehalfOfCompID",
+    "target_comp_id": "TargetCompID",
+}
+"""Field of `CompIds` → what to call it: as the client's own messages do."""
 
 _NAMED_SCOPES = 5
 _NAMED_RULES = 3

@@ -16,7 +16,7 @@ from authzsvc.policy.lookup import Lookup
 from authzsvc.policy.rules import Mode
 from authzsvc.policy.source import Data, Spot
 
-IDENTITY = {49: "comp_id", 50: "sub_id", 142: "location_id", 115: "on_behalf_of"}
+IDENTITY = {49: "comp_id", 50: "sub_id", 142: "location_id", 115: "on_behalf_of", 56: "target_comp_id"}
 """Tag in `session.identity`, as an inbound message has it → field of `CompIds`."""
 
 DEFAULT_ROLE_CLAIM = "roles"

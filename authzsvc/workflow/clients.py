@@ -7,21 +7,21 @@ from authzsvc.fix.fields import Fields
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.question import CompIds, Question, Verdict
 
-TAGS = {Direction.INBOUND: (49, 50, 142, 115), Direction.OUTBOUND: (56, 57, 143, 128)}
-"""The tags that name the client: CompID, SubID, LocationID, and the firm on whose behalf it acts."""
+TAGS = {Direction.INBOUND: (49, 50, 142, 115, 56), Direction.OUTBOUND: (56, 57, 143, 128, 49)}
+"""The tags that name the client: CompID, SubID, LocationID, the firm on whose behalf it acts; and the counterparty."""
 
 
 def client_of(fields: Fields, direction: Direction) -> CompIds | None:
     """Give the client's ids as a message has them; None for a message, or a part of one, that names no client."""
-    comp_id, sub_id, location_id, on_behalf_of = (_text(fields.first(tag)) for tag in TAGS[direction])
-    return None if comp_id is None else CompIds(comp_id, sub_id, location_id, on_behalf_of)
+    comp_id, *others = (_text(fields.first(tag)) for tag in TAGS[direction])
+    return None if comp_id is None else CompIds(comp_id, *others)
 
 
 def refusal(policy: Policy, question: Question, client: CompIds | None) -> Verdict | None:
     """Give the denial of a client that is not whom its token names; only where ids and claims are both told."""
     told = any(claim in question.claims for claim in policy.identity.values())
-    reason = policy.identify(client, question.claims) if client is not None and told else None
-    return None if reason is None else Verdict(False, None, (), reason, ())
+    misnamed = policy.identify(client, question.claims) if client is not None and told else None
+    return None if misnamed is None else Verdict(False, None, (), misnamed.reason, ())
 
 
 def decide(policy: Policy, question: Question, client: CompIds | None) -> Verdict:

@@ -25,7 +25,7 @@ from authzsvc.policy.source import Source
 from authzsvc.workflow import clients, typed
 
 SUFFIXES = (".test.yaml", ".test.yml", ".test.json")
-ID_NAMES = ("comp_id", "sub_id", "location_id", "on_behalf_of")
+ID_NAMES = ("comp_id", "sub_id", "location_id", "on_behalf_of", "target_comp_id")
 """The fields of `CompIds`."""
 
 _Text = Annotated[
@@ -53,6 +53,7 @@ class Defaults(_Part):
     sub_id: _Text | None = None
     location_id: _Text | None = None
     on_behalf_of: _Text | None = None
+    target_comp_id: _Text | None = None
     claims: dict[str, Any] = Field(default_factory=dict)
     direction: Direction | None = None
 

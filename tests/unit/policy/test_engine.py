@@ -26,7 +26,7 @@ version: 1
 name: small
 fix: FIX.4.4
 session:
-  identity: {SenderCompID: comp, SenderSubID: subs, OnBehalfOfCompID: firms}
+  identity: {SenderCompID: comp, SenderSubID: subs, OnBehalfOfCompID: firms, TargetCompID: venues}
   exempt: [News]
 scopes:
   order:create:equity: {grants: [{message: D, when: {167: CS}}]}
@@ -182,6 +182,8 @@ def test_what_is_told_with_a_logon() -> None:
         (CompIds("ALGO", "T3"), {"comp": "ALGO", "subs": ["T1"]}, "SubID `T3` is not in claim `subs`"),
         (CompIds("ALGO", "T3"), {"comp": "ALGO"}, "no usable claim `subs`"),
         (CompIds("ALGO", on_behalf_of="X"), {"comp": "ALGO", "firms": "F"}, "OnBehalfOfCompID `X`"),
+        (CompIds("ALGO", target_comp_id="NYSE"), {"comp": "ALGO", "venues": ["NYSE", "CME"]}, None),
+        (CompIds("ALGO", target_comp_id="LSE"), {"comp": "ALGO", "venues": ["NYSE"]}, "TargetCompID `LSE` is not in"),
     ],
 )
 def test_identity(ids: CompIds, claims: dict[str, object], refusal: str | None) -> None:
@@ -190,7 +192,7 @@ def test_identity(ids: CompIds, claims: dict[str, object], refusal: str | None) 
         assert answer is None
     else:
         assert answer is not None
-        assert refusal in answer
+        assert refusal in answer.reason
 
 
 def test_reasons_are_one_bounded_line_whatever_the_message_holds() -> None:

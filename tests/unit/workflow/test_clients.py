@@ -12,8 +12,8 @@ from authzsvc.workflow import clients, typed
 
 def test_the_client_sends_inbound_and_receives_outbound() -> None:
     _, fields = typed.read("35=D|49=ALGO|50=DESK|56=VENUE")
-    assert clients.client_of(fields, Direction.INBOUND) == CompIds("ALGO", "DESK")
-    assert clients.client_of(fields, Direction.OUTBOUND) == CompIds("VENUE")
+    assert clients.client_of(fields, Direction.INBOUND) == CompIds("ALGO", "DESK", target_comp_id="VENUE")
+    assert clients.client_of(fields, Direction.OUTBOUND) == CompIds("VENUE", target_comp_id="ALGO")
 
 
 def test_a_part_of_a_message_names_no_client() -> None:

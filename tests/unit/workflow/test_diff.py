@@ -80,7 +80,7 @@ def test_text_that_means_the_same(desk: Policy, write: Write, old: str, new: str
         (
             "SenderCompID: fix_comp_id",
             "SenderCompID: comp",
-            ["session  ~ identity CompID: held against claim `fix_comp_id` → held against claim `comp`"],
+            ["session  ~ identity SenderCompID: held against claim `fix_comp_id` → held against claim `comp`"],
         ),
         ("roles:\n", "rollout: {messages: {D: shadow}}\nroles:\n", ["rollout  + NewOrderSingle shadow"]),
         ("roles:\n", "rollout: {mode: shadow}\nroles:\n", ["rollout  ~ mode: enforce → shadow"]),

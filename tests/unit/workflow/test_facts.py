@@ -19,7 +19,7 @@ def test_subjects(desk: Policy) -> None:
 
 def test_session(desk: Policy) -> None:
     assert told(desk, "session") == {
-        "identity CompID held against claim `fix_comp_id`",
+        "identity SenderCompID held against claim `fix_comp_id`",
         "risk-reducing OrderCancelRequest",
         "ExecutionReport outbound asked about: needs a scope",
         "role claim `roles`",
