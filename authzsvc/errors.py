@@ -11,6 +11,8 @@ AuthzError                 everything that this package raises on purpose
 ├── KeysError              keys that cannot be had
 ├── HttpError              an authorization server that cannot be asked, or does not answer
 ├── ContractError          a CheckRequest that no FIX proxy would send
+├── StoreError             restrictions and sessions that cannot be kept, or read again
+├── AdminError             what an operator asks and does not get
 └── ToolError              a program or file that a command needs and that is missing
 
 Messages are one line, start in lower case, put the input in backticks, say the mend, and hold no secret.
@@ -100,6 +102,14 @@ class HttpError(AuthzError):
 
 class ContractError(AuthzError):
     """A CheckRequest that no FIX proxy would send."""
+
+
+class StoreError(AuthzError):
+    """Restrictions and sessions that cannot be kept, or read again."""
+
+
+class AdminError(AuthzError):
+    """What an operator asks and does not get."""
 
 
 class ToolError(AuthzError):
