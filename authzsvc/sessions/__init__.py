@@ -1,0 +1,1 @@
+"""Which FIX sessions live, who may not trade now, and what operators can do about it."""
