@@ -4,11 +4,12 @@ Direction, type and identity come from the `x-fix-…` headers, conditions from 
 `x-fix-event` comes from one of Envoy's stock filters. What no FIX proxy would send is a `ContractError`; a `report` is
 read leniently, because it tells of messages that could not be read.
 
-Invariants: no repr shows the token; no error quotes a value.
+Invariants: no repr shows a secret; no error quotes a value.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,12 +19,16 @@ from authzsvc.errors import ContractError, FieldsError
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
 from authzsvc.policy.engine import CompIds
+from authzsvc.tokens.certificate import NO_CERTIFICATE, Certificate
+from authzsvc.tokens.credential import Credential, read
 
 MAX_SEQ_NUM = 2**32 - 1
 MAX_MSG_TYPE = 16
 MAX_COMP_ID = 256
+MAX_ETAG = 256
 
-_BEARER = "bearer "
+_SESSION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _NO_FIELDS = Fields(())
 
 
@@ -33,12 +38,13 @@ class Event(StrEnum):
     LOGON = "logon"
     MESSAGE = "message"
     WATCH = "watch"
+    RENEWAL = "renewal"
     REPORT = "report"
     CONNECTION = "connection"
     HTTP = "http"
 
 
-_EVENTS = {event.value: event for event in (Event.LOGON, Event.MESSAGE, Event.WATCH, Event.REPORT)}
+_EVENTS = {event.value: event for event in tuple(Event)[:5]}
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
@@ -53,9 +59,9 @@ class FixRequest:
     begin_string: str
     """8."""
     msg_type: str
-    """35; may be empty on a report."""
+    """35; empty on a watch, and may be on a report."""
     seq: int
-    """34; 0 where a report has none."""
+    """34; 0 where there is none."""
     poss_dup: bool
     """43 is Y."""
     sender: str
@@ -64,8 +70,8 @@ class FixRequest:
     """56, as it stands in the message."""
     client: CompIds
     """The client's own ids: the sender's on an inbound message, the target's on an outbound one."""
-    token: str | None = field(repr=False)
-    """The session's access token."""
+    credential: Credential | None
+    """What the session proved itself with."""
     fields: Fields = field(repr=False)
     """Body fields, in the message's own order."""
     address: str
@@ -74,6 +80,14 @@ class FixRequest:
     """The name in the client's certificate."""
     context: Mapping[str, str]
     """What the proxy's configuration says of the listener."""
+    session: str = ""
+    """The connection's own name, unguessable; empty from a proxy that does not name it."""
+    certificate: Certificate = NO_CERTIFICATE
+    """What the client's certificate says."""
+    fresh: Credential | None = None
+    """On a renewal: what the session wants to go on with."""
+    etag: str = ""
+    """On a watch: what the proxy knows already."""
     report: str = ""
     """On a report: its kind and words."""
 
@@ -119,62 +133,121 @@ def _stock(attributes: Any) -> StockRequest:  # noqa: ANN401
 
 
 def _message(attributes: Any, http: Any, headers: dict[str, str]) -> FixRequest:  # noqa: ANN401
-    """A `logon` or a `message`: everything must be there and in order."""
+    """A `logon`, `message`, `renewal` or `watch`: everything must be there and in order."""
     event = _EVENTS.get(headers["x-fix-event"])
     direction = _DIRECTIONS.get(headers.get("x-fix-direction", ""))
-    if event is None or event is Event.WATCH:
-        raise ContractError("`x-fix-event` is none that is answered; send `logon`, `message` or `report`")
+    if event is None:
+        raise ContractError("`x-fix-event` is none that is answered; send `logon`, `message`, `renewal` or `watch`")
     if direction is None:
         raise ContractError("`x-fix-direction` is neither `inbound` nor `outbound`")
+    _comp_id(headers, "x-fix-sender-comp-id")
+    _comp_id(headers, "x-fix-target-comp-id")
+    if event is Event.WATCH:
+        return _filled(attributes, http, headers, event, direction, etag=_watched(headers))
     msg_type = _msg_type(headers)
     if event is Event.LOGON and (msg_type != "A" or direction is not Direction.INBOUND):
         raise ContractError("a `logon` event is about an inbound Logon (35=A) and nothing else")
-    sender = _comp_id(headers, "x-fix-sender-comp-id")
-    target = _comp_id(headers, "x-fix-target-comp-id")
-    source = attributes.source
-    return FixRequest(
-        event=event,
-        id=http.id,
-        direction=direction,
-        begin_string=headers.get("x-fix-begin-string", ""),
+    return _filled(
+        attributes,
+        http,
+        headers,
+        event,
+        direction,
         msg_type=msg_type,
         seq=_seq_num(headers),
         poss_dup=_poss_dup(headers),
-        sender=sender,
-        target=target,
-        client=_client(direction, sender, target, headers),
-        token=_bearer(headers),
         fields=_fields(http.raw_body),
-        address=_address(source),
-        principal=source.principal,
-        context=dict(attributes.context_extensions),
+        fresh=_fresh(headers, direction) if event is Event.RENEWAL else None,
     )
 
 
 def _read_leniently(attributes: Any, http: Any, headers: dict[str, str], event: Event) -> FixRequest:  # noqa: ANN401
     """A `report`, or a request that will be refused: whatever is there."""
-    direction = _DIRECTIONS.get(headers.get("x-fix-direction", ""), Direction.INBOUND)
-    sender, target = headers.get("x-fix-sender-comp-id", ""), headers.get("x-fix-target-comp-id", "")
     kind, words = headers.get("x-fix-report", ""), headers.get("x-fix-reason", "")
     seq = headers.get("x-fix-msg-seq-num", "")
+    return _filled(
+        attributes,
+        http,
+        headers,
+        event,
+        _DIRECTIONS.get(headers.get("x-fix-direction", ""), Direction.INBOUND),
+        msg_type=headers.get("x-fix-msg-type", ""),
+        seq=int(seq) if _is_seq_num(seq) else 0,
+        poss_dup=headers.get("x-fix-poss-dup") == "Y",
+        fields=_readable_fields(http.raw_body),
+        report=": ".join(part for part in (kind, words) if part) or "no reason given",
+    )
+
+
+def _filled(
+    attributes: Any,  # noqa: ANN401
+    http: Any,  # noqa: ANN401
+    headers: dict[str, str],
+    event: Event,
+    direction: Direction,
+    *,
+    msg_type: str = "",
+    seq: int = 0,
+    poss_dup: bool = False,
+    fields: Fields = _NO_FIELDS,
+    fresh: Credential | None = None,
+    etag: str = "",
+    report: str = "",
+) -> FixRequest:
+    """What was read of the message, and what is taken as it stands."""
+    get = headers.get
+    sender, target = get("x-fix-sender-comp-id", ""), get("x-fix-target-comp-id", "")
+    session = get("x-fix-session", "")
     source = attributes.source
     return FixRequest(
         event=event,
         id=http.id,
         direction=direction,
-        begin_string=headers.get("x-fix-begin-string", ""),
-        msg_type=headers.get("x-fix-msg-type", ""),
-        seq=int(seq) if _is_seq_num(seq) else 0,
-        poss_dup=headers.get("x-fix-poss-dup") == "Y",
+        begin_string=get("x-fix-begin-string", ""),
+        msg_type=msg_type,
+        seq=seq,
+        poss_dup=poss_dup,
         sender=sender,
         target=target,
         client=_client(direction, sender, target, headers),
-        token=_bearer(headers),
-        fields=_readable_fields(http.raw_body),
+        credential=read(get("authorization", "")),
+        fields=fields,
         address=_address(source),
         principal=source.principal,
         context=dict(attributes.context_extensions),
-        report=": ".join(part for part in (kind, words) if part) or "no reason given",
+        session=session if _SESSION.fullmatch(session) else "",
+        certificate=_certificate(headers),
+        fresh=fresh,
+        etag=etag,
+        report=report,
+    )
+
+
+def _watched(headers: Mapping[str, str]) -> str:
+    """The entity tag that the proxy knows (RFC 9110, 13.1.2); a watch belongs to a session that has a name."""
+    if not _SESSION.fullmatch(headers.get("x-fix-session", "")):
+        raise ContractError("a `watch` has no `x-fix-session`, or one that is no name")
+    return headers.get("if-none-match", "")[:MAX_ETAG]
+
+
+def _fresh(headers: Mapping[str, str], direction: Direction) -> Credential:
+    fresh = read(headers.get("x-fix-fresh-authorization", ""))
+    if fresh is None or direction is not Direction.INBOUND:
+        raise ContractError("a `renewal` is inbound, and has a credential in `x-fix-fresh-authorization`")
+    return fresh
+
+
+def _certificate(headers: Mapping[str, str]) -> Certificate:
+    """What the proxy saw of the client's certificate; a digest that is none counts as absent."""
+    get = headers.get
+    digest = get("x-fix-certificate-sha256", "")
+    if not digest:
+        return NO_CERTIFICATE
+    return Certificate(
+        sha256=digest if _DIGEST.fullmatch(digest) else "",
+        uris=tuple(filter(None, get("x-fix-certificate-uri-sans", "").split(","))),
+        dns=tuple(filter(None, get("x-fix-certificate-dns-sans", "").split(","))),
+        subject=get("x-fix-certificate-subject", ""),
     )
 
 
@@ -185,11 +258,9 @@ def _msg_type(headers: Mapping[str, str]) -> str:
     return msg_type
 
 
-def _comp_id(headers: Mapping[str, str], name: str) -> str:
-    comp_id = headers.get(name, "")
-    if not 0 < len(comp_id) <= MAX_COMP_ID:
+def _comp_id(headers: Mapping[str, str], name: str) -> None:
+    if not 0 < len(headers.get(name, "")) <= MAX_COMP_ID:
         raise ContractError(f"`{name}` is not 1 to {MAX_COMP_ID} characters")
-    return comp_id
 
 
 def _seq_num(headers: Mapping[str, str]) -> int:
@@ -218,16 +289,15 @@ def _client(direction: Direction, sender: str, target: str, headers: Mapping[str
             get("x-fix-sender-sub-id"),
             get("x-fix-sender-location-id"),
             get("x-fix-on-behalf-of-comp-id"),
+            target,
         )
-    return CompIds(target, get("x-fix-target-sub-id"), get("x-fix-target-location-id"), get("x-fix-deliver-to-comp-id"))
-
-
-def _bearer(headers: Mapping[str, str]) -> str | None:
-    """The token of `Authorization: Bearer …` (RFC 6750, 2.1; the scheme in any case); None when absent."""
-    value = headers.get("authorization", "")
-    if value[: len(_BEARER)].lower() != _BEARER:
-        return None
-    return value[len(_BEARER) :].strip() or None
+    return CompIds(
+        target,
+        get("x-fix-target-sub-id"),
+        get("x-fix-target-location-id"),
+        get("x-fix-deliver-to-comp-id"),
+        sender,
+    )
 
 
 def _fields(raw_body: bytes) -> Fields:

@@ -120,7 +120,7 @@ class Authorizer:
 
     def _holder(self, request: FixRequest) -> Identity | TokenError:
         try:
-            return self.verifier.verify(request.token)
+            return self.verifier.verify(request.credential.secret if request.credential else None)
         except TokenError as error:
             return error
 

@@ -9,6 +9,8 @@ from authzsvc.contract.request import Event, FixRequest, StockRequest, glimpse, 
 from authzsvc.errors import ContractError
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.engine import CompIds
+from authzsvc.tokens.certificate import Certificate
+from authzsvc.tokens.credential import Credential, Scheme
 from tests.unit.checks import check, logon, soh
 
 
@@ -30,8 +32,8 @@ def test_a_message() -> None:
         poss_dup=True,
         sender="ALGO",
         target="VENUE",
-        client=CompIds("ALGO"),
-        token="tok",
+        client=CompIds("ALGO", target_comp_id="VENUE"),
+        credential=Credential(Scheme.BEARER, "tok"),
         fields=found.fields,
         address="192.0.2.7:40001",
         principal="spiffe://algoprovider.example/mm",
@@ -57,9 +59,9 @@ def test_the_client_is_the_sender_inbound_and_the_target_outbound() -> None:
         "x-fix-target-location-id": "TL",
         "x-fix-deliver-to-comp-id": "D",
     }
-    assert fix(check("t", headers=ids)).client == CompIds("ALGO", "S", "SL", "O")
+    assert fix(check("t", headers=ids)).client == CompIds("ALGO", "S", "SL", "O", "VENUE")
     outbound = check("t", direction="outbound", msg_type="8", sender="VENUE", target="ALGO", headers=ids)
-    assert fix(outbound).client == CompIds("ALGO", "T", "TL", "D")
+    assert fix(outbound).client == CompIds("ALGO", "T", "TL", "D", "VENUE")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,8 @@ def test_the_client_is_the_sender_inbound_and_the_target_outbound() -> None:
     ],
 )
 def test_the_token_is_a_bearer_token(value: str, token: str | None) -> None:
-    assert fix(check(None, headers={"authorization": value})).token == token
+    credential = fix(check(None, headers={"authorization": value})).credential
+    assert (credential.secret if credential else None) == token
 
 
 def test_bytes_that_are_no_utf8_arrive_as_they_are() -> None:
@@ -86,7 +89,10 @@ def test_bytes_that_are_no_utf8_arrive_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("headers", "complaint"),
     [
-        ({"x-fix-event": "watch"}, "x-fix-event"),
+        ({"x-fix-event": "watch"}, "x-fix-session"),
+        ({"x-fix-event": "watch", "x-fix-session": "a b"}, "x-fix-session"),
+        ({"x-fix-event": "renewal"}, "x-fix-fresh-authorization"),
+        ({"x-fix-event": "renewal", "x-fix-fresh-authorization": "Bearer "}, "x-fix-fresh-authorization"),
         ({"x-fix-event": "connection"}, "x-fix-event"),
         ({"x-fix-event": ""}, "x-fix-event"),
         ({"x-fix-event": "Message"}, "x-fix-event"),
@@ -157,3 +163,35 @@ def test_a_stock_http_filter_with_the_headers_set_by_its_caller_is_judged_by_the
     request = check("t")
     request.attributes.request.http.path = "/anything"
     assert fix(request).event is Event.MESSAGE
+
+
+def test_a_watch_names_its_session_and_what_it_knows() -> None:
+    headers = {"x-fix-session": "0123456789abcdef", "if-none-match": '"e1"'}
+    found = fix(check("tok", event="watch", headers=headers, without=("x-fix-msg-type", "x-fix-msg-seq-num")))
+    assert (found.event, found.session, found.etag) == (Event.WATCH, "0123456789abcdef", '"e1"')
+    assert (found.msg_type, found.seq, found.client.comp_id) == ("", 0, "ALGO")
+
+
+def test_a_renewal_has_the_present_credential_and_the_fresh_one() -> None:
+    headers = {"x-fix-fresh-authorization": "Bearer fresh", "x-fix-session": "s1"}
+    found = fix(check("old", event="renewal", msg_type="BE", headers=headers))
+    assert (found.credential, found.fresh) == (Credential(Scheme.BEARER, "old"), Credential(Scheme.BEARER, "fresh"))
+    assert "old" not in repr(found)
+    assert "fresh'" not in repr(found)
+    with pytest.raises(ContractError):
+        parse(check("old", event="renewal", direction="outbound", headers=headers))
+
+
+def test_what_the_certificate_says() -> None:
+    digest = "0a" * 32
+    headers = {
+        "x-fix-certificate-sha256": digest,
+        "x-fix-certificate-uri-sans": "spiffe://a/b,spiffe://a/c",
+        "x-fix-certificate-dns-sans": "fix.example",
+        "x-fix-certificate-subject": "CN=algo,O=Algo",
+    }
+    whole = Certificate(digest, ("spiffe://a/b", "spiffe://a/c"), ("fix.example",), "CN=algo,O=Algo")
+    assert fix(check("t", headers=headers)).certificate == whole
+    assert fix(check("t")).certificate == Certificate()
+    odd = fix(check("t", headers={**headers, "x-fix-certificate-sha256": digest.upper()})).certificate
+    assert odd.sha256 == ""
