@@ -163,7 +163,17 @@ def test_algoprovider_has_the_four_scopes_of_its_mandate() -> None:
     assert CLIENTS["algoprovider"]["optionalClientScopes"] == []
 
 
-@pytest.mark.parametrize(("name", "comp_id"), [("algoprovider", COMP_ID), ("trader", "TRADER")])
+@pytest.mark.parametrize(
+    ("name", "comp_id"),
+    [
+        ("algoprovider", COMP_ID),
+        ("algoprovider-jwt", COMP_ID),
+        ("algoprovider-lightweight", COMP_ID),
+        ("algoprovider-mtls", COMP_ID),
+        ("options-desk", "DESK"),
+        ("trader", "TRADER"),
+    ],
+)
 def test_a_client_gets_tokens_for_itself_alone_and_for_the_gateway(name: str, comp_id: str, settings: Settings) -> None:
     client = CLIENTS[name]
     assert client["serviceAccountsEnabled"]
@@ -177,7 +187,38 @@ def test_a_client_gets_tokens_for_itself_alone_and_for_the_gateway(name: str, co
     assert mappers(name, "oidc-sub-mapper")
 
 
+def test_every_client_that_gets_tokens_is_tested() -> None:
+    assert sum(client["serviceAccountsEnabled"] for client in CLIENTS.values()) == 6
+
+
+def test_the_gateway_gets_no_tokens_and_may_introspect() -> None:
+    gateway = CLIENTS["fix-gateway"]
+    flows = ("standardFlowEnabled", "implicitFlowEnabled", "directAccessGrantsEnabled", "serviceAccountsEnabled")
+    assert not any(gateway[flow] for flow in flows)
+    assert not gateway["publicClient"]
+
+
+def test_the_mapping_knows_each_role_of_the_realm(settings: Settings) -> None:
+    roles = [role["name"] for role in [*REALM["roles"]["realm"], *REALM["roles"]["client"]["fix-gateway"]]]
+    assert roles
+    assert set(roles) <= set(compile_mapping(ROOT / settings.mapping).role_terms)
+
+
+def test_algoprovider_has_scopes_and_no_role() -> None:
+    assert [user["serviceAccountClientId"] for user in REALM["users"]] == ["options-desk"]
+
+
 def test_no_secret_stands_in_the_realm() -> None:
-    secrets = [client["secret"] for client in CLIENTS.values() if "secret" in client]
-    assert secrets == ["${ALGOPROVIDER_SECRET}", "${TRADER_SECRET}"]
+    secrets = {client["secret"] for client in CLIENTS.values() if "secret" in client}
+    secrets |= {client.get("attributes", {}).get("jwt.credential.certificate", "") for client in CLIENTS.values()} - {
+        ""
+    }
     assert {secret[2:-1] for secret in secrets} <= set(SERVICES["keycloak"]["environment"])
+    assert all(re.fullmatch(r"\$\{[A-Z_]+\}", secret) for secret in secrets)
+
+
+def test_the_keycloak_of_the_compose_file_is_the_one_that_make_interop_tests() -> None:
+    pom = (ROOT / "tests/interop/pom.xml").read_text()
+    version = re.search(r"keycloak-quarkus-dist</artifactId>\s*<version>(\d+\.\d+)\.\d+</version>", pom)
+    assert version is not None
+    assert SERVICES["keycloak"]["image"] == f"keycloak/keycloak:{version[1]}"
