@@ -14,14 +14,15 @@ FILTER := envoy/target/release/libfix_authz.so
 FILTER_SOURCES := $(shell find envoy -path envoy/target -prune -o -path envoy/fuzz -prune -o \
 	\( -name '*.rs' -o -name Cargo.toml -o -name Cargo.lock -o -name rust-toolchain.toml \) -print)
 CARGO_RELEASE := cargo build --release --locked --manifest-path $(MANIFEST) --target-dir envoy/target
+KEYCLOAK := build/interop/keycloak/.ready
 COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --no-config --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe --strip-extras
 SECONDS_PER_TARGET ?= 60
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-rust test-python mapping-test bench lint types format check fuzz requirements configurations \
-	clean python-present cargo-present
+.PHONY: help setup demo test test-rust test-python interop mapping-test bench lint types format check fuzz requirements \
+	configurations clean python-present cargo-present
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +41,9 @@ test-rust: | cargo-present
 test-python: setup mapping-test
 	$(BIN)/python -m pytest tests/unit
 	@if [ -d tests/e2e ]; then set -x; $(BIN)/python -m pytest tests/e2e; fi
+
+interop: setup $(KEYCLOAK) ## Tokens and sessions against the real Keycloak, in its own JVM; downloads 180 MB once
+	$(BIN)/python -m pytest tests/interop
 
 mapping-test: $(INSTALLED) ## Lint the shipped mappings, and run their suites: every rule seen to allow and to deny
 	$(BIN)/authzsvc mapping lint --strict mappings
@@ -115,4 +119,15 @@ $(INSTALLED): requirements/dev.txt pyproject.toml | $(BIN)/python
 
 $(FILTER): $(FILTER_SOURCES) | cargo-present
 	$(CARGO_RELEASE)
+	@touch $@
+
+$(KEYCLOAK): tests/interop/pom.xml tests/interop/keycloak.sha256 tests/interop/distribution.py | $(INSTALLED)
+	@command -v java >/dev/null || { echo "\`java\` 17 or newer is missing (install a JDK: Keycloak runs on it)" >&2; exit 1; }
+	@command -v mvn >/dev/null || { echo "\`mvn\` is missing (install Maven: it fetches Keycloak)" >&2; exit 1; }
+	@mkdir -p build/interop && rm -rf build/interop/unpacked build/interop/keycloak build/interop/keycloak-*.zip
+	mvn --file tests/interop/pom.xml dependency:copy
+	cd build/interop && sha256sum --check $(CURDIR)/tests/interop/keycloak.sha256
+	$(BIN)/python -m zipfile --extract build/interop/keycloak-quarkus-dist-*.zip build/interop/unpacked
+	mv build/interop/unpacked/keycloak-* build/interop/keycloak
+	$(BIN)/python -m tests.interop.distribution
 	@touch $@

@@ -1,0 +1,182 @@
+"""The real Keycloak on loopback, with the realm that docker-compose imports.
+
+TLS with a certificate of the test's own authority, client certificates asked for but not demanded, a database file in
+the test's directory.
+
+The JVM is started without `kc.sh`, whose shell would stand between: signals must reach the server itself (SIGSTOP makes
+a server that accepts and never answers), and it must not outlive us.
+
+Invariants: it listens on loopback only; at most 512 MB of heap; no secret but those made for the run.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from authzsvc.demo.processes import Process
+from tests.e2e.certificates import Pem
+from tests.interop.distribution import HOME, ROOT, command
+
+REALM = ROOT / "deploy/keycloak/realm.json"
+ADMIN = "interop-admin"
+START_S = 90.0
+"""A cold JVM, an empty database and a busy machine."""
+
+_PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}")
+
+
+@dataclass
+class Keycloak:
+    """A Keycloak whose port, database and secrets stay the same from start to start."""
+
+    directory: Path
+    server: Pem
+    client_ca: str
+    """The authority of the certificate above, and of those that clients may show."""
+    assertion_certificate: str
+    """The certificate file whose key signs the assertions of the client `algoprovider-jwt`."""
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    """The realm's placeholders, filled for this run."""
+
+    def __post_init__(self) -> None:
+        self.port = _free_port()
+        self.url = f"https://127.0.0.1:{self.port}"
+        self.issuer = f"{self.url}/realms/fix"
+        self.log = self.directory / "keycloak.log"
+        for name in sorted(set(_PLACEHOLDER.findall(REALM.read_text()))):
+            self.secrets.setdefault(name, secrets.token_urlsafe(24))
+        self._admin_secret = secrets.token_urlsafe(24)
+        self._process: Process | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until the realm is served."""
+        into = HOME / "data/import"
+        into.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REALM, into / "realm.json")
+        self._process = Process("Keycloak", command(*self._arguments()), self.log, self._environment())
+        with httpx.Client(verify=self.trust(), timeout=5, trust_env=False) as client:
+            self._process.wait_for(lambda: self._ready(client), START_S)
+
+    def _arguments(self) -> list[str]:
+        return [
+            "start",
+            "--optimized",
+            "--import-realm",
+            f"--db-url=jdbc:h2:file:{self.directory}/keycloak;NON_KEYWORDS=VALUE",
+            f"--hostname={self.url}",
+            "--cache=local",
+            "--http-host=127.0.0.1",
+            f"--https-port={self.port}",
+            f"--https-certificate-file={self.server.cert}",
+            f"--https-certificate-key-file={self.server.key}",
+            f"--https-trust-store-file={self.client_ca}",
+            "--log-level=warn,org.keycloak.events:info",
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        certificate = x509.load_pem_x509_certificate(Path(self.assertion_certificate).read_bytes())
+        return {
+            **{name: os.environ[name] for name in ("PATH", "JAVA_HOME", "HOME") if name in os.environ},
+            **self.secrets,
+            "ALGOPROVIDER_CERTIFICATE": base64.b64encode(certificate.public_bytes(Encoding.DER)).decode(),
+            "KC_BOOTSTRAP_ADMIN_CLIENT_ID": ADMIN,
+            "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": self._admin_secret,
+        }
+
+    def _ready(self, client: httpx.Client) -> bool | None:
+        try:
+            answer = client.get(f"{self.issuer}/.well-known/openid-configuration")
+        except httpx.HTTPError:
+            return None
+        return True if answer.status_code == 200 else None
+
+    def trust(self, own: Pem | None = None) -> ssl.SSLContext:
+        """A client's side of TLS, with a certificate of its own to show."""
+        context = ssl.create_default_context(cafile=self.client_ca)
+        if own is not None:
+            context.load_cert_chain(own.cert, own.key)
+        return context
+
+    def stop(self) -> None:
+        """End it; the database stays for the next start."""
+        if self._process is not None:
+            self._process.stop()
+
+    def stall(self) -> None:
+        """From now on the kernel accepts connections for it, and nothing is ever answered."""
+        self._running().signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Answer again."""
+        self._running().signal(signal.SIGCONT)
+
+    def _running(self) -> Process:
+        if self._process is None:
+            raise RuntimeError("keycloak was not started")
+        return self._process
+
+    def admin(self, client: httpx.Client) -> Admin:
+        """Keycloak's admin API for the realm."""
+        answer = client.post(
+            f"{self.url}/realms/master/protocol/openid-connect/token",
+            data={"grant_type": "client_credentials", "client_id": ADMIN, "client_secret": self._admin_secret},
+        )
+        answer.raise_for_status()
+        return Admin(client, f"{self.url}/admin/realms/fix", answer.json()["access_token"])
+
+
+@dataclass
+class Admin:
+    """The few things that the tests ask of the realm's administrator."""
+
+    client: httpx.Client
+    url: str
+    token: str = field(repr=False)
+
+    def rotate_keys(self, algorithm: str = "RS256", priority: int = 200) -> str:
+        """Sign with a new key from now on; the name of its component. The old keys are still published."""
+        realm = self._ask("GET", "").json()["id"]
+        config = {"priority": [str(priority)], "algorithm": [algorithm], "enabled": ["true"], "active": ["true"]}
+        component = {
+            "name": f"interop-{priority}",
+            "parentId": realm,
+            "providerId": "rsa-generated",
+            "providerType": "org.keycloak.keys.KeyProvider",
+            "config": config,
+        }
+        return self._ask("POST", "/components", json=component).headers["location"].rsplit("/", 1)[1]
+
+    def remove_key(self, component: str) -> None:
+        """Neither sign with it nor publish it any longer."""
+        self._ask("DELETE", f"/components/{component}")
+
+    def disable(self, client_id: str, *, enabled: bool = False) -> None:
+        """Refuse the client from now on, or no longer."""
+        (client,) = self._ask("GET", f"/clients?clientId={client_id}").json()
+        self._ask("PUT", f"/clients/{client['id']}", json={**client, "enabled": enabled})
+
+    def _ask(self, method: str, path: str, json: object = None) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.token}"}
+        answer = self.client.request(method, self.url + path, headers=headers, json=json)
+        answer.raise_for_status()
+        return answer
+
+
+def _free_port() -> int:
+    """A port that is free now; Keycloak must be told its own beforehand, as its issuer names it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
