@@ -15,6 +15,27 @@ class Action(StrEnum):
     FORWARD = "forward"
     REJECT = "reject"
     LOGOUT = "logout"
+    DISCONNECT = "disconnect"
+    """Both connections are closed at once."""
+
+
+class OnExpiry(StrEnum):
+    """What becomes of a session whose token expires."""
+
+    LOGOUT = "logout"
+    """It ends."""
+    DENY = "deny"
+    """Only what reduces risk stays allowed, until the token is renewed."""
+    SESSION = "session"
+    """Its scopes hold to its end, as they were at the Logon."""
+
+
+class SecondLogon(StrEnum):
+    """What becomes of a Logon under a FIX identity that has a live session."""
+
+    REFUSE = "refuse"
+    TAKEOVER = "takeover"
+    """The live session is disconnected."""
 
 
 class RejectReason(IntEnum):

@@ -29,6 +29,8 @@ from authzsvc.server.reload import Reloader
 from authzsvc.server.service import Authorizer
 from authzsvc.server.watch import Watch
 from authzsvc.settings import IssuerSettings, Settings
+from authzsvc.tokens.claims import Reading
+from authzsvc.tokens.http import Http
 from authzsvc.tokens.keys import KeySet, Refresh, from_file, from_url
 from authzsvc.tokens.verifier import Issuer, Verifier
 
@@ -179,15 +181,15 @@ def _server(authorizer: Authorizer, health: health_aio.HealthServicer, reflect: 
 def _issuer(entry: IssuerSettings) -> Issuer:
     jwks = entry.jwks
     if jwks.file is not None:
-        fetch = from_file(jwks.file)
+        source = from_file(jwks.file)
     else:
         assert jwks.url is not None  # the settings hold exactly one of the two
-        fetch = from_url(jwks.url, jwks.timeout_s)
+        source = from_url(Http(timeout_s=jwks.timeout_s), jwks.url)
     return Issuer(
         name=entry.issuer,
         audience=tuple(entry.audience),
         algorithms=tuple(entry.algorithms),
-        keys=KeySet(entry.issuer, fetch, Refresh(jwks.refresh_s, jwks.min_refresh_s)),
-        scope_claim=entry.scope_claim,
+        keys=KeySet(entry.issuer, source, Refresh(jwks.refresh_s, jwks.min_refresh_s)),
+        scope_claim=(entry.scope_claims or ["scope"])[0],
         leeway_s=entry.leeway_s,
     )

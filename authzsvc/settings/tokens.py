@@ -1,0 +1,156 @@
+"""Whose tokens are accepted, and how each issuer's are verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from authzsvc.settings.words import Algorithm, Name, Names, Seconds, Section, Url
+from authzsvc.tokens.binding import CertificateDemand
+
+
+class Jwks(Section):
+    """Where an issuer's public keys are, and how often they are read; by discovery where neither place is named."""
+
+    file: Path | None = None
+    url: Url | None = None
+    refresh_s: Seconds = 300.0
+    timeout_s: Seconds = 5.0
+    min_refresh_s: Seconds = 10.0
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Jwks:
+        if self.file is not None and self.url is not None:
+            raise ValueError("set `file` or `url`, not both; with neither, the keys are found by discovery")
+        return self
+
+
+class Discovery(Section):
+    """Where the issuer tells of itself (RFC 8414); derived from its name where no URL is given."""
+
+    url: Url | None = None
+
+
+class Http(Section):
+    """The TLS of the requests to an issuer: its authority, and a certificate to show."""
+
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Http:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("set `cert` and `key` together")
+        return self
+
+
+class ClientMethod(StrEnum):
+    """How the service proves itself to an issuer."""
+
+    BASIC = "client_secret_basic"
+    PRIVATE_KEY_JWT = "private_key_jwt"
+    TLS = "tls_client_auth"
+
+
+class ClientSettings(Section):
+    """Who the service is to the issuer's introspection endpoint (RFC 7662, 2.1)."""
+
+    id: Name
+    method: ClientMethod = ClientMethod.BASIC
+    secret_file: Path | None = None
+    key_file: Path | None = None
+    key_id: str | None = None
+    algorithm: Algorithm = "ES256"
+    audience: str | None = None
+    """`aud` of the assertion; the endpoint's URL unless told."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> ClientSettings:
+        if self.method is ClientMethod.BASIC and self.secret_file is None:
+            raise ValueError("`client_secret_basic` needs `secret_file`")
+        if self.method is ClientMethod.PRIVATE_KEY_JWT and self.key_file is None:
+            raise ValueError("`private_key_jwt` needs `key_file`")
+        return self
+
+
+class Introspection(Section):
+    """Tokens that are no JWT are asked about (RFC 7662)."""
+
+    client: ClientSettings
+    url: Url | None = None
+    signed: bool = False
+    """Demand an answer that is a JWT (RFC 9701)."""
+    cache_s: Seconds = 60.0
+    negative_cache_s: Seconds = 5.0
+    timeout_s: Seconds = 3.0
+
+
+class Broker(Section):
+    """Clients that log on with a client id and secret: the service gets their tokens (RFC 6749, 4.4)."""
+
+    url: Url | None = None
+    scope: str = ""
+    audience: str = ""
+    resource: str = ""
+    renew_before_s: Seconds = 60.0
+    timeout_s: Seconds = 5.0
+
+
+class BindingSettings(Section):
+    """What binds a token to the certificate of who presents it."""
+
+    certificate: CertificateDemand = CertificateDemand.IF_BOUND
+    name_claim: str = ""
+
+
+class IssuerSettings(Section):
+    """An authorization server whose tokens are accepted."""
+
+    issuer: Name
+    audience: Annotated[Names, Field(min_length=1)]
+    algorithms: Annotated[list[Algorithm], Field(min_length=1)]
+    preset: Literal["rfc9068", "keycloak", "okta", "fusionauth", "auth0", "entra"] | None = None
+    context: dict[str, str] = Field(default={})
+    """The issuer is asked only where the proxy's listener says all of this of itself."""
+    jwks: Jwks = Jwks()
+    discovery: Discovery = Discovery()
+    http: Http = Http()
+    scope_claims: Names | None = None
+    role_claims: Names | None = None
+    client_id_claims: Names | None = None
+    types: Names | None = None
+    leeway_s: float = Field(default=0.0, ge=0, le=300)
+    introspection: Introspection | None = None
+    broker: Broker | None = None
+    binding: BindingSettings = BindingSettings()
+
+
+def _distinct(issuers: list[IssuerSettings]) -> list[IssuerSettings]:
+    if len({entry.issuer for entry in issuers}) < len(issuers):
+        raise ValueError("an issuer stands here twice")
+    for what in ("introspection", "broker"):
+        contexts = [entry.context for entry in issuers if getattr(entry, what) is not None]
+        if any(_overlap(one, other) for index, one in enumerate(contexts) for other in contexts[:index]):
+            raise ValueError(
+                f"two issuers have `{what}` for the same listener: a credential of that kind does not say whose it is; "
+                "give each a `context` that the other contradicts"
+            )
+    return issuers
+
+
+def _overlap(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether a listener can be both."""
+    return all(other.get(name, value) == value for name, value in one.items())
+
+
+class Tokens(Section):
+    """Which tokens are accepted, and how long a verified one is remembered."""
+
+    issuers: Annotated[list[IssuerSettings], Field(min_length=1), AfterValidator(_distinct)]
+    cache_size: int = Field(default=10_000, ge=1, le=10_000_000)
+    cache_ttl_s: Seconds = 300.0
