@@ -29,9 +29,10 @@ from authzsvc.server.reload import Reloader
 from authzsvc.server.service import Authorizer
 from authzsvc.server.watch import Watch
 from authzsvc.settings import IssuerSettings, Settings
-from authzsvc.tokens.claims import Reading
+from authzsvc.tokens.discovery import Discovered
 from authzsvc.tokens.http import Http
-from authzsvc.tokens.keys import KeySet, Refresh, from_file, from_url
+from authzsvc.tokens.keys import KeySet, Refresh, Source, from_file, from_url
+from authzsvc.tokens.presets import reading
 from authzsvc.tokens.verifier import Issuer, Verifier
 
 SERVICE = "envoy.service.auth.v3.Authorization"
@@ -180,16 +181,25 @@ def _server(authorizer: Authorizer, health: health_aio.HealthServicer, reflect: 
 
 def _issuer(entry: IssuerSettings) -> Issuer:
     jwks = entry.jwks
+    source: Source
     if jwks.file is not None:
         source = from_file(jwks.file)
     else:
-        assert jwks.url is not None  # the settings hold exactly one of the two
-        source = from_url(Http(timeout_s=jwks.timeout_s), jwks.url)
+        http = Http(timeout_s=jwks.timeout_s, ca=entry.http.ca, cert=entry.http.cert, key=entry.http.key)
+        discovered = Discovered(http, entry.issuer, entry.discovery.url)
+        source = discovered if jwks.url is None else from_url(http, jwks.url)
     return Issuer(
         name=entry.issuer,
         audience=tuple(entry.audience),
         algorithms=tuple(entry.algorithms),
         keys=KeySet(entry.issuer, source, Refresh(jwks.refresh_s, jwks.min_refresh_s)),
-        scope_claim=(entry.scope_claims or ["scope"])[0],
+        reading=reading(
+            entry.preset,
+            scope_claims=entry.scope_claims,
+            role_claims=entry.role_claims,
+            client_id_claims=entry.client_id_claims,
+            types=entry.types,
+        ),
+        context=entry.context,
         leeway_s=entry.leeway_s,
     )

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import jwt
 
-from authzsvc.errors import TokenError
-from authzsvc.tokens.claims import NOT_ACCEPTED
-from authzsvc.tokens.keys import parse_jwks
-from authzsvc.tokens.verifier import ASYMMETRIC
+from authzsvc.tokens import jose
+from authzsvc.tokens.jwks import parse_jwks
 
 TIMES = ("iat", "nbf", "exp", "auth_time")
 
@@ -21,29 +18,26 @@ TIMES = ("iat", "nbf", "exp", "auth_time")
 class Inspection:
     """What a token says of itself."""
 
-    header: Mapping[str, Any]
-    claims: Mapping[str, Any]
+    header: Mapping[str, object]
+    claims: Mapping[str, object]
 
 
 def read(token: str) -> Inspection:
-    """Take a token apart *without* verifying it. Raises `TokenError` when it is no JWT."""
-    try:
-        claims = jwt.decode(token, options={"verify_signature": False})
-        return Inspection(jwt.get_unverified_header(token), claims)
-    except (jwt.PyJWTError, ValueError, RecursionError):
-        raise TokenError(NOT_ACCEPTED, "the token is not a JWT") from None
+    """Take a token apart *without* verifying it. Raises `TokenError` when it is no signed JWT."""
+    unverified = jose.read(token)
+    return Inspection(unverified.header, unverified.claims)
 
 
 def signature_holds(token: str, document: bytes) -> bool:
     """Whether a key of that JWKS has signed the token (times, issuer and audience aside). Raises `KeysError`."""
-    keys = parse_jwks(document)
+    found = parse_jwks(document)
     header = read(token).header
-    key = keys.get(header.get("kid", "")) or (next(iter(keys.values())) if len(keys) == 1 else None)
-    algorithm = header.get("alg")
-    if key is None or algorithm not in ASYMMETRIC or key.algorithm not in ("", algorithm):
+    key_id, algorithm = header.get("kid"), header.get("alg")
+    key = found.keys.get(key_id) if isinstance(key_id, str) else found.only
+    if key is None or not isinstance(algorithm, str) or not key.serves(algorithm):
         return False
     try:
-        jwt.PyJWS().decode(token, key.public, [str(algorithm)])
+        jwt.PyJWS().decode(token, key.public, [algorithm])
     except (jwt.PyJWTError, TypeError, ValueError):
         return False
     return True

@@ -1,49 +1,63 @@
-"""The public keys of one issuer: a JWKS (RFC 7517) from a file or a URL, kept fresh in the background.
+"""The public keys of one issuer, kept fresh in the background.
 
-A look-up never waits: it answers from the keys at hand. An unknown key id only *asks* for a refresh, which the
-background task grants at most every `min_refresh_s`, so that forged key ids cannot drive requests to the issuer. While
-the issuer's server is down, or answers with rubbish, the old keys stay.
+A look-up never waits: it answers from the keys at hand. They are read again ahead of the age that the server's headers
+give them (RFC 9111, 4.2), within bounds. An unknown key id only *asks* for a refresh, which the background task grants
+at most every `at_least_s`, so that forged key ids cannot drive requests to the issuer. While the issuer's server is
+down, or answers with rubbish, the old keys stay, however long.
 
-Invariants: only asymmetric keys for signatures are kept; `generation` grows whenever the set of keys changes, so that
-whoever cached a verdict under the old keys can tell.
+Invariant: `generation` grows whenever the set of keys changes, so that whoever cached a verdict under the old keys can
+tell.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Protocol
 
-import jwt
+from authzsvc.errors import HttpError, KeysError
+from authzsvc.tokens.http import MAX_BODY_BYTES, Answer, Http
+from authzsvc.tokens.jwks import MAX_ID_LENGTH, Jwks, Key, parse_jwks
 
-from authzsvc.errors import KeysError
+MAX_JWKS_BYTES = MAX_BODY_BYTES
 
-MAX_JWKS_BYTES = 1_000_000
+_ACCEPT = "application/jwk-set+json, application/json"
+_AHEAD = 0.9
+"""The part of their age after which keys are read again."""
+_NO_KEYS = Jwks({}, None)
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """A public key of the set."""
+class Validator:
+    """What a server called the document that it gave (RFC 9110, 8.8.3)."""
 
-    id: str
-    """`kid`; empty when the key has none."""
-    type: str
-    """`kty`: RSA, EC or OKP."""
-    algorithm: str
-    """`alg`, the only one that the key may be used with; empty when any that fits the type will do."""
-    public: Any
-    """The key, as `cryptography` has it."""
+    url: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A key set as it was read."""
+
+    body: bytes | None
+    """None: as it was at the last reading."""
+    fresh_for_s: float | None = None
+    """How long it holds, by its headers; None where they do not say."""
+    validator: Validator | None = None
+
+
+class Source(Protocol):
+    """Where keys come from."""
+
+    async def __call__(self, known: Validator | None, /) -> Document:
+        """Read them, unless they are still those of `known`. Raises `KeysError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +65,26 @@ class Refresh:
     """How often to read the keys again, in seconds."""
 
     every_s: float = 300.0
+    """The most time between two reads, whatever the headers say."""
     at_least_s: float = 10.0
-    """The least time between two reads, however many unknown key ids are seen."""
+    """The least time between two reads, whatever the headers say and however many unknown key ids are seen."""
+
+    def pause_s(self, fresh_for_s: float | None) -> float:
+        """How long to wait before the next read."""
+        wanted = self.every_s if fresh_for_s is None else fresh_for_s * _AHEAD
+        return max(self.at_least_s, min(wanted, self.every_s))
 
 
 class KeySet:
-    """The keys of one issuer, as last read from `fetch`."""
+    """The keys of one issuer, as last read from `source`."""
 
-    def __init__(self, name: str, fetch: Callable[[], bytes], refresh: Refresh) -> None:
+    def __init__(self, name: str, source: Source, refresh: Refresh) -> None:
         self.name = name
         self.generation = 0
-        self._fetch = fetch
+        self._source = source
         self._refresh = refresh
-        self._keys: dict[str, Key] = {}
-        self._document = b""
+        self._jwks = _NO_KEYS
+        self._last = Document(None)
         self._wanted = asyncio.Event()
         self._loaded = asyncio.Event()
 
@@ -76,22 +96,23 @@ class KeySet:
     def find(self, key_id: str | None) -> Key | None:
         """The key of that id; a token without one is served when there is just one key. Unknown: a refresh is due."""
         if key_id is None:
-            return next(iter(self._keys.values())) if len(self._keys) == 1 else None
-        key = self._keys.get(key_id)
+            return self._jwks.only
+        if len(key_id) > MAX_ID_LENGTH:
+            return None
+        key = self._jwks.keys.get(key_id)
         if key is None:
             self._wanted.set()
         return key
 
     async def load(self) -> None:
         """Read the keys once. Raises `KeysError`, and the old keys stay."""
-        document = await asyncio.to_thread(self._fetch)
-        if document == self._document:
-            return
-        keys = parse_jwks(document)
-        self._keys, self._document = keys, document
-        self.generation += 1
-        self._loaded.set()
-        _log.info("keys loaded", extra={"issuer": self.name, "keys": len(keys)})
+        document = await self._source(self._last.validator)
+        body = self._last.body if document.body is None else document.body
+        if body is None:
+            raise KeysError("the key set's server says that nothing has changed, but nothing was read before")
+        if body != self._last.body:
+            self._take(await asyncio.to_thread(parse_jwks, body))
+        self._last = Document(body, document.fresh_for_s, document.validator)
 
     async def wait_until_loaded(self) -> None:
         """Return once there are keys."""
@@ -102,88 +123,100 @@ class KeySet:
         while True:
             try:
                 await self.load()
+                pause_s = self._refresh.pause_s(self._last.fresh_for_s)
             except KeysError as error:
                 _log.warning("keys not refreshed", extra={"issuer": self.name, "reason": str(error)})
-            await self._pause()
+                pause_s = self._refresh.at_least_s
+            await self._pause(pause_s)
 
-    async def _pause(self) -> None:
+    def _take(self, jwks: Jwks) -> None:
+        if jwks.ambiguous:
+            names = [name[:64] for name in jwks.ambiguous[:8]]
+            _log.warning("keys that share an id are not used", extra={"issuer": self.name, "ids": names})
+        self._jwks = jwks
+        self.generation += 1
+        self._loaded.set()
+        facts = {"issuer": self.name, "keys": len(jwks.keys), "left_out": jwks.left_out}
+        _log.info("keys loaded", extra=facts)
+
+    async def _pause(self, pause_s: float) -> None:
         """Wait for the next read: the regular one, or, after the least time, one that was asked for."""
         await asyncio.sleep(self._refresh.at_least_s)
-        regular = self._refresh.every_s if self.loaded else self._refresh.at_least_s
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wanted.wait(), max(0.0, regular - self._refresh.at_least_s))
+            await asyncio.wait_for(self._wanted.wait(), max(0.0, pause_s - self._refresh.at_least_s))
         self._wanted.clear()
 
 
-def parse_jwks(document: bytes) -> dict[str, Key]:
-    """The usable keys by id. Symmetric keys, encryption keys and unknown kinds are left out; none left is an error."""
-    try:
-        entries = json.loads(document)["keys"]
-        found = [key for entry in entries if (key := _key(entry)) is not None]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise KeysError("the key set is not a JSON Web Key Set (an object with `keys`)") from None
-    if not found:
-        raise KeysError("the key set holds no public key for signatures")
-    return {key.id: key for key in found}
+def from_file(path: Path) -> Source:
+    """Keys in a file."""
 
-
-def _key(entry: Any) -> Key | None:  # noqa: ANN401 (anything that JSON can hold)
-    if not isinstance(entry, dict) or entry.get("kty") not in ("RSA", "EC", "OKP") or entry.get("use", "sig") != "sig":
-        return None
-    public = {name: value for name, value in entry.items() if name not in ("d", "p", "q", "dp", "dq", "qi", "oth")}
-    try:
-        key = jwt.PyJWK(public).key
-    except (jwt.PyJWTError, ValueError, TypeError):
-        return None
-    return Key(str(entry.get("kid", "")), entry["kty"], str(entry.get("alg", "")), key)
-
-
-def from_file(path: Path) -> Callable[[], bytes]:
-    """A fetch that reads a file."""
-
-    def fetch() -> bytes:
+    async def read(_known: Validator | None) -> Document:
         try:
-            return path.read_bytes()
+            return Document(await asyncio.to_thread(_bounded, path))
         except OSError as error:
             raise KeysError(f"cannot read the key set `{path}`: {error.strerror}") from None
 
-    return fetch
+    return read
 
 
-def from_url(url: str, timeout_s: float) -> Callable[[], bytes]:
-    """A fetch over HTTP(S): bounded in size, and in time as a whole. Redirects are not followed."""
-    opener = urllib.request.build_opener(_NoRedirect)
+def from_url(http: Http, url: str) -> Source:
+    """Keys at an address."""
 
-    def fetch() -> bytes:
-        deadline = time.monotonic() + timeout_s
-        request = urllib.request.Request(url, headers={"Accept": "application/jwk-set+json, application/json"})
-        try:
-            with opener.open(request, timeout=timeout_s) as response:
-                return _read_bounded(response, deadline)
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise KeysError(f"the key set's server `{urlsplit(url).netloc}` answered {error.code}") from None
-        except (OSError, ValueError) as error:
-            why = getattr(error, "reason", None) or error
-            raise KeysError(f"cannot fetch the key set from `{urlsplit(url).netloc}`: {why}") from None
+    async def fetch(known: Validator | None) -> Document:
+        return await fetch_jwks(http, url, known)
 
     return fetch
 
 
-def _read_bounded(response: Any, deadline: float) -> bytes:  # noqa: ANN401 (urllib types it so)
-    """Read the whole body, however slowly it drips, within the deadline and the size."""
-    body = b""
-    while chunk := response.read1(65_536):
-        body += chunk
-        if len(body) > MAX_JWKS_BYTES:
-            raise KeysError(f"the key set is larger than {MAX_JWKS_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise KeysError("the key set took too long to arrive")
-    return body
+async def fetch_jwks(http: Http, url: str, known: Validator | None) -> Document:
+    """Ask for a key set, unless it is still the known one. Raises `KeysError`, which names the host alone."""
+    asked = {"if-none-match": known.etag} if known is not None and known.url == url else {}
+    try:
+        answer = await http.get(url, {"accept": _ACCEPT, **asked})
+    except HttpError as error:
+        raise KeysError(f"cannot fetch the key set: {error}") from None
+    if answer.status == 304 and asked:
+        return Document(None, fresh_for_s(answer), known)
+    if answer.status != 200:
+        raise KeysError(f"the key set's server answered {answer.status}")
+    etag = answer.headers.get("etag", "")
+    return Document(answer.body, fresh_for_s(answer), Validator(url, etag) if etag else None)
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect could lead anywhere; the URL of a key set is configured exactly."""
+def fresh_for_s(answer: Answer) -> float | None:
+    """How many seconds an answer stays fresh (RFC 9111, 4.2.1): `max-age` before `Expires`, less its `Age`; None where
+    its headers do not say or cannot be read."""
+    directives = _directives(answer.headers.get("cache-control", ""))
+    if "no-store" in directives or "no-cache" in directives:
+        return 0.0
+    lifetime = _seconds(directives["max-age"]) if "max-age" in directives else _until_expiry(answer.headers)
+    return None if lifetime is None else max(0.0, lifetime - (_seconds(answer.headers.get("age", "")) or 0.0))
 
-    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
+
+def _directives(header: str) -> Mapping[str, str]:
+    parts = (part.partition("=") for part in header.split(","))
+    return {name.strip().lower(): value.strip().strip('"') for name, _, value in parts}
+
+
+def _seconds(text: str) -> float | None:
+    """A delta-seconds (RFC 9111, 1.2.2); a greater one than 2^31 counts as that."""
+    return min(float(text), 2.0**31) if text.isascii() and text.isdigit() else None
+
+
+def _until_expiry(headers: Mapping[str, str]) -> float | None:
+    """`Expires` against the server's own `Date`, so that no other clock matters."""
+    if "expires" not in headers or "date" not in headers:
         return None
+    try:
+        span = parsedate_to_datetime(headers["expires"]) - parsedate_to_datetime(headers["date"])
+    except (ValueError, TypeError, OverflowError):  # `Expires: 0` is in the past
+        return 0.0
+    return span.total_seconds()
+
+
+def _bounded(path: Path) -> bytes:
+    with path.open("rb") as file:
+        body = file.read(MAX_JWKS_BYTES + 1)
+    if len(body) > MAX_JWKS_BYTES:
+        raise KeysError(f"the key set `{path}` is larger than {MAX_JWKS_BYTES} bytes")
+    return body

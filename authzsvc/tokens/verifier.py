@@ -5,8 +5,8 @@ signature is checked by PyJWT; the header's own hints on where to find keys (`jk
 
 Valid tokens are remembered under the hash of the *whole* token, so a tampered one can never meet another's entry.
 
-Invariants: no entry is used at or past `exp`, past the cache's age, or after its issuer's keys have changed; no error
-holds a token.
+Invariants: no entry is used at or past `exp`, past the cache's age, after its issuer's keys have changed, or where its
+issuer is not the one to ask; no error holds a token.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import jwt
@@ -22,24 +23,23 @@ from cachetools import TLRUCache
 
 from authzsvc.errors import TokenError
 from authzsvc.tokens import claims as claim
-from authzsvc.tokens.claims import Identity
-from authzsvc.tokens.keys import Key, KeySet
+from authzsvc.tokens import jose
+from authzsvc.tokens.claims import Identity, Reading
+from authzsvc.tokens.jose import MAX_TOKEN_BYTES as MAX_TOKEN_BYTES
+from authzsvc.tokens.jose import Unverified
+from authzsvc.tokens.jwks import ASYMMETRIC as ASYMMETRIC
+from authzsvc.tokens.jwks import Key
+from authzsvc.tokens.keys import KeySet
 
-MAX_TOKEN_BYTES = 16_384
-
-ASYMMETRIC = frozenset(
-    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "ES256K", "EdDSA"}
-)
-"""What may be pinned: never `none`, never HMAC (RFC 8725, 3.1 and 3.2)."""
-
-_REQUIRED = ["exp", "iss", "aud", "sub"]
-_UNVERIFIED: Any = {"verify_signature": False}
-# Times are checked by `claims.check_times`, on the one clock of this module.
+_NO_CONTEXT: Mapping[str, str] = MappingProxyType({})
+_REQUIRED = ["exp", "iss", "aud"]
+# Times are checked by `claims.check_times`, on the one clock of this module; `sub` by `claims.identity`.
 _VERIFIED: Any = {
     "require": _REQUIRED,
     "verify_exp": False,
     "verify_nbf": False,
     "verify_iat": False,
+    "verify_sub": False,
     "enforce_minimum_key_length": True,
 }
 
@@ -55,14 +55,20 @@ class Issuer:
     algorithms: tuple[str, ...]
     """Pinned `alg` values, of `ASYMMETRIC`."""
     keys: KeySet
-    scope_claim: str = "scope"
+    reading: Reading = field(default_factory=Reading)
+    context: Mapping[str, str] = field(default_factory=dict)
+    """Facts of the listener that must hold for this issuer to be asked; elsewhere it is as if not configured."""
     leeway_s: float = 0.0
+
+    def serves(self, context: Mapping[str, str]) -> bool:
+        """Whether its tokens are accepted on a listener of those facts."""
+        return not self.context or all(context.get(name) == value for name, value in self.context.items())
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
     identity: Identity
-    keys: KeySet
+    issuer: Issuer
     generation: int
 
 
@@ -77,68 +83,83 @@ class Verifier:
         cache_ttl_s: float = 300.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._issuers = {issuer.name: issuer for issuer in issuers}
+        """Of several issuers of one name, the first whose context holds is asked."""
+        self._issuers: dict[str, list[Issuer]] = {}
+        for issuer in issuers:
+            self._issuers.setdefault(issuer.name, []).append(issuer)
         self._clock = clock
         self._cache: TLRUCache[bytes, _Entry] = TLRUCache(
             cache_size, lambda _key, entry, now: min(entry.identity.expires_at, now + cache_ttl_s), timer=clock
         )
 
-    def verify(self, token: str | None) -> Identity:
-        """The holder of `token`. Raises `TokenError`, whose text is fit for the counterparty."""
+    def verify(self, token: str | None, context: Mapping[str, str] = _NO_CONTEXT) -> Identity:
+        """The holder of `token`, on a listener of those facts. Raises `TokenError`, whose text is fit for the
+        counterparty."""
         if not token:
             raise TokenError(claim.NO_TOKEN, "no access token was presented")
-        encoded = token.encode()
-        if len(encoded) > MAX_TOKEN_BYTES:
-            raise TokenError(claim.NOT_ACCEPTED, f"the token is longer than {MAX_TOKEN_BYTES} bytes")
+        encoded = jose.encoded(token)
         digest = hashlib.sha256(encoded).digest()
-        entry = self._remembered(digest)
+        entry = self._remembered(digest, context)
         if entry is not None:
             claim.check_expiry(entry.identity.expires_at, self._clock())
             return entry.identity
-        issuer = self._issuer_of(token)
-        identity = self._verify_afresh(token, issuer)
-        self._cache[digest] = _Entry(identity, issuer.keys, issuer.keys.generation)
+        unverified = jose.read(token)
+        issuer = self._issuer_of(unverified, context)
+        generation = issuer.keys.generation
+        identity = self._verify_afresh(token, unverified, issuer)
+        self._cache[digest] = _Entry(identity, issuer, generation)
         return identity
 
-    def _remembered(self, digest: bytes) -> _Entry | None:
+    def issuer_named(self, token: str, context: Mapping[str, str] = _NO_CONTEXT) -> Issuer | None:
+        """The issuer that a token *says* it is of, nothing verified; None where the token is no signed JWT, and only
+        introspection can tell. Raises `TokenError` when it is one, of an issuer that is not configured here."""
+        return self._issuer_of(jose.read(token), context) if jose.is_signed_jwt(token) else None
+
+    def _remembered(self, digest: bytes, context: Mapping[str, str]) -> _Entry | None:
         try:
             entry = self._cache[digest]
         except KeyError:
             return None
-        return entry if entry.generation == entry.keys.generation else None
+        good = entry.generation == entry.issuer.keys.generation
+        return entry if good and self._issuer(entry.issuer.name, context) is entry.issuer else None
 
-    def _issuer_of(self, token: str) -> Issuer:
+    def _issuer(self, name: str, context: Mapping[str, str]) -> Issuer | None:
+        for issuer in self._issuers.get(name, ()):
+            if issuer.serves(context):
+                return issuer
+        return None
+
+    def _issuer_of(self, unverified: Unverified, context: Mapping[str, str]) -> Issuer:
         """The configured issuer that the token *says* it is of; nothing else is believed before the signature is."""
-        try:
-            name = jwt.decode(token, options=_UNVERIFIED).get("iss")
-        except (jwt.PyJWTError, ValueError, RecursionError):
-            raise TokenError(claim.NOT_ACCEPTED, "the token is not a JWT") from None
-        issuer = self._issuers.get(name) if isinstance(name, str) else None
+        name = unverified.claims.get("iss")
+        issuer = self._issuer(name, context) if isinstance(name, str) else None
         if issuer is None:
             raise TokenError(claim.NOT_ACCEPTED, "the token's issuer is not one of the configured ones")
         return issuer
 
-    def _verify_afresh(self, token: str, issuer: Issuer) -> Identity:
-        header = jwt.get_unverified_header(token)
-        algorithm = _pinned_algorithm(header, issuer)
-        key = _key(header, algorithm, issuer.keys)
+    def _verify_afresh(self, token: str, unverified: Unverified, issuer: Issuer) -> Identity:
+        jose.check_header(unverified.header, issuer.reading.types)
+        algorithm = _pinned_algorithm(unverified.header, issuer)
+        key = _key(unverified.header, algorithm, issuer.keys)
         claims = _verified_claims(token, key, algorithm, issuer)
+        jose.check_kind(claims)
         claim.check_times(claims, self._clock(), issuer.leeway_s)
-        return claim.identity(claims, issuer.scope_claim)
+        return claim.identity(claims, issuer.reading, issuer.audience)
 
 
-def _pinned_algorithm(header: Mapping[str, Any], issuer: Issuer) -> str:
+def _pinned_algorithm(header: Mapping[str, object], issuer: Issuer) -> str:
     algorithm = header.get("alg")
     if algorithm not in issuer.algorithms:
         raise TokenError(claim.NOT_ACCEPTED, "the token's algorithm is not one of those pinned for its issuer")
     return str(algorithm)
 
 
-def _key(header: Mapping[str, Any], algorithm: str, keys: KeySet) -> Key:
-    key = keys.find(header.get("kid"))
+def _key(header: Mapping[str, object], algorithm: str, keys: KeySet) -> Key:
+    key_id = header.get("kid")
+    key = keys.find(key_id) if key_id is None or isinstance(key_id, str) else None
     if key is None:
         raise TokenError(claim.NOT_ACCEPTED, "the token's key id is not known for its issuer")
-    if key.algorithm not in ("", algorithm):
+    if not key.serves(algorithm):
         raise TokenError(claim.NOT_ACCEPTED, "the token's algorithm is not the one of its key")
     return key
 
@@ -155,5 +176,5 @@ def _verified_claims(token: str, key: Key, algorithm: str, issuer: Issuer) -> di
         raise TokenError(claim.NOT_ACCEPTED, f"the token has no claim `{error.claim}`") from None
     except jwt.InvalidSignatureError:
         raise TokenError(claim.NOT_ACCEPTED, "the token's signature does not hold") from None
-    except (jwt.PyJWTError, TypeError, ValueError) as error:
+    except (jwt.PyJWTError, TypeError, ValueError, RecursionError) as error:
         raise TokenError(claim.NOT_ACCEPTED, f"the token does not verify: {type(error).__name__}") from None

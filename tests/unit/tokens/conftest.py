@@ -31,8 +31,8 @@ class Bench:
     keys: KeySet
     clock: Clock
 
-    def verifier(self, *, cache_ttl_s: float = 300.0, leeway_s: float = 0.0, scope_claim: str = "scope") -> Verifier:
-        issuer = Issuer(self.issuer.name, (AUDIENCE,), (ALGORITHM,), self.keys, scope_claim, leeway_s)
+    def verifier(self, *, cache_ttl_s: float = 300.0, leeway_s: float = 0.0) -> Verifier:
+        issuer = Issuer(self.issuer.name, (AUDIENCE,), (ALGORITHM,), self.keys, leeway_s=leeway_s)
         return Verifier([issuer], cache_ttl_s=cache_ttl_s, clock=self.clock)
 
 

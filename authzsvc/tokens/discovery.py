@@ -1,0 +1,139 @@
+"""What an authorization server says of itself: its metadata (RFC 8414; OpenID Connect Discovery 1.0, 4).
+
+Two addresses are tried, unless one is given: RFC 8414's, whose well-known part is put between host and path, and then
+OpenID Connect's, whose part is put at the end.
+
+Invariants: the metadata names the very issuer that was asked for (RFC 8414, 3.3), or none of it is used; no redirect is
+followed; every address in it is https, but for an issuer that is itself http on loopback.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from authzsvc.errors import HttpError, KeysError
+from authzsvc.tokens.http import Answer, Http
+from authzsvc.tokens.keys import Document, Validator, fetch_jwks
+
+_OAUTH = "/.well-known/oauth-authorization-server"
+_OIDC = "/.well-known/openid-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMetadata:
+    """Where an authorization server answers what. An address that it does not give is empty."""
+
+    issuer: str
+    jwks_uri: str
+    token_endpoint: str = ""
+    introspection_endpoint: str = ""
+
+
+async def discover(http: Http, issuer: str, url: str | None = None, *, mtls: bool = False) -> ServerMetadata:
+    """Ask `issuer`'s server for its metadata, at `url` if that is given. With `mtls` the endpoints are those for
+    clients that show a certificate, where there are any (RFC 8705, 5). Raises `KeysError`."""
+    _check_issuer(issuer)
+    fault = KeysError("no address to ask")
+    for address in (url,) if url is not None else well_known(issuer):
+        try:
+            answer = await http.get(address)
+        except HttpError as error:
+            raise KeysError(f"cannot fetch the metadata of the issuer: {error}") from None
+        try:
+            return _read(answer, issuer, mtls)
+        except KeysError as error:
+            fault = error
+    raise fault
+
+
+def well_known(issuer: str) -> tuple[str, str]:
+    """Where the metadata may be: RFC 8414, 3.1, then OpenID Connect Discovery, 4.1."""
+    parts = urlsplit(issuer)
+    path = parts.path.rstrip("/")
+    host = f"{parts.scheme}://{parts.netloc}"
+    return f"{host}{_OAUTH}{path}", f"{host}{path}{_OIDC}"
+
+
+class Discovered:
+    """Keys where the metadata says that they are; it is asked anew at each reading, so that they may move."""
+
+    def __init__(self, http: Http, issuer: str, url: str | None = None, *, mtls: bool = False) -> None:
+        self.metadata: ServerMetadata | None = None
+        """As last read; None before the first time."""
+        self._http = http
+        self._issuer = issuer
+        self._url = url
+        self._mtls = mtls
+
+    async def __call__(self, known: Validator | None, /) -> Document:
+        """A `Source` for a `KeySet`. Raises `KeysError`."""
+        self.metadata = await discover(self._http, self._issuer, self._url, mtls=self._mtls)
+        if not self.metadata.jwks_uri:
+            raise KeysError("the metadata of the issuer has no `jwks_uri`")
+        return await fetch_jwks(self._http, self.metadata.jwks_uri, known)
+
+
+def _read(answer: Answer, issuer: str, mtls: bool) -> ServerMetadata:
+    if answer.status != 200:
+        raise KeysError(f"the issuer's server answered {answer.status} when asked for its metadata")
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise KeysError("the metadata of the issuer is not a JSON object")
+    if found.get("issuer") != issuer:
+        raise KeysError("the metadata is that of another issuer")
+    aliases = found.get("mtls_endpoint_aliases", {}) if mtls else {}
+    if not isinstance(aliases, dict):
+        raise KeysError("the metadata's `mtls_endpoint_aliases` is not a JSON object")
+    loopback = urlsplit(issuer).scheme == "http"
+    return ServerMetadata(
+        issuer,
+        _address(found, "jwks_uri", loopback),
+        _address({**found, **aliases}, "token_endpoint", loopback),
+        _address({**found, **aliases}, "introspection_endpoint", loopback),
+    )
+
+
+def _address(found: Mapping[str, object], name: str, loopback: bool) -> str:
+    """An address of the metadata; empty where it has none. Raises `KeysError` when it may not be asked."""
+    value = found.get(name)
+    if value is None:
+        return ""
+    parts = _split(value) if isinstance(value, str) else None
+    if parts is None or not (parts.scheme == "https" or (loopback and _is_http_on_loopback(parts))):
+        raise KeysError(f"the metadata's `{name}` is not an https address")
+    return str(value)
+
+
+def _check_issuer(issuer: str) -> None:
+    """RFC 8414, 2: an https address without query or fragment; for trials http on loopback."""
+    parts = _split(issuer)
+    if parts is None or parts.query or parts.fragment:
+        raise KeysError("the issuer is no address that metadata could be had from; set the keys' own address")
+    if parts.scheme != "https" and not _is_http_on_loopback(parts):
+        raise KeysError("metadata is only taken over https, or from an issuer on loopback")
+
+
+def _split(address: str) -> SplitResult | None:
+    """The parts of an address with a host, no user, and a port that is a number."""
+    try:
+        parts = urlsplit(address)
+        good = parts.hostname and parts.username is None and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return None
+    return parts if good and address.isascii() and address.isprintable() and " " not in address else None
+
+
+def _is_http_on_loopback(parts: SplitResult) -> bool:
+    if parts.scheme != "http":
+        return False
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"
