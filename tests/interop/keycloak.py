@@ -46,8 +46,8 @@ class Keycloak:
     server: Pem
     client_ca: str
     """The authority of the certificate above, and of those that clients may show."""
-    assertion_certificate: str
-    """The certificate file whose key signs the assertions of the client `algoprovider-jwt`."""
+    assertion: Pem
+    """Its key signs the assertions of the client `algoprovider-jwt`."""
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     """The realm's placeholders, filled for this run."""
 
@@ -87,7 +87,7 @@ class Keycloak:
         ]
 
     def _environment(self) -> dict[str, str]:
-        certificate = x509.load_pem_x509_certificate(Path(self.assertion_certificate).read_bytes())
+        certificate = x509.load_pem_x509_certificate(Path(self.assertion.cert).read_bytes())
         return {
             **{name: os.environ[name] for name in ("PATH", "JAVA_HOME", "HOME") if name in os.environ},
             **self.secrets,
