@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
@@ -97,7 +97,12 @@ def decode(raw: bytes) -> SessionFacts:
 
 def _identity(data: Mapping[str, Any]) -> Identity:
     """Field by field, so that a store written before a field was there is refused rather than misread."""
-    read = {"scopes": _texts, "claims": _claims, "expires_at": _time, "issued_at": _time_or_none}
+    read: dict[str, Callable[[object], Any]] = {
+        "scopes": _texts,
+        "claims": _claims,
+        "expires_at": _time,
+        "issued_at": _time_or_none,
+    }
     return Identity(**{spec.name: read.get(spec.name, _text)(data[spec.name]) for spec in fields(Identity)})
 
 

@@ -1,0 +1,273 @@
+"""`SqliteStore`: the store in one SQLite file, which several processes of one machine may share; or in memory.
+
+One thread owns the connection, so writes are in order and nothing here blocks the event loop. What an operator does is
+on disk before the call returns. Sessions are written behind, in batches; a batch that fails is kept and tried again.
+Others' writes are seen by polling: `PRAGMA data_version` tells that another connection wrote something, a generation
+number in the file that it was about what is in force.
+
+Invariant: a change by another process is reported until it has been read, however often reading it fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from authzsvc.errors import StoreError
+from authzsvc.sessions import database as files
+from authzsvc.sessions.facts import SessionFacts, decode, encode
+from authzsvc.sessions.restrictions import By, Mode, Restriction, Restrictions, Revocation, RevokedBy
+from authzsvc.sessions.store import Stored
+
+POLL_S = 0.1
+BUSY_S = 5.0
+BATCH_S = 0.2
+BATCH = 500
+"""Sessions in one transaction: what an operator's write waits for at most."""
+MAX_PENDING = 100_000
+"""Sessions kept while they cannot be written; beyond it the oldest are given up, and must log on after a restart."""
+MAX_AGE_S = 8 * 86_400.0
+"""A stored session older than this is none: FIX sessions last a week at most."""
+
+_T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
+
+
+class SqliteStore:
+    """A `Store`. Make it with `open`."""
+
+    def __init__(self, path: Path | None, writer: ThreadPoolExecutor, poll_s: float) -> None:
+        self._path = path
+        self._name = files.IN_MEMORY if path is None else str(path)
+        self._writer = writer
+        self._poll_s = poll_s
+        self._database: sqlite3.Connection  # of the writer's thread, like the three that follow
+        self._seen = -1
+        self._version = -1
+        self._inode = (0, 0)
+        self._pending: dict[str, SessionFacts | None] = {}
+        self._flushing: asyncio.Task[None] | None = None
+        self._failing = False
+
+    @classmethod
+    async def open(cls, path: Path | None, *, busy_s: float = BUSY_S, poll_s: float = POLL_S) -> SqliteStore:
+        """The store in that file, made when it is not there; None keeps all in memory. Raises `StoreError`."""
+        store = cls(path, ThreadPoolExecutor(1, "store"), poll_s)
+        try:
+            await store._run(lambda: store._connect(busy_s))
+        except BaseException:
+            store._writer.shutdown(wait=False)
+            raise
+        return store
+
+    async def load(self) -> Stored:
+        """All of it; sessions that cannot be read, or are too old, are left out."""
+        return await self._run(self._load)
+
+    async def in_force(self) -> Restrictions:
+        """Restrictions and revocations alone."""
+        return await self._run(self._in_force)
+
+    async def add_restriction(self, entry: Restriction) -> None:
+        """On disk when it returns."""
+        values = (entry.id, entry.by, entry.value, entry.mode, entry.reason, entry.operator, entry.at)
+        await self._change("INSERT OR REPLACE INTO restriction VALUES (?, ?, ?, ?, ?, ?, ?)", [values])
+
+    async def add_revocation(self, entry: Revocation) -> None:
+        """On disk when it returns."""
+        about = (entry.id, entry.by, entry.value, entry.issuer)
+        values = (*about, entry.reason, entry.operator, entry.at, entry.until)
+        await self._change("INSERT OR REPLACE INTO revocation VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [values])
+
+    async def remove(self, ids: frozenset[str]) -> None:
+        """Gone from disk when it returns."""
+        values = [(entry,) for entry in sorted(ids)]
+        await self._change("DELETE FROM restriction WHERE id = ?", values, "DELETE FROM revocation WHERE id = ?")
+
+    def save_session(self, facts: SessionFacts) -> None:
+        """Written with the next batch."""
+        self._note(facts.id, facts)
+
+    def remove_session(self, session_id: str) -> None:
+        """Written with the next batch."""
+        self._note(session_id, None)
+
+    async def changes(self) -> AsyncIterator[None]:
+        """Yields when others have changed what is in force, until `in_force` or `load` has read it."""
+        while True:
+            await asyncio.sleep(self._poll_s)
+            try:
+                changed = await self._run(self._changed)
+            except StoreError as error:
+                self._say(error)
+                continue
+            if changed:
+                yield
+
+    async def close(self) -> None:
+        """Write what is pending, and close. Raises nothing: what cannot be written is told in the log."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            await asyncio.wait([self._flushing])
+        with contextlib.suppress(StoreError):
+            while self._pending:
+                await self._flush()
+        if self._pending:
+            _log.error("sessions lost at shutdown", extra={"sessions": len(self._pending)})
+        await self._run(lambda: self._database.close())
+        self._writer.shutdown(wait=False)
+
+    # What follows runs on the event loop.
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        def in_words() -> _T:
+            with files.plain_words(self._name):
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._writer, in_words)
+
+    async def _change(self, statement: str, values: Sequence[tuple[object, ...]], *more: str) -> None:
+        await self._run(lambda: self._write((statement, *more), values))
+
+    def _note(self, session_id: str, facts: SessionFacts | None) -> None:
+        self._pending.pop(session_id, None)
+        if len(self._pending) >= MAX_PENDING:
+            self._pending.pop(next(iter(self._pending)))
+        self._pending[session_id] = facts
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().create_task(self._flush_all())
+
+    async def _flush_all(self) -> None:
+        """Until nothing is pending."""
+        try:
+            while self._pending:
+                await asyncio.sleep(BATCH_S)
+                try:
+                    await self._flush()
+                except StoreError as error:
+                    self._say(error)
+        finally:
+            self._flushing = None
+
+    async def _flush(self) -> None:
+        """Write all that is pending; what is left when it fails, or is cancelled, stays pending."""
+        while self._pending:
+            batch = dict(islice(self._pending.items(), BATCH))
+            await self._run(lambda batch=batch: self._write_sessions(batch))  # type: ignore[misc]
+            for session_id, facts in batch.items():
+                if self._pending.get(session_id, batch) is facts:
+                    del self._pending[session_id]
+        if self._failing:
+            self._failing = False
+            _log.warning("the store is written again")
+
+    def _say(self, error: StoreError) -> None:
+        """Once, until it works again."""
+        if not self._failing:
+            self._failing = True
+            _log.error("the store does not work", extra={"reason": str(error)})
+
+    # What follows runs on the writer's thread.
+
+    def _connect(self, busy_s: float) -> None:
+        self._database = files.connect(self._path, busy_s)
+        self._inode = self._present_inode()
+
+    def _load(self) -> Stored:
+        in_force = self._in_force()
+        salt = self._scalar("SELECT value FROM meta WHERE name = 'salt'", bytes)
+        oldest = time.time() - MAX_AGE_S
+        with files.transaction(self._database):
+            self._database.execute("DELETE FROM session WHERE at < ?", (oldest,))
+        rows = self._database.execute("SELECT facts FROM session").fetchall()
+        sessions = []
+        for (raw,) in rows:
+            with contextlib.suppress(StoreError):
+                sessions.append(decode(raw))
+        if len(sessions) < len(rows):
+            _log.warning("stored sessions that cannot be read", extra={"sessions": len(rows) - len(sessions)})
+        return Stored(in_force, tuple(sessions), salt)
+
+    def _in_force(self) -> Restrictions:
+        self._database.execute("BEGIN")
+        try:
+            generation = self._generation()
+            restrictions = self._database.execute("SELECT * FROM restriction").fetchall()
+            revocations = self._database.execute("SELECT * FROM revocation").fetchall()
+        finally:
+            self._database.execute("ROLLBACK")
+        try:
+            read = Restrictions(map(_restriction, restrictions), map(_revocation, revocations))
+        except (ValueError, TypeError):
+            raise StoreError(f"the store `{self._name}` holds a restriction that cannot be read") from None
+        self._seen = generation
+        return read
+
+    def _write(self, statements: tuple[str, ...], values: Sequence[tuple[object, ...]]) -> None:
+        if self._present_inode() != self._inode:
+            raise StoreError(f"the store `{self._name}` was moved or removed under the service (restart the service)")
+        with files.transaction(self._database):
+            generation = self._generation()
+            for statement in statements:
+                self._database.executemany(statement, values)
+            self._database.execute("UPDATE meta SET value = ? WHERE name = 'generation'", (generation + 1,))
+        if generation == self._seen:  # else there is something of others to be read yet
+            self._seen = generation + 1
+
+    def _write_sessions(self, batch: Mapping[str, SessionFacts | None]) -> None:
+        gone = [(session_id,) for session_id, facts in batch.items() if facts is None]
+        saved = []
+        for session_id, facts in batch.items():
+            if facts is not None:
+                with contextlib.suppress(StoreError):  # claims that cannot be kept: it logs on after a restart
+                    saved.append((session_id, facts.logged_on_at, encode(facts)))
+        with files.transaction(self._database):
+            self._database.executemany("DELETE FROM session WHERE id = ?", gone)
+            self._database.executemany("INSERT OR REPLACE INTO session VALUES (?, ?, ?)", saved)
+
+    def _changed(self) -> bool:
+        version = self._scalar("PRAGMA data_version", int)
+        if version == self._version:
+            return False
+        if self._generation() != self._seen:
+            return True
+        self._version = version
+        return False
+
+    def _generation(self) -> int:
+        return self._scalar("SELECT value FROM meta WHERE name = 'generation'", int)
+
+    def _scalar(self, query: str, kind: type[_T]) -> _T:
+        row = self._database.execute(query).fetchone()
+        if row is None or not isinstance(row[0], kind):
+            raise StoreError(f"the store `{self._name}` is damaged (put a copy in its place, or move it away)")
+        return row[0]
+
+    def _present_inode(self) -> tuple[int, int]:
+        if self._path is None:
+            return 0, 0
+        try:
+            found = os.stat(str(self._path))
+        except OSError:
+            return -1, -1
+        return found.st_dev, found.st_ino
+
+
+def _restriction(row: tuple[str, str, str, str, str, str, float]) -> Restriction:
+    entry, by, value, mode, reason, operator, at = row
+    return Restriction(entry, By(by), value, Mode(mode), reason, operator, at)
+
+
+def _revocation(row: tuple[str, str, str, str, str, str, float, float | None]) -> Revocation:
+    entry, by, value, issuer, reason, operator, at, until = row
+    return Revocation(entry, RevokedBy(by), value, issuer, reason, operator, at, until)
