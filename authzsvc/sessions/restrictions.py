@@ -129,6 +129,13 @@ class Restrictions:
         self.restricted = bool(self._by_place)
         self.any_revoked = bool(self._revoked)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Restrictions):
+            return NotImplemented
+        return self.restrictions == other.restrictions and self.revocations == other.revocations
+
+    __hash__ = None  # type: ignore[assignment]
+
     def on(self, comp_id: str, identity: Identity, roles: frozenset[str]) -> Restriction | None:
         """The strongest restriction on such a session: a kill before a cancel-only, then the oldest."""
         if not self.restricted:

@@ -1,0 +1,277 @@
+"""`Control`: what operators can do to live sessions, and what is in force.
+
+What denies takes effect first and is kept second: a kill holds in memory, and the sessions are told, before the disk is
+asked. When the disk then refuses, the call fails and says so, the kill stays in force, and keeping it is tried again
+every second. What permits goes the other way round: a restriction is lifted once its removal is kept.
+
+Invariants: `restrictions` is never without an entry that a call has put in force and nobody has lifted, whatever other
+processes write meanwhile; everything asked is recorded, done or refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from heapq import nsmallest
+
+from authzsvc.errors import AdminError, StoreError
+from authzsvc.sessions.acts import MAX_VALUE, Act, Action, Operator, check_reason, check_selector, check_text
+from authzsvc.sessions.facts import SessionFacts
+from authzsvc.sessions.registry import Registry
+from authzsvc.sessions.restrictions import (
+    EMPTY,
+    By,
+    Mode,
+    Restriction,
+    Restrictions,
+    Revocation,
+    RevokedBy,
+    Selector,
+)
+from authzsvc.sessions.store import Store, Stored
+
+RETRY_S = 1.0
+TIDY_S = 60.0
+MAX_RESTRICTIONS = 10_000
+MAX_REVOCATIONS = 20_000
+MAX_PAGE = 500
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a kill, a restoration or a revocation."""
+
+    ids: tuple[str, ...]
+    """Of the restrictions and revocations made or lifted."""
+    hit: int
+    """Live sessions of this process that it concerns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A live session as operators see it."""
+
+    facts: SessionFacts
+    restriction: Restriction | None
+    revocation: Revocation | None
+
+
+class Control:
+    """Over a store and the registry of this process."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        record: Callable[[Act], None],
+        on_change: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.restrictions: Restrictions = EMPTY
+        """What is in force now; exchanged whole."""
+        self.record = record
+        self.on_change = on_change
+        """Called right after `restrictions` was exchanged."""
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._unkept: dict[str, Restriction | Revocation] = {}
+        self._lock = asyncio.Lock()
+        """Held from reading the store to exchanging `restrictions`, and while the store is written."""
+
+    async def load(self) -> Stored:
+        """Take what the store holds; returns it, for its sessions and salt. Raises `StoreError`."""
+        async with self._lock:
+            stored = await self._store.load()
+            self._exchange(self._and_unkept(stored.in_force))
+            return stored
+
+    async def run(self) -> None:
+        """Follow what other processes write, and keep what could not be kept; until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow())
+            group.create_task(self._keep_again())
+            group.create_task(self._tidy())
+
+    async def kill(self, selector: Selector, mode: Mode, reason: str, operator: Operator) -> Done:
+        """Put a restriction in force. Raises `AdminError`; `StoreError` when it is in force and not kept."""
+        act = self._act(Action.KILL, operator, by=selector.by, value=selector.value, mode=mode, reason=reason)
+        with self._refusals(act):
+            check_selector(selector)
+            check_reason(reason)
+            if selector.by is not By.ALL and len(self.restrictions.restrictions) >= MAX_RESTRICTIONS:
+                raise AdminError(f"{MAX_RESTRICTIONS} restrictions are in force (restore some, or kill all)")
+        entry = Restriction(act.id, selector.by, selector.value, mode, reason, operator.name, act.at)
+        hit = sum(selector.selects(one.key.sender, one.identity, one.roles) for one in self._registry)
+        return await self._put(entry, self.restrictions.with_restriction(entry), act, hit)
+
+    async def revoke(
+        self, by: RevokedBy, value: str, reason: str, operator: Operator, *, issuer: str = "", keep_s: float = 0.0
+    ) -> Done:
+        """Refuse tokens from now on; `keep_s` 0 keeps the revocation until it is lifted. Raises as `kill` does."""
+        act = self._act(Action.REVOKE, operator, by=by, value=value, issuer=issuer, reason=reason)
+        with self._refusals(act):
+            check_text(f"the {by}", value, MAX_VALUE)
+            check_reason(reason)
+            if issuer:
+                check_text("the issuer", issuer, MAX_VALUE)
+            if len(self.restrictions.revocations) >= MAX_REVOCATIONS:
+                raise AdminError(f"{MAX_REVOCATIONS} revocations are in force (lift some by their id)")
+        until = act.at + keep_s if keep_s > 0 else None
+        entry = Revocation(act.id, by, value, issuer, reason, operator.name, act.at, until)
+        hit = sum(entry.hits(one.identity) for one in self._registry)
+        return await self._put(entry, self.restrictions.with_revocation(entry), act, hit)
+
+    async def restore(
+        self, operator: Operator, *, ids: frozenset[str] = frozenset(), selector: Selector | None = None
+    ) -> Done:
+        """Lift restrictions: those of these ids (a revocation's too), those of this selector, or, with neither, every
+        restriction. Raises `AdminError` when there is none; `StoreError`, and none is lifted."""
+        by, value = (selector.by, selector.value) if selector else ("", "")
+        act = self._act(Action.RESTORE, operator, by=by, value=value, targets=tuple(sorted(ids)))
+        async with self._lock:
+            with self._refusals(act):
+                self._exchange(self._and_unkept(await self._store.in_force()))
+                lifted = self._meant(ids, selector)
+                await self._store.remove(lifted)
+            hit = self._restricted_by(lifted)
+            for entry in lifted:
+                self._unkept.pop(entry, None)
+            self._exchange(self.restrictions.without(lifted))
+        self.record(replace(act, targets=tuple(sorted(lifted)), hit=hit))
+        return Done(tuple(sorted(lifted)), hit)
+
+    def sessions(self, selector: Selector | None, after: str, limit: int) -> list[Listed]:
+        """Live sessions of this process, in the order of their ids, beginning behind `after`; at most `MAX_PAGE`."""
+        meant = (
+            one
+            for one in self._registry
+            if one.id > after and (selector is None or selector.selects(one.key.sender, one.identity, one.roles))
+        )
+        page = nsmallest(max(1, min(limit, MAX_PAGE)), meant, key=lambda one: one.id)
+        now = self.restrictions
+        return [
+            Listed(one, now.on(one.key.sender, one.identity, one.roles), now.revocation_of(one.identity))
+            for one in page
+        ]
+
+    def _act(self, action: Action, operator: Operator, **facts: str | tuple[str, ...]) -> Act:
+        return Act(secrets.token_hex(8), self._clock(), action, operator, **facts)  # type: ignore[arg-type]
+
+    def _refusals(self, act: Act) -> _Refusals:
+        return _Refusals(self.record, act)
+
+    async def _put(self, entry: Restriction | Revocation, restrictions: Restrictions, act: Act, hit: int) -> Done:
+        self._unkept[entry.id] = entry
+        self._exchange(restrictions)
+        act = replace(act, targets=(entry.id,), hit=hit)
+        try:
+            await self._keep(entry)
+        except StoreError as error:
+            self.record(replace(act, not_kept=str(error)))
+            raise StoreError(
+                f"in force as `{entry.id}` in this process ({hit} live sessions), but not kept, so a restart or another"
+                f" process does not know it: {error}; it is tried again every second"
+            ) from None
+        self.record(act)
+        return Done((entry.id,), hit)
+
+    async def _keep(self, entry: Restriction | Revocation) -> None:
+        async with self._lock:
+            if entry.id not in self._unkept:
+                return
+            if isinstance(entry, Restriction):
+                await self._store.add_restriction(entry)
+            else:
+                await self._store.add_revocation(entry)
+            self._unkept.pop(entry.id, None)
+
+    def _exchange(self, restrictions: Restrictions) -> None:
+        if restrictions == self.restrictions:
+            return
+        self.restrictions = restrictions
+        try:
+            self.on_change()
+        except Exception:  # a kill must be kept, whatever becomes of those that it wakes
+            _log.exception("telling the sessions of a change failed")
+
+    def _and_unkept(self, stored: Restrictions) -> Restrictions:
+        for entry in self._unkept.values():
+            stored = stored.with_restriction(entry) if isinstance(entry, Restriction) else stored.with_revocation(entry)
+        return stored
+
+    def _meant(self, ids: frozenset[str], selector: Selector | None) -> frozenset[str]:
+        now = self.restrictions
+        unknown = sorted(ids - set(now.restrictions) - set(now.revocations))
+        if unknown:
+            raise AdminError(f"no restriction or revocation `{unknown[0]}` is in force (`session list --restrictions`)")
+        if ids:
+            return ids
+        found = frozenset(e.id for e in now.restrictions.values() if selector in (None, e.selector))
+        if not found:
+            raise AdminError("no such restriction is in force (`session list --restrictions` shows those that are)")
+        return found
+
+    def _restricted_by(self, ids: frozenset[str]) -> int:
+        """How many live sessions any of these restrictions and revocations concern."""
+        now = self.restrictions
+        selectors = {now.restrictions[entry].selector for entry in ids if entry in now.restrictions}
+        revocations = [now.revocations[entry] for entry in ids if entry in now.revocations]
+        return sum(
+            any(selector.selects(one.key.sender, one.identity, one.roles) for selector in selectors)
+            or any(entry.hits(one.identity) for entry in revocations)
+            for one in self._registry
+        )
+
+    async def _follow(self) -> None:
+        async for _ in self._store.changes():
+            try:
+                async with self._lock:
+                    self._exchange(self._and_unkept(await self._store.in_force()))
+            except StoreError as error:
+                _log.error("what is in force cannot be read again", extra={"reason": str(error)})
+                await asyncio.sleep(RETRY_S)
+
+    async def _keep_again(self) -> None:
+        while True:
+            await asyncio.sleep(RETRY_S)
+            for entry in tuple(self._unkept.values()):
+                try:
+                    await self._keep(entry)
+                except StoreError:
+                    break  # said when it was asked for; the next try comes
+
+    async def _tidy(self) -> None:
+        """Forget revocations whose tokens have all expired."""
+        while True:
+            await asyncio.sleep(TIDY_S)
+            try:
+                async with self._lock:
+                    old = self.restrictions.outlived(self._clock())
+                    if old:
+                        await self._store.remove(old)
+                        self._unkept = {name: entry for name, entry in self._unkept.items() if name not in old}
+                        self._exchange(self.restrictions.without(old))
+            except StoreError as error:
+                _log.warning("old revocations cannot be removed", extra={"reason": str(error)})
+
+
+class _Refusals:
+    """Records an act as refused when what it guards raises."""
+
+    def __init__(self, record: Callable[[Act], None], act: Act) -> None:
+        self._record = record
+        self._act = act
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, AdminError | StoreError):
+            self._record(replace(self._act, refused=str(error)))
