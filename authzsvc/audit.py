@@ -1,4 +1,4 @@
-"""`AuditEvent` lines: one line of JSON for each decision, to a file or to standard output.
+"""`AuditEvent` lines: one line of JSON for each decision and each act of an operator, to a file or to standard output.
 
 Lines are rendered where the decision is made, and written by a thread of their own: at latest 50 ms later, and at the
 end. A line that could not be written is kept and tried again; meanwhile the log is not `available` and the service
@@ -25,6 +25,7 @@ from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.decision import Decision
 from authzsvc.errors import ToolError
 from authzsvc.fix.fields import Fields
+from authzsvc.sessions.acts import Act
 from authzsvc.tokens.claims import Identity
 
 FLUSH_S = 0.04
@@ -77,6 +78,32 @@ def render(
     }
     line = orjson.dumps(event, option=_FORMAT)
     return line if len(line) <= MAX_LINE else orjson.dumps(_bounded(event), option=_FORMAT)
+
+
+def render_admin(act: Act) -> bytes:
+    """The line of what an operator did or was refused. Refusals, and what would not survive a restart, are `high`."""
+    event: dict[str, object] = {
+        "time": datetime.fromtimestamp(act.at, UTC),
+        "decision_id": act.id,
+        "event": "admin",
+        "session": {"address": act.operator.address},
+        "verdict": "deny" if act.refused else "allow",
+        "severity": "high" if act.refused or act.not_kept else "info",
+        "reason": act.refused or act.reason,
+        "admin": {
+            "action": act.action,
+            "operator": act.operator.name,
+            "claimed": act.operator.claimed,
+            "by": act.by,
+            "value": act.value,
+            "mode": act.mode,
+            "issuer": act.issuer,
+            "targets": act.targets,
+            "hit": act.hit,
+            "not_kept": act.not_kept,
+        },
+    }
+    return orjson.dumps(_bounded(event), option=_FORMAT)
 
 
 def _about(request: FixRequest | StockRequest | None, identity: Identity | None) -> dict[str, object]:

@@ -12,12 +12,13 @@ import pytest
 from google.protobuf import json_format
 
 from authzsvc import audit
-from authzsvc._gen.fixauthz.v1.event_pb2 import AuditEvent, deny, high, inbound, info
+from authzsvc._gen.fixauthz.v1.event_pb2 import AuditEvent, allow, deny, high, inbound, info
 from authzsvc.audit import AuditLog
 from authzsvc.contract.request import Event, FixRequest, StockRequest, parse
 from authzsvc.decide import Stamp, unavailable
 from authzsvc.decision import Action, Decision
 from authzsvc.errors import ToolError
+from authzsvc.sessions.acts import Act, Operator
 from authzsvc.tokens.claims import Identity
 from tests.unit.checks import check, soh
 
@@ -228,3 +229,38 @@ def test_a_reader_that_stalls_makes_it_unavailable_before_anything_is_lost(
 def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="audit log"):
         AuditLog(str(tmp_path / "none" / "audit.jsonl"))
+
+
+def test_an_operators_act_is_the_documented_message() -> None:
+    act = Act(
+        id="r-1",
+        at=STAMP.now,
+        action="kill",
+        operator=Operator("spiffe://desk/ann", claimed=False, address="ipv4:192.0.2.9:1"),
+        by="client",
+        value="algo",
+        mode="cancel-only",
+        reason="runaway orders",
+        targets=("r-1",),
+        hit=3,
+    )
+    found = event(audit.render_admin(act))
+    assert (found.event, found.decision_id, found.reason) == ("admin", "r-1", "runaway orders")
+    assert (found.verdict, found.severity, found.session.address) == (allow, info, "ipv4:192.0.2.9:1")
+    admin = found.admin
+    assert (admin.action, admin.operator, admin.claimed, admin.hit) == ("kill", "spiffe://desk/ann", False, 3)
+    assert (admin.by, admin.value, admin.mode, list(admin.targets)) == ("client", "algo", "cancel-only", ["r-1"])
+
+
+def test_a_refused_act_and_one_that_is_not_kept_want_attention() -> None:
+    act = Act("r-1", STAMP.now, "kill", Operator("unix:ann", claimed=True))
+    refused = event(audit.render_admin(replace(act, refused="the reason is missing")))
+    assert (refused.verdict, refused.severity, refused.reason) == (deny, high, "the reason is missing")
+    assert refused.admin.claimed
+    not_kept = event(audit.render_admin(replace(act, not_kept="the disk is full")))
+    assert (not_kept.verdict, not_kept.severity, not_kept.admin.not_kept) == (allow, high, "the disk is full")
+
+
+def test_a_refused_act_is_bounded_whatever_was_asked() -> None:
+    act = Act("r-1", STAMP.now, "kill", Operator("n" * 9999, claimed=True), value="v" * 99_999, refused="r" * 99_999)
+    assert len(audit.render_admin(replace(act, targets=tuple(str(n) for n in range(9999))))) < audit.MAX_LINE

@@ -70,8 +70,32 @@ class Session(_message.Message):
     principal: str
     def __init__(self, begin_string: _Optional[str] = ..., sender_comp_id: _Optional[str] = ..., target_comp_id: _Optional[str] = ..., subject: _Optional[str] = ..., client_id: _Optional[str] = ..., address: _Optional[str] = ..., principal: _Optional[str] = ...) -> None: ...
 
+class AdminAct(_message.Message):
+    __slots__ = ("action", "operator", "claimed", "by", "value", "mode", "issuer", "targets", "hit", "not_kept")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_FIELD_NUMBER: _ClassVar[int]
+    CLAIMED_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    TARGETS_FIELD_NUMBER: _ClassVar[int]
+    HIT_FIELD_NUMBER: _ClassVar[int]
+    NOT_KEPT_FIELD_NUMBER: _ClassVar[int]
+    action: str
+    operator: str
+    claimed: bool
+    by: str
+    value: str
+    mode: str
+    issuer: str
+    targets: _containers.RepeatedScalarFieldContainer[str]
+    hit: int
+    not_kept: str
+    def __init__(self, action: _Optional[str] = ..., operator: _Optional[str] = ..., claimed: bool = ..., by: _Optional[str] = ..., value: _Optional[str] = ..., mode: _Optional[str] = ..., issuer: _Optional[str] = ..., targets: _Optional[_Iterable[str]] = ..., hit: _Optional[int] = ..., not_kept: _Optional[str] = ...) -> None: ...
+
 class AuditEvent(_message.Message):
-    __slots__ = ("time", "decision_id", "event", "request_id", "session", "direction", "msg_type", "msg_seq_num", "poss_dup", "business_id", "business_id_tag", "verdict", "severity", "scope", "missing_scopes", "reason", "policy", "latency_us", "context", "mode", "rule", "unknown_scopes")
+    __slots__ = ("time", "decision_id", "event", "request_id", "session", "direction", "msg_type", "msg_seq_num", "poss_dup", "business_id", "business_id_tag", "verdict", "severity", "scope", "missing_scopes", "reason", "policy", "latency_us", "context", "mode", "rule", "unknown_scopes", "admin")
     class ContextEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +125,7 @@ class AuditEvent(_message.Message):
     MODE_FIELD_NUMBER: _ClassVar[int]
     RULE_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_SCOPES_FIELD_NUMBER: _ClassVar[int]
+    ADMIN_FIELD_NUMBER: _ClassVar[int]
     time: str
     decision_id: str
     event: str
@@ -123,4 +148,5 @@ class AuditEvent(_message.Message):
     mode: str
     rule: str
     unknown_scopes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, time: _Optional[str] = ..., decision_id: _Optional[str] = ..., event: _Optional[str] = ..., request_id: _Optional[str] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., msg_type: _Optional[str] = ..., msg_seq_num: _Optional[int] = ..., poss_dup: bool = ..., business_id: _Optional[str] = ..., business_id_tag: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., severity: _Optional[_Union[Severity, str]] = ..., scope: _Optional[str] = ..., missing_scopes: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., policy: _Optional[str] = ..., latency_us: _Optional[int] = ..., context: _Optional[_Mapping[str, str]] = ..., mode: _Optional[str] = ..., rule: _Optional[str] = ..., unknown_scopes: _Optional[_Iterable[str]] = ...) -> None: ...
+    admin: AdminAct
+    def __init__(self, time: _Optional[str] = ..., decision_id: _Optional[str] = ..., event: _Optional[str] = ..., request_id: _Optional[str] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., msg_type: _Optional[str] = ..., msg_seq_num: _Optional[int] = ..., poss_dup: bool = ..., business_id: _Optional[str] = ..., business_id_tag: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., severity: _Optional[_Union[Severity, str]] = ..., scope: _Optional[str] = ..., missing_scopes: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., policy: _Optional[str] = ..., latency_us: _Optional[int] = ..., context: _Optional[_Mapping[str, str]] = ..., mode: _Optional[str] = ..., rule: _Optional[str] = ..., unknown_scopes: _Optional[_Iterable[str]] = ..., admin: _Optional[_Union[AdminAct, _Mapping]] = ...) -> None: ...
