@@ -181,9 +181,6 @@ class Restrictions:
         return frozenset(e.id for e in self.revocations.values() if e.until is not None and e.until <= now)
 
 
-EMPTY = Restrictions()
-
-
 def _strength(entry: Restriction) -> tuple[bool, float, str]:
     """Smaller is stronger."""
     return entry.mode is not Mode.KILL, entry.at, entry.id
@@ -208,3 +205,7 @@ def _latest(entries: Iterable[Revocation]) -> dict[_RevokedPlace, Revocation]:
         if known is None or (known.at, known.id) < (entry.at, entry.id):
             found[place] = entry
     return found
+
+
+EMPTY = Restrictions()
+"""Nothing is in force."""
