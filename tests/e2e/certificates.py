@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.e2e.secrets import USED
+
 DAY = datetime.timedelta(days=1)
 
 
@@ -48,7 +50,17 @@ class Authority:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         cert = _write(self._directory / f"{name}-cert.pem", certificate)
-        return Pem(cert, _write(self._directory / f"{name}-key.pem", private))
+        key_file = _write(self._directory / f"{name}-key.pem", private)
+        USED.key_file(Path(key_file))
+        return Pem(cert, key_file)
+
+    def issue_workload(self, spiffe_id: str) -> Pem:
+        """A certificate of a workload's SPIFFE ID (an X.509-SVID: one URI SAN)."""
+        return self.issue(spiffe_id.rpartition("/")[2], x509.UniformResourceIdentifier(spiffe_id))
+
+    def issue_host(self, name: str) -> Pem:
+        """A client certificate of a DNS name."""
+        return self.issue(name, x509.DNSName(name))
 
     def issue_server(self) -> Pem:
         """A certificate for loopback."""
