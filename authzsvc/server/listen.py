@@ -17,6 +17,7 @@ import grpc
 
 from authzsvc.errors import Fault, SettingsFaults
 from authzsvc.settings import Listen, Tls
+from authzsvc.settings.admin import AdminTls
 
 _log = logging.getLogger(__name__)
 
@@ -39,26 +40,27 @@ def release(listen: Listen) -> None:
 
 
 def _bind_unix(server: grpc.aio.Server, path: Path) -> str:
-    _clear(path)
+    clear(path, "listen.unix")
     address = f"unix:{path.absolute()}"
     try:
         server.add_insecure_port(address)
     except RuntimeError:
-        raise _refused("listen.unix", f"`{path}` cannot be listened on", "does its directory exist?") from None
+        raise refused("listen.unix", f"`{path}` cannot be listened on", "does its directory exist?") from None
     return address
 
 
-def _clear(path: Path) -> None:
+def clear(path: Path, key: str) -> None:
+    """Make way for a socket: remove one that nobody answers on. Raises `SettingsFaults`, which names `key`."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
         return
     except OSError as error:
-        raise _refused("listen.unix", f"`{path}`: {error.strerror}") from None
+        raise refused(key, f"`{path}`: {error.strerror}") from None
     if not stat.S_ISSOCK(mode):
-        raise _refused("listen.unix", f"`{path}` is there and is no socket", "remove it or take another path")
+        raise refused(key, f"`{path}` is there and is no socket", "remove it or take another path")
     if _answers(path):
-        raise _refused("listen.unix", f"`{path}` is in use by a running service", "stop it or take another path")
+        raise refused(key, f"`{path}` is in use by a running service", "stop it or take another path")
     os.unlink(path)
 
 
@@ -77,25 +79,30 @@ def _bind_tcp(server: grpc.aio.Server, address: str, tls: Tls | None) -> str:
     if tls is None and host not in ("127.0.0.1", "::1", "localhost"):
         _log.warning("listening beyond loopback without tls: access tokens travel in clear", extra={"tcp": address})
     try:
-        port = server.add_secure_port(address, _credentials(tls)) if tls else server.add_insecure_port(address)
+        port = (
+            server.add_secure_port(address, credentials(tls, "listen.tls"))
+            if tls
+            else server.add_insecure_port(address)
+        )
     except RuntimeError:
-        raise _refused("listen.tcp", f"`{address}` cannot be listened on", "is it taken?") from None
+        raise refused("listen.tcp", f"`{address}` cannot be listened on", "is it taken?") from None
     return f"{address.rpartition(':')[0]}:{port}"
 
 
-def _credentials(tls: Tls) -> grpc.ServerCredentials:
-    """The server's certificate, and with `client_ca` the demand for the client's."""
-    key, cert = _read("key", tls.key), _read("cert", tls.cert)
-    authority = _read("client_ca", tls.client_ca) if tls.client_ca else None
+def credentials(tls: Tls | AdminTls, section: str) -> grpc.ServerCredentials:
+    """The server's certificate, and with `client_ca` the demand for the client's. Raises `SettingsFaults`."""
+    key, cert = _read(f"{section}.key", tls.key), _read(f"{section}.cert", tls.cert)
+    authority = _read(f"{section}.client_ca", tls.client_ca) if tls.client_ca else None
     return grpc.ssl_server_credentials([(key, cert)], authority, require_client_auth=authority is not None)
 
 
-def _read(name: str, path: Path) -> bytes:
+def _read(key: str, path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _refused(f"listen.tls.{name}", f"`{path}` cannot be read: {error.strerror}") from None
+        raise refused(key, f"`{path}` cannot be read: {error.strerror}") from None
 
 
-def _refused(key: str, text: str, hint: str = "") -> SettingsFaults:
+def refused(key: str, text: str, hint: str = "") -> SettingsFaults:
+    """A setting that cannot be carried out."""
     return SettingsFaults([Fault("settings", 0, key, text, hint)])
