@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from authzsvc.errors import Fault, SettingsFaults
 
 Tag = Annotated[int, Field(ge=1, le=999_999)]
 Text = Annotated[str, Field(min_length=1, pattern=r"^[\x21-\x7e]+$")]
+UserDefined = Annotated[str, Field(pattern=r"^U[0-9A-Za-z]{0,7}$")]
+"""A MsgType (35) of the counterparties' own."""
+
+SECRETS = frozenset({90, 91, 95, 96, 554, 925, 1401, 1402, 1403, 1404})
+"""Tags that never leave the filter but upstream, whatever the settings (`envoy/core/src/tags.rs`)."""
 
 
 class Settings(BaseModel):
@@ -44,6 +49,40 @@ class Token(Settings):
     """Looked at in this order."""
     strip: bool = True
     """Cut the token out of the Logon that goes upstream; off where the venue checks a signature over the Logon."""
+    scheme: Literal["bearer", "basic"] = "bearer"
+    """What stands there: an access token, or a client's secret with its id beside it (RFC 6749 2.3.1)."""
+    username_tag: Tag = 553
+    """With `basic`: where the client's id stands."""
+
+    @model_validator(mode="after")
+    def _username_is_no_secret(self) -> Self:
+        if self.scheme == "basic" and (self.username_tag in SECRETS or self.username_tag in self.tags):
+            raise ValueError(f"`username_tag` is {self.username_tag}, which is a secret")
+        return self
+
+
+class CustomRenewal(Settings):
+    """User-defined types in the place of UserRequest (35=BE) and UserResponse (35=BF), with their fields."""
+
+    request: UserDefined
+    response: UserDefined
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.request == self.response:
+            raise ValueError("`response` is the same as `request`")
+        return self
+
+
+class Renewal(Settings):
+    """A fresh credential in a running session; the gateway answers the request that brings it."""
+
+    user_request: bool = True
+    """UserRequest (35=BE) brings one, from FIX 4.4 on; off: it is a message like others."""
+    tags: list[Tag] = []
+    """Looked at in this order; none: 925, then those of the Logon."""
+    custom: CustomRenewal | None = None
+    """For versions that have no UserRequest."""
 
 
 class Limits(Settings):
@@ -56,6 +95,7 @@ class Limits(Settings):
     max_queued_bytes: int = Field(default=1_048_576, ge=1_024, le=268_435_456)
     max_pending_rejects: int = Field(default=1_024, ge=1, le=65_536)
     logout_timeout_ms: int = Field(default=2_000, ge=10, le=60_000)
+    end_timeout_ms: int = Field(default=60_000, ge=10, le=600_000)
 
 
 class DataFields(Settings):
@@ -78,6 +118,7 @@ class FilterSettings(Settings):
 
     check: Check = Check()
     token: Token = Token()
+    renewal: Renewal = Renewal()
     limits: Limits = Limits()
     data_fields: DataFields = DataFields()
     tag_headers: list[Tag] = []

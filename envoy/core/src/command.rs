@@ -53,6 +53,8 @@ pub enum Command {
         id: CheckId,
         /// The length-prefixed CheckRequest.
         frame: Vec<u8>,
+        /// How long the answer may take, in milliseconds.
+        timeout_ms: u32,
     },
     /// Stop reading from the client.
     PauseReads,

@@ -1,50 +1,70 @@
-//! The access token in a Logon: where it stands, and the Logon without it.
+//! The credential in a Logon or a renewal: where it stands, what the service is shown of it, and the Logon without it.
 
 use crate::message::{Field, Message};
 use crate::profile::Profile;
 use crate::rewrite::compose;
+use crate::settings::{Scheme, Token};
 use crate::violation::Violation;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 
-/// An access token. It prints as nothing, so that it cannot slip into a log.
+/// The value of an `authorization` header. It prints as nothing, so that it cannot slip into a log.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(Vec<u8>);
+pub struct Authorization(String);
 
-impl Token {
-    /// The token's bytes, for the `authorization` header alone.
-    pub fn reveal(&self) -> &[u8] {
+impl Authorization {
+    /// `Bearer` and a token. What is no UTF-8 cannot be a valid token, and arrives as something else that is none.
+    fn bearer(token: &[u8]) -> Self {
+        Self(format!("Bearer {}", String::from_utf8_lossy(token)))
+    }
+
+    /// `Basic` and a client's id and secret, each form-urlencoded first: RFC 6749 2.3.1.
+    fn basic(username: &[u8], secret: &[u8]) -> Self {
+        let encoded = |part| form_urlencoded::byte_serialize(part).collect::<String>();
+        let pair = format!("{}:{}", encoded(username), encoded(secret));
+        Self(format!("Basic {}", STANDARD.encode(pair)))
+    }
+
+    /// The value, for its header alone.
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for Authorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
+        f.write_str("Authorization(…)")
     }
 }
 
-/// A token and the tag that held it.
+/// A credential and the tag that held it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
-    /// The token.
-    pub token: Token,
-    /// The tag.
+    /// What the service is shown; `None` for Basic without a username.
+    pub authorization: Option<Authorization>,
+    /// The tag of the token or secret.
     pub tag: u32,
 }
 
-/// Finds the token: the first of `tags` that the Logon has.
+/// Finds the credential: the first of `tags` that the message has, and with the Basic scheme the username beside it.
 ///
 /// # Errors
-/// That tag stands in the Logon more than once.
-pub fn find(logon: &Message<'_>, tags: &[u32]) -> Result<Option<Credential>, Violation> {
-    for tag in tags {
-        let Some(value) = logon.get(*tag) else { continue };
-        if logon.count(*tag) > 1 {
-            return Err(Violation::RepeatedCredential);
-        }
-        return Ok(Some(Credential { token: Token(value.to_vec()), tag: *tag }));
+/// One of these tags stands in the message more than once.
+pub fn find(message: &Message<'_>, tags: &[u32], token: &Token) -> Result<Option<Credential>, Violation> {
+    let mut present = tags.iter().filter_map(|tag| message.get(*tag).map(|value| (*tag, value)));
+    let Some((tag, secret)) = present.next() else { return Ok(None) };
+    if message.count(tag) > 1 {
+        return Err(Violation::RepeatedCredential);
     }
-    Ok(None)
+    let authorization = match token.scheme {
+        Scheme::Bearer => Some(Authorization::bearer(secret)),
+        Scheme::Basic if message.count(token.username_tag) > 1 => return Err(Violation::RepeatedCredential),
+        Scheme::Basic => {
+            message.get(token.username_tag).map(|username| Authorization::basic(username, secret))
+        }
+    };
+    Ok(Some(Credential { authorization, tag }))
 }
 
 /// Appends the Logon without the field `tag` (and a length field that announces it), with 9 and 10 made anew.
@@ -71,20 +91,38 @@ mod tests {
         then(&read(&bytes, &profile, 64, &mut fields).unwrap(), &profile)
     }
 
+    fn found(body: &str, scheme: Scheme) -> Result<Option<(String, u32)>, Violation> {
+        let token = Token { scheme, ..Token::default() };
+        let shown = |found: Credential| (found.authorization.map(|a| a.0).unwrap_or_default(), found.tag);
+        on(body, |logon, _| find(logon, &[554, 96], &token)).map(|found| found.map(shown))
+    }
+
     #[test]
     fn takes_the_first_configured_tag_present() {
-        let found = |body: &str| on(body, |logon, _| find(logon, &[554, 96]));
-        let credential = |tag, token: &str| Credential { token: Token(token.into()), tag };
-        assert_eq!(found("554=tok|"), Ok(Some(credential(554, "tok"))));
-        assert_eq!(found("95=3|96=raw|"), Ok(Some(credential(96, "raw"))));
-        assert_eq!(found("95=3|96=raw|554=tok|"), Ok(Some(credential(554, "tok"))));
-        assert_eq!(found(""), Ok(None));
-        assert_eq!(found("554=a|554=b|"), Err(Violation::RepeatedCredential));
+        let bearer = |body: &str| found(body, Scheme::Bearer);
+        let credential = |tag, token: &str| Ok(Some((format!("Bearer {token}"), tag)));
+        assert_eq!(bearer("554=tok|"), credential(554, "tok"));
+        assert_eq!(bearer("95=3|96=raw|"), credential(96, "raw"));
+        assert_eq!(bearer("95=3|96=raw|554=tok|"), credential(554, "tok"));
+        assert_eq!(bearer(""), Ok(None));
+        assert_eq!(bearer("554=a|554=b|"), Err(Violation::RepeatedCredential));
+        assert_eq!(bearer("553=a|553=b|554=tok|"), credential(554, "tok"));
+    }
+
+    #[test]
+    fn basic_encodes_both_parts_as_forms() {
+        let basic = |body: &str| found(body, Scheme::Basic);
+        let shown = |pair: &str| Ok(Some((format!("Basic {}", STANDARD.encode(pair)), 554)));
+        assert_eq!(basic("553=me|554=s3cret|"), shown("me:s3cret"));
+        assert_eq!(basic("554=a b+c:d%\u{e9}|553=cl:ie nt|"), shown("cl%3Aie+nt:a+b%2Bc%3Ad%25%C3%A9"));
+        assert_eq!(basic("554=s3cret|"), Ok(Some((String::new(), 554))));
+        assert_eq!(basic("553=me|"), Ok(None));
+        assert_eq!(basic("553=me|553=you|554=s3cret|"), Err(Violation::RepeatedCredential));
     }
 
     #[test]
     fn never_prints() {
-        let found = on("554=topsecret|", |logon, _| find(logon, &[554]).unwrap());
+        let found = on("554=topsecret|", |logon, _| find(logon, &[554], &Token::default()).unwrap());
         assert!(!format!("{found:?}").contains("topsecret"));
     }
 

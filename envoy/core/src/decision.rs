@@ -10,12 +10,45 @@ pub const NOT_AUTHORIZED: u8 = 6;
 /// Allow or deny.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Forward the message as it stands. The answer to a Logon brings the session's terms.
-    Forward(Terms),
+    /// Forward the message as it stands.
+    Forward(Allowance),
     /// Replace this message; the session goes on.
     Reject(Denial),
     /// Replace this message with a Logout; the session ends.
     Logout(Denial),
+    /// Close both connections at once, and send nothing more.
+    Disconnect,
+}
+
+/// What comes with an allowance: of the answers to a Logon, a watch and a renewal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allowance {
+    /// The session's terms; `None`: as they were.
+    pub terms: Option<Terms>,
+    /// Names the state of things that the session's decisions rest on.
+    pub etag: Option<ETag>,
+    /// The service answers a watch within so many seconds.
+    pub watch_s: Option<u32>,
+}
+
+/// An entity tag (RFC 9110 8.8.3), kept as it came, quotes and all, to be sent back and compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ETag(String);
+
+impl ETag {
+    /// The longest that is taken.
+    pub const MAX: usize = 256;
+
+    /// Printable ASCII, bounded, and not empty.
+    pub fn new(value: &str) -> Option<Self> {
+        let printable = value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        (printable && (1..=Self::MAX).contains(&value.len())).then(|| Self(value.to_owned()))
+    }
+
+    /// As it came.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// What the counterparty is told.
@@ -25,8 +58,10 @@ pub struct Denial {
     pub text: Vec<u8>,
     /// BusinessRejectReason (380) as FIX 4.3 and later number it.
     pub reason: u8,
-    /// SessionStatus (1409) for a refused Logon on FIXT 1.1.
+    /// SessionStatus (1409) for a Logout on FIXT 1.1.
     pub session_status: Option<u32>,
+    /// The credential is the trouble.
+    pub unauthenticated: bool,
 }
 
 impl Denial {
@@ -40,11 +75,11 @@ impl Denial {
         if text.is_empty() {
             text.extend_from_slice(b"Insufficient permissions");
         }
-        Self { text, reason, session_status }
+        Self { text, reason, session_status, unauthenticated: false }
     }
 }
 
-/// What to look at in a session, told with its allowed Logon.
+/// What to look at in a session, told with its allowed Logon and when it changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
     /// Outbound types to ask about.
@@ -81,5 +116,15 @@ mod tests {
         assert_eq!(denial.text, b"a?10=000???");
         assert_eq!(Denial::new(&[b'x'; 4096], NOT_AUTHORIZED, None).text.len(), Denial::MAX_TEXT);
         assert!(!Denial::new(b"", NOT_AUTHORIZED, None).text.is_empty());
+    }
+
+    #[test]
+    fn an_etag_is_printable_and_bounded() {
+        for good in ["\"1\"", "W/\"a b\"", "\"\"", "x", &"e".repeat(256)] {
+            assert_eq!(ETag::new(good).as_ref().map(ETag::as_str), Some(good));
+        }
+        for bad in ["", "\"\u{e9}\"", "a\u{1}", "a\r\nb", "\u{7f}", &"e".repeat(257)] {
+            assert_eq!(ETag::new(bad), None, "{bad:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! Logon pass, because a trader must always be able to get flat. A Logon itself is never softened.
 
 use crate::command::Direction;
-use crate::decision::{Decision, Denial, NOT_AVAILABLE, Terms};
+use crate::decision::{Allowance, Decision, Denial, NOT_AVAILABLE, Terms};
 use crate::msg_type::MsgType;
 use std::fmt;
 
@@ -42,9 +42,14 @@ const TEXT: &[u8] = b"Authorization service not available";
 pub fn decide(direction: Direction, msg_type: MsgType, terms: &Terms) -> Decision {
     if direction == Direction::Inbound && msg_type != MsgType::LOGON && terms.risk_reducing.contains(msg_type)
     {
-        return Decision::Forward(Terms::default());
+        return Decision::Forward(Allowance::default());
     }
-    Decision::Reject(Denial::new(TEXT, NOT_AVAILABLE, None))
+    Decision::Reject(denial())
+}
+
+/// The denial where nothing softens it: a renewal, too.
+pub fn denial() -> Denial {
+    Denial::new(TEXT, NOT_AVAILABLE, None)
 }
 
 #[cfg(test)]

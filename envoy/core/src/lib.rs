@@ -16,6 +16,7 @@ pub mod frame;
 pub mod message;
 pub mod msg_type;
 pub mod profile;
+pub mod renewal;
 pub mod rewrite;
 pub mod separators;
 pub mod session;

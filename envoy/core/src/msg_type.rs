@@ -15,6 +15,10 @@ impl MsgType {
     pub const LOGOUT: Self = Self::one(b'5');
     /// Logon.
     pub const LOGON: Self = Self::one(b'A');
+    /// UserRequest.
+    pub const USER_REQUEST: Self = Self([b'B', b'E', 0, 0, 0, 0, 0, 0]);
+    /// UserResponse.
+    pub const USER_RESPONSE: Self = Self([b'B', b'F', 0, 0, 0, 0, 0, 0]);
 
     const fn one(byte: u8) -> Self {
         Self([byte, 0, 0, 0, 0, 0, 0, 0])

@@ -9,6 +9,7 @@ use crate::decision::Denial;
 use crate::frame::{SOH, check_sum, digits};
 use crate::message::Message;
 use crate::msg_type::MsgType;
+use crate::renewal::UserResponse;
 use crate::tags;
 use crate::version::Version;
 use time::OffsetDateTime;
@@ -107,6 +108,36 @@ pub fn logout(message: &Message<'_>, denial: &Denial, out: &mut Vec<u8>) {
     substitute(message, b"5", out, |body| field(body, tags::TEXT, &denial.text));
 }
 
+/// The session has ended: the venue's Logout says to the client why.
+pub fn ended(logout: &Message<'_>, denial: &Denial, out: &mut Vec<u8>) {
+    substitute(logout, b"5", out, |body| say_why(body, logout.version, denial));
+}
+
+/// Text (58), and on FIXT 1.1 SessionStatus (1409).
+fn say_why(body: &mut Vec<u8>, version: Version, denial: &Denial) {
+    field(body, tags::TEXT, &denial.text);
+    if let (Version::Fixt11, Some(status)) = (version, denial.session_status) {
+        number(body, tags::SESSION_STATUS, status);
+    }
+}
+
+/// The venue's Heartbeat becomes the gateway's own answer to a request for renewal.
+pub fn user_response(heartbeat: &Message<'_>, response: &UserResponse, out: &mut Vec<u8>) {
+    substitute(heartbeat, response.msg_type.as_bytes(), out, |body| {
+        let fields = [
+            (tags::USER_REQUEST_ID, response.request_id.as_deref()),
+            (tags::USERNAME, response.username.as_deref()),
+            (tags::USER_STATUS, Some(response.status())),
+            (tags::USER_STATUS_TEXT, response.text()),
+        ];
+        for (tag, value) in fields {
+            if let Some(value) = value {
+                field(body, tag, value);
+            }
+        }
+    });
+}
+
 /// The venue's Heartbeat becomes the reject that the client must see.
 pub fn reject(heartbeat: &Message<'_>, rejected: &Rejected, out: &mut Vec<u8>) {
     let version = heartbeat.version;
@@ -140,10 +171,7 @@ pub fn refuse_logon(logon: &Message<'_>, denial: &Denial, now: OffsetDateTime, o
             }
         }
         field(body, tags::SENDING_TIME, timestamp(now, logon.version).as_bytes());
-        field(body, tags::TEXT, &denial.text);
-        if let (Version::Fixt11, Some(status)) = (logon.version, denial.session_status) {
-            number(body, tags::SESSION_STATUS, status);
-        }
+        say_why(body, logon.version, denial);
     });
 }
 
@@ -241,6 +269,14 @@ mod tests {
     fn a_logout_takes_the_place_of_a_message() {
         let text = rewrite("FIX.4.2", ORDER, |message, out| logout(message, &denial(NOT_AUTHORIZED), out));
         assert_eq!(text, "35=5|34=7|49=A|56=B|50=desk|52=T|58=Insufficient permissions|");
+    }
+
+    #[test]
+    fn the_venues_logout_says_why_to_the_client() {
+        let logout = "35=5|34=12|49=B|56=A|52=T|58=bye|1409=4|";
+        let said = |version: &str| rewrite(version, logout, |m, out| ended(m, &denial(NOT_AUTHORIZED), out));
+        assert_eq!(said("FIX.4.4"), "35=5|34=12|49=B|56=A|52=T|58=Insufficient permissions|");
+        assert_eq!(said("FIXT.1.1"), "35=5|34=12|49=B|56=A|52=T|58=Insufficient permissions|1409=8|");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Every limit is here. An unknown key, a value of the wrong type or out of its range is an error that names the key.
 
+use crate::msg_type::MsgType;
 use crate::profile::Profile;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -16,6 +17,9 @@ pub struct Settings {
     /// Where the token stands in the Logon.
     #[serde(default)]
     pub token: Token,
+    /// A fresh credential in a running session.
+    #[serde(default)]
+    pub renewal: Renewal,
     /// Every bound.
     #[serde(default)]
     pub limits: Limits,
@@ -52,6 +56,42 @@ pub struct Token {
     pub tags: Vec<u32>,
     /// The token is cut from the Logon that goes upstream.
     pub strip: bool,
+    /// What stands there.
+    #[serde(deserialize_with = "scheme")]
+    pub scheme: Scheme,
+    /// With the Basic scheme, the tag of the client's id.
+    pub username_tag: u32,
+}
+
+/// What a credential is, and so how the service is shown it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// An access token.
+    Bearer,
+    /// A client's secret, with its id beside it.
+    Basic,
+}
+
+/// A fresh credential in a running session: the requests that bring it are answered by the gateway.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Renewal {
+    /// UserRequest (35=BE) brings one, from FIX 4.4 on; else that is a message like others.
+    pub user_request: bool,
+    /// Where it stands, tried in this order; none: NewPassword (925), then the Logon's tags.
+    pub tags: Vec<u32>,
+    /// Types of the counterparties' own, of the same fields, for versions that have no UserRequest.
+    pub custom: Option<CustomTypes>,
+}
+
+/// User-defined types in the place of UserRequest (35=BE) and UserResponse (35=BF).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomTypes {
+    /// MsgType (35) of the request.
+    pub request: String,
+    /// MsgType (35) of the answer.
+    pub response: String,
 }
 
 /// Length and data fields beyond the dictionary's.
@@ -98,6 +138,8 @@ limits! {
     logon_timeout_ms = 10_000 in 10..=600_000,
     /// From a Logout that ends a session to the close, if the venue does not answer it.
     logout_timeout_ms = 2_000 in 10..=60_000,
+    /// From the order to end a session to the close, if the client sends nothing that could become a Logout.
+    end_timeout_ms = 60_000 in 10..=600_000,
     /// The longest message.
     max_message_bytes = 65_536 in 64..=8_388_608,
     /// The most fields in a message.
@@ -120,11 +162,46 @@ impl Limits {
     pub fn logout_timeout(&self) -> Duration {
         Duration::from_millis(self.logout_timeout_ms.into())
     }
+
+    /// See `end_timeout_ms`.
+    pub fn end_timeout(&self) -> Duration {
+        Duration::from_millis(self.end_timeout_ms.into())
+    }
 }
 
 impl Default for Token {
     fn default() -> Self {
-        Self { tags: vec![crate::tags::PASSWORD, crate::tags::RAW_DATA], strip: true }
+        Self {
+            tags: vec![crate::tags::PASSWORD, crate::tags::RAW_DATA],
+            strip: true,
+            scheme: Scheme::Bearer,
+            username_tag: crate::tags::USERNAME,
+        }
+    }
+}
+
+impl Default for Renewal {
+    fn default() -> Self {
+        Self { user_request: true, tags: Vec::new(), custom: None }
+    }
+}
+
+impl CustomTypes {
+    /// The two types.
+    ///
+    /// # Errors
+    /// One is not user-defined, or both are the same.
+    pub fn types(&self) -> Result<(MsgType, MsgType), String> {
+        let user_defined = |key: &str, value: &str| {
+            MsgType::new(value.as_bytes()).filter(|_| value.starts_with('U')).ok_or_else(|| {
+                format!("`renewal.custom.{key}` is `{value}`; it must be `U` and up to 7 letters or digits")
+            })
+        };
+        let types = (user_defined("request", &self.request)?, user_defined("response", &self.response)?);
+        if types.0 == types.1 {
+            return Err(format!("`renewal.custom.response` is `{}`, as the request is", self.response));
+        }
+        Ok(types)
     }
 }
 
@@ -134,6 +211,16 @@ fn default_authority() -> String {
 
 fn default_timeout() -> u32 {
     500
+}
+
+fn scheme<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Scheme, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "bearer" => Ok(Scheme::Bearer),
+        "basic" => Ok(Scheme::Basic),
+        other => Err(serde::de::Error::custom(format_args!(
+            "`token.scheme` is `{other}`; it must be `bearer` or `basic`"
+        ))),
+    }
 }
 
 /// A `Struct` has one kind of number, so a whole one may arrive as `500.0`.
@@ -175,8 +262,11 @@ impl Settings {
             return Err("`token.tags` is empty; name the tag of the Logon that holds the token".to_owned());
         }
         let pairs = self.data_fields.pairs.iter().flat_map(|(length, data)| [length, data]);
+        let username = [self.token.username_tag];
         let lists = [
-            ("token.tags", &self.token.tags),
+            ("token.tags", self.token.tags.as_slice()),
+            ("token.username_tag", &username),
+            ("renewal.tags", &self.renewal.tags),
             ("tag_headers", &self.tag_headers),
             ("data_fields.without_length", &self.data_fields.without_length),
         ];
@@ -189,7 +279,20 @@ impl Settings {
         if let Some(tag) = self.tag_headers.iter().find(|tag| self.is_secret(**tag)) {
             return Err(format!("`tag_headers` has `{tag}`, which is a secret"));
         }
+        if self.token.scheme == Scheme::Basic && self.is_secret(self.token.username_tag) {
+            return Err(format!("`token.username_tag` is `{}`, which is a secret", self.token.username_tag));
+        }
+        self.renewal.custom.as_ref().map_or(Ok(()), |custom| custom.types().map(drop))?;
         self.limits.check()
+    }
+
+    /// Where a renewal's credential may stand, in the order in which it is looked for.
+    pub fn renewal_tags(&self) -> Vec<u32> {
+        if self.renewal.tags.is_empty() {
+            std::iter::once(crate::tags::NEW_PASSWORD).chain(self.token.tags.iter().copied()).collect()
+        } else {
+            self.renewal.tags.clone()
+        }
     }
 
     /// The classes of tags under these settings.
@@ -199,7 +302,9 @@ impl Settings {
 
     /// A tag whose value must not leave the filter but upstream.
     pub fn is_secret(&self, tag: u32) -> bool {
-        crate::tags::SECRETS.contains(&tag) || self.token.tags.contains(&tag)
+        crate::tags::SECRETS.contains(&tag)
+            || self.token.tags.contains(&tag)
+            || self.renewal.tags.contains(&tag)
     }
 }
 
@@ -231,6 +336,23 @@ mod tests {
         assert!(settings.token.strip);
         assert_eq!(settings.limits.logon_timeout(), Duration::from_secs(10));
         assert_eq!(settings.check.timeout_ms, 500);
+        assert_eq!((settings.token.scheme, settings.token.username_tag), (Scheme::Bearer, 553));
+        assert!(settings.renewal.user_request && settings.renewal.custom.is_none());
+        assert_eq!(settings.renewal_tags(), [925, 554, 96]);
+    }
+
+    #[test]
+    fn takes_renewal_in_types_of_their_own() {
+        let json = br#"{"check":{"cluster":"a"},"token":{"scheme":"basic"},"renewal":{"user_request":false,
+            "tags":[5000.0],"custom":{"request":"U1","response":"U2"}}}"#;
+        let settings = Settings::from_json(json).unwrap();
+        assert_eq!(settings.token.scheme, Scheme::Basic);
+        assert_eq!(settings.renewal_tags(), [5000]);
+        let types = settings.renewal.custom.as_ref().unwrap().types().unwrap();
+        assert_eq!((types.0.to_string(), types.1.to_string()), ("U1".into(), "U2".into()));
+        assert!(settings.is_secret(5000));
+        let nothing = br#"{"check":{"cluster":"a"},"renewal":{"custom":null}}"#;
+        assert!(Settings::from_json(nothing).unwrap().renewal.custom.is_none());
     }
 
     #[test]
@@ -260,6 +382,28 @@ mod tests {
             (r#"{"check":{"cluster":"a"},"token":{"tags":[]}}"#, "token.tags"),
             (r#"{"check":{"cluster":"a"},"token":{"tags":[0]}}"#, "token.tags"),
             (r#"{"check":{"cluster":"a"},"tag_headers":[554]}"#, "tag_headers"),
+            (r#"{"check":{"cluster":"a"},"token":{"scheme":"digest"}}"#, "token.scheme"),
+            (r#"{"check":{"cluster":"a"},"token":{"username_tag":0}}"#, "token.username_tag"),
+            (
+                r#"{"check":{"cluster":"a"},"token":{"scheme":"basic","username_tag":554}}"#,
+                "token.username_tag",
+            ),
+            (r#"{"check":{"cluster":"a"},"renewal":{"tags":[1000000]}}"#, "renewal.tags"),
+            (r#"{"check":{"cluster":"a"},"renewal":{"tags":[5000]},"tag_headers":[5000]}"#, "tag_headers"),
+            (r#"{"check":{"cluster":"a"},"renewal":{"custom":{"request":"U1"}}}"#, "response"),
+            (
+                r#"{"check":{"cluster":"a"},"renewal":{"custom":{"request":"D","response":"U2"}}}"#,
+                "renewal.custom.request",
+            ),
+            (
+                r#"{"check":{"cluster":"a"},"renewal":{"custom":{"request":"U1","response":"U 2"}}}"#,
+                "renewal.custom.response",
+            ),
+            (
+                r#"{"check":{"cluster":"a"},"renewal":{"custom":{"request":"U1","response":"U1"}}}"#,
+                "renewal.custom.response",
+            ),
+            (r#"{"check":{"cluster":"a"},"limits":{"end_timeout_ms":9}}"#, "limits.end_timeout_ms"),
             (r#"{"check":{"cluster":"a"},"data_fields":{"pairs":[[1]]}}"#, "tuple"),
         ] {
             let error = Settings::from_json(json.as_bytes()).unwrap_err();

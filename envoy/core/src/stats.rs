@@ -53,6 +53,18 @@ counters! {
     OutboundPaused => "fix_authz.outbound_paused",
     /// Sessions ended by a Logout of the gateway's.
     SessionsEnded => "fix_authz.sessions_ended",
+    /// Connections closed at once on the decision service's order.
+    SessionsDisconnected => "fix_authz.sessions_disconnected",
+    /// Watches sent.
+    Watches => "fix_authz.watches",
+    /// Watches that told of a change.
+    WatchChanges => "fix_authz.watch_changes",
+    /// Watches without a usable answer.
+    WatchesFailed => "fix_authz.watches_failed",
+    /// Renewals that put a fresh credential in force.
+    Renewals => "fix_authz.renewals",
+    /// Renewals that were refused, or that could not be decided.
+    RenewalsRefused => "fix_authz.renewals_refused",
     /// Panics caught at the boundary to Envoy; each closed its connection.
     Panics => "fix_authz.panics",
 }

@@ -51,6 +51,11 @@ impl Version {
         if self == Self::Fix42 && reason > 5 { 0 } else { reason }
     }
 
+    /// UserRequest (35=BE) and UserResponse (35=BF) exist from 4.4.
+    pub fn has_user_request(self) -> bool {
+        self >= Self::Fix44
+    }
+
     /// UTC timestamps carry milliseconds from 4.2 on.
     pub fn has_milliseconds(self) -> bool {
         self >= Self::Fix42

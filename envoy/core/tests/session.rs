@@ -12,7 +12,11 @@ mod limits;
 mod logon;
 #[path = "session/outbound.rs"]
 mod outbound;
+#[path = "session/renewing.rs"]
+mod renewing;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "session/violations.rs"]
 mod violations;
+#[path = "session/watching.rs"]
+mod watching;

@@ -79,6 +79,9 @@ pub const FLUSH_WRITE: u32 = 0;
 /// `envoy_dynamic_module_type_http_callout_init_result`, `…_http_callout_result`, `…_metrics_result`
 pub const SUCCESS: u32 = 0;
 
+/// `envoy_dynamic_module_type_attribute_id`: the SHA-256 digest of the peer's certificate.
+pub const PEER_CERTIFICATE_DIGEST: u32 = 38;
+
 /// `envoy_dynamic_module_type_log_level`
 pub const LOG_INFO: u32 = 2;
 pub const LOG_WARN: u32 = 3;
@@ -113,6 +116,7 @@ callbacks! {
     envoy_dynamic_module_callback_network_filter_get_ssl_dns_sans_size(filter: FilterEnvoyPtr) -> usize;
     envoy_dynamic_module_callback_network_filter_get_ssl_dns_sans(filter: FilterEnvoyPtr, out: *mut EnvoyBuffer) -> bool;
     envoy_dynamic_module_callback_network_filter_get_ssl_subject(filter: FilterEnvoyPtr, out: *mut EnvoyBuffer) -> bool;
+    envoy_dynamic_module_callback_network_filter_get_attribute_string(filter: FilterEnvoyPtr, attribute: u32, out: *mut EnvoyBuffer) -> bool;
     envoy_dynamic_module_callback_network_filter_http_callout(
         filter: FilterEnvoyPtr, id: *mut u64, cluster: ModuleBuffer, headers: *const ModuleHttpHeader, headers_size: usize,
         body: ModuleBuffer, timeout_milliseconds: u64

@@ -24,8 +24,6 @@ pub struct Config {
     pub latency: usize,
     /// The zero of the monotonic clock.
     pub started: Instant,
-    /// `check.timeout_ms` as `grpc-timeout` spells it.
-    pub grpc_timeout: String,
 }
 
 impl Config {
@@ -143,7 +141,7 @@ impl Filter {
         loop {
             let Some(event) = self.later.borrow_mut().pop_front() else { return };
             connection.introduce(host);
-            connection.event(event, self.config.now());
+            connection.event(event, &self.config);
             connection.carry_out(&self.config, host);
         }
     }
@@ -158,7 +156,8 @@ impl Connection {
         }
     }
 
-    fn event(&mut self, event: Event, now: Now) {
+    fn event(&mut self, event: Event, config: &Config) {
+        let now = config.now();
         match event {
             // A call that failed before it had an id was dealt with where it was made.
             Event::Answer { callout, answer } => {
@@ -171,7 +170,11 @@ impl Connection {
                     );
                 }
             }
-            Event::Tick => self.session.tick(now, &mut self.commands),
+            Event::Tick => {
+                let reached = config.started + now.monotonic;
+                self.timers.retain(|timer| !timer.is_over(reached));
+                self.session.tick(now, &mut self.commands);
+            }
             Event::Gone => {
                 self.timers.clear();
                 self.session.gone(&mut self.commands);
@@ -230,7 +233,7 @@ impl Connection {
                 host.inject(*direction, commands.bytes(*start, *end), false);
             }
             Command::End(direction) => host.inject(*direction, &[], true),
-            Command::Check { id, frame } => match check(config, host, frame) {
+            Command::Check { id, frame, timeout_ms } => match check(config, host, frame, *timeout_ms) {
                 Some(callout) => {
                     self.callouts.insert(callout, *id);
                 }
@@ -249,8 +252,10 @@ impl Connection {
     }
 }
 
-fn check(config: &Config, host: Host<'_>, frame: &[u8]) -> Option<u64> {
+fn check(config: &Config, host: Host<'_>, frame: &[u8], timeout_ms: u32) -> Option<u64> {
     let check = &config.listener.settings().check;
+    // "TimeoutValue TimeoutUnit" of gRPC over HTTP/2: at most eight digits, which an hour in milliseconds keeps to.
+    let grpc_timeout = format!("{timeout_ms}m");
     let headers = [
         (":method", "POST"),
         (":path", grpc::PATH),
@@ -258,7 +263,7 @@ fn check(config: &Config, host: Host<'_>, frame: &[u8]) -> Option<u64> {
         ("host", &check.authority),
         ("content-type", "application/grpc"),
         ("te", "trailers"),
-        ("grpc-timeout", &config.grpc_timeout),
+        ("grpc-timeout", &grpc_timeout),
     ];
-    host.callout(&check.cluster, &headers, frame, check.timeout_ms)
+    host.callout(&check.cluster, &headers, frame, timeout_ms)
 }

@@ -6,6 +6,7 @@
 
 use crate::abi::{self, EnvoyBuffer, ModuleBuffer, ModuleHttpHeader};
 use fix_authz_core::command::{Direction, Level};
+use fix_authz_core::contract::certificate::Certificate;
 use fix_authz_core::contract::request::Peers;
 use std::marker::PhantomData;
 
@@ -178,10 +179,12 @@ impl Host<'_> {
 
     /// Who is at the two ends.
     pub fn peers(self) -> Peers {
+        let (principal, certificate) = self.certificate();
         Peers {
             source: self.address(abi::envoy_dynamic_module_callback_network_filter_get_remote_address),
             destination: self.address(abi::envoy_dynamic_module_callback_network_filter_get_local_address),
-            principal: self.principal(),
+            principal,
+            certificate,
         }
     }
 
@@ -198,27 +201,33 @@ impl Host<'_> {
         (String::from_utf8_lossy(unsafe { bytes(address) }).into_owned(), port)
     }
 
-    /// The name in the client's certificate: URI SAN, else DNS SAN, else subject.
-    fn principal(self) -> String {
+    /// The client's certificate, and the name in it: URI SAN, else DNS SAN, else subject.
+    fn certificate(self) -> (String, Certificate) {
         use abi::{
+            envoy_dynamic_module_callback_network_filter_get_attribute_string as get_attribute,
             envoy_dynamic_module_callback_network_filter_get_ssl_dns_sans as dns,
             envoy_dynamic_module_callback_network_filter_get_ssl_dns_sans_size as dns_size,
             envoy_dynamic_module_callback_network_filter_get_ssl_subject as get_subject,
             envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans as uri,
             envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size as uri_size,
         };
-        let mut subject = EnvoyBuffer::EMPTY;
-        // SAFETY: the pointer is the running hook's, and the place is ours.
-        let has_subject = unsafe { get_subject(self.raw, &raw mut subject) };
-        let names = [self.list(uri_size, uri), self.list(dns_size, dns)];
-        let first = names
-            .iter()
-            .flatten()
-            .copied()
-            .chain(has_subject.then_some(subject))
-            .find(|name| name.length > 0);
-        // SAFETY: Envoy lends the certificate's names for the length of the hook.
-        first.map(|name| String::from_utf8_lossy(unsafe { bytes(name) }).into_owned()).unwrap_or_default()
+        let (mut subject, mut digest) = (EnvoyBuffer::EMPTY, EnvoyBuffer::EMPTY);
+        // SAFETY: the pointer is the running hook's, and the places are ours.
+        let (has_subject, has_digest) = unsafe {
+            (
+                get_subject(self.raw, &raw mut subject),
+                get_attribute(self.raw, abi::PEER_CERTIFICATE_DIGEST, &raw mut digest),
+            )
+        };
+        // SAFETY: Envoy lends the certificate's parts for the length of the hook.
+        let lent = |buffer: EnvoyBuffer, there: bool| if there { unsafe { bytes(buffer) } } else { &[] };
+        let (subject, digest) = (lent(subject, has_subject), lent(digest, has_digest));
+        let (uris, names) = (self.list(uri_size, uri), self.list(dns_size, dns));
+        let uris = || uris.iter().map(|uri| lent(*uri, true));
+        let names = || names.iter().map(|name| lent(*name, true));
+        let principal = uris().chain(names()).chain([subject]).find(|name| !name.is_empty());
+        let principal = principal.map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
+        (principal, Certificate::new(digest, uris(), names(), subject))
     }
 }
 

@@ -53,7 +53,6 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_config_new(
         Ok::<_, String>(Config {
             counters: counters.ok_or("a counter cannot be defined")?,
             latency: latency.ok_or("the histogram cannot be defined")?,
-            grpc_timeout: format!("{}m", settings.check.timeout_ms),
             listener: Arc::new(Listener::new(settings)),
             started: Instant::now(),
         })

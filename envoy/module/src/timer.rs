@@ -15,6 +15,13 @@ pub struct Timer {
     key: (Instant, u64),
 }
 
+impl Timer {
+    /// Its time has come by `now`.
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.key.0 <= now
+    }
+}
+
 impl Drop for Timer {
     fn drop(&mut self) {
         clock().lock().1.remove(&self.key);

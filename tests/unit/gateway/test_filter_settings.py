@@ -11,7 +11,8 @@ from authzsvc.gateway.filter_settings import Check, FilterSettings, Limits, load
 
 DEFAULTS = {
     "check": {"cluster": "authz", "authority": "authzsvc", "timeout_ms": 500},
-    "token": {"tags": [554, 96], "strip": True},
+    "token": {"tags": [554, 96], "strip": True, "scheme": "bearer", "username_tag": 553},
+    "renewal": {"user_request": True, "tags": [], "custom": None},
     "limits": {
         "logon_timeout_ms": 10_000,
         "max_message_bytes": 65_536,
@@ -20,6 +21,7 @@ DEFAULTS = {
         "max_queued_bytes": 1_048_576,
         "max_pending_rejects": 1_024,
         "logout_timeout_ms": 2_000,
+        "end_timeout_ms": 60_000,
     },
     "data_fields": {"pairs": [], "without_length": []},
     "tag_headers": [],
@@ -57,6 +59,15 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         ("limits=3", "limits"),
         ("token.tags=[]", "token.tags"),
         ("token.tags=[1000000]", "token.tags.0"),
+        ("token.scheme=digest", "token.scheme"),
+        ("token.username_tag=0", "token.username_tag"),
+        ("token={scheme: basic, username_tag: 554}", "token"),
+        ("renewal.tags=[0]", "renewal.tags.0"),
+        ("renewal.custom={request: U1}", "renewal.custom.response"),
+        ("renewal.custom={request: D, response: U2}", "renewal.custom.request"),
+        ("renewal.custom={request: U1, response: U 2}", "renewal.custom.response"),
+        ("renewal.custom={request: U1, response: U1}", "renewal.custom"),
+        ("limits.end_timeout_ms=9", "limits.end_timeout_ms"),
         ("data_fields.pairs=[[5001]]", "data_fields.pairs.0.1"),
         ("check.cluster=", "check.cluster"),
         ("fail_open=true", "fail_open"),

@@ -1,11 +1,12 @@
-//! What is asked: one FIX message, or a report, as a CheckRequest.
+//! What is asked: one FIX message, a watch or a report, as a CheckRequest.
 
+use super::certificate::Certificate;
 use super::wire::{
     Address, AttributeContext, CheckRequest, HttpRequest, Peer, Request, SocketAddress, Timestamp,
 };
 use crate::command::Direction;
-use crate::credential::Token;
-use crate::decision::Terms;
+use crate::credential::Authorization;
+use crate::decision::{ETag, Terms};
 use crate::message::Message;
 use crate::profile::Profile;
 use crate::settings::Settings;
@@ -23,6 +24,8 @@ pub struct Peers {
     pub destination: (String, u32),
     /// The name in its certificate: URI SAN, else DNS SAN, else subject; empty without one.
     pub principal: String,
+    /// All that its certificate says of it.
+    pub certificate: Certificate,
 }
 
 /// What every request of a connection has in common.
@@ -30,10 +33,12 @@ pub struct Peers {
 pub struct Envelope<'a> {
     /// Unique for each request.
     pub id: &'a str,
+    /// The connection's name.
+    pub session: &'a str,
     /// The two ends.
     pub peers: &'a Peers,
-    /// The session's token, once a Logon brought one.
-    pub token: Option<&'a Token>,
+    /// The session's credential, once a Logon brought one.
+    pub authorization: Option<&'a Authorization>,
     /// The filter's settings.
     pub settings: &'a Settings,
     /// The classes of tags.
@@ -51,6 +56,41 @@ pub struct Identity {
     pub sender: Vec<u8>,
     /// TargetCompID (56).
     pub target: Vec<u8>,
+    /// The headers of its identifying fields.
+    identifiers: Vec<(&'static str, String)>,
+}
+
+impl Identity {
+    /// The Logon's.
+    pub fn of(logon: &Message<'_>) -> Self {
+        Self {
+            version: logon.version,
+            sender: logon.sender.to_vec(),
+            target: logon.target.to_vec(),
+            identifiers: identifiers(logon).collect(),
+        }
+    }
+}
+
+/// What is asked about a message.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// The first one.
+    Logon,
+    /// A later one.
+    Message,
+    /// One that brings a fresh credential.
+    Renewal(Option<&'a Authorization>),
+}
+
+impl Event<'_> {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Logon => "logon",
+            Self::Message => "message",
+            Self::Renewal(_) => "renewal",
+        }
+    }
 }
 
 /// The header of each identifying field, where the message has it.
@@ -65,24 +105,27 @@ const IDENTIFIERS: [(u32, &str); 8] = [
     (tags::DELIVER_TO_COMP_ID, "x-fix-deliver-to-comp-id"),
 ];
 
+fn identifiers(message: &Message<'_>) -> impl Iterator<Item = (&'static str, String)> {
+    IDENTIFIERS.iter().filter_map(|(tag, name)| message.get(*tag).map(|value| (*name, text(value))))
+}
+
 /// A Logon or a later message.
 pub fn message(
     envelope: Envelope<'_>,
-    event: &str,
+    event: Event<'_>,
     direction: Direction,
     message: &Message<'_>,
     terms: &Terms,
 ) -> CheckRequest {
-    let mut headers = common_headers(envelope, event, direction);
+    let mut headers = common_headers(envelope, event.as_str(), direction);
+    if let Event::Renewal(Some(fresh)) = event {
+        headers.insert("x-fix-fresh-authorization".into(), fresh.reveal().into());
+    }
     headers.insert("x-fix-begin-string".into(), message.version.as_str().into());
     headers.insert("x-fix-msg-type".into(), message.msg_type.to_string());
     headers.insert("x-fix-msg-seq-num".into(), message.seq.to_string());
     headers.insert("x-fix-poss-dup".into(), if message.poss_dup { "Y" } else { "N" }.into());
-    for (tag, name) in IDENTIFIERS {
-        if let Some(value) = message.get(tag) {
-            headers.insert(name.into(), text(value));
-        }
-    }
+    headers.extend(identifiers(message).map(|(name, value)| (name.into(), value)));
     for tag in &envelope.settings.tag_headers {
         if let Some(value) = message.get(*tag) {
             headers.insert(format!("x-fix-tag-{tag}"), text(value));
@@ -110,11 +153,27 @@ pub fn report(
     let mut headers = common_headers(envelope, "report", direction);
     headers.insert("x-fix-report".into(), kind.into());
     headers.insert("x-fix-reason".into(), reason.into());
+    of_session(envelope, direction, identity, headers)
+}
+
+/// A long poll: answered when the state of things is no longer the one that `etag` names.
+pub fn watch(envelope: Envelope<'_>, identity: Option<&Identity>, etag: &ETag) -> CheckRequest {
+    let mut headers = common_headers(envelope, "watch", Direction::Inbound);
+    headers.insert("if-none-match".into(), etag.as_str().into());
+    of_session(envelope, Direction::Inbound, identity, headers)
+}
+
+/// What is about no message: the Logon says whose session it is.
+fn of_session(
+    envelope: Envelope<'_>,
+    direction: Direction,
+    identity: Option<&Identity>,
+    mut headers: BTreeMap<String, String>,
+) -> CheckRequest {
     let mut http = HttpRequest { path: format!("/fix/{}/", direction.as_str()), ..Default::default() };
     if let Some(identity) = identity {
         headers.insert("x-fix-begin-string".into(), identity.version.as_str().into());
-        headers.insert("x-fix-sender-comp-id".into(), text(&identity.sender));
-        headers.insert("x-fix-target-comp-id".into(), text(&identity.target));
+        headers.extend(identity.identifiers.iter().map(|(name, value)| ((*name).into(), value.clone())));
         http.host = text(&identity.target);
         http.protocol = identity.version.as_str().into();
     }
@@ -124,10 +183,13 @@ pub fn report(
 
 fn common_headers(envelope: Envelope<'_>, event: &str, direction: Direction) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
-    if let Some(token) = envelope.token {
-        headers.insert("authorization".into(), format!("Bearer {}", text(token.reveal())));
+    if let Some(authorization) = envelope.authorization {
+        headers.insert("authorization".into(), authorization.reveal().into());
     }
+    headers.insert("x-fix-session".into(), envelope.session.into());
     headers.insert("x-fix-event".into(), event.into());
+    let certificate = envelope.peers.certificate.headers();
+    headers.extend(certificate.map(|(name, value)| (name.into(), value.into())));
     headers.insert("x-fix-direction".into(), direction.as_str().into());
     headers
 }
@@ -190,6 +252,11 @@ mod tests {
     use crate::testing::{fix, raw, read};
 
     fn asked(body: &str, terms: &Terms) -> HttpRequest {
+        request(|envelope, parsed| message(envelope, Event::Message, Direction::Inbound, parsed, terms), body)
+    }
+
+    /// What `write` asks, given the message `body` in a session with the token `tok`.
+    fn request(write: impl FnOnce(Envelope<'_>, &Message<'_>) -> CheckRequest, body: &str) -> HttpRequest {
         let json = br#"{"check":{"cluster":"authz"},"token":{"tags":[5000]},"tag_headers":[167]}"#;
         let settings = Settings::from_json(json).unwrap();
         let profile = settings.profile();
@@ -199,17 +266,19 @@ mod tests {
         let logon = fix("FIX.4.4", "35=A|34=1|49=A|56=B|5000=tok|");
         let mut logon_fields = Vec::new();
         let logon = read(&logon, &profile, 64, &mut logon_fields).unwrap();
-        let token = credential::find(&logon, &[5000]).unwrap().unwrap().token;
+        let found = credential::find(&logon, &[5000], &settings.token).unwrap().unwrap();
+        let uris = [&b"spiffe://a/b"[..]];
+        let certificate = Certificate::new(&[b'a'; 64], uris.into_iter(), std::iter::empty(), b"CN=a");
         let envelope = Envelope {
             id: "c1-2",
-            peers: &Peers::default(),
-            token: Some(&token),
+            session: "c1",
+            peers: &Peers { certificate, ..Peers::default() },
+            authorization: found.authorization.as_ref(),
             settings: &settings,
             profile: &profile,
             now: OffsetDateTime::UNIX_EPOCH,
         };
-        let request = message(envelope, "message", Direction::Inbound, &parsed, terms);
-        request.attributes.unwrap().request.unwrap().http.unwrap()
+        write(envelope, &parsed).attributes.unwrap().request.unwrap().http.unwrap()
     }
 
     const ORDER: &str = "35=D|34=7|49=A|56=B|50=desk|52=T|212=1|213=x|11=1|167=CS|167=OPT|554=pw|95=1|96=s|925=n|\
@@ -229,6 +298,45 @@ mod tests {
         assert_eq!(header("x-fix-sender-sub-id"), Some("desk"));
         assert_eq!(header("x-fix-tag-167"), Some("CS"));
         assert_eq!(header("x-fix-poss-dup"), Some("N"));
+        assert_eq!(header("x-fix-session"), Some("c1"));
+        assert_eq!(header("x-fix-certificate-sha256"), Some("a".repeat(64).as_str()));
+        assert_eq!(header("x-fix-certificate-uri-sans"), Some("spiffe://a/b"));
+        assert_eq!(header("x-fix-certificate-dns-sans"), None);
+        assert_eq!(header("x-fix-certificate-subject"), Some("CN=a"));
+    }
+
+    #[test]
+    fn a_watch_says_whose_session_it_is_and_what_it_knows() {
+        let etag = ETag::new("\"a b\"").unwrap();
+        let http = request(
+            |envelope, logon| watch(envelope, Some(&Identity::of(logon)), &etag),
+            "35=A|34=1|49=A|56=B|50=desk|142=x|57=y|143=z|115=o|128=d|98=0|5000=t|",
+        );
+        let text: Vec<String> = http.headers.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(
+            text,
+            [
+                "authorization=Bearer tok",
+                "if-none-match=\"a b\"",
+                "x-fix-begin-string=FIX.4.4",
+                &format!("x-fix-certificate-sha256={}", "a".repeat(64)),
+                "x-fix-certificate-subject=CN=a",
+                "x-fix-certificate-uri-sans=spiffe://a/b",
+                "x-fix-deliver-to-comp-id=d",
+                "x-fix-direction=inbound",
+                "x-fix-event=watch",
+                "x-fix-on-behalf-of-comp-id=o",
+                "x-fix-sender-comp-id=A",
+                "x-fix-sender-location-id=x",
+                "x-fix-sender-sub-id=desk",
+                "x-fix-session=c1",
+                "x-fix-target-comp-id=B",
+                "x-fix-target-location-id=z",
+                "x-fix-target-sub-id=y",
+            ]
+        );
+        assert_eq!((http.path.as_str(), http.host.as_str()), ("/fix/inbound/", "B"));
+        assert!(http.raw_body.is_empty());
     }
 
     #[test]

@@ -2,9 +2,15 @@
 
 use super::grpc;
 use super::wire::{CheckResponse, HeaderValueOption};
-use crate::decision::{Decision, Denial, NOT_AUTHORIZED, Terms};
+use crate::decision::{Allowance, Decision, Denial, ETag, NOT_AUTHORIZED, Terms};
 use crate::failure::Failure;
 use crate::msg_type::{MsgType, MsgTypes};
+
+/// google.rpc.Code
+const UNAUTHENTICATED: i32 = 16;
+
+/// The longest that a service may take over a watch, in seconds.
+const MAX_WATCH_S: u32 = 3_600;
 
 /// Reads the body of an answer.
 ///
@@ -15,7 +21,9 @@ pub fn decision(body: &[u8]) -> Result<Decision, Failure> {
     let code = response.status.as_ref().map_or(0, |status| status.code);
     match (code, &response.ok_response, &response.denied_response) {
         (0, Some(ok), None) => allowed(&ok.headers),
-        (1.., None, Some(denied)) => refused(&denied.headers, denied.body.as_bytes()),
+        (1.., None, Some(denied)) => {
+            refused(&denied.headers, denied.body.as_bytes(), code == UNAUTHENTICATED)
+        }
         _ => Err(Failure::Contradictory),
     }
 }
@@ -24,24 +32,48 @@ fn allowed(headers: &[HeaderValueOption]) -> Result<Decision, Failure> {
     if header(headers, "x-fix-action")? != Some("forward") {
         return Err(Failure::Contradictory);
     }
-    Ok(Decision::Forward(Terms {
-        guard_outbound: msg_types(header(headers, "x-fix-guard-outbound")?)?,
-        exempt: msg_types(header(headers, "x-fix-exempt")?)?,
-        risk_reducing: msg_types(header(headers, "x-fix-risk-reducing")?)?,
-        want_tags: header(headers, "x-fix-want-tags")?.map(tag_list).transpose()?,
+    let etag = header(headers, "etag")?;
+    let watch = header(headers, "x-fix-watch")?;
+    Ok(Decision::Forward(Allowance {
+        terms: terms(headers)?,
+        etag: etag.map(|etag| ETag::new(etag).ok_or(Failure::Contradictory)).transpose()?,
+        watch_s: watch.map(seconds).transpose()?,
     }))
 }
 
-fn refused(headers: &[HeaderValueOption], text: &[u8]) -> Result<Decision, Failure> {
+/// The terms, where the answer has any of them.
+fn terms(headers: &[HeaderValueOption]) -> Result<Option<Terms>, Failure> {
+    let guard_outbound = header(headers, "x-fix-guard-outbound")?;
+    let exempt = header(headers, "x-fix-exempt")?;
+    let risk_reducing = header(headers, "x-fix-risk-reducing")?;
+    let want_tags = header(headers, "x-fix-want-tags")?;
+    if [guard_outbound, exempt, risk_reducing, want_tags].iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    Ok(Some(Terms {
+        guard_outbound: msg_types(guard_outbound)?,
+        exempt: msg_types(exempt)?,
+        risk_reducing: msg_types(risk_reducing)?,
+        want_tags: want_tags.map(tag_list).transpose()?,
+    }))
+}
+
+fn seconds(value: &str) -> Result<u32, Failure> {
+    let seconds = value.parse().map_err(|_| Failure::Contradictory)?;
+    if (1..=MAX_WATCH_S).contains(&seconds) { Ok(seconds) } else { Err(Failure::Contradictory) }
+}
+
+fn refused(headers: &[HeaderValueOption], text: &[u8], unauthenticated: bool) -> Result<Decision, Failure> {
     let reason = match header(headers, "x-fix-reject-reason")? {
         Some(reason) => reason.parse().map_err(|_| Failure::Contradictory)?,
         None => NOT_AUTHORIZED,
     };
     let session_status = header(headers, "x-fix-session-status")?.and_then(|status| status.parse().ok());
-    let denial = Denial::new(text, reason, session_status);
+    let denial = Denial { unauthenticated, ..Denial::new(text, reason, session_status) };
     match header(headers, "x-fix-action")? {
         Some("reject") => Ok(Decision::Reject(denial)),
         Some("logout") => Ok(Decision::Logout(denial)),
+        Some("disconnect") => Ok(Decision::Disconnect),
         _ => Err(Failure::Contradictory),
     }
 }
@@ -111,16 +143,41 @@ mod tests {
             ("x-fix-want-tags", "167,40,11"),
             ("x-unknown", "?"),
         ]);
-        let Ok(Decision::Forward(terms)) = read(&response) else { panic!("not allowed") };
+        let Ok(Decision::Forward(Allowance { terms: Some(terms), .. })) = read(&response) else {
+            panic!("not allowed")
+        };
         let kind = |t: &[u8]| MsgType::new(t).unwrap();
         assert!(terms.asks_outbound(kind(b"AE")) && !terms.asks_outbound(kind(b"9")));
         assert!(terms.asks_inbound(kind(b"D")) && !terms.asks_inbound(MsgType::HEARTBEAT));
         assert!(terms.risk_reducing.contains(kind(b"F")));
         assert_eq!(terms.want_tags, Some(vec![11, 40, 167]));
-        let Ok(Decision::Forward(terms)) = read(&ok(&[("x-fix-action", "forward")])) else {
-            panic!("not allowed")
-        };
-        assert_eq!(terms, Terms::default());
+        let plain = read(&ok(&[("x-fix-action", "forward")]));
+        assert_eq!(plain, Ok(Decision::Forward(Allowance::default())));
+        let one = read(&ok(&[("x-fix-action", "forward"), ("x-fix-exempt", "")]));
+        let terms = Some(Terms::default());
+        assert_eq!(one, Ok(Decision::Forward(Allowance { terms, ..Allowance::default() })));
+    }
+
+    #[test]
+    fn reads_what_a_watch_rests_on() {
+        let pairs = [("x-fix-action", "forward"), ("etag", "\"a b\""), ("x-fix-watch", "50")];
+        let allowance = Allowance { etag: ETag::new("\"a b\""), watch_s: Some(50), terms: None };
+        assert_eq!(read(&ok(&pairs)), Ok(Decision::Forward(allowance)));
+        for (name, bad) in [
+            ("etag", ""),
+            ("etag", "\"\u{e9}\""),
+            ("etag", "a\r\nb"),
+            ("etag", &"e".repeat(257)),
+            ("x-fix-watch", ""),
+            ("x-fix-watch", "0"),
+            ("x-fix-watch", "-1"),
+            ("x-fix-watch", "1.5"),
+            ("x-fix-watch", "3601"),
+            ("x-fix-watch", "99999999999"),
+        ] {
+            let answer = read(&ok(&[("x-fix-action", "forward"), (name, bad)]));
+            assert_eq!(answer, Err(Failure::Contradictory), "{name}: {bad:?}");
+        }
     }
 
     #[test]
@@ -129,7 +186,9 @@ mod tests {
         let Ok(Decision::Reject(denial)) = read(&denied(7, &pairs, "no")) else { panic!("not rejected") };
         assert_eq!(denial, Denial::new(b"no", 4, Some(8)));
         let logout = read(&denied(16, &[("x-fix-action", "logout")], "access token expired"));
-        assert_eq!(logout, Ok(Decision::Logout(Denial::new(b"access token expired", 6, None))));
+        let denial = Denial { unauthenticated: true, ..Denial::new(b"access token expired", 6, None) };
+        assert_eq!(logout, Ok(Decision::Logout(denial)));
+        assert_eq!(read(&denied(7, &[("x-fix-action", "disconnect")], "")), Ok(Decision::Disconnect));
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Asking the decision service, applying its answers in order, and reporting what was done without one.
 
-use super::lane::Fate;
+use super::lane::{Fate, Waiting};
 use super::{Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Direction, Level};
-use crate::contract::request::{self, Envelope};
+use crate::contract::request::{self, Envelope, Event};
 use crate::contract::{grpc, response};
-use crate::decision::{Decision, Terms};
+use crate::decision::Decision;
 use crate::failure::{self, Failure};
 use crate::frame::{Frame, next_frame};
 use crate::message::{Message, parse};
+use crate::rewrite;
 use crate::stats::Counter;
 use crate::violation::Violation;
 use std::sync::Arc;
@@ -23,10 +24,10 @@ pub(super) struct Unanswered {
 }
 
 impl Unanswered {
-    fn add(&mut self, failure: Failure, decision: &Decision) {
+    pub fn add(&mut self, failure: Failure, decision: &Decision) {
         match decision {
             Decision::Forward(_) => self.risk_reducing += 1,
-            Decision::Reject(_) | Decision::Logout(_) => self.denied += 1,
+            Decision::Reject(_) | Decision::Logout(_) | Decision::Disconnect => self.denied += 1,
         }
         self.why = Some(failure);
     }
@@ -54,6 +55,7 @@ impl Session {
             let Some((waiting, since)) = self.lane(direction).asked(id) else { continue };
             let msg_type = waiting.msg_type;
             let decision = match self.read_answer(answer, since, now, out) {
+                Ok(Decision::Disconnect) => return self.disconnect(out),
                 Ok(decision) => {
                     self.report_unanswered(now, out);
                     decision
@@ -65,7 +67,7 @@ impl Session {
                     decision
                 }
             };
-            self.lane(direction).decide(id, decision);
+            self.lane(direction).settle(id, Fate::Decided(decision));
             self.apply_ready(direction, now, out);
             self.resume(direction, now, out);
             self.close_if_ended(out);
@@ -90,7 +92,7 @@ impl Session {
     }
 
     /// The service is back: what was decided without it goes into its audit.
-    fn report_unanswered(&mut self, now: Now, out: &mut Commands) {
+    pub(super) fn report_unanswered(&mut self, now: Now, out: &mut Commands) {
         if let Some(reason) = self.unanswered.take() {
             self.report(Direction::Inbound, "unavailable", &reason, now, out);
         }
@@ -115,18 +117,26 @@ impl Session {
     }
 
     /// Deals with the messages at the head of the queue whose fate is known.
-    fn apply_ready(&mut self, direction: Direction, now: Now, out: &mut Commands) {
+    pub(super) fn apply_ready(&mut self, direction: Direction, now: Now, out: &mut Commands) {
         while let Some(waiting) = self.lane(direction).pop_ready() {
-            let decision = match waiting.fate {
-                Fate::Decided(decision) => decision,
-                Fate::Pass | Fate::Asked(..) => Decision::Forward(Terms::default()),
-            };
             match direction {
-                Direction::Inbound => {
-                    self.apply_inbound(&waiting.bytes, waiting.msg_type, decision, now, out)
+                // Nothing goes up behind the Logout.
+                Direction::Inbound if matches!(self.phase, Phase::Active) => {
+                    self.apply_fate(waiting, now, out);
                 }
-                Direction::Outbound => self.apply_outbound(&waiting.bytes, decision, out),
+                Direction::Inbound => {}
+                Direction::Outbound => self.apply_outbound(&waiting.bytes, waiting.fate.decision(), out),
             }
+        }
+    }
+
+    fn apply_fate(&mut self, Waiting { bytes, msg_type, fate }: Waiting, now: Now, out: &mut Commands) {
+        match fate {
+            Fate::Respond(response) => self.respond(&bytes, response, out),
+            Fate::Fill => self.reread(&bytes, |_, message| {
+                out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
+            }),
+            fate => self.apply_inbound(&bytes, msg_type, fate.decision(), now, out),
         }
     }
 
@@ -147,7 +157,7 @@ impl Session {
     /// Sends a Check for `message`.
     pub(super) fn ask(
         &mut self,
-        event: &str,
+        event: Event<'_>,
         direction: Direction,
         message: &Message<'_>,
         now: Now,
@@ -156,20 +166,22 @@ impl Session {
         let (id, name) = self.next_check();
         let request = request::message(self.envelope(&name, now), event, direction, message, &self.terms);
         out.count(Counter::Checks);
-        out.push(Command::Check { id, frame: grpc::frame(&request) });
+        let timeout_ms = self.listener.settings.check.timeout_ms;
+        out.push(Command::Check { id, frame: grpc::frame(&request), timeout_ms });
         id
     }
 
-    fn next_check(&mut self) -> (CheckId, String) {
+    pub(super) fn next_check(&mut self) -> (CheckId, String) {
         self.checks += 1;
         (self.checks, format!("{}-{}", self.name, self.checks))
     }
 
-    fn envelope<'a>(&'a self, id: &'a str, now: Now) -> Envelope<'a> {
+    pub(super) fn envelope<'a>(&'a self, id: &'a str, now: Now) -> Envelope<'a> {
         Envelope {
             id,
+            session: &self.name,
             peers: &self.peers,
-            token: self.token.as_ref(),
+            authorization: self.authorization.as_ref(),
             settings: &self.listener.settings,
             profile: &self.listener.profile,
             now: now.utc,
@@ -188,7 +200,8 @@ impl Session {
         let (id, name) = self.next_check();
         let identity = self.identity.as_ref();
         let request = request::report(self.envelope(&name, now), direction, identity, kind, reason);
-        out.push(Command::Check { id, frame: grpc::frame(&request) });
+        let timeout_ms = self.listener.settings.check.timeout_ms;
+        out.push(Command::Check { id, frame: grpc::frame(&request), timeout_ms });
         id
     }
 

@@ -1,8 +1,9 @@
-//! Rejects on their way: what was denied, by the id that the venue's Heartbeat will carry back.
+//! Answers of ours on their way, by the id that the venue's Heartbeat will carry back.
 //!
-//! The ids are unguessable, so a venue or a client cannot make a Heartbeat into a reject; each converts once; their number
+//! The ids are unguessable, so a venue or a client cannot make a Heartbeat into an answer; each converts once; their number
 //! is bounded.
 
+use crate::renewal::UserResponse;
 use crate::rewrite::Rejected;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -12,10 +13,19 @@ use std::fmt::Write;
 /// TestReqID (112) of a substituted TestRequest: 16 hexadecimal digits, within the 20 characters that all engines take.
 pub(super) type EchoId = String;
 
-/// The rejects that wait for a Heartbeat.
+/// What a Heartbeat becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Echo {
+    /// The reject of a denied message.
+    Reject(Rejected),
+    /// The answer to a request for renewal.
+    UserResponse(UserResponse),
+}
+
+/// The answers that wait for a Heartbeat.
 #[derive(Debug)]
 pub(super) struct Echoes {
-    pending: HashMap<EchoId, Rejected>,
+    pending: HashMap<EchoId, Echo>,
     generator: ChaCha12Rng,
 }
 
@@ -25,10 +35,10 @@ impl Echoes {
         Self { pending: HashMap::new(), generator: ChaCha12Rng::from_seed(seed) }
     }
 
-    /// Remembers a reject and names it.
-    pub fn add(&mut self, rejected: Rejected) -> EchoId {
+    /// Remembers an answer and names it.
+    pub fn add(&mut self, echo: Echo) -> EchoId {
         let id = self.fresh_id();
-        self.pending.insert(id.clone(), rejected);
+        self.pending.insert(id.clone(), echo);
         id
     }
 
@@ -40,8 +50,14 @@ impl Echoes {
         id
     }
 
-    /// The reject that a Heartbeat with this TestReqID (112) carries back; it converts once.
-    pub fn take(&mut self, test_req_id: &[u8]) -> Option<Rejected> {
+    /// At random, from the half of `most` to all of it.
+    pub fn jitter(&mut self, most: u32) -> u32 {
+        let half = most / 2;
+        half + self.generator.next_u32() % (most - half + 1)
+    }
+
+    /// The answer that a Heartbeat with this TestReqID (112) carries back; it converts once.
+    pub fn take(&mut self, test_req_id: &[u8]) -> Option<Echo> {
         if self.pending.is_empty() {
             return None;
         }
@@ -68,12 +84,12 @@ mod tests {
 
     #[test]
     fn converts_once() {
-        let rejected = Rejected {
+        let rejected = Echo::Reject(Rejected {
             seq: 7,
             msg_type: MsgType::LOGON,
             business_id: None,
             denial: Denial::new(b"no", 6, None),
-        };
+        });
         let mut echoes = Echoes::new([7; 32]);
         let first = echoes.add(rejected.clone());
         let second = echoes.add(rejected.clone());
@@ -85,5 +101,13 @@ mod tests {
         echoes.clear();
         assert_eq!(echoes.take(second.as_bytes()), None);
         assert_eq!(echoes.len(), 0);
+    }
+
+    #[test]
+    fn jitter_keeps_to_the_upper_half() {
+        let mut echoes = Echoes::new([7; 32]);
+        for most in [0, 1, 2, 1_000, 30_000] {
+            assert!((0..100).all(|_| (most / 2..=most).contains(&echoes.jitter(most))), "{most}");
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! Client to venue: the Logon, and each message after it.
 
+use super::echo::Echo;
 use super::lane::Fate;
 use super::{Phase, Session};
-use crate::command::{Command, Commands, Direction, Level};
-use crate::contract::request::Identity;
+use crate::command::{Commands, Direction};
+use crate::contract::request::{Event, Identity};
 use crate::credential;
 use crate::decision::{Decision, Denial, Terms};
 use crate::failure::{self, Failure};
@@ -30,8 +31,17 @@ impl Session {
         if message.msg_type == MsgType::LOGON {
             return Err(Violation::SecondLogon);
         }
+        if self.doom.is_some() {
+            self.end_if_doomed(message, now, out);
+            return Ok(());
+        }
+        if let Some(response) = self.listener.renewals.answered_by(message.msg_type, message.version)
+            && self.renew(message, response, now, out)?
+        {
+            return Ok(());
+        }
         if self.terms.asks_inbound(message.msg_type) {
-            let id = self.ask("message", Direction::Inbound, message, now, out);
+            let id = self.ask(Event::Message, Direction::Inbound, message, now, out);
             self.inbound.push(message.bytes, message.msg_type, Fate::Asked(id, now.monotonic));
         } else if self.inbound.is_clear() {
             self.forget_if_reset(message);
@@ -44,18 +54,15 @@ impl Session {
 
     /// The first message must be a Logon; it stays here until it is authorized.
     fn hold_logon(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) -> Result<(), Violation> {
-        self.identity = Some(Identity {
-            version: message.version,
-            sender: message.sender.to_vec(),
-            target: message.target.to_vec(),
-        });
+        self.identity = Some(Identity::of(message));
         if message.msg_type != MsgType::LOGON {
             return Err(Violation::NotALogon);
         }
-        let credential = credential::find(message, &self.listener.settings.token.tags)?;
+        let token = &self.listener.settings.token;
+        let credential = credential::find(message, &token.tags, token)?;
         let token_tag = credential.as_ref().map(|credential| credential.tag);
-        self.token = credential.map(|credential| credential.token);
-        let check = self.ask("logon", Direction::Inbound, message, now, out);
+        self.authorization = credential.and_then(|credential| credential.authorization);
+        let check = self.ask(Event::Logon, Direction::Inbound, message, now, out);
         self.phase =
             Phase::Authorizing { check, since: now.monotonic, logon: message.bytes.to_vec(), token_tag };
         Ok(())
@@ -78,11 +85,12 @@ impl Session {
             decision
         });
         match decision {
-            Decision::Forward(terms) => {
+            Decision::Forward(allowance) => {
                 out.count(Counter::LogonsAllowed);
-                self.terms = terms;
+                self.terms = allowance.terms.unwrap_or_default();
                 self.phase = Phase::Active;
                 self.send_logon(&logon, token_tag, out);
+                self.watch_anew(allowance.etag, allowance.watch_s, now, out);
                 self.resume(Direction::Inbound, now, out);
             }
             Decision::Reject(denial) | Decision::Logout(denial) => {
@@ -92,6 +100,10 @@ impl Session {
                         rewrite::refuse_logon(message, &denial, now.utc, to)
                     });
                 });
+                self.close("logon refused", out);
+            }
+            Decision::Disconnect => {
+                out.count(Counter::LogonsRefused);
                 self.close("logon refused", out);
             }
         }
@@ -145,9 +157,6 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
-        if matches!(self.phase, Phase::Ending { .. }) {
-            return;
-        }
         match decision {
             Decision::Forward(_) => {
                 if msg_type == MsgType::SEQUENCE_RESET {
@@ -161,6 +170,7 @@ impl Session {
             Decision::Logout(denial) => {
                 self.reread(bytes, |session, message| session.end(message, denial, now, out));
             }
+            Decision::Disconnect => self.disconnect(out),
         }
     }
 
@@ -171,23 +181,7 @@ impl Session {
         if message.poss_dup {
             return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
         }
-        let id = self.echoes.add(Rejected::new(message, denial));
+        let id = self.echoes.add(Echo::Reject(Rejected::new(message, denial)));
         out.send_with(Direction::Inbound, |to| rewrite::test_request(message, id.as_bytes(), to));
-    }
-
-    /// The session ends: a Logout takes the message's place, and the venue's answer closes.
-    fn end(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
-        out.count(Counter::InboundDenied);
-        if message.poss_dup {
-            // A Logout must come in sequence; the client's next fresh message will be it.
-            return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
-        }
-        out.count(Counter::SessionsEnded);
-        out.log(Level::Info, format!("session {}: ended by the decision service", self.name));
-        out.send_with(Direction::Inbound, |to| rewrite::logout(message, &denial, to));
-        let limits = &self.listener.settings.limits;
-        out.push(Command::Tick(limits.logout_timeout_ms));
-        let deadline = now.monotonic + limits.logout_timeout();
-        self.phase = Phase::Ending { denial, deadline, answered: false };
     }
 }

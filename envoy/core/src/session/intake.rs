@@ -61,8 +61,12 @@ impl Session {
         let limits = &self.listener.settings.limits;
         match (&self.phase, direction) {
             (Phase::AwaitingLogon, Direction::Inbound) => false,
+            // What ends the session needs no room.
+            (Phase::Active, Direction::Inbound) if self.doom.is_some() => false,
             (Phase::Active, Direction::Inbound) => {
-                self.inbound.is_full() || self.echoes.len() >= limits.max_pending_rejects as usize
+                self.renewal.is_some()
+                    || self.inbound.is_full()
+                    || self.echoes.len() >= limits.max_pending_rejects as usize
             }
             (Phase::Active | Phase::Ending { .. }, Direction::Outbound) => self.outbound.is_full(),
             _ => true,

@@ -4,8 +4,9 @@
 //! out or too many bytes wait; then nothing more is taken from the unread bytes, and the shell stops reading.
 
 use crate::command::CheckId;
-use crate::decision::Decision;
+use crate::decision::{Allowance, Decision};
 use crate::msg_type::MsgType;
+use crate::renewal::UserResponse;
 use crate::settings::Limits;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -28,8 +29,22 @@ pub(super) enum Fate {
     Asked(CheckId, Duration),
     /// The answer is there.
     Decided(Decision),
+    /// The gateway answers it.
+    Respond(UserResponse),
+    /// A GapFill takes its place.
+    Fill,
     /// It needs no decision, only its turn.
     Pass,
+}
+
+impl Fate {
+    /// The decision on a message that is passed on, or replaced for its denial.
+    pub fn decision(self) -> Decision {
+        match self {
+            Self::Decided(decision) => decision,
+            _ => Decision::Forward(Allowance::default()),
+        }
+    }
 }
 
 /// Bytes that wait. What was taken from their head is only noted, and moved over once it is the larger half: moving the
@@ -136,10 +151,10 @@ impl Lane {
         })
     }
 
-    /// Notes the decision of the message that the Check `id` is about.
-    pub fn decide(&mut self, id: CheckId, decision: Decision) {
+    /// Notes the fate of the message that the Check `id` is about.
+    pub fn settle(&mut self, id: CheckId, fate: Fate) {
         if let Some((waiting, _)) = self.asked(id) {
-            waiting.fate = Fate::Decided(decision);
+            waiting.fate = fate;
             self.in_flight -= 1;
             self.ease();
         }
@@ -150,8 +165,14 @@ impl Lane {
         if matches!(self.queue.front()?.fate, Fate::Asked(..)) {
             return None;
         }
+        self.pop()
+    }
+
+    /// Takes the first message, whatever is known of its fate.
+    pub fn pop(&mut self) -> Option<Waiting> {
         let waiting = self.queue.pop_front()?;
         self.queued_bytes -= waiting.bytes.len();
+        self.in_flight -= usize::from(matches!(waiting.fate, Fate::Asked(..)));
         self.ease();
         Some(waiting)
     }
@@ -178,7 +199,9 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::Terms;
+    fn allowed() -> Fate {
+        Fate::Decided(Decision::Forward(Allowance::default()))
+    }
 
     #[test]
     fn messages_leave_in_order_whatever_the_order_of_answers() {
@@ -187,14 +210,24 @@ mod tests {
             lane.push(&[u8::try_from(id).unwrap_or(0)], MsgType::LOGON, Fate::Asked(id, Duration::ZERO));
         }
         lane.push(&[4], MsgType::LOGON, Fate::Pass);
-        lane.decide(2, Decision::Forward(Terms::default()));
+        lane.settle(2, allowed());
         assert!(lane.pop_ready().is_none());
-        lane.decide(1, Decision::Forward(Terms::default()));
-        lane.decide(3, Decision::Forward(Terms::default()));
+        lane.settle(1, allowed());
+        lane.settle(3, allowed());
         let order: Vec<u8> =
             std::iter::from_fn(|| lane.pop_ready()).flat_map(|waiting| waiting.bytes).collect();
         assert_eq!(order, [1, 2, 3, 4]);
         assert!(lane.is_clear());
+    }
+
+    #[test]
+    fn what_is_taken_before_its_answer_is_out_no_more() {
+        let limits = Limits { max_checks_in_flight: 1, ..Limits::default() };
+        let mut lane = Lane::new(&limits);
+        lane.push(&[1], MsgType::LOGON, Fate::Asked(1, Duration::ZERO));
+        assert!(lane.is_full() && lane.pop().is_some());
+        lane.settle(1, allowed());
+        assert!(!lane.is_full() && lane.is_clear());
     }
 
     #[test]
@@ -205,11 +238,11 @@ mod tests {
         assert!(!lane.is_full());
         lane.push(&[0; 10], MsgType::LOGON, Fate::Asked(2, Duration::ZERO));
         assert!(lane.is_full());
-        lane.decide(1, Decision::Forward(Terms::default()));
+        lane.settle(1, allowed());
         assert!(!lane.is_full());
         lane.push(&[0; 2_000], MsgType::LOGON, Fate::Pass);
         assert!(lane.is_full());
-        lane.decide(2, Decision::Forward(Terms::default()));
+        lane.settle(2, allowed());
         while lane.pop_ready().is_some() {}
         assert!(!lane.is_full() && lane.is_clear());
     }

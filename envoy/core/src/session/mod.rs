@@ -6,44 +6,53 @@
 //! reported and ends the connection; nothing behind it is forwarded.
 //!
 //! This module has the phases and the events. `intake` takes bytes in, `inbound` and `outbound` are the two directions'
-//! rules, `asking` has the decision service's part, `lane` the queue of a direction, `echo` the rejects on their way.
+//! rules, `asking` has the decision service's part, `watching` what it may say unasked, `renewing` a fresh credential,
+//! `ending` the end that it orders; `lane` is the queue of a direction, `echo` has the answers on their way.
 
 mod asking;
 mod echo;
+mod ending;
 mod inbound;
 mod intake;
 mod lane;
 mod outbound;
+mod renewing;
+mod watching;
 
 use crate::command::{CheckId, Command, Commands, Direction, Level};
 use crate::contract::request::{Identity, Peers};
-use crate::credential::Token;
+use crate::credential::Authorization;
 use crate::decision::{Denial, Terms};
 use crate::failure::Failure;
 use crate::message::Field;
 use crate::profile::Profile;
+use crate::renewal::Renewals;
 use crate::settings::Settings;
 use crate::stats::Counter;
 use crate::violation::Violation;
 use asking::Unanswered;
 use echo::Echoes;
+use ending::Doom;
 use lane::Lane;
+use renewing::Renewal;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
+use watching::Watch;
 
 /// The settings and what is made of them once, for all sessions of a listener.
 #[derive(Debug)]
 pub struct Listener {
     settings: Settings,
     profile: Profile,
+    renewals: Renewals,
 }
 
 impl Listener {
     /// Prepares the settings.
     pub fn new(settings: Settings) -> Self {
-        let profile = settings.profile();
-        Self { settings, profile }
+        let (profile, renewals) = (settings.profile(), Renewals::new(&settings));
+        Self { settings, profile, renewals }
     }
 
     /// The settings.
@@ -88,8 +97,14 @@ pub struct Session {
     outbound: Lane,
     echoes: Echoes,
     identity: Option<Identity>,
-    token: Option<Token>,
+    authorization: Option<Authorization>,
     terms: Terms,
+    /// The order to end.
+    doom: Option<Doom>,
+    renewal: Option<Renewal>,
+    watch: Option<Watch>,
+    /// Watches of before a renewal.
+    forgotten: Vec<CheckId>,
     opened: Duration,
     name: String,
     checks: CheckId,
@@ -114,8 +129,12 @@ impl Session {
             outbound: Lane::new(&listener.settings.limits),
             echoes,
             identity: None,
-            token: None,
+            authorization: None,
             terms: Terms::default(),
+            doom: None,
+            renewal: None,
+            watch: None,
+            forgotten: Vec::new(),
             opened: now.monotonic,
             checks: 0,
             unanswered: Unanswered::default(),
@@ -139,7 +158,14 @@ impl Session {
                 let decision = self.read_answer(answer, since, now, out);
                 self.logon_decided(decision, now, out);
             }
-            Phase::Active | Phase::Ending { .. } => self.message_answered(id, answer, now, out),
+            Phase::Active | Phase::Ending { .. } if self.is_watch(id) => {
+                self.watch_answered(id, answer, now, out);
+            }
+            Phase::Active | Phase::Ending { .. } => {
+                if !self.renewal_answered(id, answer, now, out) {
+                    self.message_answered(id, answer, now, out);
+                }
+            }
             _ => {}
         }
     }
@@ -153,6 +179,8 @@ impl Session {
                     self.violate(Direction::Inbound, Violation::LogonTimeout, now, out);
                 }
             }
+            Phase::Active if self.doom.is_some() => self.close_if_overdue(now, out),
+            Phase::Active => self.watch_if_due(now, out),
             Phase::Ending { deadline, .. } if now.monotonic >= *deadline => {
                 self.close("session ended, the venue did not answer the Logout", out);
             }
@@ -175,13 +203,6 @@ impl Session {
         match direction {
             Direction::Inbound => &mut self.inbound,
             Direction::Outbound => &mut self.outbound,
-        }
-    }
-
-    /// The venue answered the Logout of ours, and all before its answer is delivered.
-    fn close_if_ended(&mut self, out: &mut Commands) {
-        if matches!(self.phase, Phase::Ending { answered: true, .. }) && self.outbound.is_clear() {
-            self.close("session ended by the decision service", out);
         }
     }
 

@@ -1,8 +1,10 @@
-//! Venue to client: guarded types are asked about, our Heartbeats become rejects, all else passes.
+//! Venue to client: guarded types are asked about, our Heartbeats become answers, all else passes.
 
+use super::echo::Echo;
 use super::lane::Fate;
 use super::{Phase, Session};
 use crate::command::{Commands, Direction};
+use crate::contract::request::Event;
 use crate::decision::Decision;
 use crate::message::Message;
 use crate::msg_type::MsgType;
@@ -23,10 +25,8 @@ impl Session {
     ) -> Result<(), Violation> {
         match message.msg_type {
             MsgType::HEARTBEAT => {
-                let rejected = message.get(tags::TEST_REQ_ID).and_then(|id| self.echoes.take(id));
-                if let Some(rejected) = rejected {
-                    out.count(Counter::RejectsDelivered);
-                    self.replace(message, out, |to| rewrite::reject(message, &rejected, to));
+                if let Some(echo) = message.get(tags::TEST_REQ_ID).and_then(|id| self.echoes.take(id)) {
+                    self.answer_client(message, &echo, out);
                     self.resume_client(now, out);
                     return Ok(());
                 }
@@ -42,7 +42,7 @@ impl Session {
                 if let Phase::Ending { denial, answered, .. } = &mut self.phase {
                     *answered = true;
                     let denial = denial.clone();
-                    self.replace(message, out, |to| rewrite::logout(message, &denial, to));
+                    self.replace(message, out, |to| rewrite::ended(message, &denial, to));
                     self.close_if_ended(out);
                     return Ok(());
                 }
@@ -50,7 +50,7 @@ impl Session {
             _ => {}
         }
         if self.terms.asks_outbound(message.msg_type) {
-            let id = self.ask("message", Direction::Outbound, message, now, out);
+            let id = self.ask(Event::Message, Direction::Outbound, message, now, out);
             self.outbound.push(message.bytes, message.msg_type, Fate::Asked(id, now.monotonic));
         } else {
             self.pass_outbound(message, out);
@@ -68,7 +68,20 @@ impl Session {
         }
     }
 
-    /// Fewer rejects are on their way than before; the client may be waiting for room.
+    /// The venue's Heartbeat carries an answer of ours to the client.
+    fn answer_client(&mut self, heartbeat: &Message<'_>, echo: &Echo, out: &mut Commands) {
+        match echo {
+            Echo::Reject(rejected) => {
+                out.count(Counter::RejectsDelivered);
+                self.replace(heartbeat, out, |to| rewrite::reject(heartbeat, rejected, to));
+            }
+            Echo::UserResponse(response) => {
+                self.replace(heartbeat, out, |to| rewrite::user_response(heartbeat, response, to));
+            }
+        }
+    }
+
+    /// Fewer answers are on their way than before; the client may be waiting for room.
     fn resume_client(&mut self, now: Now, out: &mut Commands) {
         if !self.inbound.unread.is_empty() {
             self.resume(Direction::Inbound, now, out);
@@ -95,6 +108,7 @@ impl Session {
     pub(super) fn apply_outbound(&mut self, bytes: &[u8], decision: Decision, out: &mut Commands) {
         match decision {
             Decision::Forward(_) => self.forward_outbound(bytes, out),
+            Decision::Disconnect => self.disconnect(out),
             Decision::Reject(_) | Decision::Logout(_) => {
                 out.count(Counter::OutboundDenied);
                 self.reread(bytes, |_, message| {

@@ -174,3 +174,16 @@ fn a_logon_that_takes_too_long_is_given_up() {
          << close violation of the strict profile",
     );
 }
+
+#[test]
+fn a_logon_may_be_cut_off_without_a_word() {
+    let mut play = Play::new("FIXT.1.1", "");
+    play.play(
+        ">> client A 1 98=0|554=s3cret|
+         << check 1 logon inbound A 1 bearer=s3cret 98=0|
+         >> answer 1 disconnect
+         << close logon refused
+         >> client 0 2",
+    );
+    assert_eq!((play.count(Counter::LogonsRefused), play.count(Counter::SessionsDisconnected)), (1, 0));
+}

@@ -124,7 +124,9 @@ impl Driver {
                     Effect::Sent(*direction, self.commands.bytes(*start, *end).to_vec())
                 }
                 Command::End(direction) => Effect::Ended(*direction),
-                Command::Check { id, frame } => Effect::Asked(Asked::read(*id, frame)),
+                Command::Check { id, frame, timeout_ms } => {
+                    Effect::Asked(Asked::read(*id, frame, *timeout_ms))
+                }
                 Command::PauseReads => Effect::ReadsPaused,
                 Command::ResumeReads => Effect::ReadsResumed,
                 Command::Tick(millis) => Effect::TickIn(*millis),

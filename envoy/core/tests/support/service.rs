@@ -13,13 +13,14 @@ use fix_authz_core::testing::show;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
     pub id: CheckId,
+    pub timeout_ms: u32,
     pub http: HttpRequest,
 }
 
 impl Asked {
-    pub fn read(id: CheckId, frame: &[u8]) -> Self {
+    pub fn read(id: CheckId, frame: &[u8], timeout_ms: u32) -> Self {
         let request: CheckRequest = grpc::unframe(frame).unwrap();
-        Self { id, http: request.attributes.unwrap().request.unwrap().http.unwrap() }
+        Self { id, timeout_ms, http: request.attributes.unwrap().request.unwrap().http.unwrap() }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -43,12 +44,22 @@ impl Asked {
     }
 
     pub fn bearer(&self) -> Option<&str> {
-        self.header("authorization").map(|value| value.strip_prefix("Bearer ").unwrap())
+        self.header("authorization").map(bearer)
+    }
+
+    /// The token of a renewal.
+    pub fn fresh(&self) -> Option<&str> {
+        self.header("x-fix-fresh-authorization").map(bearer)
     }
 
     pub fn body(&self) -> String {
         show(&self.http.raw_body)
     }
+}
+
+/// What is no bearer token is shown whole.
+fn bearer(value: &str) -> &str {
+    value.strip_prefix("Bearer ").unwrap_or(value)
 }
 
 /// An answer.
@@ -58,14 +69,17 @@ pub enum Verdict {
     Allow(Vec<(String, String)>),
     Reject(Denied),
     Logout(Denied),
+    Disconnect,
     Failure(Failure),
     /// A body that is no answer.
     Garbage,
 }
 
-/// 380, 1409 and 58.
+/// The status, 380, 1409 and 58.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
+    /// google.rpc.Code
+    pub code: i32,
     pub reason: u8,
     pub status: Option<u32>,
     pub text: String,
@@ -77,25 +91,32 @@ impl Verdict {
     }
 
     pub fn reject() -> Self {
-        Self::Reject(Denied { reason: 6, status: None, text: "Insufficient permissions".into() })
+        Self::Reject(Denied { code: 7, reason: 6, status: None, text: "Insufficient permissions".into() })
     }
 
     pub fn logout() -> Self {
-        Self::Logout(Denied { reason: 6, status: None, text: "access token expired".into() })
+        Self::Logout(Denied { code: 7, reason: 6, status: None, text: "access token expired".into() })
     }
 
-    /// `allow guard-outbound=8 …`, `reject 6 text`, `logout 6 status=8 text`, `no-answer`, `unreachable`, `garbage`.
+    /// The order to end a session that no message is about.
+    pub fn kill() -> Self {
+        Self::Logout(Denied { code: 7, reason: 6, status: None, text: "ended by the operator".into() })
+    }
+
+    /// `allow guard-outbound=8 …`, `reject 6 text`, `reject 401 6 text`, `logout 6 status=8 text`, `disconnect`,
+    /// `no-answer`, `unreachable`, `garbage`. In an `allow`, `^` stands for a space.
     pub fn parse(text: &str) -> Self {
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
         match verb {
             "allow" => Self::Allow(
                 rest.split_whitespace()
                     .map(|pair| pair.split_once('=').unwrap())
-                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .map(|(name, value)| (name.to_owned(), value.replace('^', " ")))
                     .collect(),
             ),
             "reject" => Self::Reject(Denied::parse(rest)),
             "logout" => Self::Logout(Denied::parse(rest)),
+            "disconnect" => Self::Disconnect,
             "no-answer" => Self::Failure(Failure::NoAnswer),
             "unreachable" => Self::Failure(Failure::Unreachable),
             "garbage" => Self::Garbage,
@@ -108,12 +129,23 @@ impl Verdict {
         let response = match self {
             Self::Allow(terms) => {
                 let mut headers = vec![header("x-fix-action", "forward")];
-                headers.extend(terms.iter().map(|(name, value)| header(&format!("x-fix-{name}"), value)));
+                headers.extend(terms.iter().map(|(name, value)| match name.as_str() {
+                    "etag" => header(name, value),
+                    _ => header(&format!("x-fix-{name}"), value),
+                }));
                 let ok_response = Some(OkHttpResponse { headers });
                 CheckResponse { status: Some(Status { code: 0 }), ok_response, ..Default::default() }
             }
             Self::Reject(denied) => denied.response("reject"),
             Self::Logout(denied) => denied.response("logout"),
+            Self::Disconnect => CheckResponse {
+                status: Some(Status { code: 7 }),
+                denied_response: Some(DeniedHttpResponse {
+                    headers: vec![header("x-fix-action", "disconnect")],
+                    body: String::new(),
+                }),
+                ..Default::default()
+            },
             Self::Failure(failure) => return Err(*failure),
             Self::Garbage => return Ok(b"\0\0\0\0\x09nonsense!".to_vec()),
         };
@@ -123,13 +155,14 @@ impl Verdict {
 
 impl Denied {
     fn parse(text: &str) -> Self {
+        let (code, text) = text.strip_prefix("401 ").map_or((7, text), |rest| (16, rest));
         let (reason, mut text) = text.split_once(' ').unwrap();
         let mut status = None;
         if let Some((number, rest)) = text.strip_prefix("status=").and_then(|rest| rest.split_once(' ')) {
             status = Some(number.parse().unwrap());
             text = rest;
         }
-        Self { reason: reason.parse().unwrap(), status, text: text.into() }
+        Self { code, reason: reason.parse().unwrap(), status, text: text.into() }
     }
 
     fn response(&self, action: &str) -> CheckResponse {
@@ -137,7 +170,7 @@ impl Denied {
             vec![header("x-fix-action", action), header("x-fix-reject-reason", &self.reason.to_string())];
         headers.extend(self.status.map(|status| header("x-fix-session-status", &status.to_string())));
         CheckResponse {
-            status: Some(Status { code: 7 }),
+            status: Some(Status { code: self.code }),
             denied_response: Some(DeniedHttpResponse { headers, body: self.text.clone() }),
             ..Default::default()
         }

@@ -25,6 +25,8 @@ pub struct Play {
     driver: Driver,
     version: &'static str,
     echoes: Vec<String>,
+    /// Ticks are shown without their time.
+    ticking: bool,
     /// What opening the session yielded; `connect` shows it.
     opened: Vec<Effect>,
 }
@@ -34,7 +36,7 @@ impl Play {
     pub fn new(version: &'static str, settings: &str) -> Self {
         let mut driver = Driver::new(settings);
         let opened = driver.take();
-        Self { driver, version, echoes: Vec::new(), opened }
+        Self { driver, version, echoes: Vec::new(), ticking: false, opened }
     }
 
     /// A session past its Logon, on these terms; the next Check is number 2.
@@ -84,6 +86,26 @@ impl Play {
         assert_eq!(actual, [format!("<< {expected}")]);
     }
 
+    /// Plays one event of which nothing but a tick must come, between half of `most` milliseconds and all; says how many.
+    #[track_caller]
+    pub fn failed(&mut self, event: &str, most: u64) -> u64 {
+        self.event(event);
+        let effects: Vec<Effect> =
+            self.driver.take().into_iter().filter(|effect| !matches!(effect, Effect::Logged(_))).collect();
+        let [Effect::TickIn(millis)] = effects.as_slice() else { panic!("{effects:?}") };
+        let millis = u64::from(*millis);
+        assert!((most / 2..=most).contains(&millis), "{millis}");
+        millis
+    }
+
+    /// As [`Play::play`], but a tick may be at any time.
+    #[track_caller]
+    pub fn play_ticking(&mut self, script: &str) {
+        self.ticking = true;
+        self.play(script);
+        self.ticking = false;
+    }
+
     pub fn count(&self, counter: Counter) -> u32 {
         self.driver.count(counter)
     }
@@ -130,6 +152,7 @@ impl Play {
             Effect::Asked(asked) => lines.push(format!("<< {}", question(&asked))),
             Effect::ReadsPaused => lines.push("<< pause".into()),
             Effect::ReadsResumed => lines.push("<< resume".into()),
+            Effect::TickIn(_) if self.ticking => lines.push("<< tick".into()),
             Effect::TickIn(millis) => lines.push(format!("<< tick {millis}")),
             Effect::Closed(why) => lines.push(format!("<< close {why}")),
             Effect::Logged(line) => assert!(!line.contains(TOKEN), "a token in the log: {line}"),
@@ -217,7 +240,15 @@ pub fn messages(mut bytes: &[u8]) -> Vec<&[u8]> {
 fn question(asked: &Asked) -> String {
     let (id, direction) = (asked.id, asked.header("x-fix-direction").unwrap());
     assert!(!asked.body().contains(TOKEN), "a token among the body fields");
+    assert_eq!(asked.header("x-fix-session").map(str::len), Some(16));
     let line = match asked.event() {
+        "watch" => {
+            let etag = asked.header("if-none-match").unwrap();
+            let seconds = asked.timeout_ms / 1_000;
+            let bearer =
+                asked.bearer().filter(|token| *token != TOKEN).map(|token| format!(" bearer={token}"));
+            format!("watch {id} {etag} {seconds} s{}", bearer.unwrap_or_default())
+        }
         "report" => {
             let (kind, reason) =
                 (asked.header("x-fix-report").unwrap(), asked.header("x-fix-reason").unwrap());
@@ -225,13 +256,14 @@ fn question(asked: &Asked) -> String {
         }
         event => {
             let bearer = match (event, asked.bearer()) {
-                ("message", Some(TOKEN)) => String::new(),
+                ("message" | "renewal", Some(TOKEN)) => String::new(),
                 (_, Some(token)) => format!(" bearer={token}"),
                 (_, None) => " no bearer".to_owned(),
             };
+            let fresh = asked.fresh().map(|token| format!(" fresh={token}")).unwrap_or_default();
             let replay = if asked.header("x-fix-poss-dup") == Some("Y") { " replay" } else { "" };
             let (msg_type, seq) = (asked.msg_type(), asked.seq());
-            format!("check {id} {event} {direction} {msg_type} {seq}{replay}{bearer} {}", asked.body())
+            format!("check {id} {event} {direction} {msg_type} {seq}{replay}{bearer}{fresh} {}", asked.body())
         }
     };
     line.trim_end().to_owned()

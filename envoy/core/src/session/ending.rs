@@ -1,0 +1,82 @@
+//! How the decision service ends a session: in sequence, by a Logout in the place of a message; or at once.
+//!
+//! The order to end may come with the answer about a message, which then becomes the Logout; or with the answer to a watch,
+//! and then the next message is the one, whatever it is and whatever was to become of it. A client that sends nothing is
+//! not waited for beyond `limits.end_timeout_ms`.
+
+use super::{Now, Phase, Session};
+use crate::command::{Command, Commands, Direction, Level};
+use crate::decision::Denial;
+use crate::message::Message;
+use crate::rewrite;
+use crate::stats::Counter;
+use std::time::Duration;
+
+/// The order to end a session with the client's next message.
+#[derive(Debug)]
+pub(super) struct Doom {
+    denial: Denial,
+    /// By then it ends without.
+    deadline: Duration,
+}
+
+impl Session {
+    /// The session is to end: what waits is not waited for, for its place is the Logout's.
+    pub(super) fn doom(&mut self, denial: Denial, now: Now, out: &mut Commands) {
+        out.log(Level::Info, format!("session {}: is to end, by the decision service", self.name));
+        let limits = &self.listener.settings.limits;
+        out.push(Command::Tick(limits.end_timeout_ms));
+        self.doom = Some(Doom { denial, deadline: now.monotonic + limits.end_timeout() });
+        self.renewal = None;
+        while let Some(waiting) = self.inbound.pop() {
+            self.reread(&waiting.bytes, |session, message| session.end_if_doomed(message, now, out));
+        }
+        self.resume(Direction::Inbound, now, out);
+    }
+
+    /// Whether a message of the client's is the end of a doomed session, or takes it there.
+    pub(super) fn end_if_doomed(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) {
+        if let (Phase::Active, Some(doom)) = (&self.phase, &self.doom) {
+            let denial = doom.denial.clone();
+            self.end(message, denial, now, out);
+        }
+    }
+
+    /// The session ends: a Logout takes the message's place, and the venue's answer closes.
+    pub(super) fn end(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
+        out.count(Counter::InboundDenied);
+        if message.poss_dup {
+            // A Logout must come in sequence; the client's next fresh message will be it.
+            return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
+        }
+        out.count(Counter::SessionsEnded);
+        out.log(Level::Info, format!("session {}: ended by the decision service", self.name));
+        out.send_with(Direction::Inbound, |to| rewrite::logout(message, &denial, to));
+        let limits = &self.listener.settings.limits;
+        out.push(Command::Tick(limits.logout_timeout_ms));
+        let deadline = now.monotonic + limits.logout_timeout();
+        self.renewal = None;
+        self.phase = Phase::Ending { denial, deadline, answered: false };
+    }
+
+    /// Time has passed: a doomed session whose client sends nothing ends without a Logout.
+    pub(super) fn close_if_overdue(&mut self, now: Now, out: &mut Commands) {
+        if self.doom.as_ref().is_some_and(|doom| now.monotonic >= doom.deadline) {
+            out.count(Counter::SessionsEnded);
+            self.close("session ended, the client sent nothing in time", out);
+        }
+    }
+
+    /// The venue answered the Logout of ours, and all before its answer is delivered.
+    pub(super) fn close_if_ended(&mut self, out: &mut Commands) {
+        if matches!(self.phase, Phase::Ending { answered: true, .. }) && self.outbound.is_clear() {
+            self.close("session ended by the decision service", out);
+        }
+    }
+
+    /// Both connections close at once.
+    pub(super) fn disconnect(&mut self, out: &mut Commands) {
+        out.count(Counter::SessionsDisconnected);
+        self.close("disconnected by the decision service", out);
+    }
+}

@@ -1,0 +1,133 @@
+//! A fresh credential in a running session: asked about, put in force or not, and answered by the gateway itself.
+//!
+//! What came before the request stays under the old credential. Nothing behind it is taken in until it is answered, so that
+//! the new one holds from exactly that message. The venue sees a TestRequest in its place; the Heartbeat that answers it
+//! becomes the answer to the request.
+
+use super::echo::Echo;
+use super::lane::Fate;
+use super::{Now, Session};
+use crate::command::{CheckId, Commands, Direction};
+use crate::contract::request::Event;
+use crate::credential::Authorization;
+use crate::decision::{Allowance, Decision, Denial};
+use crate::failure::{self, Failure};
+use crate::message::Message;
+use crate::msg_type::MsgType;
+use crate::renewal::UserResponse;
+use crate::rewrite;
+use crate::stats::Counter;
+use crate::violation::Violation;
+use std::sync::Arc;
+
+/// A renewal whose Check is out.
+#[derive(Debug)]
+pub(super) struct Renewal {
+    check: CheckId,
+    /// `None`: it lacks what its scheme needs, and cannot be allowed.
+    fresh: Option<Authorization>,
+    response: UserResponse,
+}
+
+impl Session {
+    /// Takes a request that brings a credential, to be answered with a `response`; `false`: it brings none.
+    pub(super) fn renew(
+        &mut self,
+        request: &Message<'_>,
+        response: MsgType,
+        now: Now,
+        out: &mut Commands,
+    ) -> Result<bool, Violation> {
+        let listener = Arc::clone(&self.listener);
+        let Some(found) = listener.renewals.credential(request)? else { return Ok(false) };
+        if !request.poss_dup {
+            let fresh = found.authorization;
+            let check = self.ask(Event::Renewal(fresh.as_ref()), Direction::Inbound, request, now, out);
+            self.inbound.push(request.bytes, request.msg_type, Fate::Asked(check, now.monotonic));
+            let response = UserResponse::to(request, response, &listener.settings);
+            self.renewal = Some(Renewal { check, fresh, response });
+        } else if self.inbound.is_clear() {
+            out.send_with(Direction::Inbound, |to| rewrite::gap_fill(request, to));
+        } else {
+            self.inbound.push(request.bytes, request.msg_type, Fate::Fill);
+        }
+        Ok(true)
+    }
+
+    /// The answer to a renewal's Check, if `id` names one.
+    pub(super) fn renewal_answered(
+        &mut self,
+        id: CheckId,
+        answer: Result<&[u8], Failure>,
+        now: Now,
+        out: &mut Commands,
+    ) -> bool {
+        let Some(Renewal { fresh, response, .. }) = self.renewal.take_if(|renewal| renewal.check == id)
+        else {
+            return false;
+        };
+        let Some((_, since)) = self.inbound.asked(id) else { return true };
+        let decision = self.read_answer(answer, since, now, out);
+        if decision == Ok(Decision::Disconnect) {
+            self.disconnect(out);
+            return true;
+        }
+        if decision.is_ok() {
+            self.report_unanswered(now, out);
+        }
+        let fate = match (decision, fresh) {
+            (Ok(Decision::Forward(allowance)), Some(fresh)) => {
+                self.put_in_force(fresh, allowance, now, out);
+                Fate::Respond(response)
+            }
+            (Ok(denied @ Decision::Logout(_)), _) => {
+                out.count(Counter::RenewalsRefused);
+                Fate::Decided(denied)
+            }
+            (Ok(Decision::Reject(denial)), _) => refused(response, denial, out),
+            // Nothing was shown that could have been allowed.
+            (Ok(_), _) => refused(response, self.undecided(Failure::Contradictory, out), out),
+            (Err(failure), _) => refused(response, self.undecided(failure, out), out),
+        };
+        self.inbound.settle(id, fate);
+        self.apply_ready(Direction::Inbound, now, out);
+        self.resume(Direction::Inbound, now, out);
+        true
+    }
+
+    /// No usable answer: the session goes on with the credential that it has.
+    fn undecided(&mut self, failure: Failure, out: &mut Commands) -> Denial {
+        let decision = Decision::Reject(failure::denial());
+        self.log_failure(Direction::Inbound, "renewal", failure, &decision, out);
+        self.unanswered.add(failure, &decision);
+        failure::denial()
+    }
+
+    fn put_in_force(
+        &mut self,
+        fresh: Authorization,
+        Allowance { terms, etag, watch_s }: Allowance,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        out.count(Counter::Renewals);
+        self.authorization = Some(fresh);
+        if let Some(terms) = terms {
+            self.terms = terms;
+        }
+        self.watch_anew(etag, watch_s, now, out);
+    }
+
+    /// The turn of a renewal's request has come.
+    pub(super) fn respond(&mut self, request: &[u8], response: UserResponse, out: &mut Commands) {
+        self.reread(request, |session, message| {
+            let id = session.echoes.add(Echo::UserResponse(response));
+            out.send_with(Direction::Inbound, |to| rewrite::test_request(message, id.as_bytes(), to));
+        });
+    }
+}
+
+fn refused(response: UserResponse, denial: Denial, out: &mut Commands) -> Fate {
+    out.count(Counter::RenewalsRefused);
+    Fate::Respond(response.refuse(denial))
+}
