@@ -63,6 +63,10 @@ class Act:
     """Why it is in force but would not survive a restart; empty when it would."""
 
 
+class NotInForce(AdminError):
+    """What is to be lifted is not there."""
+
+
 def check_selector(selector: Selector) -> None:
     """Raise `AdminError` unless it can select something, and `all` selects no more than it says."""
     if selector.by is By.ALL:

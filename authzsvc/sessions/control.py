@@ -19,7 +19,16 @@ from dataclasses import dataclass, replace
 from heapq import nsmallest
 
 from authzsvc.errors import AdminError, StoreError
-from authzsvc.sessions.acts import MAX_VALUE, Act, Action, Operator, check_reason, check_selector, check_text
+from authzsvc.sessions.acts import (
+    MAX_VALUE,
+    Act,
+    Action,
+    NotInForce,
+    Operator,
+    check_reason,
+    check_selector,
+    check_text,
+)
 from authzsvc.sessions.facts import SessionFacts
 from authzsvc.sessions.registry import Registry
 from authzsvc.sessions.restrictions import (
@@ -210,12 +219,12 @@ class Control:
         now = self.restrictions
         unknown = sorted(ids - set(now.restrictions) - set(now.revocations))
         if unknown:
-            raise AdminError(f"no restriction or revocation `{unknown[0]}` is in force (`session list --restrictions`)")
+            raise NotInForce(f"no restriction or revocation `{unknown[0]}` is in force (`session list --restrictions`)")
         if ids:
             return ids
         found = frozenset(e.id for e in now.restrictions.values() if selector in (None, e.selector))
         if not found:
-            raise AdminError("no such restriction is in force (`session list --restrictions` shows those that are)")
+            raise NotInForce("no such restriction is in force (`session list --restrictions` shows those that are)")
         return found
 
     def _restricted_by(self, ids: frozenset[str]) -> int:

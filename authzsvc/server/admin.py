@@ -1,0 +1,211 @@
+"""The admin gRPC service: `proto/fixauthz/v1/admin.proto` over a `Control`, on a server of its own.
+
+Each call is let in by `Access` or recorded as refused; what was begun is finished even when the caller hangs up, so
+that a kill is never half done.
+
+Invariants: the unix socket is its owner's alone from the moment it exists; nothing is served over TCP without TLS and a
+proof of who asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import stat
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from authzsvc._gen.fixauthz.v1 import admin_pb2 as pb
+from authzsvc.errors import AdminError, StoreError
+from authzsvc.server import admin_messages as messages
+from authzsvc.server.admin_access import LOCAL, Access, AccessError
+from authzsvc.server.listen import clear, credentials, refused
+from authzsvc.sessions.acts import Act, Action, NotInForce, Operator, check_selector
+from authzsvc.sessions.control import MAX_PAGE, Control
+from authzsvc.sessions.restrictions import Restriction, Revocation
+from authzsvc.settings.admin import AdminSettings
+
+SERVICE = "fixauthz.v1.Admin"
+MAX_REQUEST = 256 * 1024
+"""Bytes."""
+OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MAX_REQUEST))
+"""For the server that it is added to."""
+
+_In = TypeVar("_In", bound=Message)
+_Out = TypeVar("_Out", bound=Message)
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+_umask = threading.Lock()
+
+
+class Admin:
+    """The service. `add_to` puts it on a server."""
+
+    def __init__(self, control: Control, access: Access) -> None:
+        self._control = control
+        self._access = access
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Serve on that server, made with `OPTIONS`."""
+        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            "ListSessions": self._method(Action.LIST, self._list_sessions, pb.ListSessionsRequest),
+            "ListRestrictions": self._method(Action.LIST, self._list_restrictions, pb.ListRestrictionsRequest),
+            "Kill": self._method(Action.KILL, self._kill, pb.KillRequest),
+            "Restore": self._method(Action.RESTORE, self._restore, pb.RestoreRequest),
+            "Revoke": self._method(Action.REVOKE, self._revoke, pb.RevokeRequest),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+
+    def _method(
+        self, action: Action, work: Callable[[_In, Operator], Awaitable[_Out]], kind: type[_In]
+    ) -> grpc.RpcMethodHandler[_In, _Out]:
+        async def answer(request: _In, context: _Context) -> _Out:
+            operator = await self._let_in(action, context)
+            try:
+                return await self._finish(work(request, operator))
+            except AdminError as error:
+                await context.abort(_status(error), str(error))
+            except StoreError as error:
+                await context.abort(grpc.StatusCode.INTERNAL, str(error))
+
+        return grpc.unary_unary_rpc_method_handler(answer, kind.FromString, lambda message: message.SerializeToString())
+
+    async def _let_in(self, action: Action, context: _Context) -> Operator:
+        peer = context.peer()
+        try:
+            return self._access.operator(peer, _texts(context.invocation_metadata()), context.auth_context())
+        except AccessError as error:
+            self._note(action, Operator(error.who, claimed=True, address=peer), refused=str(error))
+            await context.abort(error.status, str(error))
+
+    async def _finish(self, work: Awaitable[_Out]) -> _Out:
+        """Go on although the caller may not wait."""
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # told to the caller, if there still is one
+
+    async def _kill(self, request: pb.KillRequest, operator: Operator) -> pb.Done:
+        with self._noting(Action.KILL, operator):
+            selector, mode = messages.selector(request.selector), messages.mode(request.mode)
+        return messages.done(await self._control.kill(selector, mode, request.reason, operator))
+
+    async def _restore(self, request: pb.RestoreRequest, operator: Operator) -> pb.Done:
+        with self._noting(Action.RESTORE, operator):
+            ids, selector = messages.restored(request)
+        return messages.done(await self._control.restore(operator, ids=ids, selector=selector))
+
+    async def _revoke(self, request: pb.RevokeRequest, operator: Operator) -> pb.Done:
+        with self._noting(Action.REVOKE, operator):
+            by, value = messages.revoked_by(request)
+            keep_s = messages.keep_s(request)
+        result = await self._control.revoke(by, value, request.reason, operator, issuer=request.issuer, keep_s=keep_s)
+        return messages.done(result)
+
+    async def _list_sessions(self, request: pb.ListSessionsRequest, operator: Operator) -> pb.ListSessionsResponse:
+        with self._noting(Action.LIST, operator):
+            selector = messages.selector(request.selector) if request.HasField("selector") else None
+            if selector is not None:
+                check_selector(selector)
+        if not request.page_token:
+            by, value = (selector.by.value, selector.value) if selector else ("", "")
+            self._note(Action.LIST, operator, by=by, value=value)
+        limit = min(request.page_size or MAX_PAGE, MAX_PAGE)
+        page = self._control.sessions(selector, request.page_token, limit)
+        more = page[-1].facts.id if len(page) == limit else ""
+        return pb.ListSessionsResponse(sessions=map(messages.live_session, page), next_page_token=more)
+
+    async def _list_restrictions(
+        self, request: pb.ListRestrictionsRequest, operator: Operator
+    ) -> pb.ListRestrictionsResponse:
+        if not request.page_token:
+            self._note(Action.LIST, operator)
+        now = self._control.restrictions
+        limit = min(request.page_size or MAX_PAGE, MAX_PAGE)
+        entries: list[Restriction | Revocation] = [*now.restrictions.values(), *now.revocations.values()]
+        entries.sort(key=lambda entry: entry.id)
+        page = [entry for entry in entries if entry.id > request.page_token][:limit]
+        return pb.ListRestrictionsResponse(
+            restrictions=[messages.restriction(entry) for entry in page if isinstance(entry, Restriction)],
+            revocations=[messages.revocation(entry) for entry in page if not isinstance(entry, Restriction)],
+            next_page_token=page[-1].id if len(page) == limit else "",
+        )
+
+    def _note(self, action: Action, operator: Operator, *, by: str = "", value: str = "", refused: str = "") -> None:
+        self._control.record(
+            Act(secrets.token_hex(8), time.time(), action, operator, by=by, value=value, refused=refused)
+        )
+
+    def _noting(self, action: Action, operator: Operator) -> _Noting:
+        return _Noting(lambda text: self._note(action, operator, refused=text))
+
+
+class _Noting:
+    """Notes what could not even be read as refused."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, AdminError):
+            self._note(str(error))
+
+
+def bind_admin(server: grpc.aio.Server, settings: AdminSettings) -> list[str]:
+    """Bind the admin addresses; returns them as they came to be. Raises `SettingsFaults`."""
+    addresses = []
+    if settings.unix is not None:
+        clear(settings.unix, "admin.unix")
+        address = f"{LOCAL}{settings.unix.absolute()}"
+        _bind_private(server, address, str(settings.unix))
+        addresses.append(address)
+    if settings.tcp is not None and settings.tls is not None:
+        proof = credentials(settings.tls, "admin.tls")
+        try:
+            port = server.add_secure_port(settings.tcp, proof)
+        except RuntimeError:
+            raise refused("admin.tcp", f"`{settings.tcp}` cannot be listened on", "is it taken?") from None
+        addresses.append(f"{settings.tcp.rpartition(':')[0]}:{port}")
+    return addresses
+
+
+def _bind_private(server: grpc.aio.Server, address: str, path: str) -> None:
+    """The socket is made with no right for others, rather than deprived of them when somebody may have come."""
+    with _umask:
+        before = os.umask(0o177)
+        try:
+            server.add_insecure_port(address)
+        except RuntimeError:
+            raise refused("admin.unix", f"`{path}` cannot be listened on", "does its directory exist?") from None
+        finally:
+            os.umask(before)
+    if stat.S_IMODE(os.lstat(path).st_mode) & 0o077:
+        raise refused("admin.unix", f"`{path}` cannot be made private", "take a directory on another file system")
+
+
+def _status(error: AdminError) -> grpc.StatusCode:
+    if isinstance(error, AccessError):
+        return error.status
+    return grpc.StatusCode.NOT_FOUND if isinstance(error, NotInForce) else grpc.StatusCode.INVALID_ARGUMENT
+
+
+def _texts(metadata: object) -> Mapping[str, str]:
+    """Headers that are text; of one that comes twice, none, so that it cannot mean two things."""
+    pairs = [(name, value) for name, value in metadata or () if isinstance(value, str)]  # type: ignore[attr-defined]
+    names = [name for name, _ in pairs]
+    return {name: value for name, value in pairs if names.count(name) == 1}
