@@ -19,6 +19,8 @@ import shutil
 import signal
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,7 +64,7 @@ class Keycloak:
         self._process: Process | None = None
 
     def start(self) -> None:
-        """Start it, and wait until the realm is served."""
+        """Start it, and wait until the realm is served. It ends with the thread that starts it: not in an executor."""
         into = HOME / "data/import"
         into.mkdir(parents=True, exist_ok=True)
         shutil.copy(REALM, into / "realm.json")
@@ -87,14 +89,19 @@ class Keycloak:
         ]
 
     def _environment(self) -> dict[str, str]:
-        certificate = x509.load_pem_x509_certificate(Path(self.assertion.cert).read_bytes())
         return {
             **{name: os.environ[name] for name in ("PATH", "JAVA_HOME", "HOME") if name in os.environ},
             **self.secrets,
-            "ALGOPROVIDER_CERTIFICATE": base64.b64encode(certificate.public_bytes(Encoding.DER)).decode(),
+            "ALGOPROVIDER_CERTIFICATE": self.assertion_certificate,
             "KC_BOOTSTRAP_ADMIN_CLIENT_ID": ADMIN,
             "KC_BOOTSTRAP_ADMIN_CLIENT_SECRET": self._admin_secret,
         }
+
+    @property
+    def assertion_certificate(self) -> str:
+        """As Keycloak wants to be told of it."""
+        certificate = x509.load_pem_x509_certificate(Path(self.assertion.cert).read_bytes())
+        return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
 
     def _ready(self, client: httpx.Client) -> bool | None:
         try:
@@ -163,10 +170,18 @@ class Admin:
         """Neither sign with it nor publish it any longer."""
         self._ask("DELETE", f"/components/{component}")
 
-    def disable(self, client_id: str, *, enabled: bool = False) -> None:
-        """Refuse the client from now on, or no longer."""
+    @contextmanager
+    def changed(self, client_id: str, **changes: object) -> Iterator[None]:
+        """The client is another one within the block; attributes are added to those that it has."""
         (client,) = self._ask("GET", f"/clients?clientId={client_id}").json()
-        self._ask("PUT", f"/clients/{client['id']}", json={**client, "enabled": enabled})
+        more = changes.pop("attributes", {})
+        assert isinstance(more, dict)
+        attributes = {**client["attributes"], **more}
+        self._ask("PUT", f"/clients/{client['id']}", json={**client, **changes, "attributes": attributes})
+        try:
+            yield
+        finally:
+            self._ask("PUT", f"/clients/{client['id']}", json=client)
 
     def _ask(self, method: str, path: str, json: object = None) -> httpx.Response:
         headers = {"authorization": f"Bearer {self.token}"}

@@ -80,9 +80,9 @@ class Realm(AbstractContextManager["Realm"]):
         form = {"grant_type": "client_credentials", "client_id": client_id, **form}
         return self._http.post(f"{self.endpoints}/token", data=form)
 
-    def introspect(self, token: str, secret: str | None = None) -> httpx.Response:
-        """What the gateway is told of a token (RFC 7662)."""
-        auth = (GATEWAY, self.secret(GATEWAY) if secret is None else secret)
+    def introspect(self, token: str, secret: str | None = None, client_id: str = GATEWAY) -> httpx.Response:
+        """What the gateway, or another, is told of a token (RFC 7662)."""
+        auth = (client_id, self.secret(client_id) if secret is None else secret)
         return self._http.post(f"{self.endpoints}/token/introspect", auth=auth, data={"token": token})
 
     def revoke(self, client_id: str, token: str) -> None:

@@ -108,6 +108,11 @@ def test_introspection_is_for_the_gateway(realm: Realm) -> None:
     assert "active" not in answer.json()
 
 
+def test_introspection_is_for_those_whom_the_token_is_for(realm: Realm) -> None:
+    token = realm.token("algoprovider")
+    assert realm.introspect(token, client_id="trader").json() == {"active": False}
+
+
 def test_introspection_says_what_a_lightweight_token_does_not(realm: Realm) -> None:
     token = realm.token("algoprovider-lightweight")
     assert {"aud", "fix_comp_id", "accounts"}.isdisjoint(claims(token))
@@ -130,12 +135,9 @@ def test_revocation(realm: Realm) -> None:
 
 def test_a_disabled_client_gets_no_token_and_its_tokens_are_dead(realm: Realm) -> None:
     token = realm.token("trader")
-    realm.admin().disable("trader")
-    try:
+    with realm.admin().changed("trader", enabled=False):
         assert realm.ask_token("trader", client_secret=realm.secret("trader")).status_code in (400, 401)
         assert realm.introspect(token).json() == {"active": False}
-    finally:
-        realm.admin().disable("trader", enabled=True)
 
 
 def test_keys_are_rotated_and_withdrawn(realm: Realm) -> None:
