@@ -4,7 +4,7 @@ Two addresses are tried, unless one is given: RFC 8414's, whose well-known part 
 OpenID Connect's, whose part is put at the end.
 
 Invariants: the metadata names the very issuer that was asked for (RFC 8414, 3.3), or none of it is used; no redirect is
-followed; every address in it is https, but for an issuer that is itself http on loopback.
+followed; it is had over https, and every address in it is https, but for a server that is asked over http on loopback.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ServerMetadata:
 async def discover(http: Http, issuer: str, url: str | None = None, *, mtls: bool = False) -> ServerMetadata:
     """Ask `issuer`'s server for its metadata, at `url` if that is given. With `mtls` the endpoints are those for
     clients that show a certificate, where there are any (RFC 8705, 5). Raises `KeysError`."""
-    _check_issuer(issuer)
+    _check_place(issuer if url is None else url, query=url is not None)
     fault = KeysError("no address to ask")
     for address in (url,) if url is not None else well_known(issuer):
         try:
@@ -44,7 +44,7 @@ async def discover(http: Http, issuer: str, url: str | None = None, *, mtls: boo
         except HttpError as error:
             raise KeysError(f"cannot fetch the metadata of the issuer: {error}") from None
         try:
-            return _read(answer, issuer, mtls)
+            return _read(answer, issuer, mtls=mtls, loopback=address.startswith("http:"))
         except KeysError as error:
             fault = error
     raise fault
@@ -71,13 +71,18 @@ class Discovered:
 
     async def __call__(self, known: Validator | None, /) -> Document:
         """A `Source` for a `KeySet`. Raises `KeysError`."""
-        self.metadata = await discover(self._http, self._issuer, self._url, mtls=self._mtls)
-        if not self.metadata.jwks_uri:
+        metadata = await self.read()
+        if not metadata.jwks_uri:
             raise KeysError("the metadata of the issuer has no `jwks_uri`")
-        return await fetch_jwks(self._http, self.metadata.jwks_uri, known)
+        return await fetch_jwks(self._http, metadata.jwks_uri, known)
+
+    async def read(self) -> ServerMetadata:
+        """Ask for the metadata anew. Raises `KeysError`, and what was read before stays."""
+        self.metadata = await discover(self._http, self._issuer, self._url, mtls=self._mtls)
+        return self.metadata
 
 
-def _read(answer: Answer, issuer: str, mtls: bool) -> ServerMetadata:
+def _read(answer: Answer, issuer: str, *, mtls: bool, loopback: bool) -> ServerMetadata:
     if answer.status != 200:
         raise KeysError(f"the issuer's server answered {answer.status} when asked for its metadata")
     try:
@@ -91,7 +96,6 @@ def _read(answer: Answer, issuer: str, mtls: bool) -> ServerMetadata:
     aliases = found.get("mtls_endpoint_aliases", {}) if mtls else {}
     if not isinstance(aliases, dict):
         raise KeysError("the metadata's `mtls_endpoint_aliases` is not a JSON object")
-    loopback = urlsplit(issuer).scheme == "http"
     return ServerMetadata(
         issuer,
         _address(found, "jwks_uri", loopback),
@@ -111,13 +115,15 @@ def _address(found: Mapping[str, object], name: str, loopback: bool) -> str:
     return str(value)
 
 
-def _check_issuer(issuer: str) -> None:
-    """RFC 8414, 2: an https address without query or fragment; for trials http on loopback."""
-    parts = _split(issuer)
-    if parts is None or parts.query or parts.fragment:
-        raise KeysError("the issuer is no address that metadata could be had from; set the keys' own address")
+def _check_place(address: str, *, query: bool) -> None:
+    """An https address, or for trials http on loopback; an issuer has no query or fragment (RFC 8414, 2)."""
+    parts = _split(address)
+    if parts is None or parts.fragment or (parts.query and not query):
+        raise KeysError(
+            "the issuer is no address that metadata could be had from; set that of the metadata or the keys"
+        )
     if parts.scheme != "https" and not _is_http_on_loopback(parts):
-        raise KeysError("metadata is only taken over https, or from an issuer on loopback")
+        raise KeysError("metadata of an issuer is only had over https, or over http on loopback")
 
 
 def _split(address: str) -> SplitResult | None:

@@ -11,6 +11,7 @@ them is meant cannot be told.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -97,8 +98,8 @@ def parse_jwks(document: bytes) -> Jwks:
         raise KeysError(f"the key set has more than {MAX_KEYS} keys")
     read = [_key(entry) for entry in entries]
     found = dict.fromkeys(key for key in read if key is not None)
-    ids = [key.id for key in found if key.id]
-    ambiguous = tuple(sorted({name for name in ids if ids.count(name) > 1}))
+    times = Counter(key.id for key in found if key.id)
+    ambiguous = tuple(sorted(name for name, count in times.items() if count > 1))
     usable = [key for key in found if key.id not in ambiguous]
     if not usable:
         raise KeysError("the key set holds no public key that can be used for signatures")

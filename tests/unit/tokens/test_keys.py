@@ -1,62 +1,64 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from authzsvc.errors import KeysError
 from authzsvc.tokens.development import DevelopmentIssuer
-from authzsvc.tokens.keys import MAX_JWKS_BYTES, KeySet, Refresh, from_file, from_url, parse_jwks
+from authzsvc.tokens.http import Answer, Http
+from authzsvc.tokens.jwks import MAX_ID_LENGTH, MAX_KEYS
+from authzsvc.tokens.keys import MAX_JWKS_BYTES, KeySet, Refresh, fresh_for_s, from_file, from_url
 
+from .web import Reply, Web, serving
 
-@dataclass
-class Jwks:
-    """A real HTTP server whose answer tests set."""
-
-    url: str = ""
-    body: bytes = b""
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    asked: int = 0
+JWKS = "/keys"
+OFTEN = Refresh(every_s=3600.0, at_least_s=0.02)
+DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 
 
 @pytest.fixture
-def server() -> Iterator[Jwks]:
-    jwks = Jwks()
+async def web() -> AsyncIterator[Web]:
+    async with serving() as found:
+        yield found
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            jwks.asked += 1
-            self.send_response(jwks.status)
-            for name, value in jwks.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                self.wfile.write(jwks.body)
 
-        def log_message(self, *_: object) -> None:
-            return
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    jwks.url = f"http://127.0.0.1:{http.server_address[1]}/jwks"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield jwks
-    http.shutdown()
-    http.server_close()
-    thread.join()
+@pytest.fixture
+async def http() -> AsyncIterator[Http]:
+    found = Http(timeout_s=5.0)
+    yield found
+    await found.close()
 
 
 @pytest.fixture
 def issuer(tmp_path: Path) -> DevelopmentIssuer:
     return DevelopmentIssuer.create(tmp_path / "keys")
+
+
+@pytest.fixture
+def successor(tmp_path: Path) -> DevelopmentIssuer:
+    return DevelopmentIssuer.create(tmp_path / "next")
+
+
+@pytest.fixture
+def keys(web: Web, http: Http, issuer: DevelopmentIssuer) -> KeySet:
+    web.replies[JWKS] = Reply(issuer.jwks_path.read_bytes())
+    return KeySet("i", from_url(http, f"{web.url}{JWKS}"), OFTEN)
+
+
+@asynccontextmanager
+async def kept_fresh(keys: KeySet) -> AsyncIterator[None]:
+    task = asyncio.create_task(keys.keep_fresh())
+    try:
+        yield
+        assert not task.done()
+    finally:
+        task.cancel()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -67,124 +69,199 @@ async def until(condition: Callable[[], bool]) -> None:
     pytest.fail("what was waited for did not happen")
 
 
-def test_symmetric_encryption_and_unknown_keys_are_left_out(issuer: DevelopmentIssuer) -> None:
-    good = json.loads(issuer.jwks_path.read_bytes())["keys"][0]
-    others = [
-        {"kty": "oct", "kid": "h", "k": "c2VjcmV0"},
-        {**good, "kid": "e", "use": "enc"},
-        {**good, "kid": "c", "crv": "P-000"},
-        {"kty": "?", "kid": "q"},
-    ]
-    found = parse_jwks(json.dumps({"keys": [*others, good]}).encode())
-    assert list(found) == [issuer.key_id]
-
-
-@pytest.mark.parametrize("document", [b"", b"[]", b"{}", b'{"keys": 3}', b"\xff", b"[" * 9000])
-def test_what_is_no_key_set(document: bytes) -> None:
-    with pytest.raises(KeysError, match="not a JSON Web Key Set"):
-        parse_jwks(document)
-
-
-@pytest.mark.parametrize("entry", [{"kty": "oct", "k": "c2VjcmV0", "kid": "h"}, {"kty": "EC", "x": 1}, {}, "x", None])
-def test_a_set_without_a_usable_key(entry: object) -> None:
-    with pytest.raises(KeysError, match="no public key"):
-        parse_jwks(json.dumps({"keys": [entry]}).encode())
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(KeysError, match=r"none\.json"):
-        from_file(tmp_path / "none.json")()
+        await from_file(tmp_path / "none.json")(None)
 
 
-async def test_keys_over_http(server: Jwks, issuer: DevelopmentIssuer) -> None:
-    server.body = issuer.jwks_path.read_bytes()
-    keys = KeySet("i", from_url(server.url, 5.0), Refresh())
-    assert keys.generation == 0
+async def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    (tmp_path / "large.json").write_bytes(b" " * (MAX_JWKS_BYTES + 1))
+    with pytest.raises(KeysError, match="larger than"):
+        await from_file(tmp_path / "large.json")(None)
+
+
+async def test_keys_over_http(keys: KeySet, issuer: DevelopmentIssuer) -> None:
+    assert (keys.generation, keys.loaded) == (0, False)
     await keys.load()
-    assert keys.generation == 1
+    assert (keys.generation, keys.loaded) == (1, True)
     assert keys.find(issuer.key_id) is not None
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "headers", "complaint"),
+    ("reply", "complaint"),
     [
-        (503, b"", {}, "answered 503"),
-        (302, b"", {"Location": "http://127.0.0.1:1/"}, "answered 302"),
-        (200, b" " * (MAX_JWKS_BYTES + 1), {}, "larger than"),
-        (200, b"<html>", {}, "not a JSON Web Key Set"),
+        (Reply(status=503), "answered 503"),
+        (Reply(status=302, headers={"Location": "http://127.0.0.1:1/"}), "answered 302"),
+        (Reply(status=304), "answered 304"),
+        (Reply(b" " * (MAX_JWKS_BYTES + 1)), "more than"),
+        (Reply(b"<html>"), "not a JSON Web Key Set"),
+        (Reply(json.dumps({"keys": [{}] * (MAX_KEYS + 1)}).encode()), "more than 1000 keys"),
+        (Reply(b'{"keys": []}'), "no public key"),
+        (Reply(wait_s=30.0), "did not answer"),
     ],
 )
 async def test_bad_answers_leave_the_old_keys(
-    server: Jwks, issuer: DevelopmentIssuer, status: int, body: bytes, headers: dict[str, str], complaint: str
+    web: Web, issuer: DevelopmentIssuer, reply: Reply, complaint: str
 ) -> None:
-    server.body = issuer.jwks_path.read_bytes()
-    keys = KeySet("i", from_url(server.url, 5.0), Refresh())
+    http = Http(timeout_s=0.5)
+    keys = KeySet("i", from_url(http, f"{web.url}{JWKS}"), OFTEN)
+    web.replies[JWKS] = Reply(issuer.jwks_path.read_bytes())
     await keys.load()
-    server.status, server.body, server.headers = status, body, headers
+    web.replies[JWKS] = reply
     with pytest.raises(KeysError, match=complaint):
         await keys.load()
     assert keys.generation == 1
     assert keys.find(issuer.key_id) is not None
+    web.replies[JWKS] = Reply(issuer.jwks_path.read_bytes())
+    await keys.load()
+    assert keys.generation == 1
+    await http.close()
 
 
-async def test_a_server_that_is_not_there() -> None:
-    keys = KeySet("i", from_url("http://127.0.0.1:1/jwks", 1.0), Refresh())
-    with pytest.raises(KeysError, match="cannot fetch"):
+async def test_no_error_holds_the_query(http: Http, caplog: pytest.LogCaptureFixture) -> None:
+    keys = KeySet("i", from_url(http, "http://127.0.0.1:1/jwks?api-key=s3cr3t"), OFTEN)
+    with pytest.raises(KeysError, match=r"cannot fetch the key set: `127\.0\.0\.1:1` cannot be reached") as refused:
         await keys.load()
+    assert "s3cr3t" not in str(refused.value)
+    with caplog.at_level(logging.DEBUG):
+        async with kept_fresh(keys):
+            await until(lambda: "keys not refreshed" in caplog.text)
+    assert not any("s3cr3t" in str(vars(record)) for record in caplog.records)
 
 
-async def test_unknown_key_ids_ask_for_one_refresh_only(server: Jwks, issuer: DevelopmentIssuer) -> None:
-    server.body = issuer.jwks_path.read_bytes()
-    keys = KeySet("i", from_url(server.url, 5.0), Refresh(every_s=3600.0, at_least_s=0.02))
-    task = asyncio.create_task(keys.keep_fresh())
-    try:
+async def test_unknown_key_ids_ask_for_one_refresh_only(web: Web, keys: KeySet) -> None:
+    async with kept_fresh(keys):
         await keys.wait_until_loaded()
-        assert server.asked == 1
+        assert len(web.asked) == 1
         for number in range(1000):
             assert keys.find(f"forged-{number}") is None
-        await until(lambda: server.asked == 2)
+        await until(lambda: len(web.asked) == 2)
         await asyncio.sleep(0.1)
-        assert server.asked == 2
-    finally:
-        task.cancel()
+        assert len(web.asked) == 2
+
+
+@pytest.mark.parametrize("kid", ["../../etc/passwd", "' OR 1=1 --", "https://127.0.0.1:1/", "\x00", ""])
+async def test_a_key_id_is_only_a_name(web: Web, keys: KeySet, kid: str) -> None:
+    await keys.load()
+    assert keys.find(kid) is None
+    assert web.paths() == [JWKS]
+
+
+async def test_an_endless_key_id_asks_for_nothing(web: Web, keys: KeySet) -> None:
+    async with kept_fresh(keys):
+        await keys.wait_until_loaded()
+        assert keys.find("k" * (MAX_ID_LENGTH + 1)) is None
+        await asyncio.sleep(0.1)
+        assert len(web.asked) == 1
 
 
 async def test_a_new_key_is_learnt_and_a_removed_one_forgotten(
-    server: Jwks, issuer: DevelopmentIssuer, tmp_path: Path
+    web: Web, keys: KeySet, issuer: DevelopmentIssuer, successor: DevelopmentIssuer
 ) -> None:
-    server.body = issuer.jwks_path.read_bytes()
-    keys = KeySet("i", from_url(server.url, 5.0), Refresh(every_s=3600.0, at_least_s=0.01))
-    task = asyncio.create_task(keys.keep_fresh())
-    try:
+    async with kept_fresh(keys):
         await keys.wait_until_loaded()
-        successor = DevelopmentIssuer.create(tmp_path / "next")
-        server.body = successor.jwks_path.read_bytes()
+        web.replies[JWKS] = Reply(successor.jwks_path.read_bytes())
         await until(lambda: keys.find(successor.key_id) is not None)
         assert keys.find(issuer.key_id) is None
         assert keys.generation == 2
-    finally:
-        task.cancel()
 
 
-async def test_keys_are_had_as_soon_as_the_server_is_back(server: Jwks, issuer: DevelopmentIssuer) -> None:
-    server.status = 500
-    keys = KeySet("i", from_url(server.url, 5.0), Refresh(every_s=3600.0, at_least_s=0.01))
-    task = asyncio.create_task(keys.keep_fresh())
-    try:
-        await until(lambda: server.asked >= 2)
+async def test_keys_are_had_as_soon_as_the_server_is_back(web: Web, keys: KeySet) -> None:
+    good = web.replies.pop(JWKS)
+    async with kept_fresh(keys):
+        await until(lambda: len(web.asked) >= 2)
         assert not keys.loaded
-        server.body, server.status = issuer.jwks_path.read_bytes(), 200
+        web.replies[JWKS] = good
         await until(lambda: keys.loaded)
-    finally:
-        task.cancel()
 
 
-async def test_a_token_without_key_id_is_served_by_an_only_key(issuer: DevelopmentIssuer, tmp_path: Path) -> None:
+async def test_keys_are_read_again_ahead_of_their_age(web: Web, issuer: DevelopmentIssuer, http: Http) -> None:
+    web.replies[JWKS] = Reply(issuer.jwks_path.read_bytes(), headers={"Cache-Control": "public, max-age=0"})
+    keys = KeySet("i", from_url(http, f"{web.url}{JWKS}"), OFTEN)
+    async with kept_fresh(keys):
+        await until(lambda: len(web.asked) >= 3)
+    assert keys.generation == 1
+
+
+async def test_an_unchanged_set_is_not_sent_again(web: Web, keys: KeySet, successor: DevelopmentIssuer) -> None:
+    web.replies[JWKS].headers["ETag"] = 'W/"1"'
+    await keys.load()
+    assert "if-none-match" not in web.asked[0].headers
+    web.replies[JWKS] = Reply(status=304, headers={"Cache-Control": "max-age=60"})
+    await keys.load()
+    await keys.load()
+    assert [asked.headers.get("if-none-match") for asked in web.asked[1:]] == ['W/"1"', 'W/"1"']
+    assert keys.generation == 1
+    web.replies[JWKS] = Reply(successor.jwks_path.read_bytes())
+    await keys.load()
+    assert keys.find(successor.key_id) is not None
+    await keys.load()
+    assert "if-none-match" not in web.asked[-1].headers
+
+
+async def test_a_set_that_was_not_taken_is_asked_for_whole(web: Web, keys: KeySet) -> None:
+    web.replies[JWKS] = Reply(b"<html>", headers={"ETag": '"bad"'})
+    for _ in range(2):
+        with pytest.raises(KeysError):
+            await keys.load()
+    assert "if-none-match" not in web.asked[1].headers
+
+
+async def test_keys_that_share_an_id_are_logged(
+    web: Web,
+    keys: KeySet,
+    issuer: DevelopmentIssuer,
+    successor: DevelopmentIssuer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first, second = (json.loads(found.jwks_path.read_bytes())["keys"][0] for found in (issuer, successor))
+    web.replies[JWKS] = Reply(json.dumps({"keys": [first, second, {**first, "kid": successor.key_id}]}).encode())
+    await keys.load()
+    assert keys.find(issuer.key_id) is not None
+    assert keys.find(successor.key_id) is None
+    assert "share an id" in caplog.text
+
+
+async def test_a_token_without_key_id_is_served_by_an_only_key(
+    issuer: DevelopmentIssuer, successor: DevelopmentIssuer
+) -> None:
     keys = KeySet("i", from_file(issuer.jwks_path), Refresh())
     await keys.load()
     assert keys.find(None) is not None
-    other = DevelopmentIssuer.create(tmp_path / "other")
-    both = [json.loads(path.read_bytes())["keys"][0] for path in (issuer.jwks_path, other.jwks_path)]
+    both = [json.loads(found.jwks_path.read_bytes())["keys"][0] for found in (issuer, successor)]
     issuer.jwks_path.write_text(json.dumps({"keys": both}))
     await keys.load()
     assert keys.find(None) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"cache-control": "max-age=60"}, 60.0),
+        ({"cache-control": 'public , Max-Age = "60", must-revalidate'}, 60.0),
+        ({"cache-control": "max-age=60", "age": "20"}, 40.0),
+        ({"cache-control": "max-age=60", "age": "100"}, 0.0),
+        ({"cache-control": "max-age=60", "age": "x"}, 60.0),
+        ({"cache-control": "max-age=60, no-cache"}, 0.0),
+        ({"cache-control": "no-store"}, 0.0),
+        ({"cache-control": "max-age=-1"}, None),
+        ({"cache-control": "max-age=nan"}, None),
+        ({"cache-control": "max-age=\u0663"}, None),
+        ({"cache-control": "max-age=" + "9" * 400}, 2.0**31),
+        ({"cache-control": ",,=,"}, None),
+        ({"expires": "Wed, 21 Oct 2026 07:29:00 GMT", "date": DATE}, 60.0),
+        ({"expires": "Wed, 21 Oct 2026 07:29:00 GMT", "date": DATE, "cache-control": "max-age=5"}, 5.0),
+        ({"expires": "Wed, 21 Oct 2026 07:27:00 GMT", "date": DATE}, 0.0),
+        ({"expires": "0", "date": DATE}, 0.0),
+        ({"expires": "Wed, 21 Oct 2026 07:29:00", "date": DATE}, 0.0),
+        ({"expires": "Wed, 21 Oct 2026 07:29:00 GMT"}, None),
+    ],
+)
+def test_how_long_headers_let_keys_live(headers: dict[str, str], seconds: float | None) -> None:
+    assert fresh_for_s(Answer(200, headers, b"")) == seconds
+
+
+@pytest.mark.parametrize(("fresh_for", "pause"), [(None, 300.0), (0.0, 10.0), (5.0, 10.0), (100.0, 90.0), (1e9, 300.0)])
+def test_reads_lie_between_the_bounds(fresh_for: float | None, pause: float) -> None:
+    assert Refresh(every_s=300.0, at_least_s=10.0).pause_s(fresh_for) == pause
