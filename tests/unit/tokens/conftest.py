@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from authzsvc.tokens.claims import Reading
 from authzsvc.tokens.development import ALGORITHM, AUDIENCE, DevelopmentIssuer
 from authzsvc.tokens.keys import KeySet, Refresh, from_file
 from authzsvc.tokens.verifier import Issuer, Verifier
@@ -34,6 +35,9 @@ class Bench:
     def verifier(self, *, cache_ttl_s: float = 300.0, leeway_s: float = 0.0) -> Verifier:
         issuer = Issuer(self.issuer.name, (AUDIENCE,), (ALGORITHM,), self.keys, leeway_s=leeway_s)
         return Verifier([issuer], cache_ttl_s=cache_ttl_s, clock=self.clock)
+
+    def of(self, context: dict[str, str], reading: Reading | None = None) -> Issuer:
+        return Issuer(self.issuer.name, (AUDIENCE,), (ALGORITHM,), self.keys, reading or Reading(), context)
 
 
 @pytest.fixture

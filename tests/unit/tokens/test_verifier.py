@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from authzsvc.errors import TokenError
+from authzsvc.tokens.claims import Reading
 from authzsvc.tokens.development import DevelopmentIssuer
 from authzsvc.tokens.keys import KeySet, Refresh, from_file
 from authzsvc.tokens.verifier import MAX_TOKEN_BYTES, Issuer, Verifier
@@ -56,9 +58,17 @@ def test_what_is_no_jwt(bench: Bench, token: str) -> None:
     assert refusal(bench.verifier(), token).text == NOT_ACCEPTED
 
 
-def test_a_token_over_the_limit(bench: Bench) -> None:
-    token = bench.issuer.mint(claims={"padding": "x" * MAX_TOKEN_BYTES})
+@pytest.mark.parametrize("size", [MAX_TOKEN_BYTES, 100_000])
+def test_a_token_over_the_limit(bench: Bench, size: int) -> None:
+    token = bench.issuer.mint(claims={"padding": "x" * size})
     assert "longer than" in refusal(bench.verifier(), token).reason
+
+
+@pytest.mark.parametrize("odd", [" ", "\n", "\x00", "\x7f", "é", "\ud800"])
+def test_a_token_with_odd_characters(bench: Bench, odd: str) -> None:
+    token = bench.issuer.mint()
+    for place in (0, 9, len(token)):
+        assert "control character" in refusal(bench.verifier(), token[:place] + odd + token[place:]).reason
 
 
 def test_expired(bench: Bench) -> None:
@@ -154,6 +164,68 @@ def test_a_critical_header_that_is_not_understood(bench: Bench) -> None:
     assert refusal(bench.verifier(), token).text == NOT_ACCEPTED
 
 
+def test_unencoded_payloads_are_refused(bench: Bench) -> None:
+    claims = json.dumps(jwt.decode(bench.issuer.mint(), options={"verify_signature": False})).encode()
+    headers = {"kid": bench.issuer.key_id, "b64": False, "crit": ["b64"]}
+    detached = jwt.PyJWS().encode(claims, bench.issuer.key, "ES256", headers=headers, is_payload_detached=True)
+    header, _, signature = detached.split(".")
+    for payload in ("", base64.urlsafe_b64encode(claims).rstrip(b"=").decode()):
+        assert refusal(bench.verifier(), f"{header}.{payload}.{signature}").text == NOT_ACCEPTED
+
+
+def test_nested_and_encrypted_tokens_have_a_reason(bench: Bench) -> None:
+    headers = {"kid": bench.issuer.key_id, "cty": "JWT"}
+    nested = jwt.PyJWS().encode(bench.issuer.mint().encode(), bench.issuer.key, "ES256", headers=headers)
+    assert "nested" in refusal(bench.verifier(), nested).reason
+    encrypted = f"{part({'alg': 'RSA-OAEP', 'enc': 'A256GCM', 'cty': 'JWT'})}.a2V5.aXY.Y2lwaGVy.dGFn"
+    assert "encrypted" in refusal(bench.verifier(), encrypted).reason
+
+
+@pytest.mark.parametrize("kind", ["logout+jwt", "dpop+jwt", "secevent+jwt", "id_token", "token-introspection+jwt"])
+def test_other_kinds_of_tokens_of_the_same_issuer(bench: Bench, kind: str) -> None:
+    claims = jwt.decode(bench.issuer.mint(), options={"verify_signature": False})
+    token = jwt.encode(claims, bench.issuer.key, "ES256", headers={"kid": bench.issuer.key_id, "typ": kind})
+    assert "typ" in refusal(bench.verifier(), token).reason
+
+
+@pytest.mark.parametrize(
+    "key_id", ["../../etc/passwd", "x' OR 'a'='a", "https://127.0.0.1:1/", "k" * 9000, 7, [], None]
+)
+def test_key_ids_that_are_none_of_the_set(bench: Bench, key_id: object) -> None:
+    token = reforged(bench.issuer.mint(), kid=key_id)
+    assert refusal(bench.verifier(), token).text == NOT_ACCEPTED
+
+
+async def test_hmac_with_the_rsa_public_key(tmp_path: Path) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps({"keys": [{**public, "kid": "r"}]}))
+    keys = KeySet("https://as", from_file(path), Refresh())
+    await keys.load()
+    verifier = Verifier([Issuer("https://as", ("a",), ("RS256",), keys)])
+    claims = {"iss": "https://as", "aud": "a", "sub": "s", "exp": 4_000_000_000}
+    spelled = [
+        key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
+        for encoding in (serialization.Encoding.PEM, serialization.Encoding.DER)
+    ]
+    for secret in (*spelled, spelled[0].strip(), json.dumps(public).encode(), path.read_bytes()):
+        signing = f"{part({'alg': 'HS256', 'kid': 'r'})}.{part(claims)}"
+        forged = hmac.digest(secret, signing.encode(), "sha256")
+        token = f"{signing}.{base64.urlsafe_b64encode(forged).rstrip(b'=').decode()}"
+        assert "algorithm" in refusal(verifier, token).reason
+
+
+@pytest.mark.parametrize("skew", [-600, -120, 120, 600])
+def test_a_clock_off_by_minutes(bench: Bench, skew: int) -> None:
+    issued = bench.clock.now + skew
+    token = bench.issuer.mint(now=issued, ttl_s=60, claims={"nbf": int(issued)})
+    text = "access token not yet valid" if skew > 0 else "access token expired"
+    assert refusal(bench.verifier(), token).text == text
+    assert refusal(bench.verifier(leeway_s=abs(skew) - 60.0), token).text == text
+    assert bench.verifier(leeway_s=abs(skew) + 1.0).verify(token).subject == "developer"
+
+
 async def test_a_token_is_held_against_its_own_issuer_alone(bench: Bench, tmp_path: Path) -> None:
     other = DevelopmentIssuer.create(tmp_path / "other", "https://other.invalid")
     keys = KeySet(other.name, from_file(other.jwks_path), Refresh())
@@ -212,3 +284,62 @@ def test_leeway_admits_a_token_a_little_past_its_expiry(bench: Bench) -> None:
     token = bench.issuer.mint(ttl_s=-3, now=bench.clock.now)
     assert bench.verifier(leeway_s=5).verify(token).subject == "developer"
     assert refusal(bench.verifier(leeway_s=2), token).text == "access token expired"
+
+
+def test_an_issuer_of_another_listener_is_as_if_not_configured(bench: Bench) -> None:
+    issuer = bench.of({"tenant": "a", "listener": "fix"})
+    verifier, token = Verifier([issuer]), bench.issuer.mint()
+    here = {"tenant": "a", "listener": "fix", "more": "x"}
+    assert verifier.verify(token, here).subject == "developer"
+    for context in ({}, {"tenant": "a"}, {"tenant": "b", "listener": "fix"}, {"listener": "fix"}):
+        with pytest.raises(TokenError, match="not one of the configured"):
+            verifier.verify(token, context)
+        with pytest.raises(TokenError, match="not one of the configured"):
+            verifier.issuer_named(token, context)
+    assert verifier.verify(token, here) is verifier.verify(token, here)
+
+
+def test_the_first_issuer_of_that_name_and_listener_is_asked(bench: Bench) -> None:
+    special = bench.of({"tenant": "a"}, reading=Reading(scope_claims=("special",)))
+    verifier = Verifier([special, bench.of({})])
+    token = bench.issuer.mint(scopes=["usual"], claims={"special": "a"})
+    for _ in range(2):
+        assert verifier.verify(token, {"tenant": "a"}).scopes == {"a"}
+        assert verifier.verify(token, {"tenant": "b"}).scopes == {"usual"}
+        assert verifier.verify(token).scopes == {"usual"}
+
+
+def test_the_issuer_that_a_token_names(bench: Bench) -> None:
+    verifier, token = bench.verifier(), bench.issuer.mint(ttl_s=-60)
+    found = verifier.issuer_named(token)
+    assert found is not None
+    assert found.name == bench.issuer.name
+    assert verifier.issuer_named(reforged(token, alg="none")) is found
+    for opaque in ("", "2YotnFZFEjr1zCsicMWpAA", "an.opaque.token", f"{part({'alg': 'dir', 'enc': 'A'})}..b.c.d", "é"):
+        assert verifier.issuer_named(opaque) is None
+    for other in (bench.issuer.mint(claims={"iss": "https://elsewhere"}), f"{part({'alg': 'ES256'})}.{part({})}.x"):
+        with pytest.raises(TokenError, match="not one of the configured"):
+            verifier.issuer_named(other)
+
+
+def test_the_reading_of_the_issuer_is_used(bench: Bench) -> None:
+    reading = Reading(role_claims=("clients.{audience}.roles",), client_id_claims=("cid",))
+    verifier = Verifier([bench.of({}, reading=reading)])
+    clients = {"fix-gateway": {"roles": ["trader"]}, "other": {"roles": ["admin"]}}
+    found = verifier.verify(bench.issuer.mint(scopes=["a:b"], claims={"clients": clients, "cid": "c"}))
+    assert found.scopes == {"a:b", "role:trader"}
+    assert found.client_id == "c"
+
+
+async def test_a_key_of_another_curve_does_not_serve(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP384R1())
+    public = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps({"keys": [{**public, "kid": "e"}]}))
+    keys = KeySet("https://as", from_file(path), Refresh())
+    await keys.load()
+    verifier = Verifier([Issuer("https://as", ("a",), ("ES256", "ES384"), keys)])
+    claims = {"iss": "https://as", "aud": "a", "sub": "s", "exp": 4_000_000_000}
+    token = jwt.encode(claims, key, "ES384", headers={"kid": "e"})
+    assert verifier.verify(token).subject == "s"
+    assert "of its key" in refusal(verifier, reforged(token, alg="ES256")).reason
