@@ -14,6 +14,7 @@ FILTER := envoy/target/release/libfix_authz.so
 FILTER_SOURCES := $(shell find envoy -path envoy/target -prune -o -path envoy/fuzz -prune -o \
 	\( -name '*.rs' -o -name Cargo.toml -o -name Cargo.lock -o -name rust-toolchain.toml \) -print)
 CARGO_RELEASE := cargo build --release --locked --manifest-path $(MANIFEST) --target-dir envoy/target
+OIDC := tests/oidc/node_modules/.installed
 KEYCLOAK := build/interop/keycloak/.ready
 COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --no-config --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe --strip-extras
@@ -21,13 +22,15 @@ SECONDS_PER_TARGET ?= 60
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-rust test-python interop mapping-test bench lint types format check fuzz requirements \
-	configurations clean python-present cargo-present
+.PHONY: help setup setup-tests demo test test-rust test-python interop mapping-test bench lint types format check fuzz \
+	requirements configurations clean python-present cargo-present
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(FILTER) ## The virtual environment, the pinned packages and the filter
+
+setup-tests: setup $(OIDC) ## As setup, and the authorization server that the tests run against
 
 demo: setup ## AlgoProvider's story through the real Envoy; KEEP=1 stays up
 	$(BIN)/authzsvc demo $(if $(KEEP),--keep)
@@ -38,7 +41,7 @@ test-rust: | cargo-present
 	cargo test --locked --manifest-path $(MANIFEST) --target-dir envoy/target
 	cargo test --locked $(LOAD) $(LOAD_TARGET)
 
-test-python: setup mapping-test
+test-python: setup-tests mapping-test
 	$(BIN)/python -m pytest tests/unit
 	@if [ -d tests/e2e ]; then set -x; $(BIN)/python -m pytest tests/e2e; fi
 
@@ -49,7 +52,7 @@ mapping-test: $(INSTALLED) ## Lint the shipped mappings, and run their suites: e
 	$(BIN)/authzsvc mapping lint --strict mappings
 	$(BIN)/authzsvc mapping test mappings --coverage-threshold 100
 
-bench: setup ## Gateway against tcp_proxy, decisions against other engines; writes build/bench.json
+bench: setup-tests ## Gateway against tcp_proxy, decisions against other engines; writes build/bench.json
 	$(BIN)/python -m benches
 	$(BIN)/python -m benches.policy
 
@@ -96,7 +99,8 @@ configurations: $(INSTALLED) ## Print the ready Envoy configurations anew, each 
 	done
 
 clean: ## Remove what was built; the virtual environment too
-	rm -rf $(VENV) envoy/target envoy/fuzz/target build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/oidc/node_modules envoy/target envoy/fuzz/target build dist \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find authzsvc tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the steps of the set-up ---
@@ -119,6 +123,11 @@ $(INSTALLED): requirements/dev.txt pyproject.toml | $(BIN)/python
 
 $(FILTER): $(FILTER_SOURCES) | cargo-present
 	$(CARGO_RELEASE)
+	@touch $@
+
+# npm and its Node are the virtual environment's; what it installs is held to the hashes of the lock file.
+$(OIDC): tests/oidc/package.json tests/oidc/package-lock.json tests/oidc/.npmrc | $(INSTALLED)
+	cd tests/oidc && $(CURDIR)/$(BIN)/npm ci
 	@touch $@
 
 $(KEYCLOAK): tests/interop/pom.xml tests/interop/keycloak.sha256 tests/interop/distribution.py | $(INSTALLED)
