@@ -141,7 +141,7 @@ def _check(members: Mapping[str, object], expected: Expected) -> None:
     if members.get("iss") not in (None, expected.issuer):
         raise TokenError(claim.NOT_ACCEPTED, "the introspection answer names another issuer")
     for name in _TEXTS:
-        if not isinstance(members.get(name) or "", str):
+        if not isinstance(members.get(name), str | None):
             raise TokenError(claim.NOT_ACCEPTED, f"the claim `{name}` is not a string")
     audience = members.get("aud")
     if audience is None and not expected.audience_demanded:
