@@ -52,7 +52,7 @@ export class Steering {
     if (fault.delay_ms) await sleep(fault.delay_ms);
     if (fault.reset) {
       ctx.respond = false;
-      ctx.req.socket.resetAndDestroy();
+      ctx.req.socket.destroy();
       return;
     }
     if (fault.status === undefined && fault.body === undefined) await next();
