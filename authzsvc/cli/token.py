@@ -13,7 +13,7 @@ import typer
 from authzsvc.errors import ToolError
 from authzsvc.tokens import development, inspection
 from authzsvc.tokens.development import DevelopmentIssuer
-from authzsvc.tokens.keys import from_file
+from authzsvc.tokens.keys import read_file
 
 app = typer.Typer(help="Access tokens: mint with development keys, or inspect.", no_args_is_help=True)
 
@@ -64,7 +64,7 @@ def inspect(
     if jwks is None:
         print("signature: not verified (give --jwks)")
         return
-    holds = inspection.signature_holds(text, from_file(jwks)())
+    holds = inspection.signature_holds(text, read_file(jwks))
     print(f"signature: {'verified' if holds else 'does NOT hold'} with `{jwks}` (issuer and audience are not checked)")
     if not holds:
         raise typer.Exit(1)

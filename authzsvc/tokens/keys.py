@@ -151,12 +151,21 @@ def from_file(path: Path) -> Source:
     """Keys in a file."""
 
     async def read(_known: Validator | None) -> Document:
-        try:
-            return Document(await asyncio.to_thread(_bounded, path))
-        except OSError as error:
-            raise KeysError(f"cannot read the key set `{path}`: {error.strerror}") from None
+        return Document(await asyncio.to_thread(read_file, path))
 
     return read
+
+
+def read_file(path: Path) -> bytes:
+    """The document in a file, bounded. Raises `KeysError`."""
+    try:
+        with path.open("rb") as file:
+            body = file.read(MAX_JWKS_BYTES + 1)
+    except OSError as error:
+        raise KeysError(f"cannot read the key set `{path}`: {error.strerror}") from None
+    if len(body) > MAX_JWKS_BYTES:
+        raise KeysError(f"the key set `{path}` is larger than {MAX_JWKS_BYTES} bytes")
+    return body
 
 
 def from_url(http: Http, url: str) -> Source:
@@ -212,11 +221,3 @@ def _until_expiry(headers: Mapping[str, str]) -> float | None:
     except (ValueError, TypeError, OverflowError):  # `Expires: 0` is in the past
         return 0.0
     return span.total_seconds()
-
-
-def _bounded(path: Path) -> bytes:
-    with path.open("rb") as file:
-        body = file.read(MAX_JWKS_BYTES + 1)
-    if len(body) > MAX_JWKS_BYTES:
-        raise KeysError(f"the key set `{path}` is larger than {MAX_JWKS_BYTES} bytes")
-    return body
