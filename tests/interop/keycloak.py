@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from authzsvc.demo.processes import Process
 from tests.e2e.certificates import Pem
+from tests.e2e.secrets import USED
 from tests.interop.distribution import HOME, ROOT, command
 
 REALM = ROOT / "deploy/keycloak/realm.json"
@@ -61,6 +62,8 @@ class Keycloak:
         for name in sorted(set(_PLACEHOLDER.findall(REALM.read_text()))):
             self.secrets.setdefault(name, secrets.token_urlsafe(24))
         self._admin_secret = secrets.token_urlsafe(24)
+        for secret in (*self.secrets.values(), self._admin_secret):
+            USED.add(secret)
         self._process: Process | None = None
 
     def start(self) -> None:

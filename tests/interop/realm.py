@@ -16,6 +16,7 @@ import jwt
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.e2e.certificates import Pem
+from tests.e2e.secrets import USED
 from tests.interop.keycloak import Admin, Keycloak
 
 GATEWAY = "fix-gateway"
@@ -104,9 +105,11 @@ class Realm(AbstractContextManager["Realm"]):
 
 
 def granted(answer: httpx.Response) -> str:
-    """The access token in an answer."""
+    """The access token in an answer; it is a secret from now on."""
     assert answer.status_code == 200, answer.text
-    return str(answer.json()["access_token"])
+    token = str(answer.json()["access_token"])
+    USED.add_token(token)
+    return token
 
 
 def claims(token: str) -> dict[str, Any]:
