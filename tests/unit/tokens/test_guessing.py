@@ -65,6 +65,17 @@ def test_after_a_long_peace_the_next_lock_is_short_again() -> None:
     assert guessing.locked("ALGO", HOME, 189.0) == 10.0
 
 
+def test_that_holds_too_among_many_others() -> None:
+    """Old records are dropped in turn; one whose turn has not come counts no more than one that is gone."""
+    guessing = Guessing(LOOSE)
+    names = [f"CLIENT{i}" for i in range(200)]
+    for name in names:
+        fail(guessing, 3, name, HOME, 0.0)
+    for name in names[:10]:
+        fail(guessing, 3, name, HOME, 10.0 + 80.0)
+        assert guessing.locked(name, HOME, 90.0) == 10.0
+
+
 def test_failures_under_way_when_the_lock_falls_count_towards_the_next() -> None:
     guessing = Guessing(LOOSE)
     fail(guessing, 9, "ALGO", HOME, 0.0)
