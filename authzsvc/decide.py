@@ -1,7 +1,8 @@
 """The decision about one request: pure, on frozen types, with the time and the new decision's id handed in.
 
-Order of the questions: is the token good, is the client who it says it is, does a scope permit the message. The first
-"no" is the answer. This is also the one place that says what a failure means: `unavailable` (380=4), never a pass.
+Order of the questions: is the token good, is the client who it says it is, does a scope permit the message, and does
+the session's standing leave it that. The first "no" is the answer. This is also the one place that says what a failure
+means: `unavailable` (380=4), never a pass.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from dataclasses import dataclass, replace
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.decision import Action, Decision, LogonTerms, RejectReason
 from authzsvc.errors import TokenError
+from authzsvc.fix.direction import Direction
 from authzsvc.policy.engine import Misnamed, Policy, Question, Verdict
+from authzsvc.standing import Ending, Limit
 from authzsvc.tokens.claims import BAD_CREDENTIALS, Identity
 
 INSUFFICIENT = "Insufficient permissions"
@@ -36,21 +39,30 @@ class Stamp:
 
 
 def decide(
-    request: FixRequest, holder: Identity | TokenError, policy: Policy, *, now: float, max_age: int, decision_id: str
+    request: FixRequest,
+    holder: Identity | TokenError,
+    policy: Policy,
+    stamp: Stamp,
+    max_age: int,
+    standing: Limit | Ending | None = None,
 ) -> Decision:
-    """Decide about a FIX message. `holder` is the token's, or why there is none; `max_age` caps how long it holds."""
-    stamp = Stamp(decision_id, now, policy.digest)
-    if request.event is Event.REPORT:
-        return _acknowledged(request, stamp)
+    """Decide about a FIX message, or what becomes of a session.
+
+    `holder` is the token's, or why there is none; `max_age` caps how long the answer holds, in seconds; `standing` is
+    what the session is left with besides its scopes.
+    """
     if isinstance(holder, TokenError):
         return _unauthenticated(request, holder, stamp)
     misnamed = policy.identify(request.client, holder.claims)
     if misnamed is not None:
         return _wrong_identity(request, misnamed, stamp)
-    age = _age(holder, policy, now, max_age)
-    if request.event is Event.LOGON:
+    if isinstance(standing, Ending):
+        return ended(request.event, standing, stamp)
+    age = 0 if standing else _age(holder, policy, stamp.now, max_age)
+    if request.event is not Event.MESSAGE:
         return _welcome(policy, holder, age, stamp)
-    return _by_policy(request, holder, policy, age, stamp)
+    decision = _by_policy(request, holder, policy, age, stamp)
+    return decision if standing is None else _limited(request, policy, decision, standing, stamp)
 
 
 def decide_stock(request: StockRequest, admitted: frozenset[str], stamp: Stamp) -> Decision:
@@ -63,10 +75,30 @@ def decide_stock(request: StockRequest, admitted: frozenset[str], stamp: Stamp) 
     return _denied(stamp, NOT_ADMITTED, f"the connection's certificate has {named}")
 
 
+def ended(event: Event, ending: Ending, stamp: Stamp) -> Decision:
+    """The session ends, or does not begin; a renewal that is refused leaves the session as it was."""
+    denied = replace(_denied(stamp, ending.text, ending.reason), unauthenticated=ending.unauthenticated)
+    if event is Event.RENEWAL and not ending.at_once:
+        return denied
+    return replace(
+        denied,
+        action=Action.DISCONNECT if ending.at_once else Action.LOGOUT,
+        session_status=ending.session_status,
+    )
+
+
 def unavailable(event: Event | None, reason: str, stamp: Stamp) -> Decision:
     """The answer to every failure: denied, 380=4; a refused Logon also ends its session."""
     denied = _denied(stamp, NOT_AVAILABLE, reason, RejectReason.APPLICATION_NOT_AVAILABLE)
     return replace(denied, action=Action.LOGOUT) if event is Event.LOGON else denied
+
+
+def _limited(request: FixRequest, policy: Policy, decision: Decision, limit: Limit, stamp: Stamp) -> Decision:
+    """What a limited session may still do: what reduces risk, as far as its scopes go. What the venue tells it is not
+    order flow, and a trader who gets flat must see that he is."""
+    if not decision.allowed or request.direction is Direction.OUTBOUND or request.msg_type in policy.risk_reducing:
+        return decision
+    return _denied(stamp, limit.text, limit.reason)
 
 
 def _age(holder: Identity, policy: Policy, now: float, max_age: int) -> int:
@@ -116,23 +148,21 @@ def _welcome(policy: Policy, holder: Identity, age: int, stamp: Stamp) -> Decisi
     return replace(welcome, terms=terms, unknown_scopes=unknown)
 
 
-def _acknowledged(request: FixRequest, stamp: Stamp) -> Decision:
+def acknowledged(request: FixRequest, stamp: Stamp) -> Decision:
     """A report asks for nothing; the audit records it as the denial that it tells of."""
     return _allowed(stamp, request.report)
 
 
 def _unauthenticated(request: FixRequest, error: TokenError, stamp: Stamp) -> Decision:
-    """A bad token ends the session, whether at its Logon or later."""
-    status = error.session_status if request.event is Event.LOGON else None
-    denied = _denied(stamp, error.text, error.reason)
-    return replace(denied, action=Action.LOGOUT, unauthenticated=True, session_status=status)
+    """A bad token ends the session, whether at its Logon or later; one that cannot be judged now denies the message."""
+    if error.unavailable and request.event is not Event.LOGON:
+        return _denied(stamp, error.text, error.reason, RejectReason.APPLICATION_NOT_AVAILABLE)
+    return ended(request.event, Ending(error.text, error.reason, error.session_status, unauthenticated=True), stamp)
 
 
 def _wrong_identity(request: FixRequest, misnamed: Misnamed, stamp: Stamp) -> Decision:
     """A good token in another's session: the session cannot go on, but the token is not the trouble."""
-    status = BAD_CREDENTIALS if request.event is Event.LOGON else None
-    denied = _denied(stamp, f"{misnamed.id} is not the token's", misnamed.reason)
-    return replace(denied, action=Action.LOGOUT, session_status=status)
+    return ended(request.event, Ending(f"{misnamed.id} is not the token's", misnamed.reason, BAD_CREDENTIALS), stamp)
 
 
 def _allowed(stamp: Stamp, reason: str, scope: str | None = None, vary: tuple[int, ...] = (), age: int = 0) -> Decision:

@@ -94,5 +94,14 @@ class Decision:
     """Allowed only because its denial is not enforced yet; the audit records the denial."""
     rule: str = ""
     """The forbid that denied it, where one did."""
+    etag: str = ""
+    """Of what the session's decisions rest on, on a Logon, a renewal and a watch (RFC 9110, 8.8.3)."""
+    watch_s: int = 0
+    """How long a watch is held, in whole seconds; 0 where none is kept."""
     unknown_scopes: tuple[str, ...] = ()
     """On an allowed Logon: scopes of the token that the mapping does not know, which grant nothing."""
+
+    @property
+    def ends_session(self) -> bool:
+        """Whether nothing more of the session is decided."""
+        return self.action in (Action.LOGOUT, Action.DISCONNECT)

@@ -85,6 +85,9 @@ class TokenError(AuthzError):
     1409 (5 bad credentials, 7 not allowed now, 8 expired).
     """
 
+    unavailable = False
+    """Nothing was learnt about the token: who should tell cannot be asked."""
+
     def __init__(self, text: str, reason: str, session_status: int = 5) -> None:
         super().__init__(reason)
         self.text = text

@@ -80,6 +80,10 @@ class FixRequest:
     """The name in the client's certificate."""
     context: Mapping[str, str]
     """What the proxy's configuration says of the listener."""
+    target_sub: str = ""
+    """57."""
+    target_location: str = ""
+    """143."""
     session: str = ""
     """The connection's own name, unguessable; empty from a proxy that does not name it."""
     certificate: Certificate = NO_CERTIFICATE
@@ -215,6 +219,8 @@ def _filled(
         address=_address(source),
         principal=source.principal,
         context=dict(attributes.context_extensions),
+        target_sub=get("x-fix-target-sub-id", ""),
+        target_location=get("x-fix-target-location-id", ""),
         session=session if _SESSION.fullmatch(session) else "",
         certificate=_certificate(headers),
         fresh=fresh,

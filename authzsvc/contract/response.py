@@ -34,7 +34,7 @@ _REMEMBERED_ANSWERS = 8192
 
 def encode(decision: Decision, identity: Identity | None) -> bytes:
     """`render`, serialized."""
-    if decision.terms is not None or len(decision.id) != ID_LENGTH:
+    if decision.terms is not None or decision.etag or len(decision.id) != ID_LENGTH:
         whole: bytes = render(decision, identity).SerializeToString()
         return whole
     subject, client_id = (identity.subject, identity.client_id) if identity else ("", "")
@@ -148,6 +148,10 @@ def _headers(decision: Decision) -> list[tuple[str, str]]:
         headers.append(("x-fix-session-status", str(decision.session_status)))
     if decision.vary:
         headers.append(("x-fix-vary", _list(decision.vary)))
+    if decision.etag:
+        headers.append(("etag", decision.etag))
+    if decision.watch_s > 0:
+        headers.append(("x-fix-watch", str(decision.watch_s)))
     if decision.terms is not None:
         headers.extend(_terms(decision.terms))
     return headers

@@ -111,6 +111,10 @@ class Policy:
         """Give the mapping's scopes that a token's scopes and roles come to, and the token's that it does not know."""
         return self._granted(scopes, self.granter.named_roles(claims))
 
+    def role_names(self, scopes: frozenset[str], claims: Claims) -> frozenset[str]:
+        """Give the roles that a token names, by its claim or as `role:NAME`, whether the mapping knows them or not."""
+        return self.granter.role_names(scopes, claims)
+
     def identify(self, comp_ids: CompIds, claims: Claims) -> Misnamed | None:
         """Hold the client's own ids against the claims: None, or which of them the token does not bear out.
 

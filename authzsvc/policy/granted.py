@@ -88,6 +88,11 @@ class Granter:
             return ()
         return tuple(name for name in claim_values(claims, self.role_claim) if name in self.roles)
 
+    def role_names(self, scopes: frozenset[str], claims: Claims) -> frozenset[str]:
+        """Give every role that the token names."""
+        by_scope = {scope.removeprefix(ROLE_PREFIX) for scope in scopes if _names_role(scope)}
+        return frozenset(claim_values(claims, self.role_claim)).union(by_scope)
+
     def grant(self, scopes: frozenset[str], roles: tuple[str, ...]) -> Granted:
         """Resolve scopes, with `role:NAME` among them, and roles."""
         by_scope = {scope for scope in scopes if scope.removeprefix(ROLE_PREFIX) in self.roles and _names_role(scope)}

@@ -22,18 +22,20 @@ from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from authzsvc.audit import AuditLog
+from authzsvc.server.admin import OPTIONS as ADMIN_OPTIONS
+from authzsvc.server.admin import Admin, bind_admin
+from authzsvc.server.admin_access import Access
+from authzsvc.server.assembly import Parts, assemble
+from authzsvc.server.issuers import Issuers, build
 from authzsvc.server.listen import bind, release
 from authzsvc.server.mapping import take
 from authzsvc.server.metrics import exposed
 from authzsvc.server.reload import Reloader
 from authzsvc.server.service import Authorizer
 from authzsvc.server.watch import Watch
-from authzsvc.settings import IssuerSettings, Settings
-from authzsvc.tokens.discovery import Discovered
-from authzsvc.tokens.http import Http
-from authzsvc.tokens.keys import KeySet, Refresh, Source, from_file, from_url
-from authzsvc.tokens.presets import reading
-from authzsvc.tokens.verifier import Issuer, Verifier
+from authzsvc.sessions.sqlite import SqliteStore
+from authzsvc.settings import Settings
+from authzsvc.tokens.claims import Identity
 
 SERVICE = "envoy.service.auth.v3.Authorization"
 MAPPING = "mapping"
@@ -90,25 +92,57 @@ async def running(settings: Settings, reload: asyncio.Event | None = None) -> As
     watch = Watch()
     watch.begin()
     taken = take(settings)
-    issuers = [_issuer(entry) for entry in settings.tokens.issuers]
-    for issuer, entry in zip(issuers, settings.tokens.issuers, strict=True):
-        if entry.jwks.file is not None:
-            await issuer.keys.load()
-    audit_log = AuditLog(settings.audit.path)
-    try:
-        tokens = settings.tokens
-        verifier = Verifier(issuers, cache_size=tokens.cache_size, cache_ttl_s=tokens.cache_ttl_s)
-        admitted = frozenset(settings.admission.principals)
-        authorizer = Authorizer(taken.policy, verifier, audit_log, settings.decisions.max_age_s, admitted)
+    async with contextlib.AsyncExitStack() as ending:
+        issuers = build(settings.tokens)
+        ending.push_async_callback(issuers.close)
+        for key_set in issuers.from_files:
+            await key_set.load()
+        audit_log = AuditLog(settings.audit.path)
+        ending.push_async_callback(asyncio.to_thread, audit_log.close)
+        store = await SqliteStore.open(settings.sessions.store)
+        ending.push_async_callback(store.close)
+        parts = await assemble(settings, taken.policy, issuers.authenticator, store, audit_log)
         health = health_aio.HealthServicer()
         reloader = Reloader(
-            settings, authorizer, authorizer.counts, _mapping_health(health), reload or asyncio.Event(), watch
+            settings,
+            parts.authorizer,
+            parts.authorizer.counts,
+            _mapping_health(health),
+            reload or asyncio.Event(),
+            watch,
+            parts.live.wake,
         )
         reloader.start_from(taken)
-        async with _listening(settings, authorizer, issuers, health, reloader) as service:
+        async with (
+            _listening(settings, parts, issuers, health, reloader) as service,
+            _administered(settings, parts, issuers),
+        ):
             yield service
+
+
+@contextlib.asynccontextmanager
+async def _administered(settings: Settings, parts: Parts, issuers: Issuers) -> AsyncIterator[None]:
+    """The operators' own server, where the settings name an address for it."""
+    if settings.admin is None:
+        yield
+        return
+
+    def is_revoked(identity: Identity) -> bool:
+        return parts.control.restrictions.revocation_of(identity) is not None
+
+    access = Access(settings.admin, issuers.authenticator.verifier.verify, is_revoked)
+    server = grpc.aio.server(options=ADMIN_OPTIONS)
+    Admin(parts.control, access).add_to(server)
+    addresses = bind_admin(server, settings.admin)
+    await server.start()
+    _log.info("operators can ask", extra={"listen": addresses})
+    try:
+        yield
     finally:
-        await asyncio.to_thread(audit_log.close)
+        await server.stop(settings.drain_s)
+        if settings.admin.unix is not None:
+            with contextlib.suppress(OSError):
+                settings.admin.unix.unlink()
 
 
 def _mapping_health(health: health_aio.HealthServicer) -> Callable[[bool], Awaitable[None]]:
@@ -121,11 +155,12 @@ def _mapping_health(health: health_aio.HealthServicer) -> Callable[[bool], Await
 @contextlib.asynccontextmanager
 async def _listening(
     settings: Settings,
-    authorizer: Authorizer,
-    issuers: list[Issuer],
+    parts: Parts,
+    issuers: Issuers,
     health: health_aio.HealthServicer,
     reloader: Reloader,
 ) -> AsyncIterator[Service]:
+    authorizer = parts.authorizer
     for name in ("", SERVICE):
         await health.set(name, _NOT_SERVING)
     await health.set(MAPPING, _SERVING)
@@ -135,8 +170,8 @@ async def _listening(
         await server.start()
         _settle_memory()
         digest = authorizer.policy.digest
-        tasks = [asyncio.create_task(issuer.keys.keep_fresh()) for issuer in issuers]
-        tasks.append(asyncio.create_task(reloader.run()))
+        running = (*issuers.tasks(), *parts.tasks(), reloader.run())
+        tasks = [asyncio.create_task(coroutine) for coroutine in running]
         facts = {"listen": addresses, "mapping": digest, "commit": authorizer.counts.commit}
         ready = asyncio.create_task(_become_ready(health, issuers, facts))
         try:
@@ -144,14 +179,15 @@ async def _listening(
         finally:
             for task in (ready, *tasks):
                 task.cancel()
+            await asyncio.gather(ready, *tasks, return_exceptions=True)
             await health.enter_graceful_shutdown()
+            parts.live.drain()
             await server.stop(settings.drain_s)
             release(settings.listen)
 
 
-async def _become_ready(health: health_aio.HealthServicer, issuers: list[Issuer], facts: Mapping[str, object]) -> None:
-    for issuer in issuers:
-        await issuer.keys.wait_until_loaded()
+async def _become_ready(health: health_aio.HealthServicer, issuers: Issuers, facts: Mapping[str, object]) -> None:
+    await issuers.wait_until_loaded()
     for name in ("", SERVICE):
         await health.set(name, _SERVING)
     _log.info("serving", extra=facts)
@@ -177,29 +213,3 @@ def _server(authorizer: Authorizer, health: health_aio.HealthServicer, reflect: 
         names = (known, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
     return server
-
-
-def _issuer(entry: IssuerSettings) -> Issuer:
-    jwks = entry.jwks
-    source: Source
-    if jwks.file is not None:
-        source = from_file(jwks.file)
-    else:
-        http = Http(timeout_s=jwks.timeout_s, ca=entry.http.ca, cert=entry.http.cert, key=entry.http.key)
-        discovered = Discovered(http, entry.issuer, entry.discovery.url)
-        source = discovered if jwks.url is None else from_url(http, jwks.url)
-    return Issuer(
-        name=entry.issuer,
-        audience=tuple(entry.audience),
-        algorithms=tuple(entry.algorithms),
-        keys=KeySet(entry.issuer, source, Refresh(jwks.refresh_s, jwks.min_refresh_s)),
-        reading=reading(
-            entry.preset,
-            scope_claims=entry.scope_claims,
-            role_claims=entry.role_claims,
-            client_id_claims=entry.client_id_claims,
-            types=entry.types,
-        ),
-        context=entry.context,
-        leeway_s=entry.leeway_s,
-    )

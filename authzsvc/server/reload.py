@@ -49,6 +49,8 @@ class Reloader:
     asked: asyncio.Event
     """Set by whoever wants the mapping read anew (SIGHUP)."""
     watch: Watch = field(default_factory=Watch)
+    on_change: Callable[[], None] = lambda: None
+    """Called when another mapping was put in force."""
     _complaint: str = ""
     """Why the files cannot be taken; empty while they can."""
     _retry_at: float = 0.0
@@ -88,10 +90,12 @@ class Reloader:
         before = self.authorizer.policy.digest
         changed = taken.policy.digest != before
         mended = bool(self._complaint)
-        self.authorizer.policy = taken.policy
+        self.authorizer.in_force.policy = taken.policy
         self._complaint = ""
         self._note(taken)
         self.counts.reloads[Reload.CHANGED if changed else Reload.UNCHANGED] += 1
+        if changed:
+            self.on_change()
         if changed or mended or asked:
             words = "the mapping was replaced" if changed else "the mapping's files mean what is in force"
             facts = {"mapping": taken.policy.digest, "commit": taken.commit, "before": before}

@@ -1,9 +1,10 @@
-"""One Check, from bytes to bytes: parse, verify, decide, record, answer.
+"""One Check, from bytes to bytes: parse, judge, record, answer.
 
 Whatever goes wrong on the way is answered by `decide.unavailable`, so that no exception ever becomes a pass, and is
-recorded like any other decision. The path is synchronous: nothing in it waits, so a decision cannot be overtaken.
+recorded like any other decision. Where nobody has to be asked, nothing on the path waits.
 
-Invariants: every Check that is answered is in the audit; while the audit cannot be written, everything is denied.
+Invariants: every Check that is answered is in the audit, but for a watch that has nothing new to say; while the audit
+cannot be written, everything is denied.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from authzsvc import audit
 from authzsvc.audit import AuditLog
 from authzsvc.contract.request import Event, FixRequest, StockRequest, glimpse, parse
 from authzsvc.contract.response import ID_LENGTH, encode
-from authzsvc.decide import Stamp, decide, decide_stock, unavailable
+from authzsvc.decide import Stamp, decide_stock, unavailable
 from authzsvc.decision import Decision
-from authzsvc.errors import ContractError, TokenError
+from authzsvc.errors import ContractError
 from authzsvc.policy.engine import Policy
+from authzsvc.server.in_force import InForce
+from authzsvc.server.judge import Judge
 from authzsvc.server.metrics import ALLOW, DENY, SHADOW, Counts
 from authzsvc.tokens.claims import Identity
-from authzsvc.tokens.verifier import Verifier
 
 AUDIT_UNAVAILABLE = "the audit log cannot be written"
 
@@ -66,30 +68,36 @@ class _Judged:
 class Authorizer:
     """Answers Checks."""
 
-    policy: Policy
-    """The one in force: may be exchanged between two Checks, and each looks at it once."""
-    verifier: Verifier
+    in_force: InForce
+    judge: Judge
     audit: AuditLog
-    max_age: int
     admitted: frozenset[str] = frozenset()
     clock: Callable[[], float] = time.time
     ids: Iterator[str] = field(default_factory=decision_ids)
     counts: Counts = field(default_factory=Counts)
 
-    def check(self, raw: bytes) -> bytes:
+    @property
+    def policy(self) -> Policy:
+        """The mapping in force."""
+        return self.in_force.policy
+
+    async def answer(self, raw: bytes, _context: Any) -> bytes:  # noqa: ANN401 (grpc's context carries no useful type)
         """A serialized `CheckRequest` → a serialized `CheckResponse`. Never raises for what a caller sent."""
         started = time.perf_counter_ns()
-        policy = self.policy
-        stamp = Stamp(next(self.ids), self.clock(), policy.digest)
-        judged = self._judge(raw, policy, stamp)
-        latency_us = (time.perf_counter_ns() - started) // 1000
-        self.audit.append(
-            audit.render(judged.request, judged.identity, judged.decision, now=stamp.now, latency_us=latency_us)
-        )
+        stamp = Stamp(next(self.ids), self.clock(), self.in_force.policy.digest)
+        judged = await self._judged(raw, stamp)
+        if not _is_silent(judged):
+            self._record(judged, stamp.now, (time.perf_counter_ns() - started) // 1000)
         self.counts.decisions[judged.labels] += 1
         return encode(judged.decision, judged.identity)
 
-    def _judge(self, raw: bytes, policy: Policy, stamp: Stamp) -> _Judged:
+    def _record(self, judged: _Judged, now: float, latency_us: int) -> None:
+        if judged.request is not None and judged.request.event is Event.WATCH:
+            now = self.clock()  # it was asked long before
+        line = audit.render(judged.request, judged.identity, judged.decision, now=now, latency_us=latency_us)
+        self.audit.append(line)
+
+    async def _judged(self, raw: bytes, stamp: Stamp) -> _Judged:
         try:
             check = CheckRequest.FromString(raw)
         except DecodeError:
@@ -99,31 +107,26 @@ class Authorizer:
         except ContractError as error:
             odd = glimpse(check)
             return _Judged(odd, None, unavailable(odd.event, str(error), stamp))
-        return self._decided(request, policy, stamp)
+        return await self._decided(request, stamp)
 
-    def _decided(self, request: FixRequest | StockRequest, policy: Policy, stamp: Stamp) -> _Judged:
+    async def _decided(self, request: FixRequest | StockRequest, stamp: Stamp) -> _Judged:
         """The decision, or the denial that stands for any failure on the way to it."""
-        if not self.audit.available and request.event is not Event.REPORT:
+        if not self.audit.available and request.event not in (Event.REPORT, Event.WATCH):
             return _Judged(request, None, unavailable(request.event, AUDIT_UNAVAILABLE, stamp))
-        identity = None
         try:
             if isinstance(request, StockRequest):
                 return _Judged(request, None, decide_stock(request, self.admitted, stamp))
-            holder = self._holder(request)
-            identity = holder if isinstance(holder, Identity) else None
-            decision = decide(request, holder, policy, now=stamp.now, max_age=self.max_age, decision_id=stamp.id)
+            decision, identity = await self.judge.judge(request, stamp)
         except Exception as error:
             _log.exception("a decision failed", extra={"decision_id": stamp.id})
             reason = f"the decision failed: {type(error).__name__}"
-            return _Judged(request, identity, unavailable(request.event, reason, stamp))
+            return _Judged(request, None, unavailable(request.event, reason, stamp))
         return _Judged(request, identity, decision)
 
-    def _holder(self, request: FixRequest) -> Identity | TokenError:
-        try:
-            return self.verifier.verify(request.credential.secret if request.credential else None)
-        except TokenError as error:
-            return error
 
-    async def answer(self, raw: bytes, _context: Any) -> bytes:  # noqa: ANN401 (grpc's context carries no useful type)
-        """`check`, as `grpc.aio` calls it."""
-        return self.check(raw)
+def _is_silent(judged: _Judged) -> bool:
+    """A watch that has nothing new to say is no decision."""
+    request = judged.request
+    if not isinstance(request, FixRequest) or request.event is not Event.WATCH:
+        return False
+    return judged.decision.allowed and judged.decision.etag == request.etag

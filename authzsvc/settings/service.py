@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from authzsvc.audit import STANDARD_OUTPUT
 from authzsvc.decision import OnExpiry, SecondLogon
+from authzsvc.settings.admin import AdminSettings
 from authzsvc.settings.tokens import Tokens
 from authzsvc.settings.words import Name, Names, Seconds, Section, SocketPath, TcpAddress
 
@@ -113,6 +114,7 @@ class Settings(BaseSettings):
     decisions: Decisions = Decisions()
     sessions: Sessions = Sessions()
     guessing: GuessingSettings = GuessingSettings()
+    admin: AdminSettings | None = None
     reflection: bool = False
     drain_s: float = Field(default=5.0, ge=0, le=600)
     admission: Admission = Admission()

@@ -53,6 +53,7 @@ class ClientMethod(StrEnum):
     """How the service proves itself to an issuer."""
 
     BASIC = "client_secret_basic"
+    POST = "client_secret_post"
     PRIVATE_KEY_JWT = "private_key_jwt"
     TLS = "tls_client_auth"
 
@@ -66,13 +67,13 @@ class ClientSettings(Section):
     key_file: Path | None = None
     key_id: str | None = None
     algorithm: Algorithm = "ES256"
-    audience: str | None = None
-    """`aud` of the assertion; the endpoint's URL unless told."""
+    audience: str = ""
+    """`aud` of the assertion; the issuer unless told."""
 
     @model_validator(mode="after")
     def _complete(self) -> ClientSettings:
-        if self.method is ClientMethod.BASIC and self.secret_file is None:
-            raise ValueError("`client_secret_basic` needs `secret_file`")
+        if self.method in (ClientMethod.BASIC, ClientMethod.POST) and self.secret_file is None:
+            raise ValueError(f"`{self.method}` needs `secret_file`")
         if self.method is ClientMethod.PRIVATE_KEY_JWT and self.key_file is None:
             raise ValueError("`private_key_jwt` needs `key_file`")
         return self
@@ -84,7 +85,9 @@ class Introspection(Section):
     client: ClientSettings
     url: Url | None = None
     signed: bool = False
-    """Demand an answer that is a JWT (RFC 9701)."""
+    """Ask for answers that are JWTs (RFC 9701), and take no others."""
+    demand_audience: bool = True
+    """Refuse an answer without `aud`, which RFC 7662 leaves to the server."""
     cache_s: Seconds = 60.0
     negative_cache_s: Seconds = 5.0
     timeout_s: Seconds = 3.0
@@ -97,6 +100,8 @@ class Broker(Section):
     scope: str = ""
     audience: str = ""
     resource: str = ""
+    secret_in_form: bool = False
+    """The server wants the client's secret in the form, not in the header (`client_secret_post`)."""
     renew_before_s: Seconds = 60.0
     timeout_s: Seconds = 5.0
 

@@ -11,10 +11,12 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from authzsvc.audit import AuditLog
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
+from authzsvc.server.assembly import Parts, assemble
+from authzsvc.server.issuers import build
 from authzsvc.server.service import Authorizer
+from authzsvc.sessions.sqlite import SqliteStore
+from authzsvc.settings import load
 from authzsvc.tokens.development import ALGORITHM, AUDIENCE, DevelopmentIssuer
-from authzsvc.tokens.keys import KeySet, Refresh, from_file
-from authzsvc.tokens.verifier import Issuer, Verifier
 
 MAPPING = """\
 version: 1
@@ -121,8 +123,12 @@ class Answer:
 
 
 def ask(authorizer: Authorizer, request: Any) -> Answer:  # noqa: ANN401
-    """One Check, through bytes both ways."""
-    return Answer(CheckResponse.FromString(authorizer.check(request.SerializeToString())))
+    """One Check that waits for nobody, through bytes both ways."""
+    try:
+        authorizer.answer(request.SerializeToString(), None).send(None)
+    except StopIteration as answered:
+        return Answer(CheckResponse.FromString(answered.value))
+    raise AssertionError("the answer waits for somebody")
 
 
 def example_policy(directory: Path) -> Policy:
@@ -136,10 +142,21 @@ def example_policy(directory: Path) -> Policy:
 class Desk:
     """A service with its issuer, and where its audit goes."""
 
-    authorizer: Authorizer
+    parts: Parts
+    store: SqliteStore
     issuer: DevelopmentIssuer
     audit: AuditLog
     audit_path: Path
+
+    @property
+    def authorizer(self) -> Authorizer:
+        """Who answers."""
+        return self.parts.authorizer
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+        await self.store.close()
+        self.audit.close()
 
     def token(self, **more: Any) -> str:  # noqa: ANN401
         """AlgoProvider's token."""
@@ -152,12 +169,37 @@ class Desk:
         return self.audit_path.read_bytes().splitlines()
 
 
-async def desk(directory: Path, audit_path: Path | None = None, admitted: frozenset[str] = frozenset()) -> Desk:
-    """A service that trusts a development issuer, without any server around it."""
+async def desk(
+    directory: Path, audit_path: Path | None = None, admitted: tuple[str, ...] = (), **sections: dict[str, Any]
+) -> Desk:
+    """A service that trusts a development issuer, without any server around it; `sections` are of its settings."""
     issuer = DevelopmentIssuer.create(directory / "keys")
-    keys = KeySet(issuer.name, from_file(issuer.jwks_path), Refresh())
-    await keys.load()
-    verifier = Verifier([Issuer(issuer.name, (AUDIENCE,), (ALGORITHM,), keys)])
+    policy = example_policy(directory)
     path = audit_path or directory / "audit.jsonl"
+    settings = load(
+        None,
+        {
+            "listen": {"tcp": 0},
+            "mapping": str(directory / "mapping.yaml"),
+            "tokens": {"issuers": [trusted(issuer)]},
+            "admission": {"principals": admitted},
+            **sections,
+        },
+    )
+    issuers = build(settings.tokens)
+    for key_set in issuers.key_sets:
+        await key_set.load()
     audit = AuditLog(str(path))
-    return Desk(Authorizer(example_policy(directory), verifier, audit, 60, admitted), issuer, audit, path)
+    store = await SqliteStore.open(settings.sessions.store)
+    parts = await assemble(settings, policy, issuers.authenticator, store, audit)
+    return Desk(parts, store, issuer, audit, path)
+
+
+def trusted(issuer: DevelopmentIssuer) -> dict[str, object]:
+    """The settings of a development issuer."""
+    return {
+        "issuer": issuer.name,
+        "audience": AUDIENCE,
+        "algorithms": [ALGORITHM],
+        "jwks": {"file": str(issuer.jwks_path)},
+    }

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from authzsvc.contract.request import Event, FixRequest, StockRequest, parse
-from authzsvc.decide import Stamp, decide, decide_stock, unavailable
+from authzsvc.decide import Stamp, acknowledged, decide, decide_stock, unavailable
 from authzsvc.decision import Action, Decision, LogonTerms
 from authzsvc.errors import TokenError
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
+from authzsvc.standing import Ending, Limit
 from authzsvc.tokens.claims import Identity
+from authzsvc.tokens.endpoint import ServerUnavailable
 from tests.unit.checks import check, example_policy, logon, soh
 
 NOW = 1_000_000.0
@@ -33,7 +35,7 @@ def fix(request: object) -> FixRequest:
 
 
 def judged(policy: Policy, request: object, holder: Identity | TokenError = WHO, max_age: int = 60) -> Decision:
-    return decide(fix(request), holder, policy, now=NOW, max_age=max_age, decision_id="id-1")
+    return decide(fix(request), holder, policy, Stamp("id-1", NOW, policy.digest), max_age)
 
 
 def test_a_good_logon_is_told_its_terms(policy: Policy) -> None:
@@ -118,7 +120,7 @@ def test_the_session_level_needs_no_scope_but_a_good_token(policy: Policy, msg_t
 
 def test_a_token_that_goes_bad_in_mid_session_ends_it(policy: Policy) -> None:
     decision = judged(policy, check("t", msg_type="D"), EXPIRED)
-    assert (decision.action, decision.unauthenticated, decision.session_status) == (Action.LOGOUT, True, None)
+    assert (decision.action, decision.unauthenticated, decision.session_status) == (Action.LOGOUT, True, 8)
 
 
 def test_an_outbound_message_is_held_to_the_token_of_its_target(policy: Policy) -> None:
@@ -144,10 +146,9 @@ def test_no_answer_is_kept_where_single_messages_carry_the_identity(policy: Poli
     assert (decision.allowed, decision.max_age) == (True, 0)
 
 
-@pytest.mark.parametrize("holder", [WHO, EXPIRED])
-def test_a_report_is_acknowledged_whoever_sends_it(policy: Policy, holder: Identity | TokenError) -> None:
-    request = check("t", event="report", headers={"x-fix-report": "violation", "x-fix-reason": "wrong 9"})
-    decision = judged(policy, request, holder)
+def test_a_report_is_acknowledged() -> None:
+    request = fix(check("t", event="report", headers={"x-fix-report": "violation", "x-fix-reason": "wrong 9"}))
+    decision = acknowledged(request, STAMP)
     assert (decision.allowed, decision.action, decision.max_age) == (True, Action.FORWARD, 0)
     assert decision.reason == "violation: wrong 9"
 
@@ -174,3 +175,56 @@ def test_a_failure_denies_with_application_not_available(event: Event | None, ac
 def test_stock_filters(event: Event, principal: str, allowed: bool) -> None:
     request = StockRequest(event, "", "", principal, {})
     assert decide_stock(request, frozenset({"spiffe://a", ""}), STAMP).allowed is allowed
+
+
+LIMIT = Limit("only risk-reducing messages are allowed: margin", "cancel-only `r1` by ops: margin")
+
+
+def standing(policy: Policy, request: object, left: Limit | Ending) -> Decision:
+    who = replace(WHO, scopes=WHO.scopes | {"order:cancel"})
+    return decide(fix(request), who, policy, STAMP, 60, left)
+
+
+def test_a_limited_session_may_do_what_reduces_risk_and_see_what_came_of_it(policy: Policy) -> None:
+    order = standing(policy, check("t", msg_type="D", body=soh("11=O|167=CS|")), LIMIT)
+    assert (order.action, order.text, order.max_age) == (Action.REJECT, LIMIT.text, 0)
+    report = check("t", direction="outbound", msg_type="8", sender="VENUE", target="ALGO", body=soh("1=ACC-1|"))
+    assert standing(policy, report, LIMIT).allowed
+    assert standing(policy, logon("t"), LIMIT).allowed
+
+
+def test_a_limit_grants_nothing(policy: Policy) -> None:
+    cancel = standing(policy, check("t", msg_type="F", body=soh("11=O|")), LIMIT)
+    assert (cancel.allowed, cancel.text) == (False, "Insufficient permissions")
+
+
+@pytest.mark.parametrize(
+    ("event", "at_once", "action"),
+    [
+        ("logon", False, Action.LOGOUT),
+        ("message", False, Action.LOGOUT),
+        ("watch", False, Action.LOGOUT),
+        ("renewal", False, Action.REJECT),
+        ("watch", True, Action.DISCONNECT),
+        ("renewal", True, Action.DISCONNECT),
+    ],
+)
+def test_an_ending_by_event(policy: Policy, event: str, at_once: bool, action: Action) -> None:
+    headers = {"x-fix-session": "s", "x-fix-fresh-authorization": "Bearer f"}
+    request = check("t", event=event, msg_type="A" if event == "logon" else "BE", headers=headers)
+    ending = Ending("margin call", "kill `k1` by ops: margin call", 7, at_once=at_once)
+    decision = standing(policy, request, ending)
+    assert (decision.allowed, decision.action, decision.text) == (False, action, "margin call")
+    assert decision.ends_session == (action is not Action.REJECT)
+
+
+def test_who_cannot_be_asked_about_denies_a_message_and_ends_no_session(policy: Policy) -> None:
+    outage = ServerUnavailable("no answer within 3 s")
+    message = judged(policy, check("t", msg_type="D"), outage)
+    assert (message.action, message.reject_reason, message.text) == (
+        Action.REJECT,
+        4,
+        "authorization server not available",
+    )
+    refused = judged(policy, logon("t"), outage)
+    assert (refused.action, refused.session_status) == (Action.LOGOUT, 7)

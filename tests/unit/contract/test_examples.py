@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,10 @@ def comparable(response: Any, digest: str) -> Any:  # noqa: ANN401
 
 
 @pytest.fixture
-async def at(tmp_path: Path) -> Desk:
-    return await desk(tmp_path)
+async def at(tmp_path: Path) -> AsyncIterator[Desk]:
+    made = await desk(tmp_path)
+    yield made
+    await made.close()
 
 
 @pytest.mark.parametrize(

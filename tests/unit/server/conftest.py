@@ -18,9 +18,9 @@ from tests.unit.checks import MAPPING, Desk, desk
 @pytest.fixture
 async def at(tmp_path: Path) -> AsyncIterator[Desk]:
     """A desk whose audit is a file."""
-    made = await desk(tmp_path, admitted=frozenset({"spiffe://admitted"}))
+    made = await desk(tmp_path, admitted=("spiffe://admitted",))
     yield made
-    made.audit.close()
+    await made.close()
 
 
 @dataclass(frozen=True)

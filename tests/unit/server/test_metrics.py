@@ -50,7 +50,7 @@ async def test_every_check_is_counted_once(at: Desk) -> None:
     token = at.token()
     for request in (logon(token), check(token), check(token), check(token, msg_type="D"), check(None)):
         ask(at.authorizer, request)
-    at.authorizer.check(b"\xff")
+    await at.authorizer.answer(b"\xff", None)
     assert at.authorizer.counts.decisions == {
         ("allow", "logon"): 1,
         ("allow", "message"): 2,

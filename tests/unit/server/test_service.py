@@ -4,7 +4,6 @@ import io
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from google.protobuf import json_format
 
 from authzsvc._gen.fixauthz.v1.event_pb2 import AuditEvent
 from authzsvc.server.logs import JsonFormatter
-from authzsvc.server.service import Authorizer, decision_ids
+from authzsvc.server.service import decision_ids
 from authzsvc.tokens.development import DevelopmentIssuer
 from tests.unit.checks import Answer, Desk, ask, check, desk, logon, soh
 
@@ -76,7 +75,7 @@ async def test_a_bad_token_ends_the_session_and_is_recorded(
     for answer in (first, later):
         assert (answer.text, answer.headers["x-fix-action"]) == (text, "logout")
         assert (answer.response.status.code, answer.response.denied_response.status.code) == (16, 401)
-    assert (first.headers["x-fix-session-status"], later.headers.get("x-fix-session-status")) == (status, None)
+    assert (first.headers["x-fix-session-status"], later.headers.get("x-fix-session-status")) == (status, status)
     raw = b"\n".join(at.audited())
     assert raw.count(b'"verdict":"deny","severity":"high"') == 2
     assert not token or token.encode() not in raw
@@ -91,7 +90,7 @@ async def test_a_comp_id_that_is_not_the_tokens(at: Desk) -> None:
 @pytest.mark.parametrize(
     ("request_", "action", "reason"),
     [
-        (check("t", headers={"x-fix-event": "watch"}), "reject", "x-fix-event"),
+        (check("t", headers={"x-fix-event": "watch"}), "reject", "x-fix-session"),
         (check("t", headers={"x-fix-msg-seq-num": "-1"}), "reject", "x-fix-msg-seq-num"),
         (check("t", body=b"11=A"), "reject", "raw_body"),
         (logon("t", headers={"x-fix-direction": "outbound"}), "logout", "inbound Logon"),
@@ -113,13 +112,13 @@ async def test_what_no_proxy_would_send_is_denied_and_recorded(
 
 @pytest.mark.parametrize("raw", [b"\xff", b"\x0a\x05x", b"garbage" * 100])
 async def test_bytes_that_are_no_check_request(at: Desk, raw: bytes) -> None:
-    answer = Answer(CheckResponse.FromString(at.authorizer.check(raw)))
+    answer = Answer(CheckResponse.FromString(await at.authorizer.answer(raw, None)))
     assert (answer.allowed, answer.headers["x-fix-reject-reason"]) == (False, "4")
     assert len(events(at)) == 1
 
 
 async def test_no_bytes_are_an_unnamed_connection(at: Desk) -> None:
-    answer = Answer(CheckResponse.FromString(at.authorizer.check(b"")))
+    answer = Answer(CheckResponse.FromString(await at.authorizer.answer(b"", None)))
     assert answer.text == "Connection not admitted"
 
 
@@ -158,8 +157,8 @@ async def test_an_exception_denies_and_tells_no_secret(at: Desk) -> None:
     handler.setFormatter(JsonFormatter())
     logger = logging.getLogger("authzsvc.server.service")
     logger.addHandler(handler)
-    broken: Authorizer = replace(at.authorizer, policy=BrokenPolicy())  # type: ignore[arg-type]
-    answer = ask(broken, logon(at.token()))
+    at.authorizer.in_force.policy = BrokenPolicy()  # type: ignore[assignment]
+    answer = ask(at.authorizer, logon(at.token()))
     logger.removeHandler(handler)
     assert (answer.allowed, answer.headers["x-fix-action"], answer.headers["x-fix-reject-reason"]) == (
         False,
@@ -174,7 +173,8 @@ async def test_an_exception_denies_and_tells_no_secret(at: Desk) -> None:
 
 
 async def test_while_the_audit_cannot_be_written_everything_is_denied(tmp_path: Path) -> None:
-    at = await desk(tmp_path, audit_path=Path("/dev/full"))
+    limits = {"attempts": 10_000, "address_attempts": 10_000, "comp_id_attempts": 10_000}
+    at = await desk(tmp_path, audit_path=Path("/dev/full"), guessing=limits)
     token = at.token()
     answer = ask(at.authorizer, logon(token))
     for _ in range(1000):
@@ -185,7 +185,7 @@ async def test_while_the_audit_cannot_be_written_everything_is_denied(tmp_path: 
         at.audit._closing.wait(0.01)
     assert (answer.text, answer.headers["x-fix-reject-reason"]) == ("Application not available", "4")
     assert answer.metadata["reason"] == "the audit log cannot be written"
-    at.audit.close()
+    await at.close()
 
 
 def test_ids_differ_within_and_between_processes() -> None:

@@ -1,0 +1,98 @@
+"""The parts of a service put together: what is in force, who is who, which sessions live, what operators can do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from functools import partial
+
+from authzsvc.audit import AuditLog, render_admin
+from authzsvc.policy.engine import Policy
+from authzsvc.server.holders import Holders, Rules
+from authzsvc.server.in_force import InForce
+from authzsvc.server.judge import Judge, note_failure
+from authzsvc.server.live import LiveSessions
+from authzsvc.server.service import Authorizer
+from authzsvc.server.watching import Watching
+from authzsvc.sessions.control import Control
+from authzsvc.sessions.facts import SessionFacts
+from authzsvc.sessions.registry import Registry
+from authzsvc.sessions.restrictions import Restrictions
+from authzsvc.sessions.store import Store
+from authzsvc.settings import Settings
+from authzsvc.tokens.authenticator import Authenticator
+from authzsvc.tokens.guessing import Guessing, Limits
+
+SWEEP_S = 5.0
+
+
+@dataclass(slots=True)
+class Parts:
+    """A service without its sockets."""
+
+    authorizer: Authorizer
+    live: LiveSessions
+    control: Control
+
+    def tasks(self) -> list[Coroutine[None, None, None]]:
+        """What goes on for as long as the service runs."""
+        return [self.control.run(), _sweep(self.live)]
+
+
+async def assemble(
+    settings: Settings, policy: Policy, authenticator: Authenticator, store: Store, audit: AuditLog
+) -> Parts:
+    """Put them together, with what the store has kept. Raises `StoreError`."""
+    registry = Registry()
+    control = Control(store, registry, lambda act: audit.append(render_admin(act)))
+    stored = await control.load()
+    for facts in stored.sessions:
+        registry.open(facts)
+    in_force = InForce(policy, control.restrictions)
+    live = LiveSessions(registry, store)
+    control.on_change = partial(_exchange, in_force, control, live)
+    limits = settings.guessing
+    guessing = Guessing(
+        Limits(
+            attempts=limits.attempts,
+            address_attempts=limits.address_attempts,
+            comp_id_attempts=limits.comp_id_attempts,
+            window_s=limits.window_s,
+            lock_s=limits.lock_s,
+        )
+    )
+    holders = Holders(in_force, authenticator, live, _rules(settings), stored.salt)
+    watching = Watching(in_force, holders, live, partial(note_failure, guessing))
+    judge = Judge(in_force, holders, live, guessing, watching)
+    admitted = frozenset(settings.admission.principals)
+    return Parts(Authorizer(in_force, judge, audit, admitted), live, control)
+
+
+def _rules(settings: Settings) -> Rules:
+    sessions = settings.sessions
+    return Rules(
+        max_age=settings.decisions.max_age_s,
+        on_expiry=sessions.on_expiry,
+        second_logon=sessions.second_logon,
+        warn_before_s=sessions.warn_before_s,
+        watch_s=sessions.watch_s,
+    )
+
+
+def _exchange(in_force: InForce, control: Control, live: LiveSessions) -> None:
+    """Put other restrictions in force, and wake the sessions for which that makes a difference."""
+    before, now = in_force.restrictions, control.restrictions
+    in_force.restrictions = now
+    live.wake(facts.id for facts in live.registry if _left(before, facts) != _left(now, facts))
+
+
+def _left(restrictions: Restrictions, facts: SessionFacts) -> tuple[object, object]:
+    identity = facts.identity
+    return restrictions.revocation_of(identity), restrictions.on(facts.key.sender, identity, facts.roles)
+
+
+async def _sweep(live: LiveSessions) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        live.sweep()

@@ -1,0 +1,144 @@
+"""Who a FIX request is from, and what is left to them besides their scopes.
+
+A credential is told at once where it is known, else asked about. A session whose token has expired may go on, by the
+settings; then what was known of it at its Logon, or its last renewal, holds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from authzsvc.contract.request import Event, FixRequest
+from authzsvc.decide import Stamp, decide
+from authzsvc.decision import Decision, OnExpiry, SecondLogon
+from authzsvc.errors import TokenError
+from authzsvc.server.in_force import InForce
+from authzsvc.server.live import LiveSessions
+from authzsvc.sessions.facts import SessionFacts, SessionKey, fingerprint
+from authzsvc.standing import Ending, Limit, expired, taken_over, under
+from authzsvc.tokens.authenticator import Authenticator
+from authzsvc.tokens.claims import Identity
+from authzsvc.tokens.credential import Credential, Scheme
+
+Standing = Limit | Ending | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How sessions begin, stay and end."""
+
+    max_age: int = 60
+    """Seconds for which an allowed decision may be kept."""
+    on_expiry: OnExpiry = OnExpiry.LOGOUT
+    second_logon: SecondLogon = SecondLogon.REFUSE
+    warn_before_s: float = 300.0
+    watch_s: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who a request is from, and what is left to them besides their scopes."""
+
+    identity: Identity
+    standing: Standing = None
+
+
+@dataclass(slots=True)
+class Holders:
+    """Tells whose requests are."""
+
+    in_force: InForce
+    authenticator: Authenticator
+    live: LiveSessions
+    rules: Rules = Rules()
+    salt: bytes = b""
+    """Of the session store, for the names of credentials."""
+    clock: Callable[[], float] = time.time
+
+    def decided(self, request: FixRequest, holder: Holder, stamp: Stamp) -> Decision:
+        """The decision about a request of that holder's."""
+        standing = self.standing(request, holder)
+        return decide(request, holder.identity, self.in_force.policy, stamp, self.rules.max_age, standing)
+
+    async def holder(self, request: FixRequest, *, renew: bool = False) -> Holder | TokenError:
+        """Whose the request's credential is; one that expired may still hold, by the settings."""
+        holder = await self.authenticated(request, request.credential, renew=renew)
+        if isinstance(holder, Holder) or self.rules.on_expiry is OnExpiry.LOGOUT:
+            return holder
+        known = self.live.find(request.session)
+        if known is None or known.identity.expires_at > self.clock() or not self._is_its(known, request.credential):
+            return holder
+        if self.rules.on_expiry is OnExpiry.SESSION:
+            return Holder(known.identity)
+        return Holder(known.identity, expired(known.identity))
+
+    async def authenticated(
+        self, request: FixRequest, credential: Credential | None, *, renew: bool = False
+    ) -> Holder | TokenError:
+        """Whose a credential is; `renew`: one that the service brings to a server is brought again when it is time."""
+        authenticator = self.authenticator
+        try:
+            if renew:
+                await authenticator.renew_if_due(credential, request.context)
+            identity = authenticator.known(credential, request.certificate, request.context)
+            if identity is None:
+                identity = await authenticator.look_up(credential, request.certificate, request.context)
+        except TokenError as error:
+            return error
+        return Holder(identity)
+
+    def _is_its(self, known: SessionFacts, credential: Credential | None) -> bool:
+        """Whether the session stands on that credential: of a client's secret only the client's name is kept."""
+        if credential is None:
+            return False
+        if credential.scheme is Scheme.BASIC:
+            return not known.credential
+        return known.credential == fingerprint(self.salt, credential)
+
+    def standing(self, request: FixRequest, holder: Holder) -> Standing:
+        """The strongest of what restrictions, expiry and other Logons leave of the session."""
+        if request.session and self.live.is_ousted(request.session):
+            return taken_over()
+        restrictions = self.in_force.restrictions
+        if not (restrictions.restricted or restrictions.any_revoked):
+            return holder.standing
+        identity = holder.identity
+        left = under(
+            restrictions,
+            request.client.comp_id,
+            identity,
+            self.roles(identity),
+            logging_on=request.event is Event.LOGON,
+        )
+        return left or holder.standing
+
+    def roles(self, identity: Identity) -> frozenset[str]:
+        """The roles that a token names, whether the mapping knows them or not."""
+        return self.in_force.policy.role_names(identity.scopes, identity.claims)
+
+    def facts(self, request: FixRequest, identity: Identity) -> SessionFacts:
+        """What is to be known of the session that an inbound request belongs to."""
+        client = request.client
+        credential = request.credential
+        return SessionFacts(
+            id=request.session,
+            key=SessionKey(
+                begin_string=request.begin_string,
+                sender=request.sender,
+                sender_sub=client.sub_id or "",
+                sender_location=client.location_id or "",
+                target=request.target,
+                target_sub=request.target_sub,
+                target_location=request.target_location,
+                tenant=request.context.get("tenant", ""),
+            ),
+            identity=identity,
+            roles=self.roles(identity),
+            address=request.address,
+            principal=request.principal,
+            context=request.context,
+            logged_on_at=self.clock(),
+            credential=fingerprint(self.salt, credential) if credential else b"",
+        )

@@ -1,0 +1,216 @@
+"""The authorization servers of the settings, put together: keys, metadata, introspection, brokers, bindings.
+
+What an endpoint's address is, is asked of the server (RFC 8414) where the settings do not say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+
+from authzsvc.errors import Fault, KeysError, SettingsFaults
+from authzsvc.settings.tokens import ClientMethod, ClientSettings, IssuerSettings, Tokens
+from authzsvc.tokens.authenticator import Authenticator, Route
+from authzsvc.tokens.binding import Binding
+from authzsvc.tokens.broker import Broker, Grant
+from authzsvc.tokens.client_auth import Basic, ClientAuth, Post, PrivateKeyJwt, TlsClient, read_key, read_secret
+from authzsvc.tokens.discovery import Discovered, ServerMetadata
+from authzsvc.tokens.http import Http
+from authzsvc.tokens.introspection import Asking, Caching, Introspector
+from authzsvc.tokens.introspection_answer import Expected, Signed
+from authzsvc.tokens.keys import Document, KeySet, Refresh, Source, Validator, from_file, from_url
+from authzsvc.tokens.presets import reading
+from authzsvc.tokens.verifier import Issuer, Verifier
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Issuers:
+    """All of them, and what has to run and be closed for them."""
+
+    authenticator: Authenticator
+    key_sets: list[KeySet] = field(default_factory=list)
+    """Those that must be loaded before any token can be verified."""
+    from_files: list[KeySet] = field(default_factory=list)
+    """Those of them that are read at the start, or there is none."""
+    discovered: list[tuple[Discovered, Refresh]] = field(default_factory=list)
+    """Metadata that nothing else reads."""
+    closing: list[Callable[[], Coroutine[None, None, None]]] = field(default_factory=list)
+
+    def tasks(self) -> list[Coroutine[None, None, None]]:
+        """What keeps keys and metadata fresh, for ever."""
+        keep = [_keep_metadata(metadata, refresh) for metadata, refresh in self.discovered]
+        return [key_set.keep_fresh() for key_set in self.key_sets] + keep
+
+    async def wait_until_loaded(self) -> None:
+        """Return once all keys are there."""
+        for key_set in self.key_sets:
+            await key_set.wait_until_loaded()
+
+    async def close(self) -> None:
+        """Let go of connections and of what is under way."""
+        for close in reversed(self.closing):
+            await close()
+
+
+def build(tokens: Tokens) -> Issuers:
+    """Put the issuers together; nothing is asked yet. Raises `SettingsFaults`."""
+    made = [_Made(entry, f"tokens.issuers[{index}]") for index, entry in enumerate(tokens.issuers)]
+    verifier = Verifier([each.issuer for each in made], cache_size=tokens.cache_size, cache_ttl_s=tokens.cache_ttl_s)
+    introspectors = [Route(each.entry.context, asked) for each in made if (asked := each.introspector()) is not None]
+    bindings = {
+        each.entry.issuer: Binding(each.entry.binding.certificate, each.entry.binding.name_claim) for each in made
+    }
+    authenticator = Authenticator(verifier, introspectors, (), bindings)
+    authenticator.brokers = [
+        Route(each.entry.context, found) for each in made if (found := each.broker(authenticator)) is not None
+    ]
+    issuers = Issuers(authenticator)
+    for each in made:
+        if each.entry.jwks.file is not None:
+            issuers.from_files.append(each.issuer.keys)
+        if each.needs_keys:
+            issuers.key_sets.append(each.issuer.keys)
+        if each.asks_metadata:
+            issuers.discovered.append((each.metadata, each.refresh))
+        issuers.closing += each.closing
+    return issuers
+
+
+class _Made:
+    """What one issuer's settings come to."""
+
+    def __init__(self, entry: IssuerSettings, place: str) -> None:
+        self.entry = entry
+        self.place = place
+        self.closing: list[Callable[[], Coroutine[None, None, None]]] = []
+        jwks = entry.jwks
+        self.refresh = Refresh(jwks.refresh_s, jwks.min_refresh_s)
+        http = self._http(jwks.timeout_s)
+        self.metadata = Discovered(http, entry.issuer, entry.discovery.url, mtls=entry.http.cert is not None)
+        placed = jwks.file is not None or jwks.url is not None
+        self.needs_keys = placed or entry.introspection is None or not entry.introspection.url
+        """An issuer whose tokens are all opaque, and whose endpoint is told, may have no keys at all."""
+        endpoints = (entry.introspection, entry.broker)
+        self.asks_metadata = placed and any(each is not None and not each.url for each in endpoints)
+        self.issuer = Issuer(
+            name=entry.issuer,
+            audience=tuple(entry.audience),
+            algorithms=tuple(entry.algorithms),
+            keys=KeySet(entry.issuer, self._source(http), self.refresh),
+            reading=reading(
+                entry.preset,
+                scope_claims=entry.scope_claims,
+                role_claims=entry.role_claims,
+                client_id_claims=entry.client_id_claims,
+                types=entry.types,
+            ),
+            context=entry.context,
+            leeway_s=entry.leeway_s,
+        )
+
+    def introspector(self) -> Introspector | None:
+        """Who is asked about its opaque tokens."""
+        entry, settings = self.entry, self.entry.introspection
+        if settings is None:
+            return None
+        client = settings.client
+        keys, algorithms = self.issuer.keys, self.issuer.algorithms
+        expected = Expected(
+            issuer=entry.issuer,
+            audience=self.issuer.audience,
+            reading=self.issuer.reading,
+            leeway_s=entry.leeway_s,
+            audience_demanded=settings.demand_audience,
+            signed=Signed(keys, algorithms, client.id) if settings.signed else None,
+        )
+        asking = Asking(
+            self._http(settings.timeout_s),
+            self._endpoint(settings.url, lambda found: found.introspection_endpoint),
+            _client(client, f"{self.place}.introspection.client"),
+            client.audience,
+        )
+        introspector = Introspector(asking, expected, Caching(settings.cache_s, settings.negative_cache_s))
+        self.closing.append(introspector.close)
+        return introspector
+
+    def broker(self, authenticator: Authenticator) -> Broker | None:
+        """Who brings its clients' secrets."""
+        context, settings = self.entry.context, self.entry.broker
+        if settings is None:
+            return None
+        grant = Grant(
+            self._http(settings.timeout_s),
+            self._endpoint(settings.url, lambda found: found.token_endpoint),
+            scope=settings.scope,
+            audience=settings.audience,
+            resource=settings.resource,
+            secret_in_form=settings.secret_in_form,
+            renew_before_s=settings.renew_before_s,
+        )
+        broker = Broker(grant, lambda token: authenticator.verified(token, context))
+        self.closing.append(broker.close)
+        return broker
+
+    def _http(self, timeout_s: float) -> Http:
+        tls = self.entry.http
+        try:
+            http = Http(timeout_s=timeout_s, ca=tls.ca, cert=tls.cert, key=tls.key)
+        except Exception as error:
+            raise _fault(f"{self.place}.http", error) from None
+        self.closing.append(http.close)
+        return http
+
+    def _source(self, http: Http) -> Source:
+        jwks = self.entry.jwks
+        if jwks.file is not None:
+            return from_file(jwks.file)
+        if jwks.url is not None:
+            return from_url(http, jwks.url)
+        return self.metadata if self.needs_keys else _no_keys
+
+    def _endpoint(self, url: str | None, find: Callable[[ServerMetadata], str]) -> Callable[[], str]:
+        if url is not None:
+            return lambda: url
+        return lambda: find(self.metadata.metadata) if self.metadata.metadata is not None else ""
+
+
+def _client(settings: ClientSettings, place: str) -> ClientAuth:
+    try:
+        match settings.method:
+            case ClientMethod.PRIVATE_KEY_JWT:
+                assert settings.key_file is not None  # the settings demand it
+                key = read_key(settings.key_file, settings.algorithm)
+                return PrivateKeyJwt(settings.id, key, settings.algorithm, settings.key_id or "")
+            case ClientMethod.TLS:
+                return TlsClient(settings.id)
+            case method:
+                assert settings.secret_file is not None  # the settings demand it
+                secret = read_secret(settings.secret_file)
+                return Post(settings.id, secret) if method is ClientMethod.POST else Basic(settings.id, secret)
+    except KeysError as error:
+        raise _fault(place, error) from None
+
+
+def _fault(place: str, error: Exception) -> SettingsFaults:
+    words = str(error) if isinstance(error, KeysError) else f"cannot be used: {type(error).__name__}"
+    return SettingsFaults([Fault("settings", 0, place, words)])
+
+
+async def _no_keys(_known: Validator | None) -> Document:
+    raise KeysError("the settings name no keys of this issuer")
+
+
+async def _keep_metadata(metadata: Discovered, refresh: Refresh) -> None:
+    """Read an issuer's metadata again and again; what was read stays while it cannot be."""
+    while True:
+        try:
+            await metadata.read()
+            pause_s = refresh.every_s
+        except KeysError as error:
+            _log.warning("metadata not read", extra={"reason": str(error)})
+            pause_s = refresh.at_least_s
+        await asyncio.sleep(pause_s)

@@ -1,0 +1,105 @@
+"""One FIX request → its decision: who it is from, what is left to them, what the mapping says.
+
+The pure part is `decide`; here and in `holders` and `watching` stands what has to be looked up or waited for:
+credentials that somebody must be asked about, a FIX identity that is not free yet, a change.
+
+Invariant: nothing is decided on a mapping or restriction other than the one in force when the answer is given.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from authzsvc.contract.request import Event, FixRequest
+from authzsvc.decide import Stamp, acknowledged, decide, ended
+from authzsvc.decision import Decision
+from authzsvc.errors import TokenError
+from authzsvc.server.holders import Holder, Holders
+from authzsvc.server.in_force import InForce
+from authzsvc.server.live import LiveSessions
+from authzsvc.server.watching import Watching
+from authzsvc.standing import Ending, already_logged_on
+from authzsvc.tokens.claims import BAD_CREDENTIALS, Identity
+from authzsvc.tokens.guessing import LOCKED, TOO_MANY, Guessing
+
+
+@dataclass(slots=True)
+class Judge:
+    """Decides FIX requests."""
+
+    in_force: InForce
+    holders: Holders
+    live: LiveSessions
+    guessing: Guessing
+    watching: Watching
+
+    async def judge(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
+        """The decision, and who the request is from where that is known."""
+        match request.event:
+            case Event.MESSAGE:
+                return await self._message(request, stamp)
+            case Event.LOGON:
+                return await self._logon(request, stamp)
+            case Event.WATCH:
+                return await self.watching.watch(request, stamp)
+            case Event.RENEWAL:
+                return await self.watching.renew(request, stamp)
+            case _:
+                return self._report(request, stamp)
+
+    async def _message(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
+        holder = await self.holders.holder(request)
+        if isinstance(holder, TokenError):
+            decision, identity = decide(request, holder, self.in_force.policy, stamp, 0), None
+        else:
+            decision, identity = self.holders.decided(request, holder, stamp), holder.identity
+        if decision.ends_session and request.session:
+            self.live.close(request.session)
+        return decision, identity
+
+    def _report(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
+        """A report asks for nothing; whose it is is told where nobody needs to be asked."""
+        try:
+            identity = self.holders.authenticator.known(request.credential, request.certificate, request.context)
+        except TokenError:
+            identity = None
+        return acknowledged(request, stamp), identity
+
+    async def _logon(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
+        comp_id, host = _from(request)
+        if self.guessing.locked(comp_id, host, time.monotonic()) > 0:
+            locked = Ending(TOO_MANY, "locked out after too many failed logons", LOCKED, unauthenticated=True)
+            return ended(request.event, locked, stamp), None
+        holder = await self.holders.authenticated(request, request.credential)
+        if isinstance(holder, TokenError):
+            note_failure(self.guessing, request, holder)
+            return decide(request, holder, self.in_force.policy, stamp, 0), None
+        self.guessing.succeeded(comp_id, host, time.monotonic())
+        decision = self.holders.decided(request, holder, stamp)
+        if decision.allowed and request.session:
+            decision = await self._admitted(request, holder, stamp)
+        return decision, holder.identity
+
+    async def _admitted(self, request: FixRequest, holder: Holder, stamp: Stamp) -> Decision:
+        """An allowed Logon, once its FIX identity is free; the wait may be long, and what holds after it counts."""
+        facts = self.holders.facts(request, holder.identity)
+        other = await self.live.admit(facts, self.holders.rules.second_logon)
+        if other is not None:
+            return ended(request.event, already_logged_on(other.id), stamp)
+        decision = self.holders.decided(request, holder, replace(stamp, policy=self.in_force.policy.digest))
+        if not decision.allowed:
+            self.live.close(facts.id)
+            return decision
+        return self.watching.tagged(request, holder, decision)
+
+
+def note_failure(guessing: Guessing, request: FixRequest, error: TokenError) -> None:
+    """Count a refused credential as a guess, where the credential was the trouble and not its time or an outage."""
+    if error.session_status == BAD_CREDENTIALS:
+        guessing.failed(*_from(request), time.monotonic())
+
+
+def _from(request: FixRequest) -> tuple[str, str]:
+    """The CompID and the address, without its port, that a Logon came from."""
+    return request.client.comp_id, request.address.rpartition(":")[0]

@@ -1,0 +1,245 @@
+"""The sessions that live, and the watches that tell so.
+
+A session is known from its allowed Logon on. The filter keeps one `watch` call outstanding for it; when the connection
+ends, Envoy resets that call, and the session has ended. A session without a watch (between two of them, or after a
+restart of the service) is kept for `GRACE_S`, and gives way to another Logon much earlier.
+
+Invariants: at most one session lives under a FIX identity; a session that lost its identity to another never gets it
+back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from cachetools import TTLCache
+
+from authzsvc.decision import SecondLogon
+from authzsvc.sessions.facts import SessionFacts, SessionKey
+from authzsvc.sessions.registry import Registry
+from authzsvc.sessions.store import Store
+from authzsvc.tokens.claims import Identity
+
+GRACE_S = 60.0
+"""How long a session is believed to live without a watch: the filter tries again at least every 30 s."""
+WATCHED_PATIENCE_S = 0.5
+"""How long a Logon waits for a live session of its identity to end: a client that reconnects at once may be quicker
+than the word that its old connection is gone."""
+UNWATCHED_PATIENCE_S = 3.0
+"""The same where nothing tells that the session still lives; after that it gives way."""
+OUSTED_S = 3600.0
+_MOST = 100_000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Watch:
+    """An outstanding watch."""
+
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    superseded: bool = False
+    """The session has another watch by now."""
+
+    async def wait(self, timeout_s: float) -> None:
+        """Until something changes, or the time has passed."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.changed.wait(), max(0.0, timeout_s))
+        self.changed.clear()
+
+
+class LiveSessions:
+    """Who is logged on, who watches, and who waits for a FIX identity to be free."""
+
+    def __init__(self, registry: Registry, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self.registry = registry
+        self._store = store
+        self._clock = clock
+        self._watches: dict[str, Watch] = {}
+        self._unwatched: dict[str, float] = {facts.id: clock() for facts in registry}
+        """Since when, on the monotonic clock."""
+        self._departed: TTLCache[str, SessionFacts] = TTLCache(_MOST, GRACE_S)
+        """Sessions whose watch was cancelled: mostly they have ended, but the call to the service may have been cut."""
+        self._draining = False
+        self._ousted: TTLCache[str, None] = TTLCache(_MOST, OUSTED_S)
+        self._waiting: dict[SessionKey, list[asyncio.Event]] = {}
+
+    # --- sessions ---
+
+    def find(self, session_id: str) -> SessionFacts | None:
+        """The live session of that id, or one that was live a moment ago."""
+        return self.registry.find(session_id) or self._departed.get(session_id)
+
+    def is_ousted(self, session_id: str) -> bool:
+        """Whether the session lost its FIX identity to another."""
+        return session_id in self._ousted
+
+    async def admit(self, facts: SessionFacts, second: SecondLogon) -> SessionFacts | None:
+        """Open a session once its FIX identity is free; else the live session that keeps it from that."""
+        waited_since = self._clock()
+        while (other := self.registry.of(facts.key)) is not None and other.id != facts.id:
+            watched = other.id in self._watches
+            patience_s = WATCHED_PATIENCE_S if watched else UNWATCHED_PATIENCE_S
+            left_s = waited_since + patience_s - self._clock()
+            if second is SecondLogon.TAKEOVER:
+                self.oust(other.id)
+            if left_s > 0:
+                await self._until_free(facts.key, left_s)
+            elif watched and second is SecondLogon.REFUSE:
+                return other
+            else:
+                self.oust(other.id)
+                self.close(other.id)
+        self.open(facts)
+        return None
+
+    def open(self, facts: SessionFacts) -> None:
+        """Note a session that is logged on."""
+        displaced = self.registry.open(facts)
+        if displaced is not None and displaced.id != facts.id:
+            self.oust(displaced.id)
+            self._store.remove_session(displaced.id)
+        self._store.save_session(facts)
+        if facts.id not in self._watches:
+            self._unwatched[facts.id] = self._clock()
+
+    def update(self, facts: SessionFacts) -> None:
+        """Note what changed of a live session."""
+        if self.registry.update(facts.id, facts):
+            self._store.save_session(facts)
+
+    def close(self, session_id: str) -> None:
+        """Forget a session that has ended."""
+        self._departed.pop(session_id, None)
+        self._close(session_id)
+
+    def _close(self, session_id: str) -> None:
+        self._unwatched.pop(session_id, None)
+        facts = self.registry.close(session_id)
+        if facts is None:
+            return
+        self._store.remove_session(session_id)
+        for free in self._waiting.get(facts.key, ()):
+            free.set()
+        _log.info("session ended", extra=_about(facts))
+
+    def sweep(self) -> None:
+        """Forget the sessions that nobody has watched for long."""
+        dead = [id_ for id_, since in self._unwatched.items() if self._clock() - since > GRACE_S]
+        for session_id in dead:
+            self.close(session_id)
+
+    # --- watches ---
+
+    @contextlib.contextmanager
+    def watching(self, session_id: str) -> Iterator[Watch]:
+        """A watch of a session, for as long as this lasts; when it is cancelled, the session has ended."""
+        watch = Watch()
+        previous = self._watches.get(session_id)
+        self._watches[session_id] = watch
+        self._unwatched.pop(session_id, None)
+        self._come_back(session_id)
+        if previous is not None:
+            previous.superseded = True
+            previous.changed.set()
+        try:
+            yield watch
+        except asyncio.CancelledError:
+            if self._watches.get(session_id) is watch and not self._draining:
+                del self._watches[session_id]
+                self._depart(session_id)
+            raise
+        finally:
+            if self._watches.get(session_id) is watch:
+                del self._watches[session_id]
+                self._unwatched[session_id] = self._clock()
+
+    def drain(self) -> None:
+        """The service ends: watches are answered, and no session is forgotten for that."""
+        self._draining = True
+        self.wake()
+
+    @property
+    def draining(self) -> bool:
+        """Whether watches must not wait any more."""
+        return self._draining
+
+    def wake(self, session_ids: Iterable[str] | None = None) -> None:
+        """Have watches look again: those of these sessions, else all."""
+        for session_id in list(self._watches) if session_ids is None else session_ids:
+            watch = self._watches.get(session_id)
+            if watch is not None:
+                watch.changed.set()
+
+    async def told(self, session_ids: Iterable[str], timeout_s: float) -> None:
+        """Wait until the watches that are out now for these sessions have been answered, or the time has passed."""
+        waited_for = {id_: watch for id_ in session_ids if (watch := self._watches.get(id_)) is not None}
+        end = self._clock() + timeout_s
+        while self._clock() < end and any(self._watches.get(id_) is watch for id_, watch in waited_for.items()):
+            await asyncio.sleep(0.01)
+
+    def __len__(self) -> int:
+        return len(self.registry)
+
+    @property
+    def watched(self) -> int:
+        """How many watches are out."""
+        return len(self._watches)
+
+    def _depart(self, session_id: str) -> None:
+        facts = self.registry.find(session_id)
+        if facts is not None:
+            self._close(session_id)
+            self._departed[session_id] = facts
+
+    def _come_back(self, session_id: str) -> None:
+        """A session whose watch was cut is there after all; unless its FIX identity is another's by now."""
+        facts = self._departed.pop(session_id, None)
+        if facts is not None and self.registry.of(facts.key) is None:
+            self.open(facts)
+
+    async def _until_free(self, key: SessionKey, timeout_s: float) -> None:
+        free = asyncio.Event()
+        waiting = self._waiting.setdefault(key, [])
+        waiting.append(free)
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(free.wait(), timeout_s)
+        finally:
+            waiting.remove(free)
+            if not waiting:
+                self._waiting.pop(key, None)
+
+    def oust(self, session_id: str) -> None:
+        """The session's FIX identity is another's from now on."""
+        self._ousted[session_id] = None
+        self.wake((session_id,))
+
+
+def renewed(facts: SessionFacts, identity: Identity, roles: frozenset[str], credential: bytes) -> SessionFacts:
+    """The same session under another token."""
+    return SessionFacts(
+        id=facts.id,
+        key=facts.key,
+        identity=identity,
+        roles=roles,
+        address=facts.address,
+        principal=facts.principal,
+        context=facts.context,
+        logged_on_at=facts.logged_on_at,
+        credential=credential,
+    )
+
+
+def _about(facts: SessionFacts) -> dict[str, object]:
+    return {
+        "session": facts.id,
+        "sender": facts.key.sender,
+        "target": facts.key.target,
+        "client": facts.identity.client_id,
+    }

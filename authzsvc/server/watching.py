@@ -1,0 +1,161 @@
+"""The watch of a session, and the renewal of its token.
+
+A watch is answered at once when what the session's decisions rest on is not what the proxy knows (its entity tag), when
+the session must end, or after `watch_s` with nothing new. While it waits, it warns ahead of the token's end and has
+brokered tokens renewed: the credential for that is in the watch, so nothing else needs to keep it.
+
+Invariant: a watch never outlives what it rests on, and its wait is bounded.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from authzsvc.contract.request import FixRequest
+from authzsvc.decide import Stamp, decide, ended
+from authzsvc.decision import Action, Decision, OnExpiry
+from authzsvc.errors import TokenError
+from authzsvc.server import entity
+from authzsvc.server.holders import Holder, Holders
+from authzsvc.server.in_force import InForce
+from authzsvc.server.live import LiveSessions, Watch, renewed
+from authzsvc.sessions.facts import fingerprint
+from authzsvc.standing import Ending, taken_over
+from authzsvc.tokens.claims import BAD_CREDENTIALS, NOT_ACCEPTED, Identity
+
+MIN_WAIT_S = 0.5
+"""A watch looks again no sooner than this, whatever the clock says of what it waits for."""
+OUTAGE_WAIT_S = 5.0
+"""How soon it looks again where the authorization server could not be asked."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Watching:
+    """Answers watches and renewals."""
+
+    in_force: InForce
+    holders: Holders
+    live: LiveSessions
+    failed: Callable[[FixRequest, TokenError], None]
+    """Told of each credential that is refused."""
+
+    async def watch(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
+        """Answer once there is something to say; cancelled when the session has ended."""
+        until = time.monotonic() + self.holders.rules.watch_s
+        warned = 0.0
+        with self.live.watching(request.session) as watch:
+            while True:
+                decision, holder = await self._state(request, replace(stamp, policy=self.in_force.policy.digest))
+                changed = not decision.allowed or decision.etag != request.etag
+                if changed or watch.superseded or self.live.draining or time.monotonic() >= until:
+                    break
+                identity = holder.identity if holder else None
+                warned = self._warn(request, identity, warned)
+                await self._pause(watch, request, identity, until)
+        if decision.ends_session:
+            self.live.close(request.session)
+        return decision, holder.identity if holder else None
+
+    async def _state(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Holder | None]:
+        """What the watched session's decisions rest on now, as a decision about the session."""
+        if self.live.is_ousted(request.session):
+            return ended(request.event, taken_over(), stamp), None
+        holder = await self.holders.holder(request, renew=True)
+        if isinstance(holder, TokenError) and holder.unavailable:
+            # Nothing was learnt: the messages are denied one by one, the session stays.
+            return self._unchanged(request, stamp, holder), None
+        if isinstance(holder, TokenError):
+            return decide(request, holder, self.in_force.policy, stamp, 0), None
+        decision = self.holders.decided(request, holder, stamp)
+        if not decision.allowed:
+            return decision, holder
+        self._note_seen(request, holder.identity)
+        if self.live.is_ousted(request.session):
+            return ended(request.event, taken_over(), stamp), None
+        return self.tagged(request, holder, decision), holder
+
+    def _unchanged(self, request: FixRequest, stamp: Stamp, error: TokenError) -> Decision:
+        denied = decide(request, error, self.in_force.policy, stamp, 0)
+        return replace(denied, allowed=True, action=Action.FORWARD, text="", etag=request.etag, reject_reason=0)
+
+    def _note_seen(self, request: FixRequest, identity: Identity) -> None:
+        """A session that is not known (the service was restarted, or another one let it in), or whose broker has
+        renewed its token meanwhile."""
+        known = self.live.find(request.session)
+        if known is None:
+            facts = self.holders.facts(request, identity)
+            other = self.live.registry.of(facts.key)
+            if other is None:
+                self.live.open(facts)
+            elif other.id != facts.id:
+                self.live.oust(facts.id)
+        elif known.identity is not identity and known.identity != identity:
+            self.live.update(renewed(known, identity, self.holders.roles(identity), known.credential))
+
+    async def _pause(self, watch: Watch, request: FixRequest, identity: Identity | None, until: float) -> None:
+        """Wait for a change, the token's end, its renewal, or the end of the watch."""
+        now, left_s = self.holders.clock(), until - time.monotonic()
+        due = self.holders.authenticator.due_at(request.credential, request.context)
+        moments = [due]
+        if identity is not None:
+            moments += [identity.expires_at, identity.expires_at - self.holders.rules.warn_before_s]
+        ahead: list[float] = [moment - now for moment in moments if moment is not None and moment > now]
+        if identity is None:
+            ahead.append(OUTAGE_WAIT_S)
+        await watch.wait(min(left_s, max(MIN_WAIT_S, min(ahead, default=left_s)) + 0.001))
+
+    def _warn(self, request: FixRequest, identity: Identity | None, warned: float) -> float:
+        """Say ahead that a token is about to end; once for each end in a watch."""
+        if identity is None or self.holders.rules.on_expiry is OnExpiry.SESSION or warned == identity.expires_at:
+            return warned
+        left_s = identity.expires_at - self.holders.clock()
+        if not 0 < left_s <= self.holders.rules.warn_before_s:
+            return warned
+        facts = {"session": request.session, "sender": request.sender, "client": identity.client_id}
+        _log.warning("access token expires soon", extra={**facts, "left_s": int(left_s)})
+        return identity.expires_at
+
+    async def renew(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
+        """Whether the session goes on under its fresh credential: the same holder, and good for this session."""
+        present = await self.holders.holder(request)
+        if isinstance(present, TokenError):
+            return decide(request, present, self.in_force.policy, stamp, 0), None
+        before = self.holders.decided(request, present, stamp)
+        if isinstance(self.holders.standing(request, present), Ending):
+            return before, present.identity
+        fresh = await self.holders.authenticated(request, request.fresh)
+        if isinstance(fresh, TokenError):
+            self.failed(request, fresh)
+            refused = Ending(fresh.text, fresh.reason, fresh.session_status, unauthenticated=True)
+            return ended(request.event, refused, stamp), present.identity
+        if _who(fresh.identity) != _who(present.identity):
+            other = Ending(NOT_ACCEPTED, "the fresh token is of another issuer, subject or client", BAD_CREDENTIALS)
+            return ended(request.event, other, stamp), present.identity
+        decision = self.holders.decided(request, fresh, replace(stamp, policy=self.in_force.policy.digest))
+        if decision.allowed and request.session:
+            self._note_renewed(request, fresh.identity)
+            decision = self.tagged(request, fresh, decision)
+        return decision, fresh.identity
+
+    def _note_renewed(self, request: FixRequest, identity: Identity) -> None:
+        known = self.live.find(request.session)
+        if known is not None and request.fresh is not None:
+            facts = renewed(
+                known, identity, self.holders.roles(identity), fingerprint(self.holders.salt, request.fresh)
+            )
+            self.live.update(facts)
+
+    def tagged(self, request: FixRequest, holder: Holder, decision: Decision) -> Decision:
+        """The decision with the entity tag of what the session's decisions rest on, for a watch to tell changes by."""
+        standing = self.holders.standing(request, holder)
+        tag = entity.tag(self.in_force.policy.digest, holder.identity, standing)
+        return replace(decision, etag=tag, watch_s=self.holders.rules.watch_s)
+
+
+def _who(identity: Identity) -> tuple[str, str, str]:
+    return identity.issuer, identity.subject, identity.client_id

@@ -1,0 +1,123 @@
+"""`Credential` → `Identity`: the one door through which every client proves who it is.
+
+A token that is a JWT is verified (`verifier`), another one is asked about (`introspection`), and a client id and
+secret are brought to the authorization server (`broker`). What is known is answered at once; only what is not waits
+for a server, and then nobody else waits with it.
+
+Invariants: a credential is only ever shown to the authorization server that the listener's context leads to; whose
+certificate the credential's is, is held against what its issuer demands, each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from authzsvc.errors import TokenError
+from authzsvc.tokens import binding, jose
+from authzsvc.tokens.binding import Binding
+from authzsvc.tokens.broker import Broker
+from authzsvc.tokens.certificate import Certificate
+from authzsvc.tokens.claims import NO_TOKEN, NOT_ACCEPTED, Identity
+from authzsvc.tokens.credential import Credential, Scheme
+from authzsvc.tokens.endpoint import BadCredentials
+from authzsvc.tokens.introspection import Introspector
+from authzsvc.tokens.verifier import Verifier
+
+Asked = TypeVar("Asked", Broker, Introspector)
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Generic[Asked]):
+    """Whom to ask on listeners of these facts."""
+
+    context: Mapping[str, str]
+    asked: Asked
+
+
+@dataclass(slots=True)
+class Authenticator:
+    """Tells who presents a credential."""
+
+    verifier: Verifier
+    introspectors: Sequence[Route[Introspector]] = ()
+    brokers: Sequence[Route[Broker]] = ()
+    bindings: Mapping[str, Binding] = field(default_factory=dict)
+    """By issuer."""
+
+    def known(
+        self, credential: Credential | None, certificate: Certificate, context: Mapping[str, str]
+    ) -> Identity | None:
+        """Who presents it, where that can be told without asking anybody; else None. Raises `TokenError`."""
+        if credential is None:
+            raise TokenError(NO_TOKEN, "no access token was presented")
+        found = self._remembered(credential, context)
+        if isinstance(found, TokenError):
+            raise found
+        if found is not None:
+            self._check_binding(found, certificate)
+        return found
+
+    async def look_up(
+        self, credential: Credential | None, certificate: Certificate, context: Mapping[str, str]
+    ) -> Identity:
+        """Who presents it, whoever must be asked. Raises `TokenError`."""
+        found = self.known(credential, certificate, context)
+        if found is not None:
+            return found
+        assert credential is not None  # `known` has raised
+        if credential.scheme is Scheme.BASIC:
+            identity = await self._broker(context).obtain(credential)
+        else:
+            identity = await self._introspector(context).introspect(credential.secret)
+        self._check_binding(identity, certificate)
+        return identity
+
+    async def renew_if_due(self, credential: Credential | None, context: Mapping[str, str]) -> None:
+        """Have a brokered token renewed when it is time. Raises `TokenError` where nothing good is left."""
+        if credential is not None and credential.scheme is Scheme.BASIC:
+            await self._broker(context).renew_if_due(credential)
+
+    def due_at(self, credential: Credential | None, context: Mapping[str, str]) -> float | None:
+        """When that will be, Unix time; None where there is nothing to renew."""
+        if credential is None or credential.scheme is not Scheme.BASIC or not self.brokers:
+            return None
+        return self._broker(context).due_at(credential)
+
+    async def verified(self, token: str, context: Mapping[str, str]) -> Identity:
+        """The holder of a token that a broker obtained. Raises `TokenError`."""
+        return await self.look_up(Credential(Scheme.BEARER, token), _ANY_CERTIFICATE, context)
+
+    def _remembered(self, credential: Credential, context: Mapping[str, str]) -> Identity | TokenError | None:
+        if credential.scheme is Scheme.BASIC:
+            return self._broker(context).remembered(credential)
+        if self.introspectors and not jose.is_signed_jwt(credential.secret):
+            return self._introspector(context).remembered(credential.secret)
+        return self.verifier.verify(credential.secret, context)
+
+    def _broker(self, context: Mapping[str, str]) -> Broker:
+        for route in self.brokers:
+            if _matches(route.context, context):
+                return route.asked
+        raise BadCredentials("no issuer takes client credentials on this listener (set `broker` for one)")
+
+    def _introspector(self, context: Mapping[str, str]) -> Introspector:
+        for route in self.introspectors:
+            if _matches(route.context, context):
+                return route.asked
+        raise TokenError(NOT_ACCEPTED, "the token is no JWT, and no issuer is asked about such on this listener")
+
+    def _check_binding(self, identity: Identity, certificate: Certificate) -> None:
+        if certificate is not _ANY_CERTIFICATE:
+            binding.check(identity, certificate, self.bindings.get(identity.issuer, _USUAL))
+
+
+_ANY_CERTIFICATE = Certificate(subject="the broker's own")
+"""A brokered token is obtained over the service's own connection; the client's certificate is checked where it is
+presented."""
+_USUAL = Binding()
+
+
+def _matches(wanted: Mapping[str, str], context: Mapping[str, str]) -> bool:
+    return all(context.get(name) == value for name, value in wanted.items())
