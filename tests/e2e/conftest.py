@@ -2,7 +2,7 @@
 
 One venue and one stack serve most tests; a module that needs other settings, or harms its processes, overrides `stack`
 with one of its own. All of it, the venue included, lives on the one event loop of the session. When a test fails, the
-tails of the logs and of the audit stand in its report.
+tails of the logs and of the audit stand in its report. At the end, all that was written is searched for secrets.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from authzsvc.demo.stack import Stack, find_mapping
 from authzsvc.demo.venue import Venue
 from authzsvc.gateway import Endpoint, FilterSettings, GatewayOptions, ServerTls
 from authzsvc.gateway.filter_settings import Check
+from tests.e2e.pages import keep_pages, metrics_address
 from tests.e2e.rig import HandVenue, Rig
+from tests.e2e.secret_check import SecretCheck
+from tests.e2e.secrets import recorded
 
 HERE = Path(__file__).parent
 TAIL = 3000
@@ -30,6 +33,20 @@ PATIENT = Check(timeout_ms=30_000)
 StartStack = Callable[..., Stack]
 
 _running: list[Stack] = []
+_secret_check = SecretCheck(HERE)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The end of the run has a check of its own."""
+    config.pluginmanager.register(_secret_check)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def secrets_noted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Every token that is minted here is searched for at the end."""
+    _secret_check.begin(tmp_path_factory.getbasetemp())
+    with recorded():
+        yield
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,10 +82,14 @@ def stack_factory(folder: Path, venue: Venue, ending: ExitStack) -> StartStack:
         upstream_port = more.pop("upstream_port", venue.port)
         gateway = options(settings, listen_tls=more.pop("listen_tls", None))
         mapping = more.pop("mapping", None) or find_mapping("institutional.yaml")
-        stack = kind(folder / str(number), upstream_port, mapping, gateway, **more)
+        metrics = metrics_address()
+        service_settings = {"metrics": {"tcp": metrics}, **more.pop("service_settings", {})}
+        stack = kind(folder / str(number), upstream_port, mapping, gateway, service_settings, **more)
         _running.append(stack)
         ending.callback(_running.remove, stack)
-        return ending.enter_context(stack)
+        ending.enter_context(stack)
+        ending.callback(keep_pages, stack, metrics)
+        return stack
 
     return start
 
