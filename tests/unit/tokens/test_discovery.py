@@ -228,3 +228,14 @@ async def test_old_keys_stay_when_the_metadata_turns_bad(web: Web, http: Http, t
         with pytest.raises(KeysError):
             await keys.load()
     assert keys.find(own.key_id) is not None
+
+
+async def test_metadata_stays_when_it_turns_bad(web: Web, http: Http) -> None:
+    source = Discovered(http, issuer(web))
+    assert source.metadata is None
+    web.replies[OAUTH] = metadata(web)
+    found = await source.read()
+    web.replies[OAUTH] = metadata(web, issuer="https://elsewhere")
+    with pytest.raises(KeysError, match=r"404|another issuer"):
+        await source.read()
+    assert source.metadata is found
