@@ -11,7 +11,7 @@ mod world;
 
 use fix_authz_core::command::Direction;
 use proptest::prelude::*;
-use world::{Step, World};
+use world::{Step, Watched, World};
 
 fn step() -> impl Strategy<Value = Step> {
     let side = || prop_oneof![Just(Direction::Inbound), Just(Direction::Outbound)];
@@ -19,6 +19,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => (side(), any::<bool>(), denied).prop_map(|(from, asked, denied)| Step::Trade { from, asked, denied }),
         2 => side().prop_map(Step::Test),
+        2 => Just(Step::Renew),
+        2 => prop_oneof![6 => Just(Watched::Change), 2 => Just(Watched::Kill), 1 => Just(Watched::Disconnect)]
+            .prop_map(Step::Watched),
         3 => (side(), 0_u32..12, 0_u32..6).prop_map(|(from, back, count)| Step::AskAgain { from, back, count }),
         20 => (side(), 1_usize..300).prop_map(|(from, bytes)| Step::Carry { from, bytes }),
         20 => (side(), 1_usize..5).prop_map(|(to, messages)| Step::Deliver { to, messages }),
@@ -47,7 +50,10 @@ proptest! {
     fn while_the_connection_holds_every_denial_is_answered(steps in prop::collection::vec(step(), 1..250)) {
         let mut world = World::default();
         world.step(&Step::Connect(true));
-        for step in steps.iter().filter(|step| !matches!(step, Step::Break | Step::Expire(_))) {
+        for step in steps.iter().filter(|step| !matches!(
+            step,
+            Step::Break | Step::Expire(_) | Step::Watched(Watched::Kill | Watched::Disconnect)
+        )) {
             world.step(step);
         }
         world.settle();

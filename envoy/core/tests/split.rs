@@ -15,7 +15,7 @@ use support::transcript::long;
 /// Bodies that keep the profile, behind the header.
 const BODIES: [&str; 6] =
     ["", "11=a|167=CS|", "58=some text|", "95=5|96=a=b=c|", "453=2|448=x|448=y|", "112=hello|"];
-const CLIENT_TYPES: [&str; 12] = ["D", "F", "G", "q", "B", "V", "0", "1", "2", "n", "U1", "AB"];
+const CLIENT_TYPES: [&str; 13] = ["D", "F", "G", "q", "B", "V", "0", "1", "2", "n", "U1", "AB", "BE"];
 const VENUE_TYPES: [&str; 8] = ["8", "AE", "9", "0", "1", "W", "j", "8"];
 /// Whole messages that some rule of the profile refuses, as they stand behind the header.
 const BAD_BODIES: [&str; 7] = ["0167=CS|", "11=|", "35=F|", "95=9|96=a|", "96=a|", "43=x|", "10=000|"];
@@ -24,6 +24,7 @@ const BAD_BODIES: [&str; 7] = ["0167=CS|", "11=|", "35=F|", "95=9|96=a|", "96=a|
 #[derive(Debug, Clone)]
 enum Said {
     Good { msg_type: prop::sample::Index, body: prop::sample::Index, replay: bool },
+    Renewal { replay: bool },
     Reset,
     Logout,
     Logon,
@@ -37,6 +38,7 @@ fn said() -> impl Strategy<Value = Said> {
     prop_oneof![
         40 => (index(), index(), prop::bool::weighted(0.1))
             .prop_map(|(msg_type, body, replay)| Said::Good { msg_type, body, replay }),
+        3 => prop::bool::weighted(0.2).prop_map(|replay| Said::Renewal { replay }),
         1 => Just(Said::Reset),
         1 => Just(Said::Logout),
         1 => Just(Said::Logon),
@@ -50,6 +52,7 @@ fn said() -> impl Strategy<Value = Said> {
 enum Step {
     Says(Direction, Vec<Said>),
     Answers(usize, Verdict),
+    Watched(usize, Verdict),
     Echoes(usize),
     Ends(Direction),
     Waits(u64),
@@ -64,8 +67,12 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Verdict::logout()),
         2 => Just(Verdict::parse("no-answer")),
         1 => Just(Verdict::Garbage),
+        1 => Just(Verdict::Disconnect),
     ];
+    // Mostly no end.
+    let watched = prop_oneof![8 => Just(0), 4 => Just(1), 2 => 4_usize..7, 1 => Just(2), 1 => Just(3)];
     prop_oneof![
+        3 => (0_usize..3, watched).prop_map(|(nth, kind)| Step::Watched(nth, checks::watched(kind))),
         12 => (direction, prop::collection::vec(said(), 1..6)).prop_map(|(from, said)| Step::Says(from, said)),
         24 => (0_usize..8, verdict).prop_map(|(nth, verdict)| Step::Answers(nth, verdict)),
         6 => (0_usize..4).prop_map(Step::Echoes),
@@ -90,6 +97,7 @@ fn operations(steps: &[Step]) -> Vec<Op> {
                 Op::Bytes(*from, bytes.collect())
             }
             Step::Answers(nth, verdict) => Op::Answer(*nth, verdict.clone()),
+            Step::Watched(nth, verdict) => Op::Watched(*nth, verdict.clone()),
             Step::Echoes(nth) => {
                 venue += 1;
                 Op::Heartbeat(*nth, venue)
@@ -108,6 +116,10 @@ fn message(from: Direction, said: &Said, seq: u32) -> Vec<u8> {
         Said::Good { msg_type, body, replay } => {
             let replay = if *replay { "43=Y|122=T|" } else { "" };
             written(&format!("{} {seq} {replay}{}", msg_type.get(types), body.get(&BODIES)))
+        }
+        Said::Renewal { replay } => {
+            let replay = if *replay { "43=Y|122=T|" } else { "" };
+            written(&format!("BE {seq} {replay}923=r|924=1|553=me|925=fresh|"))
         }
         Said::Reset => written(&format!("4 {seq} 36=1|")),
         Said::Logout => written(&format!("5 {seq} 58=bye|")),

@@ -5,7 +5,8 @@ use crate::support::driver::{Driver, Effect};
 use crate::support::service::{Asked, Verdict};
 use crate::support::transcript::messages;
 use fix_authz_core::command::Direction;
-use fix_authz_core::testing::show;
+use fix_authz_core::profile::Profile;
+use fix_authz_core::testing::{read, show};
 use std::collections::{HashMap, VecDeque};
 
 /// One thing that happens.
@@ -18,6 +19,10 @@ pub enum Step {
         denied: bool,
     },
     Test(Direction),
+    /// The client brings a fresh token.
+    Renew,
+    /// The watch is answered.
+    Watched(Watched),
     AskAgain {
         from: Direction,
         back: u32,
@@ -44,6 +49,14 @@ pub enum Step {
     Connect(bool),
 }
 
+/// What a watch is answered.
+#[derive(Debug, Clone, Copy)]
+pub enum Watched {
+    Change,
+    Kill,
+    Disconnect,
+}
+
 /// What the policy says of the message of this name, once it has been asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Policy {
@@ -63,6 +76,9 @@ pub struct World {
     to_client: VecDeque<Vec<u8>>,
     to_venue: VecDeque<Vec<u8>>,
     out: Vec<Asked>,
+    watch: Option<Asked>,
+    /// This connection's session was ordered to end.
+    killed: bool,
     policy: HashMap<String, Policy>,
 }
 
@@ -77,6 +93,8 @@ impl Default for World {
             to_client: VecDeque::new(),
             to_venue: VecDeque::new(),
             out: Vec::new(),
+            watch: None,
+            killed: false,
             policy: HashMap::new(),
         }
     }
@@ -86,6 +104,8 @@ impl World {
     pub fn step(&mut self, step: &Step) {
         match step {
             Step::Trade { from, asked, denied } => self.trade(*from, *asked, *denied),
+            Step::Renew => self.renew(),
+            Step::Watched(watched) => self.watched(*watched),
             Step::Test(from) => self.if_connected(*from, Engine::test),
             Step::AskAgain { from, back, count } => {
                 self.if_connected(*from, |engine| engine.ask_again(*back, *count));
@@ -124,6 +144,10 @@ impl World {
             assert_eq!(receiver.expected, sender.next);
             for (seq, sent) in &sender.sent {
                 match sent {
+                    // Unless it came too early to be taken, and was asked for again.
+                    _ if receiver.lost.contains(seq) => {
+                        assert!([sent, &Content::Session].contains(&&receiver.taken[seq]), "{seq}");
+                    }
                     Content::Trade { name, .. } if self.policy[name] == Policy::Allowed => {
                         assert_eq!(&receiver.taken[seq], sent);
                     }
@@ -145,6 +169,7 @@ impl World {
     /// On a connection that never broke, each denied message of the client's was answered with a reject.
     pub fn assert_all_rejected(&self) {
         let denied = |content: &Content| match content {
+            Content::Trade { msg_type, .. } if msg_type == "BE" => false,
             Content::Trade { name, .. } => self.policy[name] == Policy::Denied,
             Content::Session => false,
         };
@@ -152,6 +177,11 @@ impl World {
         let mut rejects = self.client.rejects.clone();
         rejects.sort_unstable();
         assert_eq!(rejects, denied.collect::<Vec<u32>>());
+        let renewals = self.client.sent.values().filter_map(|content| match content {
+            Content::Trade { msg_type, name } if msg_type == "BE" => Some(name),
+            _ => None,
+        });
+        assert_eq!(self.client.answers.iter().collect::<Vec<_>>(), renewals.collect::<Vec<_>>());
     }
 
     fn engine(&mut self, side: Direction) -> &mut Engine {
@@ -181,6 +211,25 @@ impl World {
         self.policy.insert(name, policy);
     }
 
+    fn renew(&mut self) {
+        let name = format!("BE{}", self.policy.len());
+        self.if_connected(Direction::Inbound, |engine| engine.trade("BE", &name));
+        // No venue ever sees it.
+        self.policy.insert(name, Policy::Denied);
+    }
+
+    fn watched(&mut self, watched: Watched) {
+        let Some(asked) = self.watch.take() else { return };
+        let verdict = match watched {
+            Watched::Change => Verdict::parse("allow etag=\"1\""),
+            Watched::Kill => Verdict::kill(),
+            Watched::Disconnect => Verdict::Disconnect,
+        };
+        self.killed |= matches!(watched, Watched::Kill);
+        self.core.as_mut().unwrap().answer(asked.id, &verdict);
+        self.note();
+    }
+
     fn carry(&mut self, from: Direction, bytes: usize) {
         let pipe = &mut self.engine(from).pipe;
         let carried: Vec<u8> = pipe.drain(..bytes.min(pipe.len())).collect();
@@ -196,9 +245,10 @@ impl World {
         }
         let asked = self.out.remove(nth % self.out.len());
         let verdict = match asked.event() {
-            "logon" if self.let_in => Verdict::parse("allow guard-outbound=8 exempt=B"),
+            "logon" if self.let_in => Verdict::parse("allow guard-outbound=8 exempt=B etag=\"0\" watch=50"),
             "logon" => Verdict::logout(),
             "report" => Verdict::allow(),
+            "renewal" => rule(&mut Policy::Undecided { denied: asked.id % 2 == 0 }),
             _ => {
                 let name = asked.body().trim_end_matches('|').trim_start_matches("58=").to_owned();
                 rule(self.policy.get_mut(&name).unwrap())
@@ -220,7 +270,10 @@ impl World {
                 }
                 Effect::Asked(asked) => {
                     assert_ne!(asked.header("x-fix-report"), Some("violation"), "{asked:?}");
-                    self.out.push(asked);
+                    match asked.event() {
+                        "watch" => self.watch = Some(asked),
+                        _ => self.out.push(asked),
+                    }
                 }
                 Effect::Closed(_) => {
                     // What was sent is flushed before the close.
@@ -238,9 +291,25 @@ impl World {
         let queue = if to == Direction::Inbound { &mut self.to_client } else { &mut self.to_venue };
         let Some(message) = queue.pop_front() else { return };
         self.assert_approved(&message);
+        if to == Direction::Outbound {
+            self.note_loss(&message);
+        }
         let stays = self.engine(to).hear(&message);
         if !stays && self.core.is_some() && to == Direction::Inbound {
             self.hang_up();
+        }
+    }
+
+    /// The end of a session takes numbers from what the client had sent there: the Logout's, and those of replays that
+    /// the venue had not seen before.
+    fn note_loss(&mut self, message: &[u8]) {
+        let mut fields = Vec::new();
+        let message = read(message, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+        let trade = matches!(self.client.sent.get(&message.seq), Some(Content::Trade { .. }));
+        let logout = message.msg_type.as_bytes() == b"5";
+        let gap = message.msg_type.as_bytes() == b"4" && !self.venue.taken.contains_key(&message.seq);
+        if self.killed && trade && (logout || gap) {
+            self.venue.lost.insert(message.seq);
         }
     }
 
@@ -252,6 +321,7 @@ impl World {
             let name = name.split('|').next().unwrap();
             assert_eq!(self.policy[name], Policy::Allowed, "unapproved: {text}");
         }
+        assert!(!text.contains("|35=BE|"), "a renewal went on: {text}");
         assert!(!text.contains("s3cret"), "the token went on: {text}");
     }
 
@@ -271,6 +341,8 @@ impl World {
         self.to_client.clear();
         self.to_venue.clear();
         self.out.clear();
+        self.watch = None;
+        self.killed = false;
         self.client.hang_up();
         self.venue.hang_up();
     }

@@ -7,8 +7,11 @@ use fix_authz_core::credential;
 use fix_authz_core::decision::Denial;
 use fix_authz_core::frame::{Frame, SOH, next_frame};
 use fix_authz_core::message::{Message, parse};
+use fix_authz_core::msg_type::MsgType;
 use fix_authz_core::profile::Profile;
+use fix_authz_core::renewal::UserResponse;
 use fix_authz_core::rewrite::{self, Rejected};
+use fix_authz_core::settings::Settings;
 use fix_authz_core::tags;
 use fix_authz_core::testing::{read, show};
 use time::OffsetDateTime;
@@ -82,10 +85,14 @@ fn assert_substitutes(message: &Message<'_>, profile: &Profile) {
     let rejected = Rejected::new(message, denial.clone());
     let now = OffsetDateTime::UNIX_EPOCH;
     type Write<'a> = &'a dyn Fn(&mut Vec<u8>);
-    let writes: [(&[u8], Write<'_>); 5] = [
+    let settings = Settings::from_json(br#"{"check":{"cluster":"a"}}"#).unwrap();
+    let response = UserResponse::to(message, MsgType::USER_RESPONSE, &settings).refuse(denial.clone());
+    let writes: [(&[u8], Write<'_>); 7] = [
         (b"1", &|out| rewrite::test_request(message, b"0123456789abcdef", out)),
         (b"4", &|out| rewrite::gap_fill(message, out)),
         (b"5", &|out| rewrite::logout(message, &denial, out)),
+        (b"5", &|out| rewrite::ended(message, &denial, out)),
+        (b"BF", &|out| rewrite::user_response(message, &response, out)),
         (b"j3", &|out| rewrite::reject(message, &rejected, out)),
         (message.msg_type.as_bytes(), &|out| credential::without(message, tags::PASSWORD, profile, out)),
     ];
@@ -121,7 +128,8 @@ pub fn session(bytes: &[u8]) {
 
 /// Operations, one a line, `|` for SOH: `c` and `v` a message's body or `D 7 11=a|` from client or venue, framed; `C` and
 /// `V` bytes as they stand; `a` `r` `l` `f` `g` an answer (allow, reject, logout, failure, garbage) to the n-th Check that is
-/// out; `h n seq` the venue's Heartbeat to the n-th TestRequest; `e` `E` an end; `t` some seconds pass.
+/// out; `d` one of disconnect; `w n k` an answer to the n-th watch that is out (k: 0 no change, 1 a change, 2 the end, 3
+/// disconnect, 4 failure, 5 garbage, 6 reject); `h n seq` the venue's Heartbeat to the n-th TestRequest; `e` `E` an end; `t` some seconds pass.
 pub fn ops(bytes: &[u8]) -> Vec<Op> {
     bytes.split(|byte| *byte == b'\n').filter_map(op).collect()
 }
@@ -141,6 +149,8 @@ fn op(line: &[u8]) -> Option<Op> {
         b'a' => Op::Answer(nth, Verdict::allow()),
         b'r' => Op::Answer(nth, Verdict::reject()),
         b'l' => Op::Answer(nth, Verdict::logout()),
+        b'd' => Op::Answer(nth, Verdict::Disconnect),
+        b'w' => Op::Watched(nth, watched(numbers.get(1).copied().unwrap_or_default())),
         b'f' => Op::Answer(nth, failure()),
         b'g' => Op::Answer(nth, Verdict::Garbage),
         b'h' => Op::Heartbeat(nth, u32::try_from(numbers.get(1).copied()?).ok()?),
@@ -149,6 +159,19 @@ fn op(line: &[u8]) -> Option<Op> {
         b't' => Op::After(3_000),
         _ => return None,
     })
+}
+
+/// What a watch may be answered, by number.
+pub fn watched(kind: usize) -> Verdict {
+    match kind % 7 {
+        0 => Verdict::parse("allow etag=\"0\""),
+        1 => Verdict::parse("allow etag=\"1\" watch=3"),
+        2 => Verdict::kill(),
+        3 => Verdict::Disconnect,
+        4 => Verdict::parse("no-answer"),
+        5 => Verdict::Garbage,
+        _ => Verdict::reject(),
+    }
 }
 
 fn composed(text: &[u8], comp_ids: &str) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! The law of the crate, held by an oracle that reads both streams by itself.
 //!
 //! The n-th message that leaves a direction stands for the n-th that came in, with the same MsgSeqNum (34), and is either
-//! the same bytes, allowed, or a substitute, denied.
+//! the same bytes, allowed, or a substitute: denied, answered by the gateway, or the end of the session.
 
 use super::run::{EXEMPT, GUARDED, MAX_FIELDS, MAX_MESSAGE, RISK_REDUCING, Run, framed_as};
 use super::service::{Asked, Verdict};
@@ -21,7 +21,7 @@ impl Run {
 
     /// The decisions on this direction's messages, in order.
     fn verdicts(&self, inbound: bool) -> VecDeque<(&Asked, Option<&Verdict>)> {
-        let asked = self.asked.iter().filter(|(asked, _)| asked.event() != "report");
+        let asked = self.asked.iter().filter(|(asked, _)| !matches!(asked.event(), "report" | "watch"));
         asked
             .filter(|(asked, _)| asked.is_inbound() == inbound)
             .map(|(asked, verdict)| (asked, verdict.as_ref()))
@@ -33,21 +33,51 @@ impl Run {
         let (came, sent) = (read_all(&self.inbound.taken), whole(&self.inbound.sent));
         let mut verdicts = self.verdicts(true);
         let mut echoes = HashSet::new();
-        let mut ended = false;
+        let (mut ended, mut doomed) = (false, false);
         assert!(sent.len() <= came.len(), "more messages at the venue than the client sent");
         for (nth, (sent, came)) in sent.iter().zip(&came).enumerate() {
             assert!(!ended, "a message behind the Logout");
             assert_eq!((sent.seq, &sent.sender, &sent.target), (came.seq, &came.sender, &came.target));
-            let asked = nth == 0 || !(is_session_level(&came.msg_type) || came.msg_type == EXEMPT);
+            let renewal = nth > 0 && is_renewal(came);
+            if renewal {
+                assert!(matches!(sent.msg_type.as_str(), "1" | "4" | "5"), "a renewal at the venue");
+            }
+            let replayed_renewal = renewal && came.poss_dup;
+            let asked = nth == 0
+                || !(is_session_level(&came.msg_type) || came.msg_type == EXEMPT || replayed_renewal);
+            let softened = nth > 0 && RISK_REDUCING.contains(&came.msg_type.as_str());
+            let denied = match asked.then(|| verdicts.front()).flatten() {
+                Some((_, Some(Verdict::Failure(_) | Verdict::Garbage))) => !softened,
+                Some((_, Some(verdict))) => !matches!(verdict, Verdict::Allow(_)),
+                _ => false,
+            };
+            // A replay that is denied, or asks for renewal, becomes a GapFill in any case.
+            let explained = came.poss_dup && (denied || renewal);
+            doomed |= self.killed && is_end(sent, came) && !explained;
+            if doomed {
+                assert!(self.killed && nth > 0, "the end that nobody ordered");
+                assert_eq!(sent.msg_type, if came.poss_dup { "4" } else { "5" });
+                ended = !came.poss_dup;
+                continue;
+            }
+            if !asked && replayed_renewal {
+                assert_eq!(sent.msg_type, "4");
+                continue;
+            }
             if !asked {
                 assert_eq!(show(&sent.bytes), show(&came.bytes), "altered, unasked");
                 continue;
             }
             let (asked, verdict) = verdicts.pop_front().unwrap();
             assert_eq!((asked.seq(), asked.msg_type()), (came.seq, came.msg_type.as_str()));
-            let softened = nth > 0 && RISK_REDUCING.contains(&came.msg_type.as_str());
+            assert_eq!(asked.event() == "renewal", renewal);
             match verdict {
                 None => panic!("at the venue without an answer: {}", show(&sent.bytes)),
+                Some(Verdict::Disconnect) => panic!("at the venue behind the close: {}", show(&sent.bytes)),
+                Some(verdict) if renewal && !matches!(verdict, Verdict::Logout(_)) => {
+                    assert_eq!(sent.msg_type, "1");
+                    assert!(echoes.insert(sent.value(112).unwrap()), "a TestReqID twice");
+                }
                 Some(Verdict::Allow(_)) if nth == 0 => {
                     assert_eq!(show(&sent.bytes), show(&without_token(came)))
                 }
@@ -95,7 +125,7 @@ impl Run {
                 }
             } else if sent.bytes != came.bytes {
                 match sent.msg_type.as_str() {
-                    "j" => {
+                    "j" | "BF" => {
                         assert_eq!(came.msg_type, "0");
                         assert!(echoes.remove(&came.value(112).unwrap()), "a reject out of nothing");
                     }
@@ -158,6 +188,17 @@ fn whole(bytes: &[u8]) -> Vec<Read> {
     let read: usize = messages.iter().map(|message| message.bytes.len()).sum();
     assert_eq!(read, bytes.len(), "no strict message was sent: {}", show(&bytes[read..]));
     messages
+}
+
+/// A message that brings a fresh credential.
+fn is_renewal(message: &Read) -> bool {
+    message.msg_type == "BE" && [925, 554, 96].iter().any(|tag| message.value(*tag).is_some())
+}
+
+/// A Logout in the place of a message on the order of a watch, or the GapFill of a replay on the way there.
+fn is_end(sent: &Read, came: &Read) -> bool {
+    let killed = sent.msg_type == "5" && sent.value(58).as_deref() == Some(b"ended by the operator");
+    sent.bytes != came.bytes && (killed || (came.poss_dup && sent.msg_type == "4"))
 }
 
 fn is_session_level(msg_type: &str) -> bool {

@@ -13,6 +13,8 @@ use std::fmt;
 const SETTINGS: &str = r#""limits":{"max_checks_in_flight":4,"max_queued_bytes":1024,"max_pending_rejects":3,
     "max_message_bytes":1024,"max_fields":48}"#;
 const MAX_CHECKS: usize = 4;
+/// One, and those of before renewals.
+const MAX_WATCHES: usize = 6;
 pub const MAX_MESSAGE: usize = 1024;
 pub const MAX_FIELDS: usize = 48;
 
@@ -20,9 +22,9 @@ pub const GUARDED: [&str; 2] = ["8", "AE"];
 pub const EXEMPT: &str = "B";
 pub const RISK_REDUCING: [&str; 2] = ["F", "q"];
 
-/// The terms of every allowed Logon.
+/// The terms of every allowed Logon. Watches keep to them, as the law does not know others.
 fn terms() -> Verdict {
-    Verdict::parse("allow guard-outbound=8,AE exempt=B risk-reducing=F,q want-tags=11,167")
+    Verdict::parse("allow guard-outbound=8,AE exempt=B risk-reducing=F,q want-tags=11,167 etag=\"0\" watch=2")
 }
 
 /// One thing that happens.
@@ -30,8 +32,10 @@ fn terms() -> Verdict {
 pub enum Op {
     Bytes(Direction, Vec<u8>),
     End(Direction),
-    /// The n-th Check that is out, modulo their number, is answered.
+    /// The n-th Check that is out and no watch, modulo their number, is answered.
     Answer(usize, Verdict),
+    /// The n-th watch that is out, modulo their number, is answered.
+    Watched(usize, Verdict),
     /// The venue answers the n-th TestRequest it got, with this MsgSeqNum.
     Heartbeat(usize, u32),
     After(u64),
@@ -75,13 +79,22 @@ pub struct Run {
     pub outbound: Side,
     pub asked: Vec<(Asked, Option<Verdict>)>,
     reading: bool,
+    /// A watch was answered with an order to end.
+    pub killed: bool,
 }
 
 impl Default for Run {
     fn default() -> Self {
         let mut driver = Driver::new(SETTINGS);
         driver.take();
-        Self { driver, inbound: Side::default(), outbound: Side::default(), asked: Vec::new(), reading: true }
+        Self {
+            driver,
+            inbound: Side::default(),
+            outbound: Side::default(),
+            asked: Vec::new(),
+            reading: true,
+            killed: false,
+        }
     }
 }
 
@@ -125,7 +138,8 @@ impl Run {
                     self.hold(Direction::Outbound, &message, cut);
                 }
             }
-            Op::Answer(nth, verdict) => self.answer(*nth, verdict),
+            Op::Answer(nth, verdict) => self.answer(*nth, verdict, false),
+            Op::Watched(nth, verdict) => self.answer(*nth, verdict, true),
             Op::After(millis) => self.driver.after(*millis),
         }
         self.note(&mut effects);
@@ -160,8 +174,11 @@ impl Run {
         }
     }
 
-    fn answer(&mut self, nth: usize, verdict: &Verdict) {
-        let out: Vec<usize> = (0..self.asked.len()).filter(|index| self.asked[*index].1.is_none()).collect();
+    fn answer(&mut self, nth: usize, verdict: &Verdict, watch: bool) {
+        let is_out = |(asked, verdict): &(Asked, Option<Verdict>)| {
+            verdict.is_none() && (asked.event() == "watch") == watch
+        };
+        let out: Vec<usize> = (0..self.asked.len()).filter(|index| is_out(&self.asked[*index])).collect();
         if out.is_empty() {
             return;
         }
@@ -169,6 +186,7 @@ impl Run {
         let logon = asked.event() == "logon";
         let verdict = if logon && matches!(verdict, Verdict::Allow(_)) { terms() } else { verdict.clone() };
         *answered = Some(verdict.clone());
+        self.killed |= watch && matches!(verdict, Verdict::Logout(_));
         let id = asked.id;
         self.driver.answer(id, &verdict);
     }
@@ -208,6 +226,10 @@ impl Run {
             // After a violation the Checks that are out are forgotten, and count no more.
             assert!(out.count() <= MAX_CHECKS, "more Checks are out than the limit");
         }
+        let out = |event: &str| {
+            self.asked.iter().filter(|(asked, verdict)| verdict.is_none() && asked.event() == event).count()
+        };
+        assert!(out("renewal") <= 1 && out("watch") <= MAX_WATCHES, "{} {}", out("renewal"), out("watch"));
     }
 }
 
