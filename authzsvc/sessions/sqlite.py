@@ -16,7 +16,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -102,7 +102,7 @@ class SqliteStore:
         """Written with the next batch."""
         self._note(session_id, None)
 
-    async def changes(self) -> AsyncIterator[None]:
+    async def changes(self) -> AsyncGenerator[None, None]:
         """Yields when others have changed what is in force, until `in_force` or `load` has read it."""
         while True:
             await asyncio.sleep(self._poll_s)
