@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from authzsvc.cli import check, demo, envoy_config, mapping, serve, token
+from authzsvc.cli import check, demo, envoy_config, mapping, serve, session, token
 from authzsvc.errors import AuthzError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("envoy-config")(envoy_config.command)
 app.command("serve")(serve.command)
 app.add_typer(demo.app, name="demo")
 app.add_typer(mapping.app, name="mapping")
+app.add_typer(session.app, name="session")
 app.add_typer(token.app, name="token")
 
 

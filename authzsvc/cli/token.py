@@ -1,4 +1,4 @@
-"""`authzsvc token`: mint a token with development keys, or look into one."""
+"""`authzsvc token`: mint a token with development keys, look into one, or revoke it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
+from authzsvc.cli import session
 from authzsvc.errors import ToolError
 from authzsvc.tokens import development, inspection
 from authzsvc.tokens.development import DevelopmentIssuer
 from authzsvc.tokens.keys import read_file
 
-app = typer.Typer(help="Access tokens: mint with development keys, or inspect.", no_args_is_help=True)
+app = typer.Typer(help="Access tokens: mint with development keys, inspect, or revoke.", no_args_is_help=True)
+app.command("revoke")(session.revoke)
 
 
 @app.command()
