@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.certificates import Authority, Pem
 from tests.interop.keycloak import Keycloak
 from tests.interop.realm import Realm
+
+HERE = Path(__file__).parent
+TEST_S = 400
+"""A test may start Keycloak twice, on a busy machine."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests here may have to wait for a JVM."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(TEST_S))
 
 
 @pytest.fixture(scope="session")

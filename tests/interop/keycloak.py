@@ -35,7 +35,7 @@ from tests.interop.distribution import HOME, ROOT, command
 
 REALM = ROOT / "deploy/keycloak/realm.json"
 ADMIN = "interop-admin"
-START_S = 90.0
+START_S = 180.0
 """A cold JVM, an empty database and a busy machine."""
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}")

@@ -116,7 +116,6 @@ async def test_a_stalled_server_is_no_wrong_secret(broker: Broker, realm: Realm,
     assert refusal.value.text == UNAVAILABLE
 
 
-@pytest.mark.timeout(240)
 async def test_an_outage_keeps_what_is_held(broker: Broker, realm: Realm, keycloak: Keycloak, clock: Clock) -> None:
     desk = credential(realm, "algoprovider")
     held = await broker.obtain(desk)

@@ -165,7 +165,6 @@ async def test_a_stalled_server_denies_what_is_not_known(
     assert not isinstance(identity, BaseException)
 
 
-@pytest.mark.timeout(240)
 async def test_an_outage_denies_what_is_not_known_until_it_is_over(
     make_introspector: MakeIntrospector, realm: Realm, keycloak: Keycloak
 ) -> None:

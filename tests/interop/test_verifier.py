@@ -190,7 +190,6 @@ async def test_keys_stay_while_the_server_stalls(
     await keys.load()
 
 
-@pytest.mark.timeout(240)
 async def test_keys_stay_through_an_outage(verifier: Verifier, keys: KeySet, realm: Realm, keycloak: Keycloak) -> None:
     token = realm.token("algoprovider")
     keycloak.stop()

@@ -1,0 +1,223 @@
+"""Clients of Keycloak through the whole stack: Envoy with the filter, the decision service, and a venue."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from authzsvc.demo.peer import Pairs
+from authzsvc.demo.stack import Stack, find_mapping
+from authzsvc.demo.venue import Venue
+from authzsvc.gateway import Endpoint, FilterSettings, GatewayOptions, ServerTls
+from authzsvc.gateway.filter_settings import Check, Token
+from authzsvc.tokens.binding import NOT_BOUND
+from authzsvc.tokens.endpoint import REFUSED, UNAVAILABLE
+from tests.e2e.certificates import Authority, Pem
+from tests.e2e.rig import PATIENCE_S, Client, Rig
+from tests.e2e.secrets import USED
+from tests.interop.keycloak import Keycloak
+from tests.interop.realm import GATEWAY, Realm, granted
+
+PATIENT = Check(timeout_ms=30_000)
+BASIC = FilterSettings(check=PATIENT, token=Token(scheme="basic"))
+"""Clients log on with 553 and 554."""
+SLOW_S = 1.0
+"""How long the service waits for Keycloak."""
+
+MakeRig = Callable[..., Rig]
+
+
+@pytest_asyncio.fixture
+async def venue() -> AsyncIterator[Venue]:
+    """Where the stacks lead to."""
+    venue = Venue()
+    await venue.start()
+    yield venue
+    await venue.stop()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """All that a stack writes; no secret may be in it."""
+    yield tmp_path
+    findings = [str(finding) for finding in USED.search([tmp_path])]
+    assert findings == []
+
+
+@pytest_asyncio.fixture
+async def make_rig(venue: Venue, realm: Realm, folder: Path) -> AsyncIterator[MakeRig]:
+    """Stacks whose issuer is Keycloak; they end with the test."""
+    rigs: list[Rig] = []
+    with ExitStack() as ending:
+
+        def make(settings: FilterSettings | None = None, *, tls: ServerTls | None = None, **more: Any) -> Rig:  # noqa: ANN401 (the service's settings)
+            nowhere = Endpoint("127.0.0.1", 0)
+            filter_settings = settings or FilterSettings(check=PATIENT)
+            gateway = GatewayOptions(nowhere, nowhere, nowhere, listen_tls=tls, filter=filter_settings)
+            service = {"tokens": {"issuers": [issuer(realm, folder)]}, **more}
+            mapping = find_mapping("institutional.yaml")
+            stack = Stack(folder / "stack", venue.port, mapping, gateway, service_settings=service)
+            USED.key_file(stack.directory / "development-keys" / "development-key.pem")
+            rigs.append(Rig(ending.enter_context(stack), venue))
+            return rigs[-1]
+
+        yield make
+        for rig in rigs:
+            await rig.release()
+
+
+def issuer(realm: Realm, folder: Path) -> dict[str, Any]:
+    """Keycloak, as an operator would tell the service of it."""
+    secret = folder / "gateway-secret"
+    secret.write_text(realm.secret(GATEWAY))
+    USED.exempt(secret)
+    return {
+        "issuer": realm.keycloak.issuer,
+        "preset": "keycloak",
+        "audience": GATEWAY,
+        "algorithms": ["RS256"],
+        "jwks": {"min_refresh_s": 0.2, "timeout_s": SLOW_S},
+        "http": {"ca": realm.keycloak.client_ca},
+        "introspection": {"client": {"id": GATEWAY, "secret_file": str(secret)}, "timeout_s": SLOW_S},
+        "broker": {"timeout_s": SLOW_S},
+    }
+
+
+async def log_on(rig: Rig, comp_id: str, *credential: tuple[int, object], tls: ssl.SSLContext | None = None) -> Client:
+    """Send a Logon with that credential; the client, once it was answered."""
+    client = Client(comp_id, rig.venue.comp_id)
+    rig.clients.append(client)
+    host = None if tls is None else "localhost"
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.stack.port, ssl=tls, server_hostname=host)
+    client.attach(reader, writer)
+    client.logon(credential, reset=True)
+    await client.wait_for(lambda message: message.type in {"A", "5"}, PATIENCE_S)
+    return client
+
+
+async def assert_trades(rig: Rig, client: Client) -> None:
+    """A spread comes to the venue as it was sent."""
+    spread = client.spread()
+    await rig.session(client).wait_for(lambda message: message.raw == spread.raw, PATIENCE_S)
+
+
+def text_of(client: Client) -> str:
+    """Why the Logon was refused."""
+    (goodbye,) = client.of_type("5")
+    return str(goodbye.get(58))
+
+
+async def test_algo_provider(make_rig: MakeRig, realm: Realm) -> None:
+    rig = make_rig()
+    algo = await log_on(rig, "ALGO", (554, realm.token("algoprovider")))
+    await assert_trades(rig, algo)
+    order = algo.stock_order()
+    reject = await algo.reject_of(order)
+    assert (reject.type, reject.get(58)) == ("j", "Insufficient permissions")
+    subscription = algo.subscribe()
+    assert (await rig.at_venue(subscription, algo)).raw == subscription.raw
+    await rig.assert_whole(algo)
+
+
+async def test_a_token_of_another_comp_id(make_rig: MakeRig, realm: Realm) -> None:
+    rig = make_rig()
+    client = await log_on(rig, "TRADER", (554, realm.token("algoprovider")))
+    assert text_of(client) == "SenderCompID is not the token's"
+    assert rig.venue.connections == 0
+
+
+async def test_a_desk_trades_by_its_roles(make_rig: MakeRig, realm: Realm) -> None:
+    rig = make_rig()
+    desk = await log_on(rig, "DESK", (554, realm.token("options-desk")))
+    await assert_trades(rig, desk)
+    assert (await desk.reject_of(desk.stock_order())).get(58) == "Insufficient permissions"
+
+
+async def test_a_client_id_and_secret(make_rig: MakeRig, realm: Realm) -> None:
+    rig = make_rig(BASIC)
+    algo = await log_on(rig, "ALGO", (553, "algoprovider"), (554, realm.secret("algoprovider")))
+    await assert_trades(rig, algo)
+    assert (await algo.reject_of(algo.stock_order())).get(58) == "Insufficient permissions"
+
+
+async def test_a_wrong_secret(make_rig: MakeRig) -> None:
+    rig = make_rig(BASIC)
+    client = await log_on(rig, "ALGO", (553, "algoprovider"), (554, "wrong-secret"))
+    assert text_of(client) == REFUSED
+    assert rig.venue.connections == 0
+
+
+def user_request(token: str) -> Pairs:
+    """UserRequest (35=BE) with a fresh token: 923, 924=1 (log on), 553, 554."""
+    return ((923, "renewal-1"), (924, 1), (553, "algoprovider"), (554, token))
+
+
+async def test_renewal(make_rig: MakeRig, realm: Realm) -> None:
+    rig = make_rig()
+    algo = await log_on(rig, "ALGO", (554, realm.token("algoprovider")))
+    algo.send("BE", user_request(realm.token("algoprovider")))
+    answer = await algo.wait_for_type("BF", PATIENCE_S)
+    assert (answer.get(923), answer.get(926)) == ("renewal-1", "1")
+    await assert_trades(rig, algo)
+    assert [message for message in rig.session(algo).received if message.type == "BE"] == []
+    await rig.assert_whole(algo)
+
+
+async def test_renewal_with_anothers_token(make_rig: MakeRig, realm: Realm) -> None:
+    rig = make_rig()
+    algo = await log_on(rig, "ALGO", (554, realm.token("algoprovider")))
+    algo.send("BE", user_request(realm.token("options-desk")))
+    answer = await algo.wait_for_type("BF", PATIENCE_S)
+    assert answer.get(926) != "1"
+    await assert_trades(rig, algo)
+
+
+async def test_a_bound_token(
+    make_rig: MakeRig, realm: Realm, authority: Authority, algoprovider: Pem, stranger: Pem
+) -> None:
+    server = authority.issue_server()
+    rig = make_rig(tls=ServerTls(server.cert, server.key, client_ca=authority.ca))
+    token = granted(realm.bound_token(algoprovider))
+    thief = await log_on(rig, "ALGO", (554, token), tls=realm.keycloak.trust(stranger))
+    assert text_of(thief) == NOT_BOUND
+    assert rig.venue.connections == 0
+    algo = await log_on(rig, "ALGO", (554, token), tls=realm.keycloak.trust(algoprovider))
+    await assert_trades(rig, algo)
+
+
+async def test_a_stalled_keycloak_holds_up_nobody_else(make_rig: MakeRig, realm: Realm, keycloak: Keycloak) -> None:
+    rig = make_rig()
+    token = realm.token("algoprovider")
+    keycloak.stall()
+    try:
+        waiting = asyncio.create_task(log_on(rig, "TRADER", (554, "an-opaque-token-that-nobody-knows")))
+        algo = await log_on(rig, "ALGO", (554, token))
+        assert algo.of_type("A")
+        await assert_trades(rig, algo)
+        assert text_of(await waiting) == UNAVAILABLE
+    finally:
+        keycloak.resume()
+
+
+async def test_an_outage(make_rig: MakeRig, realm: Realm, keycloak: Keycloak) -> None:
+    rig = make_rig()
+    token = realm.token("algoprovider")
+    algo = await log_on(rig, "ALGO", (554, token))
+    keycloak.stop()
+    try:
+        await assert_trades(rig, algo)
+        await algo.disconnect()
+        await rig.session(algo).closed(PATIENCE_S)
+        again = await log_on(rig, "ALGO", (554, token))
+        await assert_trades(rig, again)
+        other = await log_on(rig, "TRADER", (554, "an-opaque-token-that-nobody-knows"))
+        assert text_of(other) == UNAVAILABLE
+    finally:
+        keycloak.start()
