@@ -8,6 +8,8 @@ AuthzError                 everything that this package raises on purpose
 ├── SignatureError         a signed mapping whose signature is missing or does not hold
 ├── SettingsFaults         settings that do not hold: every fault at once
 ├── TokenError             a token that is not accepted, with a text for the counterparty and a reason for the audit
+│   ├── ServerUnavailable  the authorization server gave no answer about it (tokens.endpoint)
+│   └── BadCredentials     it refused a client's id and secret (tokens.endpoint)
 ├── KeysError              keys that cannot be had
 ├── HttpError              an authorization server that cannot be asked, or does not answer
 ├── ContractError          a CheckRequest that no FIX proxy would send

@@ -68,7 +68,7 @@ class Holders:
         if isinstance(holder, Holder) or self.rules.on_expiry is OnExpiry.LOGOUT:
             return holder
         known = self.live.find(request.session)
-        if known is None or known.identity.expires_at > self.clock() or not self._is_its(known, request.credential):
+        if known is None or not self._is_its(known, request.credential) or not self._has_expired(known.identity):
             return holder
         if self.rules.on_expiry is OnExpiry.SESSION:
             return Holder(known.identity)
@@ -88,6 +88,10 @@ class Holders:
         except TokenError as error:
             return error
         return Holder(identity)
+
+    def _has_expired(self, identity: Identity) -> bool:
+        """Whether that is why a token is not good any more; one that says of no end was refused for another reason."""
+        return "exp" in identity.claims and identity.expires_at <= self.clock()
 
     def _is_its(self, known: SessionFacts, credential: Credential | None) -> bool:
         """Whether the session stands on that credential: of a client's secret only the client's name is kept."""

@@ -21,6 +21,7 @@ from authzsvc.server.live import LiveSessions
 from authzsvc.server.watching import Watching
 from authzsvc.standing import Ending, already_logged_on
 from authzsvc.tokens.claims import BAD_CREDENTIALS, Identity
+from authzsvc.tokens.credential import Scheme
 from authzsvc.tokens.guessing import LOCKED, TOO_MANY, Guessing
 
 
@@ -67,16 +68,16 @@ class Judge:
         return acknowledged(request, stamp), identity
 
     async def _logon(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
-        comp_id, host = _from(request)
-        if self.guessing.locked(comp_id, host, time.monotonic()) > 0:
+        if is_locked(self.guessing, request):
             locked = Ending(TOO_MANY, "locked out after too many failed logons", LOCKED, unauthenticated=True)
             return ended(request.event, locked, stamp), None
         holder = await self.holders.authenticated(request, request.credential)
         if isinstance(holder, TokenError):
             note_failure(self.guessing, request, holder)
             return decide(request, holder, self.in_force.policy, stamp, 0), None
-        self.guessing.succeeded(comp_id, host, time.monotonic())
         decision = self.holders.decided(request, holder, stamp)
+        if decision.allowed:
+            note_success(self.guessing, request)
         if decision.allowed and request.session:
             decision = await self._admitted(request, holder, stamp)
         return decision, holder.identity
@@ -94,12 +95,30 @@ class Judge:
         return self.watching.tagged(request, holder, decision)
 
 
+def is_locked(guessing: Guessing, request: FixRequest) -> bool:
+    """Whether a Logon is refused unheard."""
+    now = time.monotonic()
+    return any(guessing.locked(name, host, now) > 0 for name, host in _from(request))
+
+
+def note_success(guessing: Guessing, request: FixRequest) -> None:
+    """The client is known at its address from now on."""
+    for name, host in _from(request):
+        guessing.succeeded(name, host, time.monotonic())
+
+
 def note_failure(guessing: Guessing, request: FixRequest, error: TokenError) -> None:
     """Count a refused credential as a guess, where the credential was the trouble and not its time or an outage."""
     if error.session_status == BAD_CREDENTIALS:
-        guessing.failed(*_from(request), time.monotonic())
+        for name, host in _from(request):
+            guessing.failed(name, host, time.monotonic())
 
 
-def _from(request: FixRequest) -> tuple[str, str]:
-    """The CompID and the address, without its port, that a Logon came from."""
-    return request.client.comp_id, request.address.rpartition(":")[0]
+def _from(request: FixRequest) -> list[tuple[str, str]]:
+    """Under what names, and from what address without its port, a Logon came: its CompID, and the client id of a
+    secret, as a guesser takes any CompID he likes."""
+    host = request.address.rpartition(":")[0]
+    names = [f"comp id {request.client.comp_id}"]
+    if request.credential is not None and request.credential.scheme is Scheme.BASIC:
+        names.append(f"client {request.credential.username}")
+    return [(name, host) for name in names]

@@ -80,10 +80,14 @@ class Authenticator:
             await self._broker(context).renew_if_due(credential)
 
     def due_at(self, credential: Credential | None, context: Mapping[str, str]) -> float | None:
-        """When that will be, Unix time; None where there is nothing to renew."""
-        if credential is None or credential.scheme is not Scheme.BASIC or not self.brokers:
+        """When somebody must be asked about it again, Unix time; None where that is never so."""
+        if credential is None:
             return None
-        return self._broker(context).due_at(credential)
+        if credential.scheme is Scheme.BASIC:
+            return self._broker(context).due_at(credential) if self.brokers else None
+        if self.introspectors and not jose.is_signed_jwt(credential.secret):
+            return self._introspector(context).ends_at(credential.secret)
+        return None
 
     async def verified(self, token: str, context: Mapping[str, str]) -> Identity:
         """The holder of a token that a broker obtained. Raises `TokenError`."""

@@ -121,6 +121,11 @@ class Introspector:
         bad = self._bad.get(key)
         return anew(bad.error) if bad is not None else None
 
+    def ends_at(self, token: str) -> float | None:
+        """Until when the answer about a token is remembered, Unix time; None where it is not a good one."""
+        kept = self._good.get(_key(token))
+        return kept.until if kept is not None else None
+
     async def close(self) -> None:
         """End what is under way."""
         await self._flights.close()

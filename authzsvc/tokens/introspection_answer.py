@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import jwt
@@ -91,7 +92,11 @@ def identity_in(answer: Answer, expected: Expected, now: float) -> Identity:
         claims["exp"] = now + expected.unending_s
     jose.check_kind(claims)
     claim.check_times(claims, now, expected.leeway_s)
-    return claim.identity(claims, _reading(expected.reading), expected.audience)
+    identity = claim.identity(claims, _reading(expected.reading), expected.audience)
+    if members.get("exp") is None:  # what is made up here is no claim of the token's
+        said = {name: value for name, value in identity.claims.items() if name != "exp"}
+        return replace(identity, claims=MappingProxyType(said))
+    return identity
 
 
 def _members(answer: Answer, expected: Expected, now: float) -> Mapping[str, object]:
