@@ -39,7 +39,7 @@ counters! {
     OutboundDenied => "fix_authz.outbound_denied",
     /// Rejects delivered to clients in the place of a Heartbeat.
     RejectsDelivered => "fix_authz.rejects_delivered",
-    /// Checks sent.
+    /// Checks sent, watches and reports aside.
     Checks => "fix_authz.checks",
     /// Checks without a usable answer.
     ChecksFailed => "fix_authz.checks_failed",
@@ -51,7 +51,7 @@ counters! {
     ReadsPaused => "fix_authz.reads_paused",
     /// Times that bytes from a venue were left waiting because the queue was full.
     OutboundPaused => "fix_authz.outbound_paused",
-    /// Sessions ended by a Logout of the gateway's.
+    /// Sessions ended by a Logout of the gateway's, or for want of a message that could become one.
     SessionsEnded => "fix_authz.sessions_ended",
     /// Connections closed at once on the decision service's order.
     SessionsDisconnected => "fix_authz.sessions_disconnected",

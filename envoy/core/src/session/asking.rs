@@ -43,19 +43,22 @@ impl Unanswered {
 }
 
 impl Session {
-    /// The answer to a message's Check, or its failure.
+    /// The answer to a message's Check, or its failure; `false`: to none of those that are out.
     pub(super) fn message_answered(
         &mut self,
         id: CheckId,
         answer: Result<&[u8], Failure>,
         now: Now,
         out: &mut Commands,
-    ) {
+    ) -> bool {
         for direction in [Direction::Inbound, Direction::Outbound] {
             let Some((waiting, since)) = self.lane(direction).asked(id) else { continue };
             let msg_type = waiting.msg_type;
             let decision = match self.read_answer(answer, since, now, out) {
-                Ok(Decision::Disconnect) => return self.disconnect(out),
+                Ok(Decision::Disconnect) => {
+                    self.disconnect(out);
+                    return true;
+                }
                 Ok(decision) => {
                     self.report_unanswered(now, out);
                     decision
@@ -71,8 +74,9 @@ impl Session {
             self.apply_ready(direction, now, out);
             self.resume(direction, now, out);
             self.close_if_ended(out);
-            return;
+            return true;
         }
+        false
     }
 
     pub(super) fn read_answer(

@@ -54,7 +54,7 @@ impl Session {
         Ok(true)
     }
 
-    /// The answer to a renewal's Check, if `id` names one.
+    /// The answer to a renewal's Check, or its failure; `false`: to none that is out.
     pub(super) fn renewal_answered(
         &mut self,
         id: CheckId,

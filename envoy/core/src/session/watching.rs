@@ -78,13 +78,6 @@ impl Session {
         self.send_watch(Watch::new(etag, within_s), now, out);
     }
 
-    /// Whether the answer with this id is one to a watch, be it forgotten.
-    pub(super) fn is_watch(&self, id: CheckId) -> bool {
-        let current =
-            self.watch.as_ref().is_some_and(|watch| matches!(watch.stage, Stage::Out(out, _) if out == id));
-        current || self.forgotten.contains(&id)
-    }
-
     /// Time has passed: the next one may be due.
     pub(super) fn watch_if_due(&mut self, now: Now, out: &mut Commands) {
         let due = |watch: &mut Watch| matches!(watch.stage, Stage::Due(at) if now.monotonic >= at);
@@ -93,20 +86,26 @@ impl Session {
         }
     }
 
-    /// The answer to a watch, or its failure.
+    /// The answer to a watch, or its failure; `false`: to none that is out.
     pub(super) fn watch_answered(
         &mut self,
         id: CheckId,
         answer: Result<&[u8], Failure>,
         now: Now,
         out: &mut Commands,
-    ) {
+    ) -> bool {
         let forgotten = self.forgotten.len();
         self.forgotten.retain(|old| *old != id);
         if self.forgotten.len() < forgotten {
-            return;
+            return true;
         }
-        let Some(mut watch) = self.watch.take() else { return };
+        let is_it = |watch: &mut Watch| matches!(watch.stage, Stage::Out(out, _) if out == id);
+        let Some(watch) = self.watch.take_if(is_it) else { return false };
+        self.heed(watch, answer, now, out);
+        true
+    }
+
+    fn heed(&mut self, mut watch: Watch, answer: Result<&[u8], Failure>, now: Now, out: &mut Commands) {
         let Stage::Out(_, since) = watch.stage else { return };
         let decision = answer.and_then(response::decision);
         // A session that is ending needs no watch, but may still be cut off.

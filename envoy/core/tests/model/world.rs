@@ -248,7 +248,7 @@ impl World {
             "logon" if self.let_in => Verdict::parse("allow guard-outbound=8 exempt=B etag=\"0\" watch=50"),
             "logon" => Verdict::logout(),
             "report" => Verdict::allow(),
-            "renewal" => rule(&mut Policy::Undecided { denied: asked.id % 2 == 0 }),
+            "renewal" => rule(&mut Policy::Undecided { denied: asked.id.is_multiple_of(2) }),
             _ => {
                 let name = asked.body().trim_end_matches('|').trim_start_matches("58=").to_owned();
                 rule(self.policy.get_mut(&name).unwrap())
