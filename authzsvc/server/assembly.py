@@ -13,6 +13,7 @@ from authzsvc.server.holders import Holders, Rules
 from authzsvc.server.in_force import InForce
 from authzsvc.server.judge import Judge, note_failure
 from authzsvc.server.live import LiveSessions
+from authzsvc.server.metrics import Counts
 from authzsvc.server.service import Authorizer
 from authzsvc.server.watching import Watching
 from authzsvc.sessions.control import Control
@@ -66,7 +67,8 @@ async def assemble(
     watching = Watching(in_force, holders, live, partial(note_failure, guessing))
     judge = Judge(in_force, holders, live, guessing, watching)
     admitted = frozenset(settings.admission.principals)
-    return Parts(Authorizer(in_force, judge, audit, admitted), live, control)
+    counts = Counts(live=lambda: (len(live), live.watched))
+    return Parts(Authorizer(in_force, judge, audit, admitted, counts=counts), live, control)
 
 
 def _rules(settings: Settings) -> Rules:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -39,6 +39,8 @@ class Counts:
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(verdict, event) → how many."""
     reloads: Counter[Reload] = field(default_factory=Counter)
+    live: Callable[[], tuple[int, int]] = lambda: (0, 0)
+    """How many sessions live, and how many of them are watched."""
     name: str = ""
     digest: str = ""
     commit: str = ""
@@ -66,7 +68,10 @@ class _Rendered(Collector):
         stale = GaugeMetricFamily(
             "authzsvc_mapping_stale", "1 while the mapping's files cannot be taken.", value=float(counts.stale)
         )
-        yield from (decisions, reloads, info, stale)
+        live, watched = counts.live()
+        sessions = GaugeMetricFamily("authzsvc_sessions", "Sessions that live.", value=live)
+        watches = GaugeMetricFamily("authzsvc_sessions_watched", "Those with a watch out.", value=watched)
+        yield from (decisions, reloads, info, stale, sessions, watches)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ def scraped(address: str) -> dict[str, float]:
 
 
 def test_what_is_counted_is_shown_under_its_labels() -> None:
-    counts = Counts(name="desk", digest="abc", commit="def")
+    counts = Counts(name="desk", digest="abc", commit="def", live=lambda: (7, 5))
     with exposed(counts, "127.0.0.1:0") as address:
         assert address is not None
         assert scraped(address)["authzsvc_mapping_stale"] == 0
@@ -32,6 +32,7 @@ def test_what_is_counted_is_shown_under_its_labels() -> None:
     assert found['authzsvc_mapping_reloads_total{result="changed"}'] == 0
     assert found['authzsvc_mapping_info{commit="def",digest="abc",name="desk"}'] == 1
     assert found["authzsvc_mapping_stale"] == 1
+    assert (found["authzsvc_sessions"], found["authzsvc_sessions_watched"]) == (7, 5)
 
 
 def test_off_by_default() -> None:
