@@ -58,6 +58,7 @@ class Stack:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.issuer = DevelopmentIssuer.create(self.directory / "development-keys")
         self.socket = self.directory / "authzsvc.sock"
+        self.admin_socket = self.directory / "admin.sock"
         self.audit = self.directory / "audit.jsonl"
         self.service_log = self.directory / "authzsvc.log"
         self.envoy_log = self.directory / "envoy.log"
@@ -88,6 +89,7 @@ class Stack:
             "mapping": str(self.mapping),
             "tokens": {"issuers": [issuer]},
             "audit": {"path": str(self.audit)},
+            "admin": {"unix": str(self.admin_socket)},
             **self.service_settings,
         }
 

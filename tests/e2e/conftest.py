@@ -30,6 +30,9 @@ TAIL = 3000
 PATIENT = Check(timeout_ms=30_000)
 """A busy machine must not turn an answer into a failure where failures are not the theme."""
 
+LENIENT = {"attempts": 10_000, "address_attempts": 1_000_000, "comp_id_attempts": 1_000_000}
+"""All clients come from one address, many with bad tokens on purpose."""
+
 StartStack = Callable[..., Stack]
 
 _running: list[Stack] = []
@@ -83,7 +86,7 @@ def stack_factory(folder: Path, venue: Venue, ending: ExitStack) -> StartStack:
         gateway = options(settings, listen_tls=more.pop("listen_tls", None))
         mapping = more.pop("mapping", None) or find_mapping("institutional.yaml")
         metrics = metrics_address()
-        service_settings = {"metrics": {"tcp": metrics}, **more.pop("service_settings", {})}
+        service_settings = {"metrics": {"tcp": metrics}, "guessing": LENIENT, **more.pop("service_settings", {})}
         stack = kind(folder / str(number), upstream_port, mapping, gateway, service_settings, **more)
         _running.append(stack)
         ending.callback(_running.remove, stack)

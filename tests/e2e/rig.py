@@ -212,12 +212,25 @@ class Rig:
         await client.connect(LOOPBACK, self.stack.port)
         return client
 
-    async def log_on(self, *scopes: str, version: str = "FIX.4.4", more: Iterable[tuple[int, object]] = ()) -> Client:
+    async def log_on(
+        self,
+        *scopes: str,
+        version: str = "FIX.4.4",
+        more: Iterable[tuple[int, object]] = (),
+        **options: Any,  # noqa: ANN401 (those of `mint`)
+    ) -> Client:
         """A client on a fresh session."""
         client = await self.connect(version=version)
-        client.logon(((554, self.token(client.comp_id, *scopes)), *more), reset=True)
+        client.logon(((554, self.token(client.comp_id, *scopes, **options)), *more), reset=True)
         await client.wait_for_type("A", PATIENCE_S)
         return client
+
+    async def log_on_again(self, client: Client, *scopes: str, **options: Any) -> Message:  # noqa: ANN401
+        """Another connection of a session, its numbers going on; the answer to the Logon, be it a Logout."""
+        heard = len(client.received)
+        await client.connect(LOOPBACK, self.stack.port)
+        client.logon(((554, self.token(client.comp_id, *scopes, **options)),))
+        return await client.wait_for(lambda message: message.type in {"A", "5"}, PATIENCE_S, heard)
 
     async def line(self, **options: Any) -> Line:  # noqa: ANN401
         """A bare connection to the gateway."""
