@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import re
 import shutil
@@ -97,6 +98,14 @@ def test_tests_and_benches_run_with_the_versions_that_are_shipped() -> None:
     assert {package: tested.get(package) for package in shipped} == shipped
 
 
+def test_every_npm_package_has_a_hash_and_none_an_address() -> None:
+    lock = json.loads((ROOT / "tests/oidc/package-lock.json").read_text())
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert packages["node_modules/oidc-provider"]["version"] == lock["packages"][""]["dependencies"]["oidc-provider"]
+    assert [name for name, entry in packages.items() if not entry.get("integrity", "").startswith("sha512-")] == []
+    assert [name for name, entry in packages.items() if "resolved" in entry] == []
+
+
 def test_the_installed_package_is_this_one_and_has_its_command() -> None:
     distribution = importlib.metadata.distribution("authzsvc")
     assert distribution.version == authzsvc.__version__
@@ -144,6 +153,7 @@ def test_the_source_archive_can_be_built_from(tmp_path: Path) -> None:
     assert {"pyproject.toml", "envoy/build_hook.py", "envoy/Cargo.toml", "envoy/Cargo.lock", "LICENSE"} <= names
     assert mapping_files() <= names
     assert [name for name in names if "/target/" in name or name.endswith(".so")] == []
+    assert [name for name in names if name.startswith("tests/")] == []
 
 
 def test_make_names_a_missing_cargo_and_a_missing_linker(tmp_path: Path) -> None:
