@@ -104,7 +104,7 @@ async def test_metadata_at_a_given_address(web: Web, http: Http, name: str) -> N
 
 @pytest.mark.parametrize("url", ["http://as.example/metadata", "http://10.0.0.1/metadata", "metadata", "https://"])
 async def test_addresses_that_are_not_asked(http: Http, url: str) -> None:
-    with pytest.raises(KeysError, match="metadata"):
+    with pytest.raises(KeysError, match=r"is no address|is only had over https"):
         await discover(http, "https://as.example", url)
 
 
@@ -171,7 +171,7 @@ async def test_an_issuer_is_compared_exactly(web: Web, http: Http, different: st
     ],
 )
 async def test_issuers_that_have_no_metadata(http: Http, name: str) -> None:
-    with pytest.raises(KeysError, match="issuer"):
+    with pytest.raises(KeysError, match=r"is no address|is only had over https"):
         await discover(http, name)
 
 

@@ -140,6 +140,17 @@ async def test_unknown_key_ids_ask_for_one_refresh_only(web: Web, keys: KeySet) 
         assert len(web.asked) == 2
 
 
+async def test_unknown_key_ids_cannot_hurry_the_refresh(web: Web, issuer: DevelopmentIssuer, http: Http) -> None:
+    web.replies[JWKS] = Reply(issuer.jwks_path.read_bytes(), headers={"Cache-Control": "no-cache"})
+    keys = KeySet("i", from_url(http, f"{web.url}{JWKS}"), Refresh(every_s=3600.0, at_least_s=60.0))
+    async with kept_fresh(keys):
+        await keys.wait_until_loaded()
+        for number in range(20):
+            assert keys.find(f"forged-{number}") is None
+            await asyncio.sleep(0.01)
+        assert len(web.asked) == 1
+
+
 @pytest.mark.parametrize("kid", ["../../etc/passwd", "' OR 1=1 --", "https://127.0.0.1:1/", "\x00", ""])
 async def test_a_key_id_is_only_a_name(web: Web, keys: KeySet, kid: str) -> None:
     await keys.load()

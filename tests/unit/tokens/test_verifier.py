@@ -253,6 +253,19 @@ async def test_an_rsa_key_does_not_serve_another_algorithm_than_its_own(tmp_path
     assert "of its key" in refusal(verifier, jwt.encode(claims, key, "PS256", headers={"kid": "r"})).reason
 
 
+async def test_a_key_that_would_serve_an_algorithm_does_not_pin_it(tmp_path: Path) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps({"keys": [{**public, "kid": "r"}]}))
+    keys = KeySet("https://as", from_file(path), Refresh())
+    await keys.load()
+    verifier = Verifier([Issuer("https://as", ("a",), ("PS256",), keys)])
+    claims = {"iss": "https://as", "aud": "a", "sub": "s", "exp": 4_000_000_000}
+    assert verifier.verify(jwt.encode(claims, key, "PS256", headers={"kid": "r"})).subject == "s"
+    assert "pinned" in refusal(verifier, jwt.encode(claims, key, "RS256", headers={"kid": "r"})).reason
+
+
 def test_a_remembered_token_expires(bench: Bench) -> None:
     verifier, token = bench.verifier(), bench.issuer.mint(ttl_s=60, now=bench.clock.now)
     first = verifier.verify(token)
