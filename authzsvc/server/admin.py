@@ -26,7 +26,7 @@ from authzsvc.errors import AdminError, StoreError
 from authzsvc.server import admin_messages as messages
 from authzsvc.server.admin_access import LOCAL, Access, AccessError
 from authzsvc.server.listen import clear, credentials, refused
-from authzsvc.sessions.acts import Act, Action, NotInForce, Operator, check_selector
+from authzsvc.sessions.acts import Act, Action, NotInForce, Noting, Operator, check_selector
 from authzsvc.sessions.control import MAX_PAGE, Control
 from authzsvc.sessions.restrictions import Restriction, Revocation
 from authzsvc.settings.admin import AdminSettings
@@ -148,22 +148,8 @@ class Admin:
             Act(secrets.token_hex(8), time.time(), action, operator, by=by, value=value, refused=refused)
         )
 
-    def _noting(self, action: Action, operator: Operator) -> _Noting:
-        return _Noting(lambda text: self._note(action, operator, refused=text))
-
-
-class _Noting:
-    """Notes what could not even be read as refused."""
-
-    def __init__(self, note: Callable[[str], None]) -> None:
-        self._note = note
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, AdminError):
-            self._note(str(error))
+    def _noting(self, action: Action, operator: Operator) -> Noting:
+        return Noting(lambda text: self._note(action, operator, refused=text))
 
 
 def bind_admin(server: grpc.aio.Server, settings: AdminSettings) -> list[str]:

@@ -6,10 +6,11 @@ and, the reason, into tag 58 of the Logout.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from authzsvc.errors import AdminError
+from authzsvc.errors import AdminError, StoreError
 from authzsvc.sessions.restrictions import By, Selector
 
 MAX_REASON = 200
@@ -65,6 +66,20 @@ class Act:
 
 class NotInForce(AdminError):
     """What is to be lifted is not there."""
+
+
+class Noting:
+    """Tells `note` why, when what it guards is refused or cannot be kept; the error goes on its way."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, AdminError | StoreError):
+            self._note(str(error))
 
 
 def check_selector(selector: Selector) -> None:

@@ -24,6 +24,7 @@ from authzsvc.sessions.acts import (
     Act,
     Action,
     NotInForce,
+    Noting,
     Operator,
     check_reason,
     check_selector,
@@ -173,8 +174,8 @@ class Control:
     def _act(self, action: Action, operator: Operator, **facts: str | tuple[str, ...]) -> Act:
         return Act(secrets.token_hex(8), self._clock(), action, operator, **facts)  # type: ignore[arg-type]
 
-    def _refusals(self, act: Act) -> _Refusals:
-        return _Refusals(self.record, act)
+    def _refusals(self, act: Act) -> Noting:
+        return Noting(lambda text: self.record(replace(act, refused=text)))
 
     async def _put(self, entry: Restriction | Revocation, restrictions: Restrictions, act: Act, hit: int) -> Done:
         self._unkept[entry.id] = entry
@@ -269,18 +270,3 @@ class Control:
                         self._exchange(self.restrictions.without(old))
             except StoreError as error:
                 _log.warning("old revocations cannot be removed", extra={"reason": str(error)})
-
-
-class _Refusals:
-    """Records an act as refused when what it guards raises."""
-
-    def __init__(self, record: Callable[[Act], None], act: Act) -> None:
-        self._record = record
-        self._act = act
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, AdminError | StoreError):
-            self._record(replace(self._act, refused=str(error)))
