@@ -71,6 +71,7 @@ class AuthorizationServer(AbstractContextManager["AuthorizationServer"]):
         self._shape = {"ttl_s": ttl_s, "audience": audience, "algorithm": algorithm}
         self._process: Process | None = None
         self._ports: dict[str, int] = {}
+        self._connections: dict[Pem | None, httpx.Client] = {}
 
     # --- its life ---
 
@@ -91,7 +92,8 @@ class AuthorizationServer(AbstractContextManager["AuthorizationServer"]):
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self._process.stop()
-        self.control_client.close()
+        for http in (self._control, *self._connections.values()):
+            http.close()
 
     def _write_settings(self) -> None:
         settings: dict[str, object] = {
@@ -180,10 +182,17 @@ class AuthorizationServer(AbstractContextManager["AuthorizationServer"]):
     ) -> httpx.Response:
         more, extra = self.clients[client_id].authentication(self.issuer)
         base = self.issuer if certificate is None else self.mtls_base
-        with httpx.Client(verify=self._trust(certificate), timeout=30, trust_env=False) as http:
-            answer = http.post(f"{base}/{path}", data={**form, **more}, headers={**(headers or {}), **extra})
+        http = self._http(certificate)
+        answer = http.post(f"{base}/{path}", data={**form, **more}, headers={**(headers or {}), **extra})
         answer.raise_for_status()
         return answer
+
+    def _http(self, certificate: Pem | None) -> httpx.Client:
+        """The connections under that certificate, kept, for a new TLS context takes longer than the server's answer."""
+        if certificate not in self._connections:
+            trust = self._trust(certificate)
+            self._connections[certificate] = httpx.Client(verify=trust, timeout=30, trust_env=False)
+        return self._connections[certificate]
 
     def _trust(self, certificate: Pem | None) -> ssl.SSLContext | bool:
         if self._tls is None:
@@ -196,13 +205,12 @@ class AuthorizationServer(AbstractContextManager["AuthorizationServer"]):
     # --- what a test does to it ---
 
     @cached_property
-    def control_client(self) -> httpx.Client:
-        """The connection that the server is steered over."""
+    def _control(self) -> httpx.Client:
         return httpx.Client(timeout=30, trust_env=False)
 
     def _order(self, order: str, **details: object) -> dict[str, Any]:
         url = f"http://{LOOPBACK}:{self._ports['control_port']}"
-        answer = self.control_client.post(url, json={"order": order, **details})
+        answer = self._control.post(url, json={"order": order, **details})
         if answer.is_error:
             raise ToolError(f"the authorization server refused `{order}`: {answer.text}")
         result: dict[str, Any] = answer.json()
