@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from google.protobuf import text_format
 
@@ -133,6 +134,7 @@ def plain(message: Any) -> str:  # noqa: ANN401
         _fix_request(kept.attributes)
     text = text_format.MessageToString(kept)
     text = re.sub(r'"[0-9a-f]{24}"', '"DECISION"', text)
+    text = re.sub(r'(?<=\\")[0-9a-f]{32}(?=\\")', "ETAG", text)
     text = re.sub(r'"[0-9a-f]{64}"|"MAPPING_DIGEST"', '"DIGEST"', text)
     return re.sub(r"at Unix time \d+", "at Unix time T", text)
 
@@ -151,6 +153,9 @@ def _fix_request(attributes: Any) -> None:  # noqa: ANN401
     if "authorization" in http.headers:
         assert http.headers["authorization"].startswith("Bearer ")
         http.headers["authorization"] = "Bearer TOKEN"
+    if "x-fix-session" in http.headers:
+        assert re.fullmatch("[0-9a-f]{16}", http.headers["x-fix-session"])
+        http.headers["x-fix-session"] = "SESSION"
 
 
 async def assert_like(
@@ -174,6 +179,9 @@ async def test_logon_allowed(rig: Rig, recorder: Recorder, authority: Authority,
     assert f"{source.address}:{source.port_value}" == client.address
     assert (destination.address, destination.port_value) == ("127.0.0.1", rig.stack.port)
     assert int(before) <= attributes.request.time.seconds <= time.time()
+    digest = attributes.request.http.headers["x-fix-certificate-sha256"]
+    certificate = x509.load_pem_x509_certificate(Path(authority.ca).with_name("client-cert.pem").read_bytes())
+    assert digest == certificate.fingerprint(hashes.SHA256()).hex()
 
 
 async def test_logon_denied(rig: Rig, recorder: Recorder, authority: Authority) -> None:
