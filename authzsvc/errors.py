@@ -9,6 +9,7 @@ AuthzError                 everything that this package raises on purpose
 ├── SettingsFaults         settings that do not hold: every fault at once
 ├── TokenError             a token that is not accepted, with a text for the counterparty and a reason for the audit
 │   ├── ServerUnavailable  the authorization server gave no answer about it (tokens.endpoint)
+│   ├── UnknownKey         its key is not known, or not yet
 │   └── BadCredentials     it refused a client's id and secret (tokens.endpoint)
 ├── KeysError              keys that cannot be had
 ├── HttpError              an authorization server that cannot be asked, or does not answer
@@ -95,6 +96,10 @@ class TokenError(AuthzError):
         self.text = text
         self.reason = reason
         self.session_status = session_status
+
+
+class UnknownKey(TokenError):
+    """A token whose key its issuer's set does not have; the set may be behind, so that it pays to read it again."""
 
 
 class KeysError(AuthzError):

@@ -22,6 +22,9 @@ from authzsvc.tokens.authenticator import Authenticator
 from authzsvc.tokens.claims import Identity
 from authzsvc.tokens.credential import Credential, Scheme
 
+_PATIENT = (Event.LOGON, Event.RENEWAL)
+"""What may wait for an issuer's keys to be read again."""
+
 Standing = Limit | Ending | None
 
 
@@ -82,7 +85,9 @@ class Holders:
         try:
             if renew:
                 await authenticator.renew_if_due(credential, request.context)
-            identity = authenticator.known(credential, request.certificate, request.context)
+            identity = None
+            if request.event not in _PATIENT:
+                identity = authenticator.known(credential, request.certificate, request.context)
             if identity is None:
                 identity = await authenticator.look_up(credential, request.certificate, request.context)
         except TokenError as error:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
-from authzsvc.errors import Fault, KeysError, SettingsFaults
+from authzsvc.errors import Fault, HttpError, KeysError, SettingsFaults
 from authzsvc.settings.tokens import ClientMethod, ClientSettings, IssuerSettings, Tokens
 from authzsvc.tokens.authenticator import Authenticator, Route
 from authzsvc.tokens.binding import Binding
@@ -159,7 +159,7 @@ class _Made:
         tls = self.entry.http
         try:
             http = Http(timeout_s=timeout_s, ca=tls.ca, cert=tls.cert, key=tls.key)
-        except Exception as error:
+        except HttpError as error:
             raise _fault(f"{self.place}.http", error) from None
         self.closing.append(http.close)
         return http
@@ -195,9 +195,8 @@ def _client(settings: ClientSettings, place: str) -> ClientAuth:
         raise _fault(place, error) from None
 
 
-def _fault(place: str, error: Exception) -> SettingsFaults:
-    words = str(error) if isinstance(error, KeysError) else f"cannot be used: {type(error).__name__}"
-    return SettingsFaults([Fault("settings", 0, place, words)])
+def _fault(place: str, error: HttpError | KeysError) -> SettingsFaults:
+    return SettingsFaults([Fault("settings", 0, place, str(error))])
 
 
 async def _no_keys(_known: Validator | None) -> Document:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from authzsvc.errors import TokenError
+from authzsvc.errors import TokenError, UnknownKey
 from authzsvc.tokens import binding, jose
 from authzsvc.tokens.binding import Binding
 from authzsvc.tokens.broker import Broker
@@ -24,6 +24,9 @@ from authzsvc.tokens.credential import Credential, Scheme
 from authzsvc.tokens.endpoint import BadCredentials
 from authzsvc.tokens.introspection import Introspector
 from authzsvc.tokens.verifier import Verifier
+
+KEYS_PATIENCE_S = 2.0
+"""How long a Logon waits for its issuer's keys to be read again: a token under a new key may be quicker than they."""
 
 Asked = TypeVar("Asked", Broker, Introspector)
 
@@ -63,7 +66,7 @@ class Authenticator:
         self, credential: Credential | None, certificate: Certificate, context: Mapping[str, str]
     ) -> Identity:
         """Who presents it, whoever must be asked. Raises `TokenError`."""
-        found = self.known(credential, certificate, context)
+        found = await self._known_soon(credential, certificate, context)
         if found is not None:
             return found
         assert credential is not None  # `known` has raised
@@ -73,6 +76,18 @@ class Authenticator:
             identity = await self._introspector(context).introspect(credential.secret)
         self._check_binding(identity, certificate)
         return identity
+
+    async def _known_soon(
+        self, credential: Credential | None, certificate: Certificate, context: Mapping[str, str]
+    ) -> Identity | None:
+        """`known`; where the token's key is not, once more after the keys were read again."""
+        try:
+            return self.known(credential, certificate, context)
+        except UnknownKey:
+            assert credential is not None  # it has a token
+            if not await self.verifier.keys_read(credential.secret, context, KEYS_PATIENCE_S):
+                raise
+        return self.known(credential, certificate, context)
 
     async def renew_if_due(self, credential: Credential | None, context: Mapping[str, str]) -> None:
         """Have a brokered token renewed when it is time. Raises `TokenError` where nothing good is left."""

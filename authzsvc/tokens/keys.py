@@ -87,6 +87,7 @@ class KeySet:
         self._last = Document(None)
         self._wanted = asyncio.Event()
         self._loaded = asyncio.Event()
+        self._read = asyncio.Condition()
 
     @property
     def loaded(self) -> bool:
@@ -114,6 +115,15 @@ class KeySet:
             self._take(await asyncio.to_thread(parse_jwks, body))
         self._last = Document(body, document.fresh_for_s, document.validator)
 
+    async def read_again(self, timeout_s: float) -> bool:
+        """Wait for the next read that was asked for, at most so long; whether there was one."""
+        try:
+            async with asyncio.timeout(timeout_s), self._read:
+                await self._read.wait()
+        except TimeoutError:
+            return False
+        return True
+
     async def wait_until_loaded(self) -> None:
         """Return once there are keys."""
         await self._loaded.wait()
@@ -127,6 +137,8 @@ class KeySet:
             except KeysError as error:
                 _log.warning("keys not refreshed", extra={"issuer": self.name, "reason": str(error)})
                 pause_s = self._refresh.at_least_s
+            async with self._read:
+                self._read.notify_all()
             await self._pause(pause_s)
 
     def _take(self, jwks: Jwks) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import jwt
 from cachetools import TLRUCache
 
-from authzsvc.errors import TokenError
+from authzsvc.errors import TokenError, UnknownKey
 from authzsvc.tokens import claims as claim
 from authzsvc.tokens import jose
 from authzsvc.tokens.claims import Identity, Reading
@@ -115,6 +115,14 @@ class Verifier:
         introspection can tell. Raises `TokenError` when it is one, of an issuer that is not configured here."""
         return self._issuer_of(jose.read(token), context) if jose.is_signed_jwt(token) else None
 
+    async def keys_read(self, token: str, context: Mapping[str, str], timeout_s: float) -> bool:
+        """Wait for the next read of the keys of a token's issuer, at most so long; whether there was one."""
+        try:
+            issuer = self.issuer_named(token, context)
+        except TokenError:
+            return False
+        return issuer is not None and await issuer.keys.read_again(timeout_s)
+
     def _remembered(self, digest: bytes, context: Mapping[str, str]) -> _Entry | None:
         try:
             entry = self._cache[digest]
@@ -158,7 +166,7 @@ def _key(header: Mapping[str, object], algorithm: str, keys: KeySet) -> Key:
     key_id = header.get("kid")
     key = keys.find(key_id) if key_id is None or isinstance(key_id, str) else None
     if key is None:
-        raise TokenError(claim.NOT_ACCEPTED, "the token's key id is not known for its issuer")
+        raise UnknownKey(claim.NOT_ACCEPTED, "the token's key id is not known for its issuer")
     if not key.serves(algorithm):
         raise TokenError(claim.NOT_ACCEPTED, "the token's algorithm is not the one of its key")
     return key

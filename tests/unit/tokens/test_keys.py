@@ -276,3 +276,18 @@ def test_how_long_headers_let_keys_live(headers: dict[str, str], seconds: float 
 @pytest.mark.parametrize(("fresh_for", "pause"), [(None, 300.0), (0.0, 10.0), (5.0, 10.0), (100.0, 90.0), (1e9, 300.0)])
 def test_reads_lie_between_the_bounds(fresh_for: float | None, pause: float) -> None:
     assert Refresh(every_s=300.0, at_least_s=10.0).pause_s(fresh_for) == pause
+
+
+async def test_one_may_wait_for_the_read_that_an_unknown_key_id_asks_for(
+    web: Web, keys: KeySet, successor: DevelopmentIssuer
+) -> None:
+    async with kept_fresh(keys):
+        await keys.wait_until_loaded()
+        web.replies[JWKS] = Reply(successor.jwks_path.read_bytes())
+        assert keys.find(successor.key_id) is None
+        assert await keys.read_again(timeout_s=10.0)
+        assert keys.find(successor.key_id) is not None
+
+
+async def test_nobody_waits_for_ever_for_a_read(keys: KeySet) -> None:
+    assert not await keys.read_again(timeout_s=0.01)
