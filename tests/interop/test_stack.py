@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +25,7 @@ from tests.e2e.certificates import Authority, Pem
 from tests.e2e.rig import PATIENCE_S, Client, Rig
 from tests.e2e.secrets import USED
 from tests.interop.keycloak import Keycloak
-from tests.interop.realm import GATEWAY, Realm, granted
+from tests.interop.realm import GATEWAY, Realm, claims, granted
 
 PATIENT = Check(timeout_ms=30_000)
 BASIC = FilterSettings(check=PATIENT, token=Token(scheme="basic"))
@@ -221,3 +223,79 @@ async def test_an_outage(make_rig: MakeRig, realm: Realm, keycloak: Keycloak) ->
         assert text_of(other) == UNAVAILABLE
     finally:
         keycloak.start()
+
+
+async def operate(rig: Rig, *words: str) -> str:
+    """What the operator's command says."""
+    admin = f"unix:{rig.stack.directory / 'admin.sock'}"
+    command = [sys.executable, "-m", "authzsvc", *words, "--admin", admin]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def with_operators(folder: Path) -> dict[str, Any]:
+    """Settings of a service that operators can reach."""
+    return {"admin": {"unix": str(folder / "stack" / "admin.sock")}}
+
+
+async def ended(client: Client) -> str:
+    """Why the session was ended, once it was, in sequence: in the place of a Heartbeat, for nothing else is sent."""
+    client.beat(0.2)
+    goodbye = await client.wait_for_type("5", PATIENCE_S)
+    await client.closed(PATIENCE_S)
+    assert client.faults == []
+    return str(goodbye.get(58))
+
+
+async def test_the_desks_of_a_role_are_stopped_and_restored(make_rig: MakeRig, realm: Realm, folder: Path) -> None:
+    rig = make_rig(**with_operators(folder))
+    desk = await log_on(rig, "DESK", (554, realm.token("options-desk")))
+    algo = await log_on(rig, "ALGO", (554, realm.token("algoprovider")))
+    role = ("--role", "derivatives_trader")
+    assert "1 live session hit" in await operate(rig, "session", "kill", *role, "--reason", "limit exceeded")
+    assert await ended(desk) == "limit exceeded"
+    await assert_trades(rig, algo)
+    refused = await log_on(rig, "DESK", (554, realm.token("options-desk")))
+    assert text_of(refused) == "logons are suspended"
+    await operate(rig, "session", "restore", *role)
+    again = await log_on(rig, "DESK", (554, realm.token("options-desk")))
+    await assert_trades(rig, again)
+
+
+async def test_a_brokered_client_is_stopped(make_rig: MakeRig, realm: Realm, folder: Path) -> None:
+    rig = make_rig(BASIC, **with_operators(folder))
+    algo = await log_on(rig, "ALGO", (553, "algoprovider"), (554, realm.secret("algoprovider")))
+    await operate(rig, "session", "kill", "--client", "algoprovider", "--reason", "limit exceeded")
+    assert await ended(algo) == "limit exceeded"
+
+
+async def test_a_token_is_revoked_at_the_gateway_and_a_fresh_one_is_good(
+    make_rig: MakeRig, realm: Realm, folder: Path
+) -> None:
+    rig = make_rig(**with_operators(folder))
+    token = realm.token("algoprovider")
+    algo = await log_on(rig, "ALGO", (554, token))
+    await operate(rig, "token", "revoke", "--jti", claims(token)["jti"], "--reason", "it was lost")
+    assert await ended(algo) == "access token revoked"
+    assert text_of(await log_on(rig, "ALGO", (554, token))) == "access token revoked"
+    again = await log_on(rig, "ALGO", (554, realm.token("algoprovider")))
+    await assert_trades(rig, again)
+
+
+async def test_an_idle_session_ends_with_its_token(make_rig: MakeRig, realm: Realm) -> None:
+    rig = make_rig()
+    with realm.admin().changed("algoprovider", attributes={"access.token.lifespan": "8"}):
+        token = realm.token("algoprovider")
+    algo = await log_on(rig, "ALGO", (554, token))
+    assert algo.of_type("A")
+    assert await ended(algo) == "access token expired"
+
+
+async def test_a_brokered_session_outlives_its_tokens(make_rig: MakeRig, realm: Realm) -> None:
+    rig = make_rig(BASIC)
+    with realm.admin().changed("algoprovider", attributes={"access.token.lifespan": "6"}):
+        algo = await log_on(rig, "ALGO", (553, "algoprovider"), (554, realm.secret("algoprovider")))
+        await asyncio.sleep(14)  # the life of two tokens, on Keycloak's clock
+        assert algo.connected
+        await assert_trades(rig, algo)
