@@ -131,6 +131,11 @@ def ask(authorizer: Authorizer, request: Any) -> Answer:  # noqa: ANN401
     raise AssertionError("the answer waits for somebody")
 
 
+async def asked(authorizer: Authorizer, request: Any) -> Answer:  # noqa: ANN401
+    """One Check, however long its answer takes."""
+    return Answer(CheckResponse.FromString(await authorizer.answer(request.SerializeToString(), None)))
+
+
 def example_policy(directory: Path) -> Policy:
     """`MAPPING`, compiled."""
     path = directory / "mapping.yaml"

@@ -14,8 +14,9 @@ from google.protobuf import json_format
 from authzsvc._gen.fixauthz.v1.event_pb2 import AuditEvent
 from authzsvc.server.logs import JsonFormatter
 from authzsvc.server.service import decision_ids
+from authzsvc.tokens import authenticator
 from authzsvc.tokens.development import DevelopmentIssuer
-from tests.unit.checks import Answer, Desk, ask, check, desk, logon, soh
+from tests.unit.checks import Answer, Desk, ask, asked, check, desk, logon, soh
 
 
 def events(at: Desk) -> list[AuditEvent]:
@@ -68,10 +69,11 @@ BAD_TOKENS: list[tuple[str, Bad, str, str | None]] = [
     ("make", "text", "status"), [bad[1:] for bad in BAD_TOKENS], ids=[bad[0] for bad in BAD_TOKENS]
 )
 async def test_a_bad_token_ends_the_session_and_is_recorded(
-    at: Desk, tmp_path: Path, make: Bad, text: str, status: str
+    at: Desk, tmp_path: Path, make: Bad, text: str, status: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = make(at, tmp_path)
-    first, later = ask(at.authorizer, logon(token)), ask(at.authorizer, check(token))
+    monkeypatch.setattr(authenticator, "KEYS_PATIENCE_S", 0.01)
+    first, later = await asked(at.authorizer, logon(token)), ask(at.authorizer, check(token))
     for answer in (first, later):
         assert (answer.text, answer.headers["x-fix-action"]) == (text, "logout")
         assert (answer.response.status.code, answer.response.denied_response.status.code) == (16, 401)
