@@ -9,9 +9,10 @@ from functools import partial
 
 from authzsvc.audit import AuditLog, render_admin
 from authzsvc.policy.engine import Policy
+from authzsvc.server.attempts import Attempts
 from authzsvc.server.holders import Holders, Rules
 from authzsvc.server.in_force import InForce
-from authzsvc.server.judge import Judge, note_failure
+from authzsvc.server.judge import Judge
 from authzsvc.server.live import LiveSessions
 from authzsvc.server.metrics import Counts
 from authzsvc.server.service import Authorizer
@@ -53,6 +54,7 @@ async def assemble(
     in_force = InForce(policy, control.restrictions)
     live = LiveSessions(registry, store)
     control.on_change = partial(_exchange, in_force, control, live)
+    control.told = live.told
     limits = settings.guessing
     guessing = Guessing(
         Limits(
@@ -64,8 +66,9 @@ async def assemble(
         )
     )
     holders = Holders(in_force, authenticator, live, _rules(settings), stored.salt)
-    watching = Watching(in_force, holders, live, partial(note_failure, guessing))
-    judge = Judge(in_force, holders, live, guessing, watching)
+    attempts = Attempts(guessing)
+    watching = Watching(in_force, holders, live, attempts)
+    judge = Judge(in_force, holders, live, attempts, watching)
     admitted = frozenset(settings.admission.principals)
     counts = Counts(live=lambda: (len(live), live.watched))
     return Parts(Authorizer(in_force, judge, audit, admitted, counts=counts), live, control)

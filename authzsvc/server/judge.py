@@ -8,21 +8,20 @@ Invariant: nothing is decided on a mapping or restriction other than the one in 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 from authzsvc.contract.request import Event, FixRequest
 from authzsvc.decide import Stamp, acknowledged, decide, ended
 from authzsvc.decision import Decision
 from authzsvc.errors import TokenError
+from authzsvc.fix.direction import Direction
+from authzsvc.server.attempts import Attempts
 from authzsvc.server.holders import Holder, Holders
 from authzsvc.server.in_force import InForce
 from authzsvc.server.live import LiveSessions
 from authzsvc.server.watching import Watching
-from authzsvc.standing import Ending, already_logged_on
-from authzsvc.tokens.claims import BAD_CREDENTIALS, Identity
-from authzsvc.tokens.credential import Scheme
-from authzsvc.tokens.guessing import LOCKED, TOO_MANY, Guessing
+from authzsvc.standing import already_logged_on
+from authzsvc.tokens.claims import Identity
 
 
 @dataclass(slots=True)
@@ -32,7 +31,7 @@ class Judge:
     in_force: InForce
     holders: Holders
     live: LiveSessions
-    guessing: Guessing
+    attempts: Attempts
     watching: Watching
 
     async def judge(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
@@ -52,10 +51,13 @@ class Judge:
     async def _message(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
         holder = await self.holders.holder(request)
         if isinstance(holder, TokenError):
-            decision, identity = decide(request, holder, self.in_force.policy, stamp, 0), None
+            decision = decide(request, holder, self.in_force.policy, stamp, 0)
+            identity = self.holders.remembered(request)
         else:
             decision, identity = self.holders.decided(request, holder, stamp), holder.identity
-        if decision.ends_session and request.session:
+        if decision.ends_session and request.direction is Direction.INBOUND:
+            # The client's message becomes the Logout. A report that is withheld ends nothing, and may have been asked
+            # about under a token that was renewed meanwhile.
             self.live.close(request.session)
         return decision, identity
 
@@ -68,16 +70,16 @@ class Judge:
         return acknowledged(request, stamp), identity
 
     async def _logon(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
-        if is_locked(self.guessing, request):
-            locked = Ending(TOO_MANY, "locked out after too many failed logons", LOCKED, unauthenticated=True)
+        locked = self.attempts.locked(request)
+        if locked is not None:
             return ended(request.event, locked, stamp), None
         holder = await self.holders.authenticated(request, request.credential)
         if isinstance(holder, TokenError):
-            note_failure(self.guessing, request, holder)
+            self.attempts.failed(request, holder)
             return decide(request, holder, self.in_force.policy, stamp, 0), None
         decision = self.holders.decided(request, holder, stamp)
         if decision.allowed:
-            note_success(self.guessing, request)
+            self.attempts.succeeded(request)
         if decision.allowed and request.session:
             decision = await self._admitted(request, holder, stamp)
         return decision, holder.identity
@@ -93,32 +95,3 @@ class Judge:
             self.live.close(facts.id)
             return decision
         return self.watching.tagged(request, holder, decision)
-
-
-def is_locked(guessing: Guessing, request: FixRequest) -> bool:
-    """Whether a Logon is refused unheard."""
-    now = time.monotonic()
-    return any(guessing.locked(name, host, now) > 0 for name, host in _from(request))
-
-
-def note_success(guessing: Guessing, request: FixRequest) -> None:
-    """The client is known at its address from now on."""
-    for name, host in _from(request):
-        guessing.succeeded(name, host, time.monotonic())
-
-
-def note_failure(guessing: Guessing, request: FixRequest, error: TokenError) -> None:
-    """Count a refused credential as a guess, where the credential was the trouble and not its time or an outage."""
-    if error.session_status == BAD_CREDENTIALS:
-        for name, host in _from(request):
-            guessing.failed(name, host, time.monotonic())
-
-
-def _from(request: FixRequest) -> list[tuple[str, str]]:
-    """Under what names, and from what address without its port, a Logon came: its CompID, and the client id of a
-    secret, as a guesser takes any CompID he likes."""
-    host = request.address.rpartition(":")[0]
-    names = [f"comp id {request.client.comp_id}"]
-    if request.credential is not None and request.credential.scheme is Scheme.BASIC:
-        names.append(f"client {request.credential.username}")
-    return [(name, host) for name in names]

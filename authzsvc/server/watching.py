@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from authzsvc.contract.request import FixRequest
@@ -19,6 +18,7 @@ from authzsvc.decide import Stamp, decide, ended
 from authzsvc.decision import Action, Decision, OnExpiry
 from authzsvc.errors import TokenError
 from authzsvc.server import entity
+from authzsvc.server.attempts import Attempts
 from authzsvc.server.holders import Holder, Holders
 from authzsvc.server.in_force import InForce
 from authzsvc.server.live import LiveSessions, Watch, renewed
@@ -30,6 +30,8 @@ MIN_WAIT_S = 0.5
 """A watch looks again no sooner than this, whatever the clock says of what it waits for."""
 OUTAGE_WAIT_S = 5.0
 """How soon it looks again where the authorization server could not be asked."""
+LEEWAY_WAIT_S = 1.0
+"""How soon it looks again where the token has ended, but for the issuer's leeway."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +43,7 @@ class Watching:
     in_force: InForce
     holders: Holders
     live: LiveSessions
-    failed: Callable[[FixRequest, TokenError], None]
-    """Told of each credential that is refused."""
+    attempts: Attempts
 
     async def watch(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
         """Answer once there is something to say; cancelled when the session has ended."""
@@ -50,18 +51,22 @@ class Watching:
         warned = 0.0
         with self.live.watching(request.session) as watch:
             while True:
-                decision, holder = await self._state(request, replace(stamp, policy=self.in_force.policy.digest))
+                now = replace(stamp, policy=self.in_force.policy.digest)
+                decision, holder = await self._state(watch, request, now)
                 changed = not decision.allowed or decision.etag != request.etag
-                if changed or watch.superseded or self.live.draining or time.monotonic() >= until:
+                if changed or self.live.draining or time.monotonic() >= until:
                     break
                 identity = holder.identity if holder else None
                 warned = self._warn(request, identity, warned)
                 await self._pause(watch, request, identity, until)
-        if decision.ends_session:
+                if watch.superseded:
+                    break  # its credential may be the session's no more, so that there is nothing more to say
+        identity = holder.identity if holder else self.holders.remembered(request)
+        if decision.ends_session and not watch.superseded:
             self.live.close(request.session)
-        return decision, holder.identity if holder else None
+        return decision, identity
 
-    async def _state(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Holder | None]:
+    async def _state(self, watch: Watch, request: FixRequest, stamp: Stamp) -> tuple[Decision, Holder | None]:
         """What the watched session's decisions rest on now, as a decision about the session."""
         if self.live.is_ousted(request.session):
             return ended(request.event, taken_over(), stamp), None
@@ -74,7 +79,8 @@ class Watching:
         decision = self.holders.decided(request, holder, stamp)
         if not decision.allowed:
             return decision, holder
-        self._note_seen(request, holder.identity)
+        if not watch.superseded:
+            self._note_seen(request, holder.identity)
         if self.live.is_ousted(request.session):
             return ended(request.event, taken_over(), stamp), None
         return self.tagged(request, holder, decision), holder
@@ -84,8 +90,8 @@ class Watching:
         return replace(denied, allowed=True, action=Action.FORWARD, text="", etag=request.etag, reject_reason=0)
 
     def _note_seen(self, request: FixRequest, identity: Identity) -> None:
-        """A session that is not known (the service was restarted, or another one let it in), or whose broker has
-        renewed its token meanwhile."""
+        """A session that is not known (the service was restarted, or another one let it in), or whose token was renewed
+        meanwhile, by its broker or through another service: what its latest watch carries is the session's."""
         known = self.live.find(request.session)
         if known is None:
             facts = self.holders.facts(request, identity)
@@ -95,7 +101,9 @@ class Watching:
             elif other.id != facts.id:
                 self.live.oust(facts.id)
         elif known.identity is not identity and known.identity != identity:
-            self.live.update(renewed(known, identity, self.holders.roles(identity), known.credential))
+            credential = request.credential
+            name = fingerprint(self.holders.salt, credential) if credential is not None else known.credential
+            self.live.update(renewed(known, identity, self.holders.roles(identity), name))
 
     async def _pause(self, watch: Watch, request: FixRequest, identity: Identity | None, until: float) -> None:
         """Wait for a change, the token's end, its renewal, or the end of the watch."""
@@ -107,6 +115,8 @@ class Watching:
         ahead: list[float] = [moment - now for moment in moments if moment is not None and moment > now]
         if identity is None:
             ahead.append(OUTAGE_WAIT_S)
+        elif identity.expires_at <= now and self.holders.rules.on_expiry is OnExpiry.LOGOUT:
+            ahead.append(LEEWAY_WAIT_S)
         await watch.wait(min(left_s, max(MIN_WAIT_S, min(ahead, default=left_s)) + 0.001))
 
     def _warn(self, request: FixRequest, identity: Identity | None, warned: float) -> float:
@@ -128,9 +138,12 @@ class Watching:
         before = self.holders.decided(request, present, stamp)
         if isinstance(self.holders.standing(request, present), Ending):
             return before, present.identity
+        locked = self.attempts.locked(request)
+        if locked is not None:
+            return ended(request.event, locked, stamp), present.identity
         fresh = await self.holders.authenticated(request, request.fresh)
         if isinstance(fresh, TokenError):
-            self.failed(request, fresh)
+            self.attempts.failed(request, fresh)
             refused = Ending(fresh.text, fresh.reason, fresh.session_status, unauthenticated=True)
             return ended(request.event, refused, stamp), present.identity
         if _who(fresh.identity) != _who(present.identity):
