@@ -32,6 +32,8 @@ WATCHED_PATIENCE_S = 0.5
 than the word that its old connection is gone."""
 UNWATCHED_PATIENCE_S = 3.0
 """The same where nothing tells that the session still lives; after that it gives way."""
+TOLD_S = 2.0
+"""How long a kill waits for the sessions' watches to be answered."""
 OUSTED_S = 3600.0
 _MOST = 100_000
 
@@ -43,6 +45,8 @@ class Watch:
     """An outstanding watch."""
 
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    """It is answered, or cancelled."""
     superseded: bool = False
     """The session has another watch by now."""
 
@@ -155,6 +159,7 @@ class LiveSessions:
                 self._depart(session_id)
             raise
         finally:
+            watch.done.set()
             if self._watches.get(session_id) is watch:
                 del self._watches[session_id]
                 self._unwatched[session_id] = self._clock()
@@ -176,12 +181,13 @@ class LiveSessions:
             if watch is not None:
                 watch.changed.set()
 
-    async def told(self, session_ids: Iterable[str], timeout_s: float) -> None:
-        """Wait until the watches that are out now for these sessions have been answered, or the time has passed."""
-        waited_for = {id_: watch for id_ in session_ids if (watch := self._watches.get(id_)) is not None}
+    async def told(self, timeout_s: float = TOLD_S) -> None:
+        """Wait until the watches that have been woken are answered, or the time has passed."""
+        woken = [watch for watch in self._watches.values() if watch.changed.is_set()]
         end = self._clock() + timeout_s
-        while self._clock() < end and any(self._watches.get(id_) is watch for id_, watch in waited_for.items()):
-            await asyncio.sleep(0.01)
+        for watch in woken:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(watch.done.wait(), max(0.0, end - self._clock()))
 
     def __len__(self) -> int:
         return len(self.registry)

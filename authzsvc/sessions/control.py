@@ -14,7 +14,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 
@@ -88,6 +88,8 @@ class Control:
         self.record = record
         self.on_change = on_change
         """Called right after `restrictions` was exchanged."""
+        self.told: Callable[[], Awaitable[None]] = _at_once
+        """Awaited before a kill or a revocation returns: until the sessions that it concerns have been told."""
         self._store = store
         self._registry = registry
         self._clock = clock
@@ -189,6 +191,7 @@ class Control:
                 f"in force as `{entry.id}` in this process ({hit} live sessions), but not kept, so a restart or another"
                 f" process does not know it: {error}; it is tried again every second"
             ) from None
+        await self.told()
         self.record(act)
         return Done((entry.id,), hit)
 
@@ -270,3 +273,7 @@ class Control:
                         self._exchange(self.restrictions.without(old))
             except StoreError as error:
                 _log.warning("old revocations cannot be removed", extra={"reason": str(error)})
+
+
+async def _at_once() -> None:
+    """Nobody has to be told."""
