@@ -70,12 +70,17 @@ class Holders:
         holder = await self.authenticated(request, request.credential, renew=renew)
         if isinstance(holder, Holder) or self.rules.on_expiry is OnExpiry.LOGOUT:
             return holder
-        known = self.live.find(request.session)
-        if known is None or not self._is_its(known, request.credential) or not self._has_expired(known.identity):
+        known = self.remembered(request)
+        if known is None or not self._has_expired(known):
             return holder
         if self.rules.on_expiry is OnExpiry.SESSION:
-            return Holder(known.identity)
-        return Holder(known.identity, expired(known.identity))
+            return Holder(known)
+        return Holder(known, expired(known))
+
+    def remembered(self, request: FixRequest) -> Identity | None:
+        """Whose the session is by what is known of it, where it stands on the request's credential."""
+        known = self.live.find(request.session)
+        return known.identity if known is not None and self._is_its(known, request.credential) else None
 
     async def authenticated(
         self, request: FixRequest, credential: Credential | None, *, renew: bool = False
