@@ -90,11 +90,16 @@ fn operations(steps: &[Step]) -> Vec<Op> {
         ops.push(match step {
             Step::Says(from, all) => {
                 let seq = if *from == Direction::Inbound { &mut client } else { &mut venue };
-                let bytes = all.iter().flat_map(|said| {
+                let mut bytes = Vec::new();
+                for said in all {
                     *seq += 1;
-                    message(*from, said, *seq)
-                });
-                Op::Bytes(*from, bytes.collect())
+                    bytes.extend(message(*from, said, *seq));
+                    // A Reset of the venue's makes room for the client; whose turn is next must not depend on the cut.
+                    if matches!((from, said), (Direction::Outbound, Said::Reset)) {
+                        ops.push(Op::Bytes(*from, std::mem::take(&mut bytes)));
+                    }
+                }
+                Op::Bytes(*from, bytes)
             }
             Step::Answers(nth, verdict) => Op::Answer(*nth, verdict.clone()),
             Step::Watched(nth, verdict) => Op::Watched(*nth, verdict.clone()),

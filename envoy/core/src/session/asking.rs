@@ -43,22 +43,33 @@ impl Unanswered {
 }
 
 impl Session {
-    /// The answer to a message's Check, or its failure; `false`: to none of those that are out.
-    pub(super) fn message_answered(
+    /// The answer to any Check of a session past its Logon, or its failure.
+    pub(super) fn answered(
         &mut self,
         id: CheckId,
         answer: Result<&[u8], Failure>,
         now: Now,
         out: &mut Commands,
-    ) -> bool {
+    ) {
+        if self.watch_answered(id, answer, now, out) || self.renewal_answered(id, answer, now, out) {
+            return;
+        }
+        self.message_answered(id, answer, now, out);
+    }
+
+    /// The answer to a message's Check, or its failure.
+    fn message_answered(
+        &mut self,
+        id: CheckId,
+        answer: Result<&[u8], Failure>,
+        now: Now,
+        out: &mut Commands,
+    ) {
         for direction in [Direction::Inbound, Direction::Outbound] {
             let Some((waiting, since)) = self.lane(direction).asked(id) else { continue };
             let msg_type = waiting.msg_type;
             let decision = match self.read_answer(answer, since, now, out) {
-                Ok(Decision::Disconnect) => {
-                    self.disconnect(out);
-                    return true;
-                }
+                Ok(Decision::Disconnect) => return self.disconnect(out),
                 Ok(decision) => {
                     self.report_unanswered(now, out);
                     decision
@@ -74,9 +85,8 @@ impl Session {
             self.apply_ready(direction, now, out);
             self.resume(direction, now, out);
             self.close_if_ended(out);
-            return true;
+            return;
         }
-        false
     }
 
     pub(super) fn read_answer(

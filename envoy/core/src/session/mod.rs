@@ -158,11 +158,7 @@ impl Session {
                 let decision = self.read_answer(answer, since, now, out);
                 self.logon_decided(decision, now, out);
             }
-            Phase::Active | Phase::Ending { .. } => {
-                let _known = self.watch_answered(id, answer, now, out)
-                    || self.renewal_answered(id, answer, now, out)
-                    || self.message_answered(id, answer, now, out);
-            }
+            Phase::Active | Phase::Ending { .. } => self.answered(id, answer, now, out),
             _ => {}
         }
     }
