@@ -87,7 +87,7 @@ fn operations(steps: &[Step]) -> Vec<Op> {
     let mut ops = vec![Op::Bytes(Direction::Inbound, logon)];
     let (mut client, mut venue) = (1, 0);
     for step in steps {
-        ops.push(match step {
+        let op = match step {
             Step::Says(from, all) => {
                 let seq = if *from == Direction::Inbound { &mut client } else { &mut venue };
                 let mut bytes = Vec::new();
@@ -109,7 +109,8 @@ fn operations(steps: &[Step]) -> Vec<Op> {
             }
             Step::Ends(from) => Op::End(*from),
             Step::Waits(millis) => Op::After(*millis),
-        });
+        };
+        ops.push(op);
     }
     ops
 }
