@@ -40,6 +40,8 @@ class Check(Settings):
     """`:authority` of the request."""
     timeout_ms: int = Field(default=500, ge=1, le=60_000)
     """An answer that takes longer is a denial (380=4)."""
+    logon_timeout_ms: int = Field(default=8_000, ge=1, le=60_000)
+    """The same for a Logon and a renewal, about which an authorization server may have to be asked."""
 
 
 class Token(Settings):

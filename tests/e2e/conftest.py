@@ -27,7 +27,7 @@ from tests.e2e.secrets import recorded
 
 HERE = Path(__file__).parent
 TAIL = 3000
-PATIENT = Check(timeout_ms=30_000)
+PATIENT = Check(timeout_ms=30_000, logon_timeout_ms=30_000)
 """A busy machine must not turn an answer into a failure where failures are not the theme."""
 
 LENIENT = {"attempts": 10_000, "address_attempts": 1_000_000, "comp_id_attempts": 1_000_000}

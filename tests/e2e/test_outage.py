@@ -24,7 +24,7 @@ BURST = 1_500
 @pytest.fixture(scope="module")
 def stack(start_stack: StartStack) -> Stack:
     """A stack whose service comes and goes."""
-    return start_stack(FilterSettings(check=Check(timeout_ms=TIMEOUT_MS)))
+    return start_stack(FilterSettings(check=Check(timeout_ms=TIMEOUT_MS, logon_timeout_ms=TIMEOUT_MS)))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

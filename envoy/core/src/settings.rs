@@ -46,6 +46,9 @@ pub struct Check {
     /// How long an answer may take, in milliseconds; after that the message is denied.
     #[serde(default = "default_timeout", deserialize_with = "whole")]
     pub timeout_ms: u32,
+    /// The same for a Logon and a renewal, about which the service may have to ask an authorization server.
+    #[serde(default = "default_logon_timeout", deserialize_with = "whole")]
+    pub logon_timeout_ms: u32,
 }
 
 /// Where the token stands in the Logon.
@@ -223,6 +226,10 @@ fn scheme<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Scheme, D
     }
 }
 
+fn default_logon_timeout() -> u32 {
+    8_000
+}
+
 /// A `Struct` has one kind of number, so a whole one may arrive as `500.0`.
 fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let number = f64::deserialize(deserializer)?;
@@ -252,11 +259,10 @@ impl Settings {
         if self.check.cluster.is_empty() {
             return Err("`check.cluster` is empty".to_owned());
         }
-        if !(1..=60_000).contains(&self.check.timeout_ms) {
-            return Err(format!(
-                "`check.timeout_ms` is `{}`; it must be from 1 to 60000",
-                self.check.timeout_ms
-            ));
+        let timeouts =
+            [("timeout_ms", self.check.timeout_ms), ("logon_timeout_ms", self.check.logon_timeout_ms)];
+        if let Some((key, ms)) = timeouts.iter().find(|(_, ms)| !(1..=60_000).contains(ms)) {
+            return Err(format!("`check.{key}` is `{ms}`; it must be from 1 to 60000"));
         }
         if self.token.tags.is_empty() {
             return Err("`token.tags` is empty; name the tag of the Logon that holds the token".to_owned());
@@ -374,6 +380,7 @@ mod tests {
             (r#"{"check":{}}"#, "cluster"),
             (r#"{"check":{"cluster":""}}"#, "check.cluster"),
             (r#"{"check":{"cluster":"a","timeout_ms":0}}"#, "check.timeout_ms"),
+            (r#"{"check":{"cluster":"a","logon_timeout_ms":60001}}"#, "check.logon_timeout_ms"),
             (r#"{"check":{"cluster":"a","timeout":1}}"#, "timeout"),
             (r#"{"check":{"cluster":"a"},"limit":{}}"#, "limit"),
             (r#"{"check":{"cluster":"a"},"limits":{"max_fields":1}}"#, "limits.max_fields"),

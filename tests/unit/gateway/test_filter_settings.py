@@ -10,7 +10,7 @@ from authzsvc.errors import SettingsFaults
 from authzsvc.gateway.filter_settings import Check, FilterSettings, Limits, load
 
 DEFAULTS = {
-    "check": {"cluster": "authz", "authority": "authzsvc", "timeout_ms": 500},
+    "check": {"cluster": "authz", "authority": "authzsvc", "timeout_ms": 500, "logon_timeout_ms": 8_000},
     "token": {"tags": [554, 96], "strip": True, "scheme": "bearer", "username_tag": 553},
     "renewal": {"user_request": True, "tags": [], "custom": None},
     "limits": {
@@ -104,7 +104,7 @@ def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("key", ["check.timeout_ms", *(f"limits.{key}" for key in Limits.model_fields)])
+@pytest.mark.parametrize("key", ["check.timeout_ms", "check.logon_timeout_ms", *(f"limits.{key}" for key in Limits.model_fields)])
 def test_the_bounds_are_the_filters_own(key: str) -> None:
     """The filter's source has a line for each: `key = default in least..=most,` or a range where it is checked."""
     source = (Path(__file__).parents[3] / "envoy/core/src/settings.rs").read_text().replace("_", "")

@@ -180,7 +180,11 @@ impl Session {
         let (id, name) = self.next_check();
         let request = request::message(self.envelope(&name, now), event, direction, message, &self.terms);
         out.count(Counter::Checks);
-        let timeout_ms = self.listener.settings.check.timeout_ms;
+        let check = &self.listener.settings.check;
+        let timeout_ms = match event {
+            Event::Logon | Event::Renewal(_) => check.logon_timeout_ms,
+            Event::Message => check.timeout_ms,
+        };
         out.push(Command::Check { id, frame: grpc::frame(&request), timeout_ms });
         id
     }

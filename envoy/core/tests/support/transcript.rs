@@ -241,6 +241,11 @@ fn question(asked: &Asked) -> String {
     let (id, direction) = (asked.id, asked.header("x-fix-direction").unwrap());
     assert!(!asked.body().contains(TOKEN), "a token among the body fields");
     assert_eq!(asked.header("x-fix-session").map(str::len), Some(16));
+    match asked.event() {
+        "logon" | "renewal" => assert_eq!(asked.timeout_ms, 8_000),
+        "message" => assert_eq!(asked.timeout_ms, 500),
+        _ => {}
+    }
     let line = match asked.event() {
         "watch" => {
             let etag = asked.header("if-none-match").unwrap();
