@@ -55,6 +55,7 @@ mapping-test: $(INSTALLED) ## Lint the shipped mappings, and run their suites: e
 bench: setup-tests ## Gateway against tcp_proxy, decisions against other engines; writes build/bench.json
 	$(BIN)/python -m benches
 	$(BIN)/python -m benches.policy
+	$(BIN)/python -m benches.sessions
 
 lint: $(INSTALLED) ## Ruff: rules and format
 	$(BIN)/ruff check .

@@ -42,10 +42,10 @@ def build() -> Path:
 
 
 class Venue:
-    """The venue, as a child process on a free port."""
+    """The venue, as a child process on a free port; as `exchange`, it serves thousands of sessions at once."""
 
-    def __init__(self, program: Path, log: Path) -> None:
-        self._process = Process("the venue", [str(program), "venue"], log)
+    def __init__(self, program: Path, log: Path, role: str = "venue") -> None:
+        self._process = Process("the venue", [str(program), role], log)
         self.pid = self._process.pid
         self.port = self._process.wait_for(lambda: _port(log))
 

@@ -203,12 +203,13 @@ def _yes(aim: Aim, result: Result) -> str:
 
 def markdown(machine: Machine, results: Sequence[Result]) -> str:
     """Both tables, for the README."""
-    figures = _markdown_table(HEADINGS, figure_rows(results))
-    aims = _markdown_table(AIM_HEADINGS, aim_rows(results))
+    figures = markdown_table(HEADINGS, figure_rows(results))
+    aims = markdown_table(AIM_HEADINGS, aim_rows(results))
     return f"{figures}\n\n{aims}\n\n{machine}. {METHOD}\n"
 
 
-def _markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Make one table, its first column on the left."""
     rule = ["---"] + ["---:"] * (len(headings) - 1)
     return "\n".join(f"| {' | '.join(row)} |" for row in [headings, rule, *rows])
 

@@ -76,7 +76,7 @@ impl Orders {
         let mut bytes = Vec::with_capacity(total as usize * ORDER_LENGTH);
         for index in 0..total {
             let between = u32::from(plan.purpose == Purpose::Throughput && index >= plan.warmup);
-            fix::write_order(&mut bytes, &plan.msg_type, FIRST_SEQ + 1 + index + between);
+            fix::write_order(&mut bytes, &plan.msg_type, FIRST_SEQ + 1 + index + between, CLIENT);
         }
         if bytes.len() != total as usize * ORDER_LENGTH {
             return Err(invalid(&format!("`{}` is no MsgType of one letter", plan.msg_type)));

@@ -115,10 +115,11 @@ pub fn write(out: &mut Vec<u8>, msg_type: &str, seq: u32, from: &str, to: &str, 
     out.extend_from_slice(format!("10={sum:03}\x01").as_bytes());
 }
 
-/// Appends a NewOrderSingle of [`ORDER_LENGTH`] bytes (as long as its MsgType has one letter and 34 eight digits).
-pub fn write_order(out: &mut Vec<u8>, msg_type: &str, seq: u32) {
+/// Appends a NewOrderSingle of [`ORDER_LENGTH`] bytes (as long as its MsgType has one letter, 34 eight digits and the
+/// client's name the length of [`CLIENT`]).
+pub fn write_order(out: &mut Vec<u8>, msg_type: &str, seq: u32, client: &str) {
     let body = format!("11=ORDER-{seq}|55=ACME.N|167=CS|54=1|60={TIME}|38=100|40=1|");
-    write(out, msg_type, seq, CLIENT, VENUE, &body);
+    write(out, msg_type, seq, client, VENUE, &body);
 }
 
 /// An error of this program's own.
@@ -133,7 +134,7 @@ mod tests {
 
     fn order(seq: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
-        write_order(&mut bytes, "D", seq);
+        write_order(&mut bytes, "D", seq, CLIENT);
         bytes
     }
 

@@ -1,0 +1,61 @@
+"""`python -m benches.sessions`: the trials, their tables, and `build/bench.json`. Missed aims are told, not failed."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from authzsvc.errors import AuthzError
+from benches import record
+from benches.load import ROOT
+from benches.report import AIM_HEADINGS, screen_table
+from benches.rounds import this_machine
+from benches.sessions import report, trials
+from benches.sessions.open_files import raise_limit
+
+SPARE_FILES = 500
+
+console = Console()
+
+
+def main(
+    sessions: Annotated[
+        int, typer.Option(min=10, max=9_000, help="Of the Logons in a row, and for the memory.")
+    ] = 5_000,
+    some: Annotated[int, typer.Option(min=10, max=5_000, help="Of the other trials.")] = 1_000,
+    idle_s: Annotated[float, typer.Option(min=0, max=600, help="Before the memory is looked at again.")] = 60.0,
+    out: Annotated[Path, typer.Option(help="Where the figures go, as JSON.")] = ROOT / "build" / "bench.json",
+) -> None:
+    """First decisions, Logons in a row, slow introspection, the kill switch and memory, through the real Envoy."""
+    machine = this_machine()
+    # Envoy has a connection on each side for each session.
+    raise_limit(2 * max(sessions, some) + SPARE_FILES)
+    with tempfile.TemporaryDirectory(prefix="fix-bench-") as directory:
+        place = Path(directory)
+        console.print("first decisions")
+        firsts = trials.first_decisions(place / "firsts", some)
+        console.print("Logons in a row, memory")
+        many = trials.many(place / "many", sessions, idle_s)
+        console.print("slow introspection")
+        beside = trials.beside_slow(place / "beside", some)
+        console.print("kill switch")
+        killed = trials.kill(place / "kill", some)
+    results = report.summarize(firsts, many, beside, killed)
+    console.print(screen_table(report.HEADINGS, report.figure_rows(results), caption=str(machine)))
+    console.print(screen_table(AIM_HEADINGS, report.aim_rows(results)))
+    print(f"\n{report.markdown(machine, results)}")
+    record.write(out, machine, results, keep_load=True)
+    console.print(f"written: {out}")
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except AuthzError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
