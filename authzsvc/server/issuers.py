@@ -64,7 +64,10 @@ def build(tokens: Tokens) -> Issuers:
     bindings = {
         each.entry.issuer: Binding(each.entry.binding.certificate, each.entry.binding.name_claim) for each in made
     }
-    authenticator = Authenticator(verifier, introspectors, (), bindings)
+    by_asking = frozenset(
+        each.entry.issuer for each in made if each.entry.introspection is not None and each.entry.introspection.jwt
+    )
+    authenticator = Authenticator(verifier, introspectors, (), bindings, by_asking)
     authenticator.brokers = [
         Route(each.entry.context, found) for each in made if (found := each.broker(authenticator)) is not None
     ]

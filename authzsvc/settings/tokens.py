@@ -83,6 +83,8 @@ class Introspection(Section):
     """Tokens that are no JWT are asked about (RFC 7662)."""
 
     client: ClientSettings
+    jwt: bool = False
+    """Ask about JWTs of this issuer too, instead of verifying them: a revocation at the server is then seen."""
     url: Url | None = None
     signed: bool = False
     """Ask for answers that are JWTs (RFC 9701), and take no others."""

@@ -48,6 +48,8 @@ class Authenticator:
     brokers: Sequence[Route[Broker]] = ()
     bindings: Mapping[str, Binding] = field(default_factory=dict)
     """By issuer."""
+    ask_about_jwts: frozenset[str] = frozenset()
+    """Issuers whose JWTs are asked about, too."""
 
     def known(
         self, credential: Credential | None, certificate: Certificate, context: Mapping[str, str]
@@ -100,9 +102,8 @@ class Authenticator:
             return None
         if credential.scheme is Scheme.BASIC:
             return self._broker(context).due_at(credential) if self.brokers else None
-        if self.introspectors and not jose.is_signed_jwt(credential.secret):
-            return self._introspector(context).ends_at(credential.secret)
-        return None
+        introspector = self._asked_about(credential.secret, context)
+        return introspector.ends_at(credential.secret) if introspector is not None else None
 
     async def verified(self, token: str, context: Mapping[str, str]) -> Identity:
         """The holder of a token that a broker obtained. Raises `TokenError`."""
@@ -111,9 +112,21 @@ class Authenticator:
     def _remembered(self, credential: Credential, context: Mapping[str, str]) -> Identity | TokenError | None:
         if credential.scheme is Scheme.BASIC:
             return self._broker(context).remembered(credential)
-        if self.introspectors and not jose.is_signed_jwt(credential.secret):
-            return self._introspector(context).remembered(credential.secret)
+        introspector = self._asked_about(credential.secret, context)
+        if introspector is not None:
+            return introspector.remembered(credential.secret)
         return self.verifier.verify(credential.secret, context)
+
+    def _asked_about(self, token: str, context: Mapping[str, str]) -> Introspector | None:
+        """Whom to ask about a token; None where it is verified here. Raises `TokenError` where nobody can be asked."""
+        if not self.introspectors:
+            return None
+        if not jose.is_signed_jwt(token):
+            return self._introspector(context)
+        if not self.ask_about_jwts:
+            return None
+        issuer = self.verifier.issuer_named(token, context)
+        return self._introspector(context) if issuer is not None and issuer.name in self.ask_about_jwts else None
 
     def _broker(self, context: Mapping[str, str]) -> Broker:
         for route in self.brokers:

@@ -26,6 +26,9 @@ MAX_BODY_BYTES = 1_000_000
 """A key set of 1,000 keys is a third of it."""
 
 _MAX_CONNECTIONS = 100
+_INNER = 0.9
+"""The part of the whole that a single step may take: a step that times out by itself closes its socket, one that is
+cancelled in the midst of TLS's opening may not."""
 _IDLE_S = 3.0
 """A connection is used again within this time only: many servers close theirs after 5 s, and a request that crosses
 the closing fails."""
@@ -56,7 +59,7 @@ class Http:
         self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
             verify=_tls(ca, cert, key),
-            timeout=timeout_s,
+            timeout=timeout_s * _INNER,
             follow_redirects=False,
             trust_env=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
