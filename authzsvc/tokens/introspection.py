@@ -2,8 +2,8 @@
 
 A good answer holds until the token's `exp`, and no longer than `cache_s`; within the last part of its life a look-up
 still answers from it and asks again in the background, so that a session's messages do not wait. A token that the
-server then no longer knows is refused at once. Refusals are remembered briefly and apart, so that a flood of rubbish
-cannot push good answers out; an outage for a moment only, to shield the server.
+server then no longer knows is refused at once, as expired or revoked. Refusals are remembered briefly and apart, so
+that a flood of rubbish cannot push good answers out; an outage for a moment only, to shield the server.
 
 Invariants: entries are kept under a keyed digest of the *whole* token, never the token; one question a token is under
 way at a time, and a bounded number in all; what cannot be a token is never sent.
@@ -12,6 +12,7 @@ way at a time, and a bounded number in all; what cannot be a token is never sent
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable
@@ -35,6 +36,8 @@ REVOKED = "access token revoked"
 
 _OUTAGE_S = 1.0
 """How long an outage is remembered, and the least time between two refreshes of a token."""
+_PAST_S = 3_600.0
+"""How long it is known of a token, after its end, that it was good."""
 _FRESH = (0.7, 0.9)
 """The part of an answer's life after which it is asked for again: at random, so that not all tokens ask at once."""
 _REFRESH_SHARE = 0.5
@@ -92,6 +95,8 @@ class Introspector:
         self._flights: Flights[Identity] = Flights(caching.most_flights)
         self._good: TLRUCache[bytes, _Good] = TLRUCache(caching.size, lambda _k, kept, _now: kept.until, timer=clock)
         self._bad: TLRUCache[bytes, _Bad] = TLRUCache(caching.size, lambda _k, kept, _now: kept.until, timer=clock)
+        self._ends: TLRUCache[bytes, float] = TLRUCache(caching.size, lambda _k, end, _now: end + _PAST_S, timer=clock)
+        """When each token that was ever good ends, by its own `exp`."""
 
     async def introspect(self, token: str) -> Identity:
         """The holder of an opaque token. Raises `TokenError`; `ServerUnavailable` when there is no telling now."""
@@ -142,6 +147,7 @@ class Introspector:
         until = min(identity.expires_at, now + self._caching.cache_s)
         ahead = max(_OUTAGE_S, (until - now) * random.uniform(*_FRESH))
         self._good[key] = _Good(identity, until, now + ahead)
+        self._ends[key] = identity.expires_at if "exp" in identity.claims else math.inf
         self._bad.pop(key, None)
         return identity
 
@@ -165,13 +171,19 @@ class Introspector:
             self._bad[key] = _Bad(anew(error), until)
 
     def _note_refusal(self, key: bytes, error: TokenError) -> TokenError:
-        """Forget that the token was good. Gives the error to raise: what was good till now and ends before its `exp`
-        has been revoked."""
-        good = self._good.pop(key, None)
-        if good is not None and error.text == claim.NOT_ACCEPTED:
-            error = TokenError(REVOKED, error.reason)
-        self._bad[key] = _Bad(anew(error), self._clock() + self._caching.negative_cache_s)
+        """Forget that the token was good. Gives the error to raise: a server only says that a token is not active, and
+        one that was good before has expired since, or was revoked."""
+        self._good.pop(key, None)
+        end, now = self._ends.get(key), self._clock()
+        if end is not None and error.text == claim.NOT_ACCEPTED:
+            expired = now >= end
+            error = TokenError(claim.EXPIRED, error.reason, claim.PASSWORD_EXPIRED) if expired else _revoked(error)
+        self._bad[key] = _Bad(anew(error), now + self._caching.negative_cache_s)
         return error
+
+
+def _revoked(error: TokenError) -> TokenError:
+    return TokenError(REVOKED, error.reason)
 
 
 def _key(token: str) -> bytes:

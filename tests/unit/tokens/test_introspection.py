@@ -270,6 +270,33 @@ async def test_a_revocation_is_seen_at_the_next_question(bench: Bench) -> None:
     assert (known.text, known.session_status) == ("access token revoked", 5)
 
 
+@pytest.mark.parametrize(
+    ("later_s", "text", "status"), [(61, "access token revoked", 5), (600, "access token expired", 8)]
+)
+async def test_a_token_that_was_good_has_been_revoked_or_has_expired(
+    bench: Bench, later_s: float, text: str, status: int
+) -> None:
+    """Nobody asked for so long that its answer is forgotten; that it was good is not."""
+    introspector = bench.introspector(Caching(cache_s=60.0))
+    bench.server.reply = active()
+    await introspector.introspect(TOKEN)
+    bench.server.reply = as_json({"active": False})
+    bench.clock.now += later_s
+    assert introspector.remembered(TOKEN) is None
+    error = await refusal(introspector)
+    assert (error.text, error.session_status) == (text, status)
+    assert (await refusal(introspector, TOKEN + "x")).text == "access token not accepted"
+
+
+async def test_a_token_without_an_end_is_never_expired(bench: Bench) -> None:
+    bench.server.reply = active(exp=None)
+    introspector = bench.introspector(Caching(cache_s=45.0))
+    await introspector.introspect(TOKEN)
+    bench.server.reply = as_json({"active": False})
+    bench.clock.now += 1e6
+    assert (await refusal(introspector)).text == "access token revoked"
+
+
 async def test_an_outage_leaves_a_good_answer_until_its_end(bench: Bench) -> None:
     introspector = bench.introspector(Caching(cache_s=60.0))
     bench.server.reply = active()
