@@ -17,7 +17,7 @@ from authzsvc.errors import TokenError
 from authzsvc.server.in_force import InForce
 from authzsvc.server.live import LiveSessions
 from authzsvc.sessions.facts import SessionFacts, SessionKey, fingerprint
-from authzsvc.standing import Ending, Limit, expired, taken_over, under
+from authzsvc.standing import Ending, Limit, expired, expiry_ends, taken_over, under
 from authzsvc.tokens.authenticator import Authenticator
 from authzsvc.tokens.claims import Identity
 from authzsvc.tokens.credential import Credential, Scheme
@@ -66,16 +66,21 @@ class Holders:
         return decide(request, holder.identity, self.in_force.policy, stamp, self.rules.max_age, standing)
 
     async def holder(self, request: FixRequest, *, renew: bool = False) -> Holder | TokenError:
-        """Whose the request's credential is; one that expired may still hold, by the settings."""
+        """Whose the request's credential is; one that expired may still hold, by the settings. What has expired is no
+        better for its server being away."""
         holder = await self.authenticated(request, request.credential, renew=renew)
-        if isinstance(holder, Holder) or self.rules.on_expiry is OnExpiry.LOGOUT:
+        if isinstance(holder, Holder):
             return holder
         known = self.remembered(request)
         if known is None or not self._has_expired(known):
             return holder
-        if self.rules.on_expiry is OnExpiry.SESSION:
-            return Holder(known)
-        return Holder(known, expired(known))
+        match self.rules.on_expiry:
+            case OnExpiry.SESSION:
+                return Holder(known)
+            case OnExpiry.DENY:
+                return Holder(known, expired(known))
+            case OnExpiry.LOGOUT:
+                return _run_out(request, known, holder) if holder.unavailable else holder
 
     def remembered(self, request: FixRequest) -> Identity | None:
         """Whose the session is by what is known of it, where it stands on the request's credential."""
@@ -156,3 +161,13 @@ class Holders:
             logged_on_at=self.clock(),
             credential=fingerprint(self.salt, credential) if credential else b"",
         )
+
+
+def _run_out(request: FixRequest, identity: Identity, error: TokenError) -> TokenError:
+    """Why a session ends whose token has expired while nobody could say more. Who brought a secret cannot get himself a
+    fresh token: he can only come again."""
+    ending = expiry_ends(identity)
+    reason = f"{ending.reason}, and since then: {error.reason}"
+    if request.credential is not None and request.credential.scheme is Scheme.BASIC:
+        return TokenError(error.text, reason, error.session_status)
+    return TokenError(ending.text, reason, ending.session_status)
