@@ -25,6 +25,7 @@ from authzsvc.server.live import LiveSessions, Watch, renewed
 from authzsvc.sessions.facts import fingerprint
 from authzsvc.standing import Ending, taken_over
 from authzsvc.tokens.claims import BAD_CREDENTIALS, NOT_ACCEPTED, Identity
+from authzsvc.tokens.credential import Scheme
 
 MIN_WAIT_S = 0.5
 """A watch looks again no sooner than this, whatever the clock says of what it waits for."""
@@ -120,8 +121,11 @@ class Watching:
         await watch.wait(min(left_s, max(MIN_WAIT_S, min(ahead, default=left_s)) + 0.001))
 
     def _warn(self, request: FixRequest, identity: Identity | None, warned: float) -> float:
-        """Say ahead that a token is about to end; once for each end in a watch."""
+        """Say ahead that a token is about to end; once for each end in a watch. A brokered one is renewed in time, and
+        one that tells no end is asked about again; the log says where that fails."""
         if identity is None or self.holders.rules.on_expiry is OnExpiry.SESSION or warned == identity.expires_at:
+            return warned
+        if "exp" not in identity.claims or (request.credential and request.credential.scheme is Scheme.BASIC):
             return warned
         left_s = identity.expires_at - self.holders.clock()
         if not 0 < left_s <= self.holders.rules.warn_before_s:

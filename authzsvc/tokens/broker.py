@@ -12,6 +12,7 @@ the token's `exp` or the `expires_in` that came with it; a renewed token is the 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -41,6 +42,8 @@ _DUE = 0.8
 _EARLIEST = 0.5
 """No token is renewed in the first half of its life, however short that is."""
 _JITTER = 0.1
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,10 @@ class Broker:
                 raise ServerUnavailable("the renewed token is another subject's or client's")
         except TokenError as error:
             self._note_failure(key, error)
+            if before is not None:
+                left_s = int(before.identity.expires_at - self._clock())
+                facts = {"client": before.identity.client_id, "left_s": left_s, "reason": error.reason}
+                _log.warning("access token not renewed", extra=facts)
             raise
         self._held[key] = _Held(identity, self._due(started, identity.expires_at))
         self._bad.pop(key, None)
@@ -178,6 +185,8 @@ class Broker:
         wanted = {"scope": grant.scope, "audience": grant.audience, "resource": grant.resource}
         form = {"grant_type": "client_credentials", **{name: value for name, value in wanted.items() if value}}
         answer = await post(grant.http, url, form, client, audience=url, now=started, accept="application/json")
+        if answer.status == 400 and not _is_plain(credential):
+            raise BadCredentials("the token endpoint answered 400 about a client id or secret beyond visible ASCII")
         token = token_in(answer)
         identity = await self._verify(token.access_token)
         identity = replace(identity, expires_at=min(identity.expires_at, started + token.expires_in))
@@ -208,6 +217,11 @@ class Broker:
 
 def _holder(identity: Identity) -> tuple[str, str, str]:
     return identity.issuer, identity.subject, identity.client_id
+
+
+def _is_plain(credential: Credential) -> bool:
+    """Whether RFC 6749, appendix A, knows such credentials; servers that hold to it call others a bad request."""
+    return all(" " <= character <= "~" for character in credential.username + credential.secret)
 
 
 def _client(credential: Credential, in_form: bool) -> Basic | Post:

@@ -127,6 +127,25 @@ async def test_what_cannot_be_good_is_not_asked_about(bench: Bench, credential: 
     assert bench.server.asked == []
 
 
+@pytest.mark.parametrize(("secret", "kind"), [("cl\u00e9-s3cr3t-of-algo", BadCredentials), (SECRET, ServerUnavailable)])
+async def test_a_bad_request_is_the_clients_fault_where_its_secret_is_no_ascii(
+    bench: Bench, secret: str, kind: type[TokenError]
+) -> None:
+    bench.server.reply = as_json({"error": "invalid_request"}, 400)
+    assert isinstance(await refusal(bench.broker(), replace(ALGO, secret=secret)), kind)
+
+
+async def test_a_renewal_that_fails_is_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    broker = bench.broker()
+    await broker.obtain(ALGO)
+    bench.server.reply = Reply(b"", status=503)
+    bench.clock.now += 270
+    await broker.renew_if_due(ALGO)
+    (record,) = (record for record in caplog.records if record.message == "access token not renewed")
+    assert (record.__dict__["client"], record.__dict__["left_s"]) == ("algo", 30)
+    assert SECRET not in str(record.__dict__)
+
+
 async def test_a_wrong_secret_is_told_from_an_outage(bench: Bench) -> None:
     broker = bench.broker(negative_cache_s=5.0)
     bench.server.reply = REFUSED
