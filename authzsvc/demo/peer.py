@@ -54,7 +54,7 @@ class Peer:
         self._writer = writer
         self._said_goodbye = False
         self._asked_from = 0
-        self._reading = asyncio.create_task(self._read(reader, first))
+        self._reading = asyncio.create_task(self._read(reader, writer, first))
 
     @property
     def connected(self) -> bool:
@@ -149,7 +149,7 @@ class Peer:
         async with self._news:
             await asyncio.wait_for(self._news.wait_for(holds), timeout_s)
 
-    async def _read(self, reader: asyncio.StreamReader, first: Message | None) -> None:
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: Message | None) -> None:
         try:
             if first is not None:
                 await self._take(first)
@@ -160,8 +160,7 @@ class Peer:
         except FixError as error:
             self.faults.append(str(error))
         finally:
-            if self._writer is not None:
-                self._writer.close()
+            writer.close()  # this connection's: the session may have another by now
 
     async def _take(self, message: Message) -> None:
         self.received.append(message)
