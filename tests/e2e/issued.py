@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def comp_id_of(client_id: str) -> str:
 def issuer(server: AuthorizationServer, **more: Any) -> dict[str, Any]:  # noqa: ANN401 (settings)
     """The server in the service's settings; keys by discovery, and read again soon."""
     entry = {"issuer": server.issuer, "audience": AUDIENCE, "algorithms": ["ES256"], **more}
-    return {**entry, "jwks": {"min_refresh_s": 0.2, **more.get("jwks", {})}}
+    return deepcopy({**entry, "jwks": {"min_refresh_s": 0.2, **more.get("jwks", {})}})  # YAML would write aliases
 
 
 def secret_file(folder: Path, client: OAuthClient) -> str:
