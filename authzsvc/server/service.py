@@ -107,6 +107,7 @@ class Authorizer:
         except ContractError as error:
             odd = glimpse(check)
             return _Judged(odd, None, unavailable(odd.event, str(error), stamp))
+        del check  # a watch waits long: 5 kB for each session
         return await self._decided(request, stamp)
 
     async def _decided(self, request: FixRequest | StockRequest, stamp: Stamp) -> _Judged:
