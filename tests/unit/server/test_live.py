@@ -1,0 +1,239 @@
+"""Who is logged on, who watches, and who waits for a FIX identity."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from authzsvc.decision import SecondLogon
+from authzsvc.server.live import GRACE_S, UNWATCHED_PATIENCE_S, LiveSessions
+from authzsvc.sessions.facts import SessionFacts
+from authzsvc.sessions.registry import Registry
+from authzsvc.sessions.sqlite import SqliteStore
+from tests.unit.server.asking import turns
+from tests.unit.sessions.building import key, session
+
+REFUSE, TAKEOVER = SecondLogon.REFUSE, SecondLogon.TAKEOVER
+
+
+class Clock:
+    """Monotonic seconds, by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def live(clock: Clock) -> AsyncIterator[LiveSessions]:
+    store = await SqliteStore.open(None)
+    yield LiveSessions(Registry(), store, clock)
+    await store.close()
+
+
+def watch(live: LiveSessions, session_id: str) -> asyncio.Task[None]:
+    """A watch that waits until it is woken or cancelled."""
+
+    async def run() -> None:
+        with live.watching(session_id) as one:
+            await one.wait(60)
+
+    return asyncio.create_task(run())
+
+
+async def cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def ids(live: LiveSessions) -> set[str]:
+    return {facts.id for facts in live.registry}
+
+
+async def test_a_watch_that_is_cancelled_ends_its_session(live: LiveSessions) -> None:
+    live.open(session("a"))
+    task = watch(live, "a")
+    await turns()
+    assert (len(live), live.watched) == (1, 1)
+    await cancel(task)
+    assert (len(live), live.watched) == (0, 0)
+    assert live.find("a") is not None  # a moment ago; the call may merely have been cut
+
+
+async def test_a_session_whose_watch_was_cut_comes_back(live: LiveSessions) -> None:
+    live.open(session("a"))
+    task = watch(live, "a")
+    await turns()
+    await cancel(task)
+    again = watch(live, "a")
+    await turns()
+    assert ids(live) == {"a"}
+    await cancel(again)
+
+
+async def test_it_does_not_come_back_over_another(live: LiveSessions) -> None:
+    live.open(session("a"))
+    task = watch(live, "a")
+    await turns()
+    await cancel(task)
+    live.open(session("b"))
+    again = watch(live, "a")
+    await turns()
+    assert ids(live) == {"b"}
+    await cancel(again)
+    assert ids(live) == {"b"}
+
+
+async def test_a_watch_that_is_answered_ends_nothing(live: LiveSessions, clock: Clock) -> None:
+    live.open(session("a"))
+    task = watch(live, "a")
+    await turns()
+    live.wake()
+    await task
+    assert ids(live) == {"a"}
+    clock.now += GRACE_S
+    live.sweep()
+    assert ids(live) == {"a"}
+    clock.now += 1
+    live.sweep()
+    assert ids(live) == set()
+
+
+async def test_a_second_watch_supersedes_the_first(live: LiveSessions) -> None:
+    live.open(session("a"))
+    first = watch(live, "a")
+    await turns()
+    second = watch(live, "a")
+    await turns()
+    assert first.done()
+    assert live.watched == 1
+    await cancel(first)
+    assert ids(live) == {"a"}
+    await cancel(second)
+    assert ids(live) == set()
+
+
+async def test_a_superseded_watch_that_is_cancelled_ends_nothing(live: LiveSessions) -> None:
+    """The filter lets go of the old call when the new one is out."""
+    live.open(session("a"))
+    first = watch(live, "a")
+    await turns()
+    second = watch(live, "a")
+    await asyncio.sleep(0)  # the second is out, and the first not yet on its way
+    await cancel(first)
+    assert ids(live) == {"a"}
+    assert live.watched == 1
+    await cancel(second)
+
+
+async def test_waking_some_leaves_the_others(live: LiveSessions) -> None:
+    tasks = []
+    for name in ("a", "b"):
+        live.open(session(name, sender=name))
+        tasks.append(watch(live, name))
+    await turns()
+    live.wake(["a", "nobody"])
+    await turns()
+    assert [task.done() for task in tasks] == [True, False]
+    await cancel(tasks[1])
+
+
+async def test_a_drain_ends_watches_and_keeps_sessions(live: LiveSessions) -> None:
+    live.open(session("a"))
+    live.open(session("b", sender="b"))
+    tasks = [watch(live, "a"), watch(live, "b")]
+    await turns()
+    live.drain()
+    await tasks[0]
+    await cancel(tasks[1])
+    assert ids(live) == {"a", "b"}
+
+
+async def test_refused_while_the_first_is_watched(live: LiveSessions, clock: Clock) -> None:
+    live.open(session("a"))
+    task = watch(live, "a")
+    await turns()
+    trying = asyncio.create_task(live.admit(session("b"), REFUSE))
+    await asyncio.sleep(0.05)
+    assert not trying.done()
+    clock.now += 1
+    other = await asyncio.wait_for(trying, 5)
+    assert other is not None
+    assert other.id == "a"
+    assert ids(live) == {"a"}
+    assert not live.is_ousted("a")
+    await cancel(task)
+
+
+async def test_admitted_as_soon_as_the_first_is_gone(live: LiveSessions) -> None:
+    live.open(session("a"))
+    task = watch(live, "a")
+    await turns()
+    trying = asyncio.create_task(live.admit(session("b"), REFUSE))
+    await turns()
+    await cancel(task)
+    assert await trying is None
+    assert ids(live) == {"b"}
+
+
+async def test_who_is_not_watched_gives_way(live: LiveSessions, clock: Clock) -> None:
+    live.open(session("a"))
+    trying = asyncio.create_task(live.admit(session("b"), REFUSE))
+    await turns()
+    assert not trying.done()
+    clock.now += UNWATCHED_PATIENCE_S
+    live.close("nobody")
+    assert await asyncio.wait_for(trying, UNWATCHED_PATIENCE_S + 2) is None
+    assert ids(live) == {"b"}
+    assert live.is_ousted("a")
+
+
+async def test_a_takeover_ousts_at_once(live: LiveSessions) -> None:
+    live.open(session("a"))
+    task = watch(live, "a")
+    await turns()
+    trying = asyncio.create_task(live.admit(session("b"), TAKEOVER))
+    await turns()
+    assert task.done()  # to be answered: it is ousted
+    assert live.is_ousted("a")
+    live.close("a")
+    assert await trying is None
+    assert ids(live) == {"b"}
+
+
+async def test_a_wait_that_is_given_up_leaves_nothing(live: LiveSessions) -> None:
+    live.open(session("a"))
+    trying = asyncio.create_task(live.admit(session("b"), REFUSE))
+    await turns()
+    trying.cancel()
+    await asyncio.gather(trying, return_exceptions=True)
+    assert live._waiting == {}
+    assert ids(live) == {"a"}
+
+
+async def test_another_identity_does_not_wait(live: LiveSessions) -> None:
+    live.open(session("a"))
+    tenant: SessionFacts = replace(session("b"), key=replace(key(), tenant="other"))
+    assert await live.admit(tenant, REFUSE) is None
+    assert ids(live) == {"a", "b"}
+
+
+async def test_what_the_store_told_is_believed_for_a_while(clock: Clock) -> None:
+    store = await SqliteStore.open(None)
+    registry = Registry()
+    registry.open(session("a"))
+    live = LiveSessions(registry, store, clock)
+    clock.now += GRACE_S + 1
+    live.sweep()
+    assert len(live) == 0
+    await store.close()

@@ -1,0 +1,211 @@
+"""Watches and renewals of a service in this process, in the time of the wall: they wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from authzsvc.policy.compiler import compile_mapping
+from authzsvc.sessions.acts import Operator
+from authzsvc.sessions.restrictions import By, Mode, RevokedBy, Selector
+from tests.unit.checks import MAPPING, SCOPES, Desk
+from tests.unit.server.asking import Session, opened, turns
+
+ANN = Operator("unix:ann", claimed=True)
+FOUR_SECONDS = {"watch_s": 4}
+
+
+@pytest.fixture
+async def at(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with opened(tmp_path, sessions=FOUR_SECONDS) as made:
+        yield made
+
+
+async def live(at: Desk, token: str = "") -> Session:
+    session = Session(at, token or at.token())
+    assert (await session.log_on()).allowed
+    return session
+
+
+async def test_nothing_new(tmp_path: Path) -> None:
+    """In time, with the tag that was sent, and no line in the audit."""
+    async with opened(tmp_path, sessions={"watch_s": 1}) as at:
+        session = await live(at)
+        tag = session.etag
+        assert tag
+        answer = await session.watched()
+        assert (answer.allowed, answer.headers["etag"], answer.headers["x-fix-watch"]) == (True, tag, "1")
+        assert [json.loads(line)["event"] for line in at.audited()] == ["logon"]
+
+
+async def test_an_old_tag_is_answered_at_once(at: Desk) -> None:
+    session = await live(at)
+    tag, session.etag = session.etag, '"old"'
+    answer = await asyncio.wait_for(session.watching(), 2)
+    assert answer.headers["etag"] == tag
+    assert answer.headers["x-fix-guard-outbound"] == "8"
+
+
+async def test_a_reload(at: Desk, tmp_path: Path) -> None:
+    session = await live(at)
+    task = session.watching()
+    await turns()
+    (tmp_path / "mapping.yaml").write_text(MAPPING.replace("direction: outbound", "direction: inbound"))
+    at.parts.authorizer.in_force.policy = compile_mapping(tmp_path / "mapping.yaml")
+    at.parts.live.wake()
+    answer = await asyncio.wait_for(task, 2)
+    assert answer.headers["etag"] != session.etag
+    assert answer.headers["x-fix-guard-outbound"] == ""
+
+
+async def test_a_wake_with_nothing_new_is_not_answered(at: Desk) -> None:
+    session = await live(at)
+    task = session.watching()
+    for _ in range(3):
+        await turns()
+        at.parts.live.wake()
+    await turns()
+    assert not task.done()
+    at.parts.live.drain()
+    assert (await asyncio.wait_for(task, 2)).headers["etag"] == session.etag
+
+
+async def test_a_kill_and_its_end(at: Desk) -> None:
+    session = await live(at)
+    task = session.watching()
+    await turns()
+    done = await at.parts.control.kill(Selector(By.COMP_ID, "ALGO"), Mode.KILL, "runaway", ANN)
+    answer = await asyncio.wait_for(task, 2)
+    assert (answer.headers["x-fix-action"], answer.text) == ("logout", "runaway")
+    assert len(at.parts.live) == 0
+    assert (await session.send()).text == "runaway"
+    assert (await session.log_on()).text == "logons are suspended"
+    await at.parts.control.restore(ANN, ids=frozenset(done.ids))
+    assert (await session.log_on()).allowed
+
+
+async def test_cancel_only_changes_the_tag(at: Desk) -> None:
+    session = await live(at)
+    task = session.watching()
+    await turns()
+    await at.parts.control.kill(Selector(By.ALL), Mode.CANCEL_ONLY, "get flat", ANN)
+    answer = await asyncio.wait_for(task, 2)
+    assert answer.allowed
+    assert answer.headers["etag"] != session.etag
+    assert (await session.send()).text == "only risk-reducing messages are allowed: get flat"
+
+
+async def test_a_kill_of_others_wakes_nobody(at: Desk) -> None:
+    session = await live(at)
+    task = session.watching()
+    await turns()
+    await at.parts.control.kill(Selector(By.COMP_ID, "OTHER"), Mode.KILL, "runaway", ANN)
+    await turns()
+    assert not task.done()
+    task.cancel()
+
+
+async def test_the_tokens_end(at: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        session = await live(at, at.token(ttl_s=2))
+        answer = await session.watched()
+    assert (answer.headers["x-fix-action"], answer.text) == ("logout", "access token expired")
+    assert [record.message for record in caplog.records] == ["access token expires soon"]
+    assert len(at.parts.live) == 0
+    last = json.loads(at.audited()[-1])
+    assert (last["event"], last["session"]["client_id"]) == ("watch", "algoprovider-mm")
+
+
+async def test_a_revoked_token(at: Desk) -> None:
+    session = await live(at, at.token(claims={"jti": "t-7"}))
+    task = session.watching()
+    await turns()
+    await at.parts.control.revoke(RevokedBy.TOKEN_ID, "t-7", "stolen", ANN)
+    assert (await asyncio.wait_for(task, 2)).text == "access token revoked"
+
+
+async def test_a_session_that_is_not_known_is_noted(at: Desk) -> None:
+    """The service was restarted, or another one let it in."""
+    session = Session(at, at.token())
+    session.etag = (await Session(at, at.token(), "f" * 16, sender="ALGO").log_on()).headers["etag"]
+    at.parts.live.close("f" * 16)
+    task = session.watching()
+    await turns()
+    assert [facts.id for facts in at.parts.live.registry] == [session.name]
+    task.cancel()
+
+
+async def test_of_two_under_one_identity_the_later_known_is_cut_off(at: Desk) -> None:
+    session = await live(at)
+    other = Session(at, at.token(), "f" * 16)
+    assert (await other.watched()).headers["x-fix-action"] == "disconnect"
+    assert (await other.send()).headers["x-fix-action"] == "disconnect"
+    assert (await session.send()).allowed
+
+
+async def test_a_renewal(at: Desk) -> None:
+    session = await live(at, at.token(scopes=()))
+    assert not (await session.send()).allowed
+    old_watch = session.watching()
+    await turns()
+    answer = await session.renew(at.token())
+    assert answer.allowed
+    assert (await session.send()).allowed
+    new_watch = session.watching()
+    await turns()
+    assert old_watch.done()
+    # What the old watch stood on is the session's no more.
+    (facts,) = at.parts.live.registry
+    assert facts.identity.scopes == frozenset(SCOPES)
+    new_watch.cancel()
+
+
+async def test_the_old_tokens_end_in_a_forgotten_watch_ends_nothing(at: Desk) -> None:
+    session = await live(at, at.token(ttl_s=1))
+    old_watch = session.watching()
+    await turns()
+    assert (await session.renew(at.token())).allowed
+    new_watch = session.watching()
+    await asyncio.wait_for(old_watch, 4)
+    await asyncio.sleep(1)
+    assert [facts.id for facts in at.parts.live.registry] == [session.name]
+    assert not new_watch.done()
+    new_watch.cancel()
+
+
+@pytest.mark.parametrize(
+    ("claims", "text"),
+    [
+        ({"sub": "other"}, "access token not accepted"),
+        ({"client_id": "other"}, "access token not accepted"),
+        ({"fix_comp_id": "OTHER"}, "SenderCompID is not the token's"),
+        ({"exp": 1}, "access token expired"),
+        ({"aud": "other"}, "token is not for this gateway"),
+    ],
+)
+async def test_a_renewal_that_is_refused_leaves_the_session(at: Desk, claims: dict[str, object], text: str) -> None:
+    session = await live(at)
+    answer = await session.renew(at.token(claims={"accounts": ["ACC-1"], **claims}))
+    assert (answer.headers["x-fix-action"], answer.text) == ("reject", text)
+    assert (await session.send()).allowed
+    assert len(at.parts.live) == 1
+
+
+async def test_renewals_do_not_get_round_a_lock(tmp_path: Path) -> None:
+    async with opened(tmp_path, sessions=FOUR_SECONDS, guessing={"attempts": 3}) as at:
+        session = await live(at)
+        texts = [(await session.renew(f"guess-{number}")).text for number in range(5)]
+        assert texts == ["access token not accepted"] * 3 + ["too many failed logons"] * 2
+        assert (await session.renew(at.token())).text == "too many failed logons"
+        assert (await session.send()).allowed
+
+
+async def test_a_killed_session_does_not_renew(at: Desk) -> None:
+    session = await live(at)
+    await at.parts.control.kill(Selector(By.ALL), Mode.KILL, "runaway", ANN)
+    assert not (await session.renew(at.token())).allowed
