@@ -22,7 +22,7 @@ NOT_AVAILABLE = "Application not available"
 NOT_ADMITTED = "Connection not admitted"
 NO_HTTP = "A FIX gateway does not authorize HTTP"
 
-_OF_THE_SESSION = frozenset({"comp_id"})
+_OF_THE_SESSION = frozenset({"comp_id", "target_comp_id"})
 """Ids that are the same in each message of a session (the proxy holds them to the Logon's)."""
 
 
