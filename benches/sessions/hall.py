@@ -26,6 +26,7 @@ from benches.rig import MAPPING, SCOPES
 from benches.sessions.crowd import Crowd
 
 PATIENCE_S = 60.0
+_CHECKS_OUT = "cluster.authz.upstream_rq_active"
 
 _Out = TypeVar("_Out", bound=Message)
 
@@ -67,9 +68,10 @@ class Hall:
         return self.stack.issuer.mint(scopes=SCOPES, subject=name, client_id=name, comp_id=comp_id)
 
     def wait_for_watches(self, count: int) -> None:
-        """Until the filter has exactly so many out, and the service knows as many sessions. Raises `ToolError`."""
+        """Until Envoy waits for so many answers, which are all watches where nobody trades, and the service knows as
+        many sessions. Raises `ToolError`."""
         deadline = time.monotonic() + PATIENCE_S
-        while (out := self.stack.stats().get("fix_authz.watches", 0)) != count or self.sessions() != count:
+        while (out := self.stack.stats().get(_CHECKS_OUT, 0)) != count or self.sessions() != count:
             if time.monotonic() > deadline:
                 raise ToolError(f"{out} watches and {self.sessions()} sessions instead of {count}")
             time.sleep(0.1)

@@ -66,7 +66,7 @@ class Killed:
 
 
 def first_decisions(directory: Path, sessions: int) -> Logons:
-    """Sessions begin one after another, each with an order as soon as it is logged on; all stay."""
+    """Sessions begin one after another, each with an order as soon as it is logged on; all stay until the last has."""
     with hall(directory) as parts, parts.crowd(sessions) as crowd:
         found = crowd.log_on(1, order=True)
         crowd.leave()
