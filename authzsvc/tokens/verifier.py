@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import jwt
 from cachetools import TLRUCache
@@ -28,7 +28,7 @@ from authzsvc.tokens.claims import Identity, Reading
 from authzsvc.tokens.jose import MAX_TOKEN_BYTES as MAX_TOKEN_BYTES
 from authzsvc.tokens.jose import Unverified
 from authzsvc.tokens.jwks import ASYMMETRIC as ASYMMETRIC
-from authzsvc.tokens.jwks import Key
+from authzsvc.tokens.jwks import MAX_ID_LENGTH, Key
 from authzsvc.tokens.keys import KeySet
 
 _NO_CONTEXT: Mapping[str, str] = MappingProxyType({})
@@ -164,9 +164,11 @@ def _pinned_algorithm(header: Mapping[str, object], issuer: Issuer) -> str:
 
 def _key(header: Mapping[str, object], algorithm: str, keys: KeySet) -> Key:
     key_id = header.get("kid")
-    key = keys.find(key_id) if key_id is None or isinstance(key_id, str) else None
+    named = isinstance(key_id, str) and len(key_id) <= MAX_ID_LENGTH
+    key = keys.find(cast("str | None", key_id)) if named or key_id is None else None
     if key is None:
-        raise UnknownKey(claim.NOT_ACCEPTED, "the token's key id is not known for its issuer")
+        kind = UnknownKey if named else TokenError  # no reading of the keys would find another
+        raise kind(claim.NOT_ACCEPTED, "the token's key id is not known for its issuer")
     if not key.serves(algorithm):
         raise TokenError(claim.NOT_ACCEPTED, "the token's algorithm is not the one of its key")
     return key

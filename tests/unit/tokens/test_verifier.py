@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from authzsvc.errors import TokenError
+from authzsvc.errors import TokenError, UnknownKey
 from authzsvc.tokens.claims import Reading
 from authzsvc.tokens.development import DevelopmentIssuer
 from authzsvc.tokens.keys import KeySet, Refresh, from_file
@@ -188,12 +188,17 @@ def test_other_kinds_of_tokens_of_the_same_issuer(bench: Bench, kind: str) -> No
     assert "typ" in refusal(bench.verifier(), token).reason
 
 
-@pytest.mark.parametrize(
-    "key_id", ["../../etc/passwd", "x' OR 'a'='a", "https://127.0.0.1:1/", "k" * 9000, 7, [], None]
-)
-def test_key_ids_that_are_none_of_the_set(bench: Bench, key_id: object) -> None:
-    token = reforged(bench.issuer.mint(), kid=key_id)
-    assert refusal(bench.verifier(), token).text == NOT_ACCEPTED
+@pytest.mark.parametrize("key_id", ["../../etc/passwd", "x' OR 'a'='a", "https://127.0.0.1:1/"])
+def test_key_ids_that_are_none_of_the_set(bench: Bench, key_id: str) -> None:
+    error = refusal(bench.verifier(), reforged(bench.issuer.mint(), kid=key_id))
+    assert (error.text, type(error)) == (NOT_ACCEPTED, UnknownKey)
+
+
+@pytest.mark.parametrize("key_id", ["k" * 9000, 7, [], {}, None])
+def test_key_ids_that_no_set_has(bench: Bench, key_id: object) -> None:
+    """Nobody need wait for the keys to be read again."""
+    error = refusal(bench.verifier(), reforged(bench.issuer.mint(), kid=key_id))
+    assert (error.text, type(error)) == (NOT_ACCEPTED, TokenError)
 
 
 async def test_hmac_with_the_rsa_public_key(tmp_path: Path) -> None:
