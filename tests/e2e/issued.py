@@ -35,7 +35,7 @@ TOO_MANY = "too many failed logons"
 UNAVAILABLE = "authorization server not available"
 BAD_CREDENTIALS, LOCKED, NOT_NOW, PASSWORD_EXPIRED = "5", "6", "7", "8"
 
-_COMP_IDS = 48
+_COMP_IDS = 96
 _numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
 
 
