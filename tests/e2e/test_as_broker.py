@@ -36,6 +36,7 @@ from tests.e2e.secrets import USED
 BASIC = FilterSettings(check=PATIENT, token=Token(scheme="basic"))
 TTL_S = 3
 RENEWALS = 3
+SLOW_MS = 1_000
 ATTEMPTS = 3
 LOCK_S = 2.0
 ODD_SECRETS = {
@@ -57,7 +58,7 @@ def running(tmp_path_factory: Folder) -> Iterator[AuthorizationServer]:
     for guess in (WRONG, LETTERS):
         USED.add(guess)
     clients = [
-        *(trader(name) for name in ("algo", "victim", "patient")),
+        *(trader(name) for name in ("algo", "victim", "patient", "quick", "stranger")),
         trader("opaque", resource=OPAQUE),
         *(trader(name, ttl_s=TTL_S) for name in ("brief", "orphan")),
         *(trader(f"odd-{name}", secret=secret) for name, secret in ODD_SECRETS.items()),
@@ -172,6 +173,17 @@ async def test_a_renewal_is_tried_again(rig: Rig, server: AuthorizationServer) -
     assert client.of_type("5") == []
 
 
+async def test_a_slow_answer_holds_up_nobody_else(rig: Rig, server: AuthorizationServer) -> None:
+    server.slow("token", SLOW_MS, times=1)
+    before = server.requests("token")
+    waiting = await begin(rig, comp_id_of("patient"), *credential(server, "patient"))
+    await eventually(lambda: server.requests("token") > before, "the slow question")
+    await assert_trades(rig, await log_on(rig, comp_id_of("quick"), *credential(server, "quick")))
+    assert waiting.received == []
+    await waiting.wait_for_type("A", PATIENCE_S)
+    await assert_trades(rig, waiting)
+
+
 async def test_an_outage_ends_the_session_with_its_token(rig: Rig, server: AuthorizationServer) -> None:
     client = await log_on(rig, comp_id_of("orphan"), *credential(server, "orphan"))
     server.stop()
@@ -184,9 +196,9 @@ async def test_an_outage_ends_the_session_with_its_token(rig: Rig, server: Autho
         await client.closed(PATIENCE_S)
         assert (await rig.at_venue(last, client)).type == "5"
         assert (client.faults, rig.session(client).faults) == ([], [])
-        given = credential(server, "patient")
+        given = credential(server, "stranger")
         reason = "cannot be reached"
-        await assert_refused(rig, comp_id_of("patient"), *given, text=UNAVAILABLE, reason=reason, status=NOT_NOW)
+        await assert_refused(rig, comp_id_of("stranger"), *given, text=UNAVAILABLE, reason=reason, status=NOT_NOW)
     finally:
         server.start()
     back = await logged_on_in_the_end(rig, comp_id_of("orphan"), credential(server, "orphan"), UNAVAILABLE)
