@@ -41,9 +41,9 @@ class Ends:
     """How sessions ended that went on sending."""
 
     refused_ms: tuple[float, ...]
-    """For each: from the moment that was named to the Logout in answer to its message; 0 where it came before."""
+    """For each: from the moment that was named to its end as the client sees it; 0 where that came before."""
     cut: int
-    """Sessions that lost their connection without a Logout."""
+    """How many of them saw their connection end and no Logout."""
     live: int
     """Sessions that go on."""
     text: str

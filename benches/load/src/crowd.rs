@@ -161,13 +161,12 @@ impl Crowd {
         self.pace = Pace::of(&self.live(), PROBE, Words::Order, Instant::now(), Duration::ZERO);
         self.until_over(since + END_PATIENCE)?;
         let ends: Vec<_> = self.members.iter().filter_map(|member| member.end.as_ref()).collect();
-        let told: Vec<_> = ends.iter().filter(|end| end.text.is_some()).collect();
+        let cut = ends.iter().filter(|end| end.text.is_none()).count();
         Ok(format!(
-            "{{\"refused_ns\":[{}],\"cut\":{},\"live\":{},\"text\":\"{}\"}}",
-            joined(told.iter().map(|end| end.at.saturating_duration_since(since))),
-            ends.len() - told.len(),
+            "{{\"refused_ns\":[{}],\"cut\":{cut},\"live\":{},\"text\":\"{}\"}}",
+            joined(ends.iter().map(|end| end.at.saturating_duration_since(since))),
             self.live().len(),
-            plain(told.first().and_then(|end| end.text.as_deref()).unwrap_or_default()),
+            plain(ends.iter().find_map(|end| end.text.as_deref()).unwrap_or_default()),
         ))
     }
 
