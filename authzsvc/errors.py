@@ -10,6 +10,7 @@ AuthzError                 everything that this package raises on purpose
 ├── TokenError             a token that is not accepted, with a text for the counterparty and a reason for the audit
 │   ├── ServerUnavailable  the authorization server gave no answer about it (tokens.endpoint)
 │   ├── UnknownKey         its key is not known, or not yet
+│   │   └── NoKeys         no key of its issuer's is known yet
 │   └── BadCredentials     it refused a client's id and secret (tokens.endpoint)
 ├── KeysError              keys that cannot be had
 ├── HttpError              an authorization server that cannot be asked, or does not answer
@@ -100,6 +101,12 @@ class TokenError(AuthzError):
 
 class UnknownKey(TokenError):
     """A token whose key its issuer's set does not have; the set may be behind, so that it pays to read it again."""
+
+
+class NoKeys(UnknownKey):
+    """A token whose issuer's keys have never been read, so that nothing can be told of it."""
+
+    unavailable = True
 
 
 class KeysError(AuthzError):

@@ -1,8 +1,9 @@
 """The service's life: build, listen, wait for the keys, serve, drain.
 
 It listens before it is ready, and says NOT_SERVING until mapping and keys are loaded; a Check that comes earlier is
-denied like any whose key is unknown. On SIGHUP the mapping is read anew, as on a change of its files. On SIGTERM or
-SIGINT it says NOT_SERVING, lets what is in flight finish within `drain_s`, and writes the last of the audit.
+denied like any while an authorization server is away. On SIGHUP the mapping is read anew, as on a change of its files.
+On SIGTERM or SIGINT it says NOT_SERVING, lets what is in flight finish within `drain_s`, and writes the last of the
+audit.
 """
 
 from __future__ import annotations

@@ -21,10 +21,11 @@ from typing import Any, cast
 import jwt
 from cachetools import TLRUCache
 
-from authzsvc.errors import TokenError, UnknownKey
+from authzsvc.errors import NoKeys, TokenError, UnknownKey
 from authzsvc.tokens import claims as claim
 from authzsvc.tokens import jose
 from authzsvc.tokens.claims import Identity, Reading
+from authzsvc.tokens.endpoint import UNAVAILABLE
 from authzsvc.tokens.jose import MAX_TOKEN_BYTES as MAX_TOKEN_BYTES
 from authzsvc.tokens.jose import Unverified
 from authzsvc.tokens.jwks import ASYMMETRIC as ASYMMETRIC
@@ -166,6 +167,8 @@ def _key(header: Mapping[str, object], algorithm: str, keys: KeySet) -> Key:
     key_id = header.get("kid")
     named = isinstance(key_id, str) and len(key_id) <= MAX_ID_LENGTH
     key = keys.find(cast("str | None", key_id)) if named or key_id is None else None
+    if key is None and not keys.loaded:
+        raise NoKeys(UNAVAILABLE, "the keys of the token's issuer have not been read yet", claim.NOT_ALLOWED_NOW)
     if key is None:
         kind = UnknownKey if named else TokenError  # no reading of the keys would find another
         raise kind(claim.NOT_ACCEPTED, "the token's key id is not known for its issuer")

@@ -92,7 +92,7 @@ async def test_not_serving_until_the_keys_are_there(site: Site) -> None:
     ):
         assert await health(made) == NOT_SERVING
         refused = await asked(made, logon(token(site.issuer)))
-        assert refused.text == "access token not accepted"
+        assert refused.text == "authorization server not available"
         arrived.set()
         await asyncio.wait_for(service.ready, 10)
         assert await health(made) == SERVING

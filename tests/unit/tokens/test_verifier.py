@@ -118,6 +118,14 @@ def test_tampered_after_the_good_one_was_remembered(bench: Bench) -> None:
     assert refusal(verifier, f"{head}.{flipped}").text == NOT_ACCEPTED
 
 
+def test_before_any_key_is_known_nothing_is(bench: Bench) -> None:
+    """The client is told to come again, and is no guesser."""
+    none = KeySet(bench.issuer.name, from_file(bench.issuer.jwks_path), Refresh())
+    error = refusal(Verifier([Issuer(bench.issuer.name, ("fix-gateway",), ("ES256",), none)]), bench.issuer.mint())
+    assert (error.text, error.session_status) == ("authorization server not available", 7)
+    assert error.unavailable
+
+
 def test_another_key_under_the_same_name(bench: Bench, tmp_path: Path) -> None:
     stranger = DevelopmentIssuer.create(tmp_path / "stranger")
     assert "key id" in refusal(bench.verifier(), stranger.mint()).reason
