@@ -30,7 +30,7 @@ from authzsvc.tokens.credential import Credential, Scheme
 from authzsvc.tokens.endpoint import ServerUnavailable, anew, post
 from authzsvc.tokens.flights import Flights
 from authzsvc.tokens.http import Http
-from authzsvc.tokens.introspection_answer import Expected, identity_in
+from authzsvc.tokens.introspection_answer import AnswerKeyUnknown, Expected, identity_in
 
 REVOKED = "access token revoked"
 
@@ -38,6 +38,8 @@ _OUTAGE_S = 1.0
 """How long an outage is remembered, and the least time between two refreshes of a token."""
 _PAST_S = 3_600.0
 """How long it is known of a token, after its end, that it was good."""
+_KEYS_PATIENCE_S = 2.0
+"""How long a signed answer waits for its server's keys to be read again: they may be behind."""
 _FRESH = (0.7, 0.9)
 """The part of an answer's life after which it is asked for again: at random, so that not all tokens ask at once."""
 _REFRESH_SHARE = 0.5
@@ -159,6 +161,12 @@ class Introspector:
         audience = asking.audience or self._expected.issuer
         accept = self._expected.accept
         answer = await post(asking.http, url, form, asking.client, audience=audience, now=self._clock(), accept=accept)
+        try:
+            return identity_in(answer, self._expected, self._clock())
+        except AnswerKeyUnknown:
+            signed = self._expected.signed
+            if signed is None or not await signed.keys.read_again(_KEYS_PATIENCE_S):
+                raise
         return identity_in(answer, self._expected, self._clock())
 
     def _note_outage(self, key: bytes, error: ServerUnavailable) -> None:

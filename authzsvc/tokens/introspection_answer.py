@@ -16,7 +16,7 @@ from typing import Any
 
 import jwt
 
-from authzsvc.errors import TokenError
+from authzsvc.errors import TokenError, UnknownKey
 from authzsvc.tokens import claims as claim
 from authzsvc.tokens import jose
 from authzsvc.tokens.claims import Identity, Reading
@@ -40,6 +40,10 @@ _VERIFIED: Any = {
     "verify_sub": False,
     "enforce_minimum_key_length": True,
 }
+
+
+class AnswerKeyUnknown(ServerUnavailable):
+    """The answer is signed with a key that its server's set does not have; the set may be behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ def _signed_members(answer: Answer, expected: Expected, signed: Signed, now: flo
     try:
         claims = _verified(answer.body.decode("ascii"), expected.issuer, signed)
         claim.check_times({"exp": now + 1.0, **claims}, now, expected.leeway_s)
+    except UnknownKey:
+        raise AnswerKeyUnknown("the key of the signed introspection answer is not known for its issuer") from None
     except (TokenError, UnicodeDecodeError) as error:
         why = error.reason if isinstance(error, TokenError) else "it is not ASCII"
         raise ServerUnavailable(f"the signed introspection answer does not hold: {why}") from None
@@ -133,8 +139,10 @@ def _verified(token: str, issuer: str, signed: Signed) -> dict[str, Any]:
     if not isinstance(algorithm, str) or algorithm not in signed.algorithms:
         raise TokenError(claim.NOT_ACCEPTED, "its algorithm is not one of those pinned for its issuer")
     key = signed.keys.find(key_id) if key_id is None or isinstance(key_id, str) else None
+    if key is None and isinstance(key_id, str):
+        raise UnknownKey(claim.NOT_ACCEPTED, "its key is not known for its issuer")
     if key is None or not key.serves(algorithm):
-        raise TokenError(claim.NOT_ACCEPTED, "its key is not known for its issuer, or not for its algorithm")
+        raise TokenError(claim.NOT_ACCEPTED, "its key is not told, or not one of its algorithm")
     try:
         return jwt.decode(token, key.public, [algorithm], options=_VERIFIED, audience=signed.client_id, issuer=issuer)
     except (jwt.PyJWTError, TypeError, ValueError, RecursionError) as error:

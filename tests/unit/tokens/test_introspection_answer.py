@@ -19,7 +19,7 @@ from authzsvc.tokens.claims import Identity, Reading
 from authzsvc.tokens.development import ALGORITHM, DevelopmentIssuer
 from authzsvc.tokens.endpoint import ServerUnavailable
 from authzsvc.tokens.http import Answer
-from authzsvc.tokens.introspection_answer import SIGNED, TYPE, Expected, Signed, identity_in
+from authzsvc.tokens.introspection_answer import SIGNED, TYPE, AnswerKeyUnknown, Expected, Signed, identity_in
 from authzsvc.tokens.keys import KeySet, Refresh, from_file
 
 ISSUER = "https://as.example"
@@ -214,7 +214,8 @@ def test_signed_headers_that_do_not_hold(
 
 def test_another_signer(issuer: DevelopmentIssuer, signed: Expected, tmp_path: Path) -> None:
     thief = replace(issuer, key=ec.generate_private_key(ec.SECP256R1()))
-    assert isinstance(refusal(jwt_answer(thief), signed), ServerUnavailable)
+    assert isinstance(refusal(jwt_answer(thief), signed), AnswerKeyUnknown)
+    assert not isinstance(refusal(jwt_answer(issuer, {"kid": 7}), signed), AnswerKeyUnknown)
     assert signed.signed is not None
     pinned = replace(signed, signed=replace(signed.signed, algorithms=("RS256",)))
     assert isinstance(refusal(jwt_answer(issuer), pinned), ServerUnavailable)
