@@ -33,6 +33,7 @@ from tests.e2e.issued import (
     NOT_FOR_US,
     NOT_NOW,
     PASSWORD_EXPIRED,
+    UNAVAILABLE,
     assert_refused,
     assert_trades,
     comp_id_of,
@@ -415,7 +416,8 @@ async def test_bad_discovery(
     try:
         assert health(stack) == health_pb2.HealthCheckResponse.NOT_SERVING
         assert reason in stack.service_log.read_text()
-        await assert_refused(there, comp_id_of("algo"), (554, token), text=NOT_ACCEPTED, reason="key id")
+        told = {"text": UNAVAILABLE, "reason": "have not been read yet", "status": NOT_NOW}
+        await assert_refused(there, comp_id_of("algo"), (554, token), **told)
         server.well()
         await eventually(lambda: health(stack) == health_pb2.HealthCheckResponse.SERVING, "a service that serves")
         await assert_trades(there, await log_on(there, comp_id_of("algo"), (554, token)))

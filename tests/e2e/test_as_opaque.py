@@ -311,6 +311,17 @@ async def test_another_proof(rig: Rig, certified: Stack, server: AuthorizationSe
 
 
 @pytest.mark.parametrize("certified", ["private_key_jwt, signed answers"], indirect=True)
+async def test_an_answer_under_a_new_key(rig: Rig, certified: Stack, server: AuthorizationServer) -> None:
+    there = Rig(certified, rig.venue)
+    server.rotate(keep=False)
+    try:
+        client = await log_on(there, comp_id_of("algo"), (554, server.client_credentials("algo")))
+        await assert_trades(there, client)
+    finally:
+        await there.release()
+
+
+@pytest.mark.parametrize("certified", ["private_key_jwt, signed answers"], indirect=True)
 async def test_an_answer_that_is_not_signed(rig: Rig, certified: Stack, server: AuthorizationServer) -> None:
     there = Rig(certified, rig.venue)
     token = server.client_credentials("algo")
