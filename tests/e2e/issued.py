@@ -11,7 +11,7 @@ import ssl
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from itertools import count
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ UNAVAILABLE = "authorization server not available"
 BAD_CREDENTIALS, LOCKED, NOT_NOW, PASSWORD_EXPIRED = "5", "6", "7", "8"
 
 _COMP_IDS = 96
-_numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
+"""More than any module needs of one client's."""
+_numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: cycle(range(1, _COMP_IDS + 1)))
 
 
 def trader(client_id: str, *scopes: str, claims: Mapping[str, object] | None = None, **options: Any) -> OAuthClient:  # noqa: ANN401 (those of the client)
@@ -47,10 +48,8 @@ def trader(client_id: str, *scopes: str, claims: Mapping[str, object] | None = N
 
 
 def comp_id_of(client_id: str) -> str:
-    """A CompID of that client's which nobody has used."""
-    number = next(_numbers[client_id])
-    assert number <= _COMP_IDS, f"the CompIDs of `{client_id}` are used up"
-    return f"{client_id.upper()}-{number}"
+    """A CompID of that client's which nobody has used lately, and nobody in this module."""
+    return f"{client_id.upper()}-{next(_numbers[client_id])}"
 
 
 def issuer(server: AuthorizationServer, **more: Any) -> dict[str, Any]:  # noqa: ANN401 (settings)
