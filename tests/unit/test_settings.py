@@ -36,7 +36,7 @@ def faults(path: Path | None, options: dict[str, Any] | None = None) -> list[str
 def test_the_least_that_is_needed(tmp_path: Path) -> None:
     found = load(written(tmp_path, GOOD))
     issuer = found.tokens.issuers[0]
-    assert (issuer.audience, issuer.algorithms, issuer.scope_claim) == (["fix-gateway"], ["ES256", "RS256"], "scope")
+    assert (issuer.audience, issuer.algorithms, issuer.scope_claims) == (["fix-gateway"], ["ES256", "RS256"], None)
     assert (found.audit.path, found.log.level, found.reflection, found.listen.tcp) == ("-", "info", False, None)
 
 
@@ -125,7 +125,22 @@ def test_only_algorithms_with_a_public_key(tmp_path: Path, algorithm: str) -> No
         ("  unix: /run/authz.sock\n", "  tls: {cert: c, key: k}\n", "nothing to listen on"),
         ("  unix: /run/authz.sock\n", "  unix: /s\n  tls: {cert: c, key: k}\n", "`tls` is for `tcp`"),
         ("/run/authz.sock", "/" + "x" * 200, "too long for a unix socket"),
-        ('url: "https://as.example/keys"', "refresh_s: 3", "either `file` or `url`"),
+        ("{url:", "{file: keys.json, url:", "set `file` or `url`, not both"),
+        (
+            "      jwks:",
+            "      introspection: {client: {id: gw}}\n      jwks:",
+            "`client_secret_basic` needs `secret_file`",
+        ),
+        (
+            "      jwks:",
+            "      introspection: {client: {id: gw, method: private_key_jwt}}\n      jwks:",
+            "`private_key_jwt` needs `key_file`",
+        ),
+        ("      jwks:", "      http: {cert: c.pem}\n      jwks:", "set `cert` and `key` together"),
+        ("      jwks:", "      preset: ping\n      jwks:", "rfc9068"),
+        ("listen:", "sessions: {on_expiry: never}\nlisten:", "logout"),
+        ("listen:", "guessing: {attempts: 0}\nlisten:", "greater than or equal to 1"),
+        ("listen:", "admin: {tcp: 9443}\nlisten:", "`tcp` needs `tls`"),
         ("https://as.example/keys", "ftp://as.example/keys", "pattern"),
         ("https://as.example/keys", "https://user:password@as.example/keys", "pattern"),
         ("[ES256, RS256]", "[]", "at least 1"),
@@ -153,3 +168,39 @@ def test_an_environment_that_is_no_json(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AUTHZSVC_TOKENS", "x")
     (fault,) = faults(None)
     assert fault.startswith("environment:")
+
+
+INTROSPECTED = """\
+    - issuer: https://as.example/{name}
+      audience: fix-gateway
+      algorithms: [ES256]
+      context: {context}
+      introspection: {{client: {{id: gw, secret_file: s}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("contexts", "told_apart"),
+    [
+        (["{}", "{}"], False),
+        (["{desk: a}", "{}"], False),
+        (["{desk: a}", "{region: eu}"], False),
+        (["{desk: a}", "{desk: b}"], True),
+        (["{desk: a, region: eu}", "{desk: b, region: eu}"], True),
+    ],
+)
+def test_opaque_tokens_must_tell_by_the_listener_whose_they_are(
+    tmp_path: Path, contexts: list[str], told_apart: bool
+) -> None:
+    head = GOOD[: GOOD.index("    - issuer")]
+    text = head + "".join(INTROSPECTED.format(name=name, context=context) for name, context in enumerate(contexts))
+    if told_apart:
+        assert len(load(written(tmp_path, text)).tokens.issuers) == 2
+    else:
+        assert "does not say whose it is" in "\n".join(faults(written(tmp_path, text)))
+
+
+def test_an_issuer_without_keys_named_is_asked_for_them(tmp_path: Path) -> None:
+    text = GOOD.replace('      jwks: {url: "https://as.example/keys"}\n', "")
+    jwks = load(written(tmp_path, text)).tokens.issuers[0].jwks
+    assert (jwks.file, jwks.url) == (None, None)
