@@ -15,7 +15,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cachetools import TTLCache
 
@@ -42,19 +42,37 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Watch:
-    """An outstanding watch."""
+    """An outstanding watch. There is one for each session, so it is small: no event's queue, no task for a wait."""
 
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-    """It is answered, or cancelled."""
+    changed: bool = False
     superseded: bool = False
     """The session has another watch by now."""
+    done: asyncio.Event | None = None
+    """Set when it is answered, or cancelled; there where somebody waits for that."""
+    _waiter: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Have it look again."""
+        self.changed = True
+        _finish(self._waiter)
 
     async def wait(self, timeout_s: float) -> None:
         """Until something changes, or the time has passed."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.changed.wait(), max(0.0, timeout_s))
-        self.changed.clear()
+        if not self.changed:
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            timer = loop.call_later(max(0.0, timeout_s), _finish, self._waiter)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+        self.changed = False
+
+
+def _finish(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
 
 
 class LiveSessions:
@@ -150,7 +168,7 @@ class LiveSessions:
         self._come_back(session_id)
         if previous is not None:
             previous.superseded = True
-            previous.changed.set()
+            previous.wake()
         try:
             yield watch
         except asyncio.CancelledError:
@@ -159,7 +177,8 @@ class LiveSessions:
                 self._depart(session_id)
             raise
         finally:
-            watch.done.set()
+            if watch.done is not None:
+                watch.done.set()
             if self._watches.get(session_id) is watch:
                 del self._watches[session_id]
                 self._unwatched[session_id] = self._clock()
@@ -179,15 +198,19 @@ class LiveSessions:
         for session_id in list(self._watches) if session_ids is None else session_ids:
             watch = self._watches.get(session_id)
             if watch is not None:
-                watch.changed.set()
+                watch.wake()
 
     async def told(self, timeout_s: float = TOLD_S) -> None:
         """Wait until the watches that have been woken are answered, or the time has passed."""
-        woken = [watch for watch in self._watches.values() if watch.changed.is_set()]
+        woken = [watch for watch in self._watches.values() if watch.changed]
         end = self._clock() + timeout_s
+        answered = []
         for watch in woken:
+            watch.done = watch.done or asyncio.Event()
+            answered.append(watch.done)
+        for done in answered:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(watch.done.wait(), max(0.0, end - self._clock()))
+                await asyncio.wait_for(done.wait(), max(0.0, end - self._clock()))
 
     def __len__(self) -> int:
         return len(self.registry)

@@ -30,7 +30,8 @@ from authzsvc.sessions.store import Stored
 
 POLL_S = 0.1
 BUSY_S = 5.0
-BATCH_S = 0.2
+BATCH_S = 1.0
+"""Seldom, as each transaction takes a thread and the disk for some milliseconds, and decisions wait for both."""
 BATCH = 500
 """Sessions in one transaction: what an operator's write waits for at most."""
 MAX_PENDING = 100_000
@@ -39,6 +40,8 @@ MAX_AGE_S = 8 * 86_400.0
 """A stored session older than this is none: FIX sessions last a week at most."""
 
 _T = TypeVar("_T")
+_Row = tuple[str, float, bytes]
+"""Id, when it logged on, facts."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +58,7 @@ class SqliteStore:
         self._seen = -1
         self._version = -1
         self._inode = (0, 0)
-        self._pending: dict[str, SessionFacts | None] = {}
+        self._pending: dict[str, _Row | None] = {}
         self._flushing: asyncio.Task[None] | None = None
         self._failing = False
 
@@ -96,7 +99,9 @@ class SqliteStore:
 
     def save_session(self, facts: SessionFacts) -> None:
         """Written with the next batch."""
-        self._note(facts.id, facts)
+        # Encoded here, a little with each Logon: a batch at once in the writer's thread would hold up decisions.
+        with contextlib.suppress(StoreError):  # claims that cannot be kept: it logs on after a restart
+            self._note(facts.id, (facts.id, facts.logged_on_at, encode(facts)))
 
     def remove_session(self, session_id: str) -> None:
         """Written with the next batch."""
@@ -139,11 +144,11 @@ class SqliteStore:
     async def _change(self, statement: str, values: Sequence[tuple[object, ...]], *more: str) -> None:
         await self._run(lambda: self._write((statement, *more), values))
 
-    def _note(self, session_id: str, facts: SessionFacts | None) -> None:
+    def _note(self, session_id: str, row: _Row | None) -> None:
         self._pending.pop(session_id, None)
         if len(self._pending) >= MAX_PENDING:
             self._pending.pop(next(iter(self._pending)))
-        self._pending[session_id] = facts
+        self._pending[session_id] = row
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().create_task(self._flush_all())
 
@@ -164,8 +169,8 @@ class SqliteStore:
         while self._pending:
             batch = dict(islice(self._pending.items(), BATCH))
             await self._run(lambda batch=batch: self._write_sessions(batch))  # type: ignore[misc]
-            for session_id, facts in batch.items():
-                if self._pending.get(session_id, batch) is facts:
+            for session_id, row in batch.items():
+                if self._pending.get(session_id, batch) is row:
                     del self._pending[session_id]
         if self._failing:
             self._failing = False
@@ -224,13 +229,9 @@ class SqliteStore:
         if generation == self._seen:  # else there is something of others to be read yet
             self._seen = generation + 1
 
-    def _write_sessions(self, batch: Mapping[str, SessionFacts | None]) -> None:
-        gone = [(session_id,) for session_id, facts in batch.items() if facts is None]
-        saved = []
-        for session_id, facts in batch.items():
-            if facts is not None:
-                with contextlib.suppress(StoreError):  # claims that cannot be kept: it logs on after a restart
-                    saved.append((session_id, facts.logged_on_at, encode(facts)))
+    def _write_sessions(self, batch: Mapping[str, _Row | None]) -> None:
+        gone = [(session_id,) for session_id, row in batch.items() if row is None]
+        saved = [row for row in batch.values() if row is not None]
         with files.transaction(self._database):
             self._database.executemany("DELETE FROM session WHERE id = ?", gone)
             self._database.executemany("INSERT OR REPLACE INTO session VALUES (?, ?, ?)", saved)
