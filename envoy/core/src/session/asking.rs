@@ -84,7 +84,7 @@ impl Session {
             self.lane(direction).settle(id, Fate::Decided(decision));
             self.apply_ready(direction, now, out);
             self.resume(direction, now, out);
-            self.close_if_ended(out);
+            self.leave_if_ended(now, out);
             return;
         }
     }

@@ -3,6 +3,9 @@
 //! The order to end may come with the answer about a message, which then becomes the Logout; or with the answer to a watch,
 //! and then the next message is the one, whatever it is and whatever was to become of it. A client that sends nothing is
 //! not waited for beyond `limits.end_timeout_ms`.
+//!
+//! After the last word to the client its connection is only half closed, and what it still sends is read and dropped until
+//! it closes too: bytes left unread would make the close a reset, and a reset can take the last word with it.
 
 use super::{Now, Phase, Session};
 use crate::command::{Command, Commands, Direction, Level};
@@ -68,10 +71,26 @@ impl Session {
     }
 
     /// The venue answered the Logout of ours, and all before its answer is delivered.
-    pub(super) fn close_if_ended(&mut self, out: &mut Commands) {
+    pub(super) fn leave_if_ended(&mut self, now: Now, out: &mut Commands) {
         if matches!(self.phase, Phase::Ending { answered: true, .. }) && self.outbound.is_clear() {
-            self.close("session ended by the decision service", out);
+            self.leave("session ended by the decision service", now, out);
         }
+    }
+
+    /// The last word to the client is said: its turn to close, within `limits.logout_timeout_ms`.
+    pub(super) fn leave(&mut self, why: &'static str, now: Now, out: &mut Commands) {
+        self.pass_end(Direction::Outbound, out);
+        if self.inbound.ended {
+            return self.close(why, out);
+        }
+        self.inbound.drop_all();
+        self.outbound.drop_all();
+        if std::mem::take(&mut self.reads_paused) {
+            out.push(Command::ResumeReads);
+        }
+        let limits = &self.listener.settings.limits;
+        out.push(Command::Tick(limits.logout_timeout_ms));
+        self.phase = Phase::Leaving { deadline: now.monotonic + limits.logout_timeout(), why };
     }
 
     /// Both connections close at once.

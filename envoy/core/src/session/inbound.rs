@@ -100,7 +100,7 @@ impl Session {
                         rewrite::refuse_logon(message, &denial, now.utc, to)
                     });
                 });
-                self.close("logon refused", out);
+                self.leave("logon refused", now, out);
             }
             Decision::Disconnect => {
                 out.count(Counter::LogonsRefused);

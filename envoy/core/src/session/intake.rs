@@ -12,8 +12,13 @@ use std::sync::Arc;
 impl Session {
     /// Bytes arrived; `end` says that none will follow.
     pub fn receive(&mut self, direction: Direction, bytes: &[u8], end: bool, now: Now, out: &mut Commands) {
-        if matches!(self.phase, Phase::Reporting { .. } | Phase::Closed) {
-            return;
+        match self.phase {
+            Phase::Reporting { .. } | Phase::Closed => return,
+            Phase::Leaving { why, .. } if end && direction == Direction::Inbound => {
+                return self.close(why, out);
+            }
+            Phase::Leaving { .. } => return,
+            _ => {}
         }
         let lane = self.lane(direction);
         lane.ended |= end;
@@ -125,7 +130,7 @@ impl Session {
 
     /// Keeps what was not taken in, starts or stops reading, and passes an end on once all before it is done.
     pub(super) fn settle(&mut self, direction: Direction, unread: Unread, now: Now, out: &mut Commands) {
-        if matches!(self.phase, Phase::Reporting { .. } | Phase::Closed) {
+        if matches!(self.phase, Phase::Leaving { .. } | Phase::Reporting { .. } | Phase::Closed) {
             return;
         }
         let blocked = self.is_blocked(direction);

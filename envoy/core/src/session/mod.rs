@@ -81,6 +81,8 @@ enum Phase {
     Active,
     /// A Logout of ours went upstream in the place of a message; the venue's answer ends the session.
     Ending { denial: Denial, deadline: Duration, answered: bool },
+    /// The last word to the client is said; it may close first.
+    Leaving { deadline: Duration, why: &'static str },
     /// A report is out; when it is answered, the connection closes.
     Reporting { check: CheckId, why: &'static str },
     /// Nothing more happens.
@@ -177,6 +179,7 @@ impl Session {
             Phase::Ending { deadline, .. } if now.monotonic >= *deadline => {
                 self.close("session ended, the venue did not answer the Logout", out);
             }
+            Phase::Leaving { deadline, why } if now.monotonic >= *deadline => self.close(why, out),
             _ => {}
         }
     }

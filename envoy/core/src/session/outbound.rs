@@ -43,7 +43,7 @@ impl Session {
                     *answered = true;
                     let denial = denial.clone();
                     self.replace(message, out, |to| rewrite::ended(message, &denial, to));
-                    self.close_if_ended(out);
+                    self.leave_if_ended(now, out);
                     return Ok(());
                 }
             }

@@ -105,6 +105,10 @@ fn a_logout_takes_the_place_of_a_message_and_the_venues_answer_closes() {
          >> answer 4 allow
          << client 8 3 37=x|
          << client 5 4 58=access token expired|
+         << end client
+         << resume
+         << tick 2000
+         >> client-end
          << close session ended by the decision service
          >> after 60000
          >> venue 9 5
@@ -156,5 +160,38 @@ fn nothing_happens_once_the_connection_is_gone() {
          >> venue 9 2
          >> after 60000
          >> gone",
+    );
+}
+
+/// Bytes that nobody reads would make the close a reset, and the client might never see why it was logged out.
+#[test]
+fn a_client_that_goes_on_talking_is_read_until_it_has_closed_or_the_time_is_up() {
+    let ended = |rest: &str| {
+        let mut play = Play::logged_on("FIX.4.4", "", "");
+        play.play(&format!(
+            ">> client D 2 11=a|
+             << check 2 message inbound D 2 11=a|
+             >> answer 2 logout 6 stop
+             << venue 5 2 58=stop|
+             << tick 2000
+             >> venue 5 2
+             << client 5 2 58=stop|
+             << end client
+             << tick 2000
+             >> client D 3 11=b|
+             >> venue 0 3
+             >> venue-end
+             {rest}"
+        ));
+    };
+    ended(
+        ">> client 5 4
+         >> client-end
+         << close session ended by the decision service",
+    );
+    ended(
+        ">> after 1999
+         >> after 1
+         << close session ended by the decision service",
     );
 }

@@ -62,6 +62,9 @@ fn a_logon_without_a_token_is_asked_about_without_one() {
          << check 1 logon inbound A 1 no bearer 98=0|108=30|
          >> answer 1 logout 6 no access token
          << client 5 1 58=no access token|
+         << end client
+         << tick 2000
+         >> client-end
          << close logon refused",
     );
 }
@@ -81,6 +84,9 @@ fn a_refused_logon_is_answered_with_logout_and_nothing_goes_upstream() {
              << check 1 logon inbound A 9 bearer=s3cret 98=0|108=30|
              >> answer 1 {verdict}
              << client {answer}
+             << end client
+             << tick 2000
+             >> client-end
              << close logon refused
              >> client D 11 11=b|
              >> client-end
@@ -100,6 +106,9 @@ fn a_logon_that_cannot_be_decided_is_refused() {
              << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|
              >> answer 1 {failure}
              << client 5 1 58=Authorization service not available|
+             << end client
+             << tick 2000
+             >> client-end
              << close logon refused"
         ));
         assert_eq!(play.count(Counter::ChecksFailed), 1);

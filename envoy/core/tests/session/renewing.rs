@@ -348,6 +348,10 @@ fn a_renewal_in_a_doomed_session_is_its_end() {
          >> answer 3 allow etag=\"b\" watch=50
          >> venue 5 2
          << client 5 2 58=killed|
+         << end client
+         << resume
+         << tick 2000
+         >> client-end
          << close session ended by the decision service",
     );
 }

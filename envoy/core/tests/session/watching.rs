@@ -63,6 +63,9 @@ fn an_etag_goes_back_as_it_came_and_an_odd_one_is_no_answer() {
         Play::new("FIX.4.4", "").play(&format!(
             "{logon}>> answer 1 allow watch=1 etag={odd}
              << client 5 1 58=Authorization service not available|
+             << end client
+             << tick 2000
+             >> client-end
              << close logon refused"
         ));
     }
@@ -156,6 +159,10 @@ fn a_doomed_session_ends_with_the_next_message_whatever_it_is() {
              << pause
              >> venue 5 3 58=bye|
              << client 5 3 58=desk closed|
+             << end client
+             << resume
+             << tick 2000
+             >> client-end
              << close session ended by the decision service"
         ));
         assert_eq!((play.count(Counter::SessionsEnded), play.count(Counter::InboundDenied)), (1, 1));
@@ -172,6 +179,9 @@ fn on_fixt_the_client_is_told_the_session_status_and_the_venue_is_not() {
          << tick 2000
          >> venue 5 2
          << client 5 2 58=access token expired|1409=8|
+         << end client
+         << tick 2000
+         >> client-end
          << close session ended by the decision service",
     );
 }
@@ -210,6 +220,10 @@ fn what_waits_for_its_answer_is_the_end_at_once() {
          << pause
          >> venue 5 2
          << client 5 2 58=killed|
+         << end client
+         << resume
+         << tick 2000
+         >> client-end
          << close session ended by the decision service",
     );
     assert_eq!(play.count(Counter::SessionsEnded), 1);
@@ -234,6 +248,9 @@ fn a_doomed_session_takes_what_was_held_back() {
          >> venue 0 2 112=<1>| + 5 3
          << client j 2 45=2|372=D|379=a|380=6|58=no|
          << client 5 3 58=killed|
+         << end client
+         << tick 2000
+         >> client-end
          << close session ended by the decision service",
     );
 }
