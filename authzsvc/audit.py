@@ -1,4 +1,5 @@
-"""`AuditEvent` lines: one line of JSON for each decision and each act of an operator, to a file or to standard output.
+"""`AuditEvent` lines: one line of JSON for each decision and each act of an operator, and one for what passed by
+decisions that a proxy had at hand, to a file or to standard output.
 
 Lines are rendered where the decision is made, and written by a thread of their own: at latest 50 ms later, and at the
 end. A line that could not be written is kept and tried again; meanwhile the log is not `available` and the service
@@ -21,11 +22,13 @@ from pathlib import Path
 
 import orjson
 
+from authzsvc.accounts import Count, Traffic
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.decision import Decision
 from authzsvc.errors import ToolError
 from authzsvc.fix.fields import Fields
 from authzsvc.sessions.acts import Act
+from authzsvc.sessions.facts import SessionFacts
 from authzsvc.tokens.claims import Identity
 
 FLUSH_S = 0.04
@@ -33,6 +36,8 @@ MAX_LINE = 4096
 """Bytes; a longer line is rendered again with its parts cut down."""
 MAX_TEXT = 256
 MAX_ITEMS = 32
+MAX_COUNTS = 8
+"""Counts in a line of traffic, so that none is cut away."""
 MAX_PENDING = 200_000
 """Lines kept while they cannot be written; what comes beyond is counted in the log. All of it is denials, because the
 log is not available from half of this on."""
@@ -69,7 +74,7 @@ def render(
         "severity": "high" if denied and not decision.shadow else "info",
         "scope": decision.scope or "",
         "missing_scopes": decision.missing_scopes,
-        "reason": decision.reason,
+        "reason": f"refresh: {decision.reason}" if is_refresh(request) else decision.reason,
         "policy": decision.policy,
         "latency_us": min(max(latency_us, 0), 2**32 - 1),
         "mode": "shadow" if decision.shadow else "enforce",
@@ -106,6 +111,56 @@ def render_admin(act: Act) -> bytes:
     return orjson.dumps(_bounded(event), option=_FORMAT)
 
 
+def render_traffic(traffic: Traffic, known: SessionFacts | None, policy: str, decision_id: str, now: float) -> bytes:
+    """Lines of messages that passed without a Check of their own, `MAX_COUNTS` counts in each. `known` is the session,
+    where it is still known whose it is."""
+    report = traffic.report
+    event: dict[str, object] = {
+        "time": datetime.fromtimestamp(now, UTC),
+        "decision_id": decision_id,
+        "event": "traffic",
+        "session": {
+            "begin_string": report.begin_string,
+            "sender_comp_id": report.sender,
+            "target_comp_id": report.target,
+            "subject": known.identity.subject if known else "",
+            "client_id": known.identity.client_id if known else "",
+            "address": report.address,
+            "principal": known.principal if known else "",
+        },
+        "context": known.context if known else {},
+        "verdict": "allow",
+        "severity": "info",
+        "policy": policy,
+        "mode": "enforce",
+    }
+    about = {"connection": report.session, "resumed": traffic.resumed, "ended": report.ended}
+    lines = []
+    for start in range(0, len(traffic.counts), MAX_COUNTS):
+        some = traffic.counts[start : start + MAX_COUNTS]
+        event["traffic"] = {**about, "counts": [_count(count) for count in some]}
+        lines.append(orjson.dumps(_bounded(event), option=_FORMAT))
+    return b"".join(lines)
+
+
+def _count(count: Count) -> dict[str, object]:
+    kind = count.kind
+    named = {"direction": kind.direction.value, "msg_type": kind.msg_type, "scope": kind.scope} if kind else {}
+    return {**named, "count": count.count, "total": count.total}
+
+
+def event_word(request: FixRequest | StockRequest | None) -> str:
+    """What a request is called in the audit and the metrics."""
+    if request is None:
+        return ""
+    return "refresh" if is_refresh(request) else request.event.value
+
+
+def is_refresh(request: FixRequest | StockRequest | None) -> bool:
+    """Whether it is about a message that has passed already, by a decision at hand."""
+    return isinstance(request, FixRequest) and request.refresh
+
+
 def _about(request: FixRequest | StockRequest | None, identity: Identity | None) -> dict[str, object]:
     if request is None:
         return {"event": ""}
@@ -116,7 +171,7 @@ def _about(request: FixRequest | StockRequest | None, identity: Identity | None)
         "principal": request.principal,
     }
     about: dict[str, object] = {
-        "event": request.event.value,
+        "event": event_word(request),
         "request_id": request.id,
         "session": session,
         "context": request.context,

@@ -27,6 +27,24 @@ _OF_THE_SESSION = frozenset({"comp_id", "target_comp_id"})
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long a proxy may keep what is allowed, at most."""
+
+    max_age: int = 0
+    """Seconds; 0: not at all."""
+    stale_if_error: int = 0
+    """Seconds more, while no answer is to be had."""
+    past_expiry: bool = False
+    """A session's scopes hold to its end, whatever its token says of its own."""
+
+
+NOT_KEPT = Keeping()
+
+Ages = tuple[int, int]
+"""`max_age` and `stale_if_error` of a decision."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """What the world adds to a decision."""
 
@@ -43,13 +61,13 @@ def decide(
     holder: Identity | TokenError,
     policy: Policy,
     stamp: Stamp,
-    max_age: int,
+    keeping: Keeping = NOT_KEPT,
     standing: Limit | Ending | None = None,
 ) -> Decision:
     """Decide about a FIX message, or what becomes of a session.
 
-    `holder` is the token's, or why there is none; `max_age` caps how long the answer holds, in seconds; `standing` is
-    what the session is left with besides its scopes.
+    `holder` is the token's, or why there is none; `keeping` caps how long the answer holds; `standing` is what the
+    session is left with besides its scopes: while that is anything, nothing is kept.
     """
     if isinstance(holder, TokenError):
         return _unauthenticated(request, holder, stamp)
@@ -58,10 +76,10 @@ def decide(
         return _wrong_identity(request, misnamed, stamp)
     if isinstance(standing, Ending):
         return ended(request.event, standing, stamp)
-    age = 0 if standing else _age(holder, policy, stamp.now, max_age)
+    ages = (0, 0) if standing else _ages(holder, policy, stamp.now, keeping)
     if request.event is not Event.MESSAGE:
-        return _welcome(policy, holder, age, stamp)
-    decision = _by_policy(request, holder, policy, age, stamp)
+        return _welcome(policy, holder, ages, stamp)
+    decision = _by_policy(request, holder, policy, ages, stamp)
     return decision if standing is None else _limited(request, policy, decision, standing, stamp)
 
 
@@ -101,15 +119,19 @@ def _limited(request: FixRequest, policy: Policy, decision: Decision, limit: Lim
     return _denied(stamp, limit.text, limit.reason)
 
 
-def _age(holder: Identity, policy: Policy, now: float, max_age: int) -> int:
-    """Whole seconds, never past `exp`. Ids that stand in single messages cannot be kept for: `vary` has no word for
-    them."""
-    if not policy.identity.keys() <= _OF_THE_SESSION:
-        return 0
-    return max(0, min(max_age, int(holder.expires_at - now)))
+def _ages(holder: Identity, policy: Policy, now: float, keeping: Keeping) -> Ages:
+    """Whole seconds, together never past `exp`. Ids that stand in single messages cannot be kept for: `vary` has no
+    word for them."""
+    if not policy.identity.keys() <= _OF_THE_SESSION or keeping.max_age <= 0:
+        return 0, 0
+    if keeping.past_expiry:
+        return keeping.max_age, keeping.stale_if_error
+    left = max(0, int(holder.expires_at - now))
+    age = min(keeping.max_age, left)
+    return age, min(keeping.stale_if_error, left - age)
 
 
-def _by_policy(request: FixRequest, holder: Identity, policy: Policy, age: int, stamp: Stamp) -> Decision:
+def _by_policy(request: FixRequest, holder: Identity, policy: Policy, ages: Ages, stamp: Stamp) -> Decision:
     verdict = policy.decide(
         Question(
             request.direction,
@@ -121,7 +143,7 @@ def _by_policy(request: FixRequest, holder: Identity, policy: Policy, age: int, 
         )
     )
     if verdict.allowed and not verdict.shadow:
-        return _allowed(stamp, verdict.reason, verdict.scope, verdict.vary, age)
+        return _allowed(stamp, verdict.reason, verdict.scope, verdict.vary, ages)
     return _refused(verdict, stamp)
 
 
@@ -141,10 +163,10 @@ def _refused(verdict: Verdict, stamp: Stamp) -> Decision:
     )
 
 
-def _welcome(policy: Policy, holder: Identity, age: int, stamp: Stamp) -> Decision:
+def _welcome(policy: Policy, holder: Identity, ages: Ages, stamp: Stamp) -> Decision:
     terms = LogonTerms(policy.guard_outbound, policy.exempt, policy.risk_reducing, policy.want_tags)
     unknown = policy.expand(holder.scopes, holder.claims).unknown
-    welcome = _allowed(stamp, "the token and the identity hold", age=age)
+    welcome = _allowed(stamp, "the token and the identity hold", ages=ages)
     return replace(welcome, terms=terms, unknown_scopes=unknown)
 
 
@@ -165,7 +187,9 @@ def _wrong_identity(request: FixRequest, misnamed: Misnamed, stamp: Stamp) -> De
     return ended(request.event, Ending(f"{misnamed.id} is not the token's", misnamed.reason, BAD_CREDENTIALS), stamp)
 
 
-def _allowed(stamp: Stamp, reason: str, scope: str | None = None, vary: tuple[int, ...] = (), age: int = 0) -> Decision:
+def _allowed(
+    stamp: Stamp, reason: str, scope: str | None = None, vary: tuple[int, ...] = (), ages: Ages = (0, 0)
+) -> Decision:
     return Decision(
         allowed=True,
         action=Action.FORWARD,
@@ -179,8 +203,9 @@ def _allowed(stamp: Stamp, reason: str, scope: str | None = None, vary: tuple[in
         missing_scopes=(),
         vary=vary,
         policy=stamp.policy,
-        max_age=age,
+        max_age=ages[0],
         terms=None,
+        stale_if_error=ages[1],
     )
 
 

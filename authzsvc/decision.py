@@ -100,6 +100,8 @@ class Decision:
     """How long a watch is held, in whole seconds; 0 where none is kept."""
     unknown_scopes: tuple[str, ...] = ()
     """On an allowed Logon: scopes of the token that the mapping does not know, which grant nothing."""
+    stale_if_error: int = 0
+    """For how many seconds more the answer holds where none is to be had (RFC 5861, 4); 0 where `max_age` is."""
 
     @property
     def ends_session(self) -> bool:

@@ -94,6 +94,8 @@ class FixRequest:
     """On a watch: what the proxy knows already."""
     report: str = ""
     """On a report: its kind and words."""
+    refresh: bool = False
+    """A message that has passed already by a decision at hand: the proxy asks whether that goes on to hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +161,10 @@ def _message(attributes: Any, http: Any, headers: dict[str, str]) -> FixRequest:
         direction,
         msg_type=msg_type,
         seq=_seq_num(headers),
-        poss_dup=_poss_dup(headers),
+        poss_dup=_flag(headers, "x-fix-poss-dup"),
         fields=_fields(http.raw_body),
         fresh=_fresh(headers, direction) if event is Event.RENEWAL else None,
+        refresh=event is Event.MESSAGE and _flag(headers, "x-fix-refresh"),
     )
 
 
@@ -180,6 +183,7 @@ def _read_leniently(attributes: Any, http: Any, headers: dict[str, str], event: 
         poss_dup=headers.get("x-fix-poss-dup") == "Y",
         fields=_readable_fields(http.raw_body),
         report=": ".join(part for part in (kind, words) if part) or "no reason given",
+        refresh=event is Event.MESSAGE and headers.get("x-fix-refresh") == "Y",
     )
 
 
@@ -197,6 +201,7 @@ def _filled(
     fresh: Credential | None = None,
     etag: str = "",
     report: str = "",
+    refresh: bool = False,
 ) -> FixRequest:
     """What was read of the message, and what is taken as it stands."""
     get = headers.get
@@ -226,6 +231,7 @@ def _filled(
         fresh=fresh,
         etag=etag,
         report=report,
+        refresh=refresh,
     )
 
 
@@ -280,10 +286,10 @@ def _is_seq_num(text: str) -> bool:
     return 0 < len(text) <= 10 and text.isascii() and text.isdigit() and int(text) <= MAX_SEQ_NUM
 
 
-def _poss_dup(headers: Mapping[str, str]) -> bool:
-    value = headers.get("x-fix-poss-dup", "N")
+def _flag(headers: Mapping[str, str], name: str) -> bool:
+    value = headers.get(name, "N")
     if value not in ("Y", "N"):
-        raise ContractError("`x-fix-poss-dup` is neither `Y` nor `N`")
+        raise ContractError(f"`{name}` is neither `Y` nor `N`")
     return value == "Y"
 
 

@@ -50,6 +50,7 @@ def encode(decision: Decision, identity: Identity | None) -> bytes:
         decision.vary,
         decision.policy,
         decision.max_age,
+        decision.stale_if_error,
         subject,
         client_id,
     )
@@ -74,6 +75,7 @@ def _pieces(
     vary: tuple[int, ...],
     policy: str,
     max_age: int,
+    stale_if_error: int,
     subject: str,
     client_id: str,
 ) -> list[bytes]:
@@ -93,6 +95,7 @@ def _pieces(
         policy=policy,
         max_age=max_age,
         terms=None,
+        stale_if_error=stale_if_error,
     )
     whole: bytes = _render(decision, subject, client_id).SerializeToString()
     return whole.split(_SOME_ID.encode())
@@ -138,7 +141,7 @@ def _headers(decision: Decision) -> list[tuple[str, str]]:
         ("x-fix-action", decision.action.value),
         ("x-fix-decision-id", decision.id),
         ("x-fix-policy", decision.policy),
-        ("cache-control", f"max-age={decision.max_age}" if decision.max_age > 0 else "no-store"),
+        ("cache-control", _cache_control(decision)),
     ]
     if decision.allowed:
         headers.append(("x-fix-scope", decision.scope or "-"))
@@ -155,6 +158,14 @@ def _headers(decision: Decision) -> list[tuple[str, str]]:
     if decision.terms is not None:
         headers.extend(_terms(decision.terms))
     return headers
+
+
+def _cache_control(decision: Decision) -> str:
+    """How long the answer holds (RFC 9111, 5.2.2), and how long where none is to be had (RFC 5861, 4)."""
+    if decision.max_age <= 0:
+        return "no-store"
+    more = f", stale-if-error={decision.stale_if_error}" if decision.stale_if_error > 0 else ""
+    return f"max-age={decision.max_age}{more}"
 
 
 def _terms(terms: LogonTerms) -> list[tuple[str, str]]:

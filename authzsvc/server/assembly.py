@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from authzsvc.audit import AuditLog, render_admin
+from authzsvc.decide import Keeping
+from authzsvc.decision import OnExpiry
 from authzsvc.policy.engine import Policy
+from authzsvc.server.accounting import Accounting
 from authzsvc.server.attempts import Attempts
 from authzsvc.server.holders import Holders, Rules
 from authzsvc.server.in_force import InForce
@@ -36,10 +39,11 @@ class Parts:
     authorizer: Authorizer
     live: LiveSessions
     control: Control
+    accounting: Accounting
 
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """What goes on for as long as the service runs."""
-        return [self.control.run(), _sweep(self.live)]
+        return [self.control.run(), _sweep(self.live, self.accounting)]
 
 
 async def assemble(
@@ -71,13 +75,19 @@ async def assemble(
     judge = Judge(in_force, holders, live, attempts, watching)
     admitted = frozenset(settings.admission.principals)
     counts = Counts(live=lambda: (len(live), live.watched))
-    return Parts(Authorizer(in_force, judge, audit, admitted, counts=counts), live, control)
+    authorizer = Authorizer(in_force, judge, audit, admitted, counts=counts)
+    accounting = Accounting(in_force, live, audit, counts, authorizer.ids)
+    return Parts(authorizer, live, control, accounting)
 
 
 def _rules(settings: Settings) -> Rules:
-    sessions = settings.sessions
+    sessions, decisions = settings.sessions, settings.decisions
     return Rules(
-        max_age=settings.decisions.max_age_s,
+        keeping=Keeping(
+            max_age=decisions.max_age_s,
+            stale_if_error=decisions.stale_if_error_s,
+            past_expiry=sessions.on_expiry is OnExpiry.SESSION,
+        ),
         on_expiry=sessions.on_expiry,
         second_logon=sessions.second_logon,
         warn_before_s=sessions.warn_before_s,
@@ -97,7 +107,8 @@ def _left(restrictions: Restrictions, facts: SessionFacts) -> tuple[object, obje
     return restrictions.revocation_of(identity), restrictions.on(facts.key.sender, identity, facts.roles)
 
 
-async def _sweep(live: LiveSessions) -> None:
+async def _sweep(live: LiveSessions, accounting: Accounting) -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
         live.sweep()
+        accounting.ledger.forget(accounting.clock())

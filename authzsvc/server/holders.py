@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from authzsvc.contract.request import Event, FixRequest
-from authzsvc.decide import Stamp, decide
+from authzsvc.decide import Keeping, Stamp, decide
 from authzsvc.decision import Decision, OnExpiry, SecondLogon
 from authzsvc.errors import TokenError
 from authzsvc.server.in_force import InForce
@@ -32,8 +32,8 @@ Standing = Limit | Ending | None
 class Rules:
     """How sessions begin, stay and end."""
 
-    max_age: int = 60
-    """Seconds for which an allowed decision may be kept."""
+    keeping: Keeping = field(default_factory=lambda: Keeping(max_age=60))
+    """How long an allowed decision may be kept."""
     on_expiry: OnExpiry = OnExpiry.LOGOUT
     second_logon: SecondLogon = SecondLogon.REFUSE
     warn_before_s: float = 300.0
@@ -63,7 +63,7 @@ class Holders:
     def decided(self, request: FixRequest, holder: Holder, stamp: Stamp) -> Decision:
         """The decision about a request of that holder's."""
         standing = self.standing(request, holder)
-        return decide(request, holder.identity, self.in_force.policy, stamp, self.rules.max_age, standing)
+        return decide(request, holder.identity, self.in_force.policy, stamp, self.rules.keeping, standing)
 
     async def holder(self, request: FixRequest, *, renew: bool = False) -> Holder | TokenError:
         """Whose the request's credential is; one that expired may still hold, by the settings. What has expired is no

@@ -51,7 +51,7 @@ class Judge:
     async def _message(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
         holder = await self.holders.holder(request)
         if isinstance(holder, TokenError):
-            decision = decide(request, holder, self.in_force.policy, stamp, 0)
+            decision = decide(request, holder, self.in_force.policy, stamp)
             identity = self.holders.remembered(request)
         else:
             decision, identity = self.holders.decided(request, holder, stamp), holder.identity
@@ -76,7 +76,7 @@ class Judge:
         holder = await self.holders.authenticated(request, request.credential)
         if isinstance(holder, TokenError):
             self.attempts.failed(request, holder)
-            return decide(request, holder, self.in_force.policy, stamp, 0), None
+            return decide(request, holder, self.in_force.policy, stamp), None
         decision = self.holders.decided(request, holder, stamp)
         if decision.allowed:
             self.attempts.succeeded(request)

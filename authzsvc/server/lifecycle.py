@@ -23,6 +23,7 @@ from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from authzsvc.audit import AuditLog
+from authzsvc.server import accounting
 from authzsvc.server.admin import OPTIONS as ADMIN_OPTIONS
 from authzsvc.server.admin import Admin, bind_admin
 from authzsvc.server.admin_access import Access
@@ -32,7 +33,6 @@ from authzsvc.server.listen import bind, release
 from authzsvc.server.mapping import take
 from authzsvc.server.metrics import exposed
 from authzsvc.server.reload import Reloader
-from authzsvc.server.service import Authorizer
 from authzsvc.server.watch import Watch
 from authzsvc.sessions.sqlite import SqliteStore
 from authzsvc.settings import Settings
@@ -165,7 +165,7 @@ async def _listening(
     for name in ("", SERVICE):
         await health.set(name, _NOT_SERVING)
     await health.set(MAPPING, _SERVING)
-    server = _server(authorizer, health, settings.reflection)
+    server = _server(parts, health, settings.reflection)
     addresses = bind(server, settings.listen)
     with exposed(authorizer.counts, settings.metrics.tcp) as metrics:
         await server.start()
@@ -183,6 +183,7 @@ async def _listening(
             await asyncio.gather(ready, *tasks, return_exceptions=True)
             await health.enter_graceful_shutdown()
             parts.live.drain()
+            parts.accounting.drain()
             await server.stop(settings.drain_s)
             release(settings.listen)
 
@@ -202,15 +203,24 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-def _server(authorizer: Authorizer, health: health_aio.HealthServicer, reflect: bool) -> grpc.aio.Server:
+def _server(parts: Parts, health: health_aio.HealthServicer, reflect: bool) -> grpc.aio.Server:
     server = grpc.aio.server(options=_OPTIONS)
     check: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
-        authorizer.answer
+        parts.authorizer.answer
     )  # bytes in, bytes out
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Check": check}),))
+    reports: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(parts.accounting.stream)
+    handlers = {SERVICE: {"Check": check}, accounting.SERVICE: {accounting.METHOD: reports}}
+    server.add_generic_rpc_handlers(
+        tuple(grpc.method_handlers_generic_handler(name, methods) for name, methods in handlers.items())
+    )
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     if reflect:
         known = external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name
-        names = (known, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+        names = (
+            known,
+            accounting.SERVICE,
+            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+            reflection.SERVICE_NAME,
+        )
         reflection.enable_server_reflection(names, server)
     return server

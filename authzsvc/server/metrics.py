@@ -39,6 +39,10 @@ class Counts:
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(verdict, event) → how many."""
     reloads: Counter[Reload] = field(default_factory=Counter)
+    cached: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """(direction, MsgType, scope) → messages that passed by decisions that a proxy has kept."""
+    odd_reports: int = 0
+    """Reports of such messages, or numbers in them, that could not be read."""
     live: Callable[[], tuple[int, int]] = lambda: (0, 0)
     """How many sessions live, and how many of them are watched."""
     name: str = ""
@@ -63,6 +67,16 @@ class _Rendered(Collector):
         )
         for result in Reload:
             reloads.add_metric([result], counts.reloads[result])
+        cached = CounterMetricFamily(
+            "authzsvc_cached_messages",
+            "Messages that passed by decisions that a proxy has kept.",
+            labels=["direction", "msg_type", "scope"],
+        )
+        for kind, count in sorted(counts.cached.copy().items()):
+            cached.add_metric(kind, count)
+        odd = CounterMetricFamily(
+            "authzsvc_accounting_faults", "Reports of such messages that could not be read.", value=counts.odd_reports
+        )
         info = GaugeMetricFamily("authzsvc_mapping_info", "The mapping in force.", labels=["name", "digest", "commit"])
         info.add_metric([counts.name, counts.digest, counts.commit], 1)
         stale = GaugeMetricFamily(
@@ -71,7 +85,7 @@ class _Rendered(Collector):
         live, watched = counts.live()
         sessions = GaugeMetricFamily("authzsvc_sessions", "Sessions that live.", value=live)
         watches = GaugeMetricFamily("authzsvc_sessions_watched", "Those with a watch out.", value=watched)
-        yield from (decisions, reloads, info, stale, sessions, watches)
+        yield from (decisions, reloads, cached, odd, info, stale, sessions, watches)
 
 
 @contextlib.contextmanager

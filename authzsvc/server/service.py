@@ -3,8 +3,8 @@
 Whatever goes wrong on the way is answered by `decide.unavailable`, so that no exception ever becomes a pass, and is
 recorded like any other decision. Where nobody has to be asked, nothing on the path waits.
 
-Invariants: every Check that is answered is in the audit, but for a watch that has nothing new to say; while the audit
-cannot be written, everything is denied.
+Invariants: every Check that is answered is in the audit, but for a watch that has nothing new to say and a refresh that
+changes nothing; while the audit cannot be written, everything is denied.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 from google.protobuf.message import DecodeError
 
 from authzsvc import audit
-from authzsvc.audit import AuditLog
+from authzsvc.audit import AuditLog, event_word
 from authzsvc.contract.request import Event, FixRequest, StockRequest, glimpse, parse
 from authzsvc.contract.response import ID_LENGTH, encode
 from authzsvc.decide import Stamp, decide_stock, unavailable
@@ -61,7 +61,18 @@ class _Judged:
         """Verdict and event, as they are counted."""
         decision = self.decision
         verdict = SHADOW if decision.shadow else ALLOW if decision.allowed else DENY
-        return verdict, self.request.event.value if self.request else ""
+        return verdict, event_word(self.request)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether this is nothing for the audit: a watch that has nothing new to say, or a decision that goes on to
+        hold (its message has passed before, and is in the accounts)."""
+        request, decision = self.request, self.decision
+        if not isinstance(request, FixRequest) or not decision.allowed:
+            return False
+        if request.event is Event.WATCH:
+            return decision.etag == request.etag
+        return request.refresh and not decision.shadow
 
 
 @dataclass(slots=True)
@@ -86,7 +97,7 @@ class Authorizer:
         started = time.perf_counter_ns()
         stamp = Stamp(next(self.ids), self.clock(), self.in_force.policy.digest)
         judged = await self._judged(raw, stamp)
-        if not _is_silent(judged):
+        if not judged.is_silent:
             self._record(judged, stamp.now, (time.perf_counter_ns() - started) // 1000)
         self.counts.decisions[judged.labels] += 1
         return encode(judged.decision, judged.identity)
@@ -123,11 +134,3 @@ class Authorizer:
             reason = f"the decision failed: {type(error).__name__}"
             return _Judged(request, None, unavailable(request.event, reason, stamp))
         return _Judged(request, identity, decision)
-
-
-def _is_silent(judged: _Judged) -> bool:
-    """A watch that has nothing new to say is no decision."""
-    request = judged.request
-    if not isinstance(request, FixRequest) or request.event is not Event.WATCH:
-        return False
-    return judged.decision.allowed and judged.decision.etag == request.etag

@@ -76,7 +76,7 @@ class Watching:
             # Nothing was learnt: the messages are denied one by one, the session stays.
             return self._unchanged(request, stamp, holder), None
         if isinstance(holder, TokenError):
-            return decide(request, holder, self.in_force.policy, stamp, 0), None
+            return decide(request, holder, self.in_force.policy, stamp), None
         decision = self.holders.decided(request, holder, stamp)
         if not decision.allowed:
             return decision, holder
@@ -87,7 +87,7 @@ class Watching:
         return self.tagged(request, holder, decision), holder
 
     def _unchanged(self, request: FixRequest, stamp: Stamp, error: TokenError) -> Decision:
-        denied = decide(request, error, self.in_force.policy, stamp, 0)
+        denied = decide(request, error, self.in_force.policy, stamp)
         return replace(denied, allowed=True, action=Action.FORWARD, text="", etag=request.etag, reject_reason=0)
 
     def _note_seen(self, request: FixRequest, identity: Identity) -> None:
@@ -138,7 +138,7 @@ class Watching:
         """Whether the session goes on under its fresh credential: the same holder, and good for this session."""
         present = await self.holders.holder(request)
         if isinstance(present, TokenError):
-            return decide(request, present, self.in_force.policy, stamp, 0), None
+            return decide(request, present, self.in_force.policy, stamp), None
         before = self.holders.decided(request, present, stamp)
         if isinstance(self.holders.standing(request, present), Ending):
             return before, present.identity

@@ -88,6 +88,8 @@ class Decisions(Section):
     """How long an allowed decision may be kept by the proxy."""
 
     max_age_s: int = Field(default=60, ge=0, le=86_400)
+    stale_if_error_s: int = Field(default=0, ge=0, le=86_400)
+    """For how much longer, while the service gives no answer."""
 
 
 class Admission(Section):

@@ -12,12 +12,16 @@ import pytest
 from google.protobuf import json_format
 
 from authzsvc import audit
-from authzsvc._gen.fixauthz.v1.event_pb2 import AuditEvent, allow, deny, high, inbound, info
+from authzsvc._gen.fixauthz.v1.event_pb2 import AuditEvent, TrafficCount, allow, deny, high, inbound, info
+from authzsvc._gen.fixauthz.v1.event_pb2 import Traffic as EventTraffic
+from authzsvc.accounts import Count, Traffic
 from authzsvc.audit import AuditLog
 from authzsvc.contract.request import Event, FixRequest, StockRequest, parse
+from authzsvc.contract.traffic import Kind, TrafficReport
 from authzsvc.decide import Stamp, unavailable
 from authzsvc.decision import Action, Decision
 from authzsvc.errors import ToolError
+from authzsvc.fix.direction import Direction
 from authzsvc.sessions.acts import Act, Operator
 from authzsvc.tokens.claims import Identity
 from tests.unit.checks import check, soh
@@ -81,7 +85,7 @@ def test_a_line_is_the_documented_message() -> None:
 
 def test_the_field_names_are_the_schemas_own() -> None:
     names = {field.name for field in AuditEvent.DESCRIPTOR.fields}
-    assert set(json.loads(line(fix(check("t"))))) == names - {"admin"}
+    assert set(json.loads(line(fix(check("t"))))) == names - {"admin", "traffic"}
 
 
 def test_an_allowed_message_is_info() -> None:
@@ -264,3 +268,46 @@ def test_a_refused_act_and_one_that_is_not_kept_want_attention() -> None:
 def test_a_refused_act_is_bounded_whatever_was_asked() -> None:
     act = Act("r-1", STAMP.now, "kill", Operator("n" * 9999, claimed=True), value="v" * 99_999, refused="r" * 99_999)
     assert len(audit.render_admin(replace(act, targets=tuple(str(n) for n in range(9999))))) < audit.MAX_LINE
+
+
+REPORT = TrafficReport("s-1", 1.0, True, {}, 0, "FIX.4.4", "ALGO", "VENUE", "192.0.2.7:40001")
+
+
+def counts(number: int) -> tuple[Count, ...]:
+    kinds = [Kind(Direction.INBOUND, "D" * 16, "s" * 240 + str(i)) for i in range(number)]
+    return tuple(Count(kind, 2**53, 2**53) for kind in kinds)
+
+
+def test_a_line_of_traffic_is_the_documented_message() -> None:
+    told = (Count(Kind(Direction.INBOUND, "D", "order:create:equity"), 3, 20), Count(None, 1, 2))
+    found = event(audit.render_traffic(Traffic(REPORT, told, True), None, "digest", "id-1", STAMP.now))
+    assert found == AuditEvent(
+        time="2026-01-05T14:30:00.000125Z",
+        decision_id="id-1",
+        event="traffic",
+        session=found.session,
+        verdict=allow,
+        severity=info,
+        policy="digest",
+        mode="enforce",
+        traffic=EventTraffic(
+            connection="s-1",
+            resumed=True,
+            ended=True,
+            counts=[
+                TrafficCount(direction=inbound, msg_type="D", scope="order:create:equity", count=3, total=20),
+                TrafficCount(count=1, total=2),
+            ],
+        ),
+    )
+    assert (found.session.sender_comp_id, found.session.address) == ("ALGO", "192.0.2.7:40001")
+
+
+def test_no_count_is_cut_away_and_no_line_too_long() -> None:
+    many = counts(100)
+    report = replace(REPORT, sender="x" * 256, target="x" * 256, address="x" * 256)
+    raw = audit.render_traffic(Traffic(report, many, False), None, "d" * 64, "id-1", STAMP.now)
+    lines = raw.splitlines()
+    assert max(map(len, lines)) <= audit.MAX_LINE
+    assert [c.scope for line in lines for c in event(line).traffic.counts] == [c.kind.scope for c in many if c.kind]
+    assert all(event(line).traffic.connection == "s-1" for line in lines)

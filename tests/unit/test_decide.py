@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from authzsvc.contract.request import Event, FixRequest, StockRequest, parse
-from authzsvc.decide import Stamp, acknowledged, decide, decide_stock, unavailable
+from authzsvc.decide import NOT_KEPT, Keeping, Stamp, acknowledged, decide, decide_stock, unavailable
 from authzsvc.decision import Action, Decision, LogonTerms
 from authzsvc.errors import TokenError
 from authzsvc.policy.compiler import compile_mapping
@@ -35,7 +35,7 @@ def fix(request: object) -> FixRequest:
 
 
 def judged(policy: Policy, request: object, holder: Identity | TokenError = WHO, max_age: int = 60) -> Decision:
-    return decide(fix(request), holder, policy, Stamp("id-1", NOW, policy.digest), max_age)
+    return decide(fix(request), holder, policy, Stamp("id-1", NOW, policy.digest), Keeping(max_age))
 
 
 def test_a_good_logon_is_told_its_terms(policy: Policy) -> None:
@@ -62,6 +62,49 @@ def test_a_message_that_a_scope_grants(policy: Policy) -> None:
     assert (decision.allowed, decision.action, decision.scope) == (True, Action.FORWARD, "order:create:equity")
     assert (decision.vary, decision.max_age, decision.reject_reason, decision.text) == ((167,), 60, 0, "")
     assert decision.policy == policy.digest
+
+
+@pytest.mark.parametrize(
+    ("left_s", "keeping", "ages"),
+    [
+        (600, Keeping(60, 30), (60, 30)),
+        (600.9, Keeping(600, 30), (600, 0)),
+        (100, Keeping(60, 50), (60, 40)),
+        (100, Keeping(60, 0), (60, 0)),
+        (59.9, Keeping(60, 50), (59, 0)),
+        (0.9, Keeping(60, 50), (0, 0)),
+        (-5, Keeping(60, 50), (0, 0)),
+        (100, Keeping(0, 50), (0, 0)),
+        (100, NOT_KEPT, (0, 0)),
+        (100, Keeping(60, 50, past_expiry=True), (60, 50)),
+        (-5, Keeping(60, 50, past_expiry=True), (60, 50)),
+        (-5, Keeping(0, 50, past_expiry=True), (0, 0)),
+    ],
+)
+@pytest.mark.parametrize("request_", [check("t", msg_type="D", body=soh("11=O|167=CS|")), logon("t")])
+def test_nothing_holds_longer_than_the_token(
+    policy: Policy, request_: object, left_s: float, keeping: Keeping, ages: tuple[int, int]
+) -> None:
+    who = replace(WHO, expires_at=NOW + left_s)
+    decision = decide(fix(request_), who, policy, STAMP, keeping)
+    assert (decision.allowed, decision.max_age, decision.stale_if_error) == (True, *ages)
+
+
+@pytest.mark.parametrize("past_expiry", [False, True])
+def test_nothing_is_kept_while_a_session_is_limited(policy: Policy, past_expiry: bool) -> None:
+    keeping = Keeping(60, 30, past_expiry)
+    for request in (
+        check("t", direction="outbound", msg_type="8", sender="VENUE", target="ALGO", body=soh("1=ACC-1|")),
+    ):
+        decision = decide(fix(request), WHO, policy, STAMP, keeping, Limit("limited", "limited"))
+        assert (decision.allowed, decision.max_age, decision.stale_if_error) == (True, 0, 0)
+        assert decide(fix(request), WHO, policy, STAMP, keeping).max_age == 60
+
+
+def test_denials_and_what_passes_in_shadow_only_are_not_kept(tmp_path: Path) -> None:
+    policy = with_mapping(tmp_path, "rollout: {senders: {ALGO: shadow}}")
+    decision = decide(fix(check("t", msg_type="F", body=soh("41=1|"))), WHO, policy, STAMP, Keeping(60, 30))
+    assert (decision.shadow, decision.max_age, decision.stale_if_error) == (True, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +225,7 @@ LIMIT = Limit("only risk-reducing messages are allowed: margin", "cancel-only `r
 
 def standing(policy: Policy, request: object, left: Limit | Ending) -> Decision:
     who = replace(WHO, scopes=WHO.scopes | {"order:cancel"})
-    return decide(fix(request), who, policy, STAMP, 60, left)
+    return decide(fix(request), who, policy, STAMP, Keeping(60, 30), left)
 
 
 def test_a_limited_session_may_do_what_reduces_risk_and_see_what_came_of_it(policy: Policy) -> None:

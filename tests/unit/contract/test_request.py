@@ -195,3 +195,20 @@ def test_what_the_certificate_says() -> None:
     assert fix(check("t")).certificate == Certificate()
     odd = fix(check("t", headers={**headers, "x-fix-certificate-sha256": digest.upper()})).certificate
     assert odd.sha256 == ""
+
+
+@pytest.mark.parametrize(
+    ("event", "value", "refresh"),
+    [("message", "Y", True), ("message", "N", False), ("message", None, False), ("renewal", "Y", False)],
+)
+def test_a_message_that_has_passed_already(event: str, value: str | None, refresh: bool) -> None:
+    headers = {"x-fix-fresh-authorization": "Bearer t2", **({"x-fix-refresh": value} if value else {})}
+    found = parse(check("t", event=event, headers=headers))
+    assert isinstance(found, FixRequest)
+    assert found.refresh is refresh
+
+
+@pytest.mark.parametrize("value", ["", "y", "yes", "1"])
+def test_a_refresh_is_yes_or_no(value: str) -> None:
+    with pytest.raises(ContractError, match="x-fix-refresh"):
+        parse(check("t", headers={"x-fix-refresh": value}))

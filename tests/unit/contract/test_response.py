@@ -56,6 +56,15 @@ def test_allowed() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("max_age", "stale", "words"),
+    [(30, 0, "max-age=30"), (30, 7, "max-age=30, stale-if-error=7"), (0, 7, "no-store"), (0, 0, "no-store")],
+)
+def test_how_long_it_holds(max_age: int, stale: int, words: str) -> None:
+    decision = replace(ALLOWED, max_age=max_age, stale_if_error=stale)
+    assert Answer(render(decision, WHO)).headers["cache-control"] == words
+
+
 def test_allowed_without_need_of_a_scope() -> None:
     assert Answer(render(replace(ALLOWED, scope=None), WHO)).headers["x-fix-scope"] == "-"
 
@@ -95,7 +104,9 @@ def test_metadata_is_the_documented_message() -> None:
     assert set(Answer(render(EXPIRED, None)).metadata) == {"decision_id", "verdict", "reason", "policy"}
 
 
-@pytest.mark.parametrize("decision", [ALLOWED, DENIED, LOGON, EXPIRED, replace(ALLOWED, id="short")])
+@pytest.mark.parametrize(
+    "decision", [ALLOWED, replace(ALLOWED, stale_if_error=9), DENIED, LOGON, EXPIRED, replace(ALLOWED, id="short")]
+)
 @pytest.mark.parametrize("who", [WHO, None])
 def test_the_fast_way_gives_the_same_answer(decision: Decision, who: Identity | None) -> None:
     for number in range(3):

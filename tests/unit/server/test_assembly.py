@@ -55,6 +55,9 @@ async def test_what_runs_goes_on_until_it_is_cancelled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("watch_s", [1, 600])
 async def test_the_settings_reach_the_parts(tmp_path: Path, watch_s: int) -> None:
-    async with opened(tmp_path, sessions={"watch_s": watch_s}, decisions={"max_age_s": 7}) as at:
+    async with opened(tmp_path, sessions={"watch_s": watch_s}, decisions={"max_age_s": 7, "stale_if_error_s": 3}) as at:
         answer = await Session(at, at.token()).log_on()
-        assert (answer.headers["x-fix-watch"], answer.headers["cache-control"]) == (str(watch_s), "max-age=7")
+        assert (answer.headers["x-fix-watch"], answer.headers["cache-control"]) == (
+            str(watch_s),
+            "max-age=7, stale-if-error=3",
+        )

@@ -26,12 +26,17 @@ def test_what_is_counted_is_shown_under_its_labels() -> None:
         counts.decisions["deny", "message"] += 2
         counts.reloads[Reload.REFUSED] += 1
         counts.stale = True
+        counts.cached["inbound", "D", "order:create:equity"] += 17
+        counts.odd_reports += 1
         found = scraped(address)
     assert found['authzsvc_decisions_total{event="message",verdict="deny"}'] == 2
     assert found['authzsvc_mapping_reloads_total{result="refused"}'] == 1
     assert found['authzsvc_mapping_reloads_total{result="changed"}'] == 0
     assert found['authzsvc_mapping_info{commit="def",digest="abc",name="desk"}'] == 1
     assert found["authzsvc_mapping_stale"] == 1
+    labels = 'direction="inbound",msg_type="D",scope="order:create:equity"'
+    assert found[f"authzsvc_cached_messages_total{{{labels}}}"] == 17
+    assert found["authzsvc_accounting_faults_total"] == 1
     assert (found["authzsvc_sessions"], found["authzsvc_sessions_watched"]) == (7, 5)
 
 

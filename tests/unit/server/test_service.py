@@ -12,6 +12,7 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from google.protobuf import json_format
 
 from authzsvc._gen.fixauthz.v1.event_pb2 import AuditEvent
+from authzsvc.policy.compiler import compile_mapping
 from authzsvc.server.logs import JsonFormatter
 from authzsvc.server.service import decision_ids
 from authzsvc.tokens import authenticator
@@ -195,3 +196,36 @@ def test_ids_differ_within_and_between_processes() -> None:
     found = [next(one) for _ in range(1000)] + [next(other) for _ in range(1000)]
     assert len(set(found)) == 2000
     assert {len(name) for name in found} == {24}
+
+
+REFRESH = {"x-fix-refresh": "Y"}
+
+
+async def test_an_allowed_refresh_is_counted_apart_and_not_recorded(at: Desk) -> None:
+    answer = ask(at.authorizer, check(at.token(), headers=REFRESH))
+    assert (answer.allowed, answer.headers["x-fix-scope"]) == (True, "order:create:option_multileg")
+    assert at.authorizer.counts.decisions == {("allow", "refresh"): 1}
+    assert at.audited() == []
+
+
+@pytest.mark.parametrize(("ttl_s", "reason"), [(600, "refresh: no scope"), (-60, "refresh: the token expired")])
+async def test_a_denied_refresh_is_recorded_as_what_it_is(at: Desk, ttl_s: int, reason: str) -> None:
+    token = at.token(ttl_s=ttl_s)
+    answer = ask(at.authorizer, check(token, msg_type="D", body=soh("11=O-2|167=CS|"), headers=REFRESH))
+    assert not answer.allowed
+    assert at.authorizer.counts.decisions == {("deny", "refresh"): 1}
+    (event,) = events(at)
+    assert (event.event, event.verdict, event.severity, event.business_id) == ("refresh", 2, 2, "O-2")
+    assert event.reason.startswith(reason)
+
+
+async def test_a_refresh_that_would_only_pass_in_shadow_is_recorded(tmp_path: Path) -> None:
+    at = await desk(tmp_path)
+    path = tmp_path / "mapping.yaml"
+    path.write_text(path.read_text() + "rollout: {mode: shadow}\n")
+    at.authorizer.in_force.policy = compile_mapping(path)
+    answer = ask(at.authorizer, check(at.token(), msg_type="D", headers=REFRESH))
+    assert (answer.allowed, answer.headers["cache-control"]) == (True, "no-store")
+    (event,) = events(at)
+    assert (event.event, event.mode, event.verdict) == ("refresh", "shadow", 2)
+    await at.close()

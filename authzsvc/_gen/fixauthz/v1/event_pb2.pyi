@@ -94,8 +94,34 @@ class AdminAct(_message.Message):
     not_kept: str
     def __init__(self, action: _Optional[str] = ..., operator: _Optional[str] = ..., claimed: bool = ..., by: _Optional[str] = ..., value: _Optional[str] = ..., mode: _Optional[str] = ..., issuer: _Optional[str] = ..., targets: _Optional[_Iterable[str]] = ..., hit: _Optional[int] = ..., not_kept: _Optional[str] = ...) -> None: ...
 
+class TrafficCount(_message.Message):
+    __slots__ = ("direction", "msg_type", "scope", "count", "total")
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    MSG_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    direction: Direction
+    msg_type: str
+    scope: str
+    count: int
+    total: int
+    def __init__(self, direction: _Optional[_Union[Direction, str]] = ..., msg_type: _Optional[str] = ..., scope: _Optional[str] = ..., count: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
+
+class Traffic(_message.Message):
+    __slots__ = ("connection", "counts", "resumed", "ended")
+    CONNECTION_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    connection: str
+    counts: _containers.RepeatedCompositeFieldContainer[TrafficCount]
+    resumed: bool
+    ended: bool
+    def __init__(self, connection: _Optional[str] = ..., counts: _Optional[_Iterable[_Union[TrafficCount, _Mapping]]] = ..., resumed: bool = ..., ended: bool = ...) -> None: ...
+
 class AuditEvent(_message.Message):
-    __slots__ = ("time", "decision_id", "event", "request_id", "session", "direction", "msg_type", "msg_seq_num", "poss_dup", "business_id", "business_id_tag", "verdict", "severity", "scope", "missing_scopes", "reason", "policy", "latency_us", "context", "mode", "rule", "unknown_scopes", "admin")
+    __slots__ = ("time", "decision_id", "event", "request_id", "session", "direction", "msg_type", "msg_seq_num", "poss_dup", "business_id", "business_id_tag", "verdict", "severity", "scope", "missing_scopes", "reason", "policy", "latency_us", "context", "mode", "rule", "unknown_scopes", "admin", "traffic")
     class ContextEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -126,6 +152,7 @@ class AuditEvent(_message.Message):
     RULE_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_SCOPES_FIELD_NUMBER: _ClassVar[int]
     ADMIN_FIELD_NUMBER: _ClassVar[int]
+    TRAFFIC_FIELD_NUMBER: _ClassVar[int]
     time: str
     decision_id: str
     event: str
@@ -149,4 +176,5 @@ class AuditEvent(_message.Message):
     rule: str
     unknown_scopes: _containers.RepeatedScalarFieldContainer[str]
     admin: AdminAct
-    def __init__(self, time: _Optional[str] = ..., decision_id: _Optional[str] = ..., event: _Optional[str] = ..., request_id: _Optional[str] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., msg_type: _Optional[str] = ..., msg_seq_num: _Optional[int] = ..., poss_dup: bool = ..., business_id: _Optional[str] = ..., business_id_tag: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., severity: _Optional[_Union[Severity, str]] = ..., scope: _Optional[str] = ..., missing_scopes: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., policy: _Optional[str] = ..., latency_us: _Optional[int] = ..., context: _Optional[_Mapping[str, str]] = ..., mode: _Optional[str] = ..., rule: _Optional[str] = ..., unknown_scopes: _Optional[_Iterable[str]] = ..., admin: _Optional[_Union[AdminAct, _Mapping]] = ...) -> None: ...
+    traffic: Traffic
+    def __init__(self, time: _Optional[str] = ..., decision_id: _Optional[str] = ..., event: _Optional[str] = ..., request_id: _Optional[str] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., msg_type: _Optional[str] = ..., msg_seq_num: _Optional[int] = ..., poss_dup: bool = ..., business_id: _Optional[str] = ..., business_id_tag: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., severity: _Optional[_Union[Severity, str]] = ..., scope: _Optional[str] = ..., missing_scopes: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., policy: _Optional[str] = ..., latency_us: _Optional[int] = ..., context: _Optional[_Mapping[str, str]] = ..., mode: _Optional[str] = ..., rule: _Optional[str] = ..., unknown_scopes: _Optional[_Iterable[str]] = ..., admin: _Optional[_Union[AdminAct, _Mapping]] = ..., traffic: _Optional[_Union[Traffic, _Mapping]] = ...) -> None: ...
