@@ -16,6 +16,7 @@ FILTER_SOURCES := $(shell find envoy -path envoy/target -prune -o -path envoy/fu
 CARGO_RELEASE := cargo build --release --locked --manifest-path $(MANIFEST) --target-dir envoy/target
 OIDC := tests/oidc/node_modules/.installed
 KEYCLOAK := build/interop/keycloak/.ready
+QUICKFIX := build/engines/quickfix/.installed
 COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --no-config --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe --strip-extras
 SECONDS_PER_TARGET ?= 60
@@ -30,7 +31,7 @@ help: ## This list
 
 setup: $(INSTALLED) $(FILTER) ## The virtual environment, the pinned packages and the filter
 
-setup-tests: setup $(OIDC) ## As setup, and the authorization server that the tests run against
+setup-tests: setup $(OIDC) $(QUICKFIX) ## As setup, and what the tests run against; compiles QuickFIX once, some 5 minutes
 
 demo: setup ## AlgoProvider's story through the real Envoy; KEEP=1 stays up
 	$(BIN)/authzsvc demo $(if $(KEEP),--keep)
@@ -44,6 +45,7 @@ test-rust: | cargo-present
 test-python: setup-tests mapping-test
 	$(BIN)/python -m pytest tests/unit
 	@if [ -d tests/e2e ]; then set -x; $(BIN)/python -m pytest tests/e2e; fi
+	$(BIN)/python -m pytest tests/engines
 
 interop: setup $(KEYCLOAK) ## Tokens and sessions against the real Keycloak, in its own JVM; downloads 180 MB once
 	$(BIN)/python -m pytest tests/interop
@@ -129,6 +131,15 @@ $(FILTER): $(FILTER_SOURCES) | cargo-present
 # npm and its Node are the virtual environment's; what it installs is held to the hashes of the lock file.
 $(OIDC): tests/oidc/package.json tests/oidc/package-lock.json tests/oidc/.npmrc | $(INSTALLED)
 	cd tests/oidc && $(CURDIR)/$(BIN)/npm ci
+	@touch $@
+
+# It comes as source. Its place is its own, not the virtual environment: these tests alone have it.
+$(QUICKFIX): requirements/engines.txt | $(INSTALLED)
+	@command -v c++ >/dev/null || { echo "\`c++\` is missing: QuickFIX is compiled (install g++ or clang++)" >&2; exit 1; }
+	@rm -rf $(@D) build/wheels/quickfix-*
+	nice $(BIN)/python -m pip wheel --require-hashes --no-deps --no-binary :all: --no-build-isolation \
+		--requirement requirements/engines.txt --wheel-dir build/wheels
+	$(BIN)/python -m pip install --no-deps --no-index --target $(@D) build/wheels/quickfix-*.whl
 	@touch $@
 
 $(KEYCLOAK): tests/interop/pom.xml tests/interop/keycloak.sha256 tests/interop/distribution.py | $(INSTALLED)

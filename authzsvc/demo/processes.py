@@ -23,7 +23,8 @@ LAST_WORDS = 4000
 T = TypeVar("T")
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """To be run in a child before its program: it is killed when we end."""
     # Linux, prctl(2): the child gets the signal when the thread that started it ends.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -43,7 +44,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=None if environment is None else dict(environment),
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
 
     @property

@@ -1,0 +1,112 @@
+"""Fixtures: one gateway, two taps, and the engines of one scenario.
+
+`--engines` names those that play; each has been built by `make`. What is not there is a failure and no skip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from authzsvc.demo.stack import Stack
+from authzsvc.gateway import Endpoint, FilterSettings, GatewayOptions
+from authzsvc.gateway.filter_settings import Check
+from tests.engines.duel import Duel
+from tests.engines.engine import Kind
+from tests.engines.kinds import KINDS, pairs
+from tests.engines.tap import Tap
+from tests.engines.versions import FIX44, Version
+
+HERE = Path(__file__).parent
+TAIL = 3000
+PATIENT = Check(timeout_ms=30_000, logon_timeout_ms=30_000)
+
+MakeDuel = Callable[..., Awaitable[Duel]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which engines play."""
+    parser.addoption("--engines", default="quickfix", help=f"some of {','.join(KINDS)}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each scenario for each pair, but where an engine lacks what it is about: `@pytest.mark.needs(…)`."""
+    if "pair" not in metafunc.fixturenames:
+        return
+    needs = {name for mark in metafunc.definition.iter_markers("needs") for name in mark.args}
+    names = str(metafunc.config.getoption("--engines", default="quickfix")).split(",")
+    found = [pair for pair in pairs(names) if not needs & (_lacks(pair[0], "client") | _lacks(pair[1], "venue"))]
+    metafunc.parametrize("pair", found, ids=[f"{client}-{venue}" for client, venue in found])
+
+
+def _lacks(kind: Kind, role: str) -> set[str]:
+    """What it lacks in that part: `name`, or `name:role`."""
+    return {what.removesuffix(f":{role}") for what in kind.lacks}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Our mark."""
+    config.addinivalue_line("markers", "needs(*names): left out for engines that lack one of these (docs/engines.md)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests here share the session's event loop, as the taps live on it."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def taps() -> AsyncIterator[tuple[Tap, Tap]]:
+    """One before the gateway, one behind it."""
+    near, far = Tap(), Tap()
+    for tap in (near, far):
+        await tap.start()
+    yield near, far
+    for tap in (near, far):
+        await tap.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(taps: tuple[Tap, Tap], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The gateway."""
+    nowhere = Endpoint("127.0.0.1", 0)
+    gateway = GatewayOptions(nowhere, nowhere, nowhere, filter=FilterSettings(check=PATIENT))
+    lenient = {"attempts": 10_000, "address_attempts": 1_000_000, "comp_id_attempts": 1_000_000}
+    folder = tmp_path_factory.mktemp("stack")
+    service = {"guessing": lenient, "sessions": {"store": str(folder / "sessions.db")}}
+    with Stack(folder, taps[1].port, HERE / "mapping.yaml", gateway, service) as stack:
+        taps[0].target = stack.port
+        yield stack
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def make_duel(
+    stack: Stack, taps: tuple[Tap, Tap], tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[MakeDuel]:
+    """Sets engines against each other; they end with the test."""
+    duels: list[Duel] = []
+
+    async def make(pair: tuple[Kind, Kind], version: Version = FIX44, **options: Any) -> Duel:  # noqa: ANN401
+        duel = Duel(stack, *taps, pair, version, tmp_path / str(len(duels)))
+        duels.append(duel)
+        await duel.start(**options)
+        return duel
+
+    request.node.duels = duels
+    yield make
+    for duel in duels:
+        await duel.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        for duel in getattr(item, "duels", []):
+            report.sections += duel.transcript()
+    return report

@@ -1,0 +1,30 @@
+"""The engines that there are, and which play against which."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.engines.engine import Kind
+
+ROOT = Path(__file__).parents[2]
+DRIVERS = Path(__file__).parent / "drivers"
+BUILT = ROOT / "build/engines"
+
+QUICKFIX = Kind(
+    "quickfix",
+    (sys.executable, str(DRIVERS / "quickfix_driver.py")),
+    (("PYTHONPATH", str(BUILT / "quickfix")),),
+)
+KINDS = {kind.name: kind for kind in (QUICKFIX,)}
+
+
+def pairs(names: list[str]) -> list[tuple[Kind, Kind]]:
+    """Client and venue: each engine in both parts, QuickFIX on the other side, which is the one all are measured by."""
+    found = {}
+    for name in names:
+        kind = KINDS[name]
+        found[kind.name, QUICKFIX.name] = (kind, QUICKFIX)
+        if "venue" not in kind.lacks:
+            found[QUICKFIX.name, kind.name] = (QUICKFIX, kind)
+    return list(found.values())

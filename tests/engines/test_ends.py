@@ -1,0 +1,112 @@
+"""How sessions end: by either side, by the gateway, by silence, by the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from authzsvc.demo.wire import Message
+from tests.e2e.rig import eventually
+from tests.engines.conftest import MakeDuel
+from tests.engines.duel import FORBIDDEN, SECRET, Duel
+from tests.engines.engine import Kind
+
+Pair = tuple[Kind, Kind]
+
+
+async def test_logouts(make_duel: MakeDuel, pair: Pair) -> None:
+    """By the client, then by the venue, right behind denials; the numbers go on."""
+    duel = await make_duel(pair)
+    await duel.log_on()
+    for number, engine in enumerate((duel.client, duel.venue), 1):
+        await duel.trade()
+        await duel.order(FORBIDDEN)
+        await duel.report(symbol=SECRET)
+        await engine.ask("logout")
+        await duel.down()
+        await engine.ask("logon")
+        assert [len(s.of("5")) for s in (duel.near.up, duel.near.down)] == [number, number]
+        await duel.log_on()
+    await duel.trade()
+    await duel.assert_whole(goodbyes=4, resends=None)
+
+
+async def test_a_refused_logon(make_duel: MakeDuel, pair: Pair) -> None:
+    """The engine is told why, the venue sees nothing, and the next Logon is as if it were the first."""
+    duel = await make_duel(pair)
+    await duel.connect(duel.token(ttl_s=-1))
+    assert (await duel.client.message("5")).get(58) == "access token expired"
+    await eventually(lambda: not duel.near.connected, "the end of the connection")
+    assert duel.far.up.messages == []
+    await duel.log_on(reset=True)
+    await duel.trade()
+    await duel.assert_whole(goodbyes=len(duel.near.up.of("5")))
+
+
+async def _ended(duel: Duel, text: str) -> Message:
+    """The client says something, and gets the Logout."""
+    await duel.order()
+    logout = await duel.client.message("5", _58=text)
+    await duel.down()
+    return logout
+
+
+async def test_the_gateway_ends_it(make_duel: MakeDuel, pair: Pair) -> None:
+    """A token that expires, and the desk's kill switch: both engines see a Logout, and the next Logon heals."""
+    duel = await make_duel(pair)
+    await duel.log_on(ttl_s=2)
+    await duel.trade()
+    await eventually(lambda: _ends_are_known(duel, 1), "the end of the token")
+    await _ended(duel, "access token expired")
+    await duel.log_on()
+    await duel.trade()
+    await duel.desk.kill("--comp-id", duel.comp_id)
+    await _ended(duel, "runaway orders")
+    await duel.desk.restore("--comp-id", duel.comp_id)
+    await duel.log_on()
+    await duel.trade()
+    await duel.assert_whole(goodbyes=len(duel.near.up.of("5") + duel.far.down.of("5")), resends=None)
+    assert len(duel.far.up.of("5")) == 2
+
+
+def _ends_are_known(duel: Duel, number: int) -> bool:
+    ends = [event for event in duel.stack.events() if event["event"] == "watch"]
+    known = [event for event in ends if event["session"]["sender_comp_id"] == duel.comp_id]
+    return len(known) >= number
+
+
+async def test_silence(make_duel: MakeDuel, pair: Pair) -> None:
+    """Heartbeats keep it; where they stop, the engine asks, and then lets go; the next Logon heals."""
+    duel = await make_duel(pair, heartbeat=1)
+    await duel.log_on()
+    await duel.denied()
+    await eventually(lambda: len(duel.near.down.of("0")) > 1 and len(duel.far.up.of("0")) > 1, "heartbeats")
+    assert duel.near.connected
+    assert all(m.get(112) == "" for m in duel.near.down.of("0"))
+    duel.near.up.held = duel.near.down.held = True
+    await eventually(lambda: duel.near.up.of("1"), "the client's TestRequest", 20)
+    await duel.order(FORBIDDEN)
+    await eventually(lambda: not duel.near.connected, "the client to let go", 20)
+    await duel.cut()
+    await duel.log_on()
+    await duel.trade()
+    await duel.assert_whole(resends=None, goodbyes=len(duel.near.up.of("5") + duel.far.down.of("5")))
+
+
+async def test_a_days_end(make_duel: MakeDuel, pair: Pair) -> None:
+    """By the engines' own clocks: the session ends, and the next one begins with 1, without 141."""
+    now = datetime.now(UTC)
+    end, start = now + timedelta(seconds=3), now + timedelta(seconds=4)
+    times = {"start_time": f"{start:%H:%M:%S}", "end_time": f"{end:%H:%M:%S}"}
+    duel = await make_duel(pair, **times)
+    await duel.log_on()
+    await duel.trade()
+    await duel.assert_whole()
+    await duel.down()
+    await asyncio.sleep(max(0.0, (start - datetime.now(UTC)).total_seconds()) + 1.0)
+    heard = len(duel.near.up.messages)
+    await duel.log_on()
+    logon = duel.near.up.messages[heard]
+    assert (logon.type, logon.seq, logon.get(141)) == ("A", 1, "")
+    await duel.trade()
+    await duel.assert_whole(goodbyes=len(duel.near.up.of("5") + duel.far.down.of("5")))
