@@ -4,6 +4,8 @@
 //! There is no search for `8=` or `10=` and no resynchronization: two engines that seek differently would read
 //! different messages. Bytes are complete, partial, or a violation; a violation shows as early as it can be known.
 
+use crate::simd;
+use crate::swar;
 use crate::version::Version;
 use crate::violation::Violation;
 use memchr::memchr;
@@ -11,11 +13,14 @@ use memchr::memchr;
 /// The field separator.
 pub const SOH: u8 = 1;
 
-/// `10=ccc<SOH>`
-const TRAILER: usize = 7;
+/// The length of `10=ccc<SOH>`.
+pub const TRAILER: usize = 7;
 
 /// `8=` BeginString `<SOH>9=` and at most seven digits `<SOH>`
 const MAX_PREFIX: usize = 2 + Version::MAX_LEN + 1 + 2 + 7 + 1;
+
+/// The shortest body: `35=0<SOH>`.
+const SHORTEST: u32 = 5;
 
 /// What stands at the head of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,19 +88,32 @@ fn other_begin_string(bytes: &[u8]) -> Result<Option<(Version, usize)>, Violatio
     }
 }
 
-/// `9=…<SOH>` at `start` → the length and the offset behind it.
+/// `9=…<SOH>` at `start` → the length and the offset behind it. Whole ones of up to five digits are read at once.
+#[inline]
 fn body_length(bytes: &[u8], start: usize) -> Result<Option<(usize, usize)>, Violation> {
+    let whole = swar::word_at(bytes, start).and_then(|word| {
+        let [b'9', b'=', first, ..] = word.to_le_bytes() else { return None };
+        let digits = word >> 16;
+        let count = swar::index_of(digits, SOH)?;
+        let length = swar::number(digits, count)?;
+        (first != b'0' && length >= SHORTEST).then_some((length as usize, start + 2 + count as usize + 1))
+    });
+    if whole.is_some() { Ok(whole) } else { other_body_length(bytes, start) }
+}
+
+/// A longer one, the beginning of one, or none.
+#[cold]
+fn other_body_length(bytes: &[u8], start: usize) -> Result<Option<(usize, usize)>, Violation> {
     let field = bytes.get(start..bytes.len().min(MAX_PREFIX)).unwrap_or_default();
     if !begins_alike(field, b"9=") {
         return Err(Violation::BodyLength);
     }
-    let mut length: usize = 0;
+    let mut length: u32 = 0;
     for (index, byte) in field.iter().enumerate().skip(2) {
         match byte {
             b'0' if index == 2 => return Err(Violation::BodyLength),
-            b'0'..=b'9' => length = length * 10 + usize::from(byte - b'0'),
-            // The shortest body is `35=0<SOH>`.
-            &SOH if length >= 5 => return Ok(Some((length, start + index + 1))),
+            b'0'..=b'9' => length = length * 10 + u32::from(byte - b'0'),
+            &SOH if length >= SHORTEST => return Ok(Some((length as usize, start + index + 1))),
             _ => return Err(Violation::BodyLength),
         }
         if index > 8 {
@@ -111,31 +129,45 @@ fn begins_alike(bytes: &[u8], expected: &[u8]) -> bool {
 }
 
 /// The body ends in SOH, and `10=ccc<SOH>` with the sum of all bytes before it follows.
+#[inline]
 fn check_trailer(message: &[u8]) -> Result<(), Violation> {
-    let Some((summed, trailer)) = message.split_at_checked(message.len() - TRAILER) else {
+    let Some((summed, trailer)) = message.split_last_chunk::<TRAILER>() else {
         return Err(Violation::BodyLength);
     };
-    let &[b'1', b'0', b'=', hundreds, tens, ones, SOH] = trailer else {
-        return Err(Violation::BodyLength);
-    };
-    if summed.last() != Some(&SOH) {
-        return Err(Violation::BodyLength);
+    if message.last_chunk() == Some(&ends(check_sum(summed))) {
+        return Ok(());
     }
-    if [hundreds, tens, ones] != digits(check_sum(summed)) {
-        return Err(Violation::CheckSum);
-    }
-    Ok(())
+    let is_framed = matches!(trailer, [b'1', b'0', b'=', _, _, _, SOH]) && summed.last() == Some(&SOH);
+    Err(if is_framed { Violation::CheckSum } else { Violation::BodyLength })
 }
 
 /// The sum of `bytes` modulo 256, as CheckSum (10) holds it.
 #[inline]
 pub fn check_sum(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte))
+    simd::sum(bytes)
 }
 
 /// Three digits.
-pub fn digits(sum: u8) -> [u8; 3] {
+pub const fn digits(sum: u8) -> [u8; 3] {
     [b'0' + sum / 100, b'0' + sum / 10 % 10, b'0' + sum % 10]
+}
+
+/// The eight bytes that a message of this sum ends in.
+#[inline]
+fn ends(sum: u8) -> [u8; 8] {
+    // What an index of a constant meets is known when it is compiled.
+    #[allow(clippy::indexing_slicing)]
+    static ENDS: [[u8; 8]; 256] = {
+        let mut ends = [[0; 8]; 256];
+        let mut sum = 0;
+        while sum < ends.len() {
+            let [hundreds, tens, ones] = digits(sum as u8);
+            ends[sum] = [SOH, b'1', b'0', b'=', hundreds, tens, ones, SOH];
+            sum += 1;
+        }
+        ends
+    };
+    ENDS.get(usize::from(sum)).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -193,6 +225,19 @@ mod tests {
             ("8=FIX.4.4|9=5|35=0|10=16 |", Violation::CheckSum),
         ] {
             assert_eq!(next_frame(&raw(bytes), MAX), Err(violation), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn takes_a_body_length_of_one_to_seven_digits() {
+        for length in [5, 99, 100, 1_000, 10_000, 99_999, 100_000, 1_000_000, 9_999_999] {
+            let bytes = raw(&format!("8=FIX.4.4|9={length}|35=0|34=1"));
+            assert_eq!(next_frame(&bytes, usize::MAX), Ok(Frame::Partial), "{length}");
+            assert_eq!(next_frame(&bytes, length), Err(Violation::TooLong), "{length}");
+        }
+        for length in ["4", "05", "10000000", "", "1x", "\u{b1}5", "5 "] {
+            let bytes = raw(&format!("8=FIX.4.4|9={length}|35=0|34=1"));
+            assert_eq!(next_frame(&bytes, usize::MAX), Err(Violation::BodyLength), "{length}");
         }
     }
 }

@@ -21,7 +21,9 @@ pub mod rewrite;
 pub mod separators;
 pub mod session;
 pub mod settings;
+pub mod simd;
 pub mod stats;
+pub mod swar;
 pub mod tags;
 #[doc(hidden)]
 pub mod testing;

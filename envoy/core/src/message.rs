@@ -4,9 +4,11 @@
 //! read differently is refused here: signs, spaces and leading zeros in tags, tags beyond six digits, empty values,
 //! repeated header fields, data fields whose length does not hold or that hide a separator. See `docs/strict-profile.md`.
 
+use crate::frame::TRAILER;
 use crate::msg_type::MsgType;
-use crate::profile::Profile;
+use crate::profile::{Classified, Profile};
 use crate::separators::Separators;
+use crate::swar;
 use crate::tags;
 use crate::version::Version;
 use crate::violation::Violation;
@@ -22,6 +24,14 @@ pub struct Field {
     pub value: u32,
     /// Offset of the separator behind the value.
     pub end: u32,
+}
+
+impl Field {
+    /// Offsets fit: a message is bounded far below 4 GiB by its seven-digit BodyLength.
+    #[inline]
+    fn at(tag: u32, start: usize, value: usize, end: usize) -> Self {
+        Self { tag, start: start as u32, value: value as u32, end: end as u32 }
+    }
 }
 
 /// A message that keeps the strict profile.
@@ -75,10 +85,11 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Reads a framed message, filling `fields`.
+/// Reads a framed message. `fields` is room that grows as needed and is worth keeping from message to message.
 ///
 /// # Errors
 /// The first departure from the strict profile.
+#[inline]
 pub fn parse<'a>(
     bytes: &'a [u8],
     version: Version,
@@ -86,20 +97,39 @@ pub fn parse<'a>(
     max_fields: usize,
     fields: &'a mut Vec<Field>,
 ) -> Result<Message<'a>, Violation> {
-    let mut head = Head::default();
-    walk(bytes, profile, max_fields, fields, &mut head)?;
+    let mut walk = loop {
+        let room = fields.len().min(max_fields);
+        match Walk::over(bytes, profile, fields.get_mut(..room).unwrap_or_default()) {
+            Err(Violation::TooManyFields) if room < max_fields => grow(fields, max_fields),
+            walked => break walked?,
+        }
+    };
     let (Some(msg_type), Some(seq), Some(sender), Some(target)) =
-        (head.msg_type, head.seq, head.sender, head.target)
+        (walk.msg_type, walk.seq.take(), walk.sender, walk.target)
     else {
         return Err(Violation::MissingHeaderField);
     };
-    Ok(Message { bytes, fields, version, msg_type, seq, sender, target, poss_dup: head.poss_dup })
+    let fields = fields.get(..walk.count).unwrap_or_default();
+    Ok(Message { bytes, fields, version, msg_type, seq, sender, target, poss_dup: walk.poss_dup })
 }
 
-/// What the walk picks up on its way.
-#[derive(Default)]
-struct Head<'a> {
+/// More room, for a message that is then walked again.
+#[cold]
+fn grow(fields: &mut Vec<Field>, max_fields: usize) {
+    const FIRST: usize = 32;
+    let len = (fields.len() * 2).max(FIRST).min(max_fields);
+    fields.reserve_exact(len - fields.len());
+    fields.resize(len, Field { tag: 0, start: 0, value: 0, end: 0 });
+}
+
+/// A walk over the fields, and what is picked up on the way.
+struct Walk<'a> {
+    bytes: &'a [u8],
+    /// The single header fields that were met, by their bits.
     seen: u64,
+    /// The data tag that must come next, or 0, and the length of its value.
+    data: (u32, usize),
+    count: usize,
     msg_type: Option<MsgType>,
     seq: Option<u32>,
     sender: Option<&'a [u8]>,
@@ -107,72 +137,135 @@ struct Head<'a> {
     poss_dup: bool,
 }
 
-fn walk<'a>(
-    bytes: &'a [u8],
-    profile: &Profile,
-    max_fields: usize,
-    fields: &mut Vec<Field>,
-    head: &mut Head<'a>,
-) -> Result<(), Violation> {
-    fields.clear();
-    let mut expected: Option<(u32, usize)> = None;
-    let mut separators = Separators::of(bytes);
-    let mut at = 0;
-    while at < bytes.len() {
-        let (tag, value) = tag_at(bytes, at)?;
-        let end = separators.next_offset().ok_or(Violation::Tag)?;
-        // A separator before the value stands in the tag.
-        let length = end.checked_sub(value).ok_or(Violation::Tag)?;
-        if length == 0 {
+impl<'a> Walk<'a> {
+    /// Walks over a message. Where `room` ends before it does, there are too many fields.
+    #[inline]
+    fn over(bytes: &'a [u8], profile: &Profile, room: &mut [Field]) -> Result<Self, Violation> {
+        let mut walk = Self {
+            bytes,
+            seen: profile.begun(),
+            data: (0, 0),
+            count: 0,
+            msg_type: None,
+            seq: None,
+            sender: None,
+            target: None,
+            poss_dup: false,
+        };
+        let trailer = bytes.len().checked_sub(TRAILER).ok_or(Violation::BodyLength)?;
+        let rooms = room.len();
+        let mut room = room.iter_mut();
+        let mut separators = Separators::of(bytes);
+        let mut at = walk.begin(&mut separators, &mut room)?;
+        while at < trailer {
+            // Whatever stands before the trailer has eight bytes and more.
+            let (classified, len) = walk.tag_at(at, profile).ok_or(Violation::Tag)?;
+            let value = at + len as usize + 1;
+            let end = separators.next_offset().ok_or(Violation::Tag)?;
+            if end <= value {
+                return Err(no_value(value, end));
+            }
+            let field = room.next().ok_or(Violation::TooManyFields)?;
+            if !classified.class().is_plain() || walk.data.0 != 0 {
+                walk.take(profile, classified, value, end)?;
+            }
+            *field = Field::at(classified.tag(), at, value, end);
+            at = end + 1;
+        }
+        let field = room.next().ok_or(Violation::TooManyFields)?;
+        if walk.data.0 != 0 {
+            return Err(Violation::DataLength);
+        }
+        // So the framing has found it.
+        if at != trailer || !bytes.get(at..).unwrap_or_default().starts_with(b"10=") {
+            return Err(Violation::BodyLength);
+        }
+        *field = Field::at(tags::CHECK_SUM, at, at + 3, bytes.len() - 1);
+        walk.count = rooms - room.len();
+        Ok(walk)
+    }
+
+    /// The tag at `at`, and its length.
+    #[inline]
+    fn tag_at(&self, at: usize, profile: &Profile) -> Option<(Classified, u32)> {
+        // Nearly every tag has one to three digits.
+        match swar::half_at(self.bytes, at).and_then(swar::short_tag) {
+            Some((digits, len)) => Some((profile.short(digits), len)),
+            // Whatever stands before the trailer has eight bytes and more.
+            None => tag_of(swar::word_at(self.bytes, at)?).map(|(tag, len)| (profile.classified(tag), len)),
+        }
+    }
+
+    /// The three fields that every message begins with: the offset behind them.
+    #[inline]
+    fn begin(
+        &mut self,
+        separators: &mut Separators<'_>,
+        room: &mut std::slice::IterMut<'_, Field>,
+    ) -> Result<usize, Violation> {
+        let version = separators.next_offset().ok_or(Violation::BeginString)?;
+        let length = separators.next_offset().ok_or(Violation::BodyLength)?;
+        let msg_type = separators.next_offset().ok_or(Violation::MsgTypeNotThird)?;
+        let starts = |at, prefix: &[u8]| self.bytes.get(at..).is_some_and(|rest| rest.starts_with(prefix));
+        // So the framing has found it.
+        if !starts(0, b"8=") || !starts(version + 1, b"9=") || !starts(length + 1, b"35=") {
+            return Err(Violation::MsgTypeNotThird);
+        }
+        let [Some(first), Some(second), Some(third)] = [(); 3].map(|()| room.next()) else {
+            return Err(Violation::TooManyFields);
+        };
+        *first = Field::at(tags::BEGIN_STRING, 0, 2, version);
+        *second = Field::at(tags::BODY_LENGTH, version + 1, version + 3, length);
+        *third = Field::at(tags::MSG_TYPE, length + 1, length + 4, msg_type);
+        let value = self.bytes.get(length + 4..msg_type).unwrap_or_default();
+        if value.is_empty() {
             return Err(Violation::EmptyValue);
         }
-        if fields.len() >= max_fields {
-            return Err(Violation::TooManyFields);
-        }
-        let content = bytes.get(value..end).unwrap_or_default();
-        let class = profile.class(tag);
-        if let Some(pair) = expected.take() {
-            if pair != (tag, length) {
+        self.msg_type = Some(MsgType::new(value).ok_or(Violation::MsgType)?);
+        Ok(msg_type + 1)
+    }
+
+    /// A field of the header, a length, data, or what stands where data should.
+    #[inline]
+    fn take(
+        &mut self,
+        profile: &Profile,
+        classified: Classified,
+        value: usize,
+        end: usize,
+    ) -> Result<(), Violation> {
+        let (tag, class) = (classified.tag(), classified.class());
+        let data = std::mem::take(&mut self.data);
+        if data.0 != 0 {
+            if data != (tag, end - value) {
                 return Err(Violation::DataLength);
             }
         } else if class.is_data() {
             return Err(Violation::DataWithoutLength);
         }
-        if !class.is_plain() {
-            if class.is_length() {
-                let announced = usize::try_from(number(content).ok_or(Violation::DataLength)?).ok();
-                expected = profile.data_tag(tag).zip(announced);
-            }
-            let bit = class.single_bit();
-            if head.seen & bit != 0 {
-                return Err(Violation::RepeatedHeaderField);
-            }
-            head.seen |= bit;
-            if bit != 0 {
-                head.take(tag, content)?;
-            }
-            if tag == tags::CHECK_SUM && end + 1 != bytes.len() {
-                return Err(Violation::CheckSumNotLast);
-            }
+        if class.is_length() {
+            let content = self.bytes.get(value..end).unwrap_or_default();
+            let announced = canonical(content).ok_or(Violation::DataLength)?;
+            self.data = (profile.data_tag(tag).unwrap_or_default(), announced as usize);
         }
-        // Offsets fit: a message is bounded far below 4 GiB by its seven-digit BodyLength.
-        fields.push(Field { tag, start: at as u32, value: value as u32, end: end as u32 });
-        at = end + 1;
+        let bit = class.single_bit();
+        if self.seen & bit != 0 {
+            return Err(Violation::RepeatedHeaderField);
+        }
+        self.seen |= bit;
+        if bit == 0 { Ok(()) } else { self.take_header(tag, value, end) }
     }
-    if expected.is_some() { Err(Violation::DataLength) } else { Ok(()) }
-}
 
-impl<'a> Head<'a> {
-    fn take(&mut self, tag: u32, content: &'a [u8]) -> Result<(), Violation> {
+    #[inline]
+    fn take_header(&mut self, tag: u32, value: usize, end: usize) -> Result<(), Violation> {
         match tag {
-            tags::MSG_TYPE => self.msg_type = Some(MsgType::new(content).ok_or(Violation::MsgType)?),
-            tags::MSG_SEQ_NUM => self.seq = Some(seq_num(content).ok_or(Violation::MsgSeqNum)?),
-            tags::SENDER_COMP_ID => self.sender = Some(identifier(content)?),
-            tags::TARGET_COMP_ID => self.target = Some(identifier(content)?),
+            tags::MSG_SEQ_NUM => self.seq = Some(self.seq_num(value, end).ok_or(Violation::MsgSeqNum)?),
+            tags::SENDER_COMP_ID => self.sender = Some(self.identifier(value, end)?),
+            tags::TARGET_COMP_ID => self.target = Some(self.identifier(value, end)?),
             tags::POSS_DUP_FLAG => {
-                self.poss_dup = match content {
-                    b"Y" => true,
-                    b"N" => false,
+                self.poss_dup = match self.bytes.get(value..end) {
+                    Some(b"Y") => true,
+                    Some(b"N") => false,
                     _ => return Err(Violation::Flag),
                 }
             }
@@ -182,62 +275,67 @@ impl<'a> Head<'a> {
             | tags::TARGET_LOCATION_ID
             | tags::ON_BEHALF_OF_COMP_ID
             | tags::DELIVER_TO_COMP_ID => {
-                identifier(content)?;
+                self.identifier(value, end)?;
             }
+            tags::CHECK_SUM => return Err(Violation::CheckSumNotLast),
             _ => {}
         }
         Ok(())
     }
-}
 
-/// `[1-9][0-9]{0,5}=` at `at` → the tag and the offset of its value.
-#[inline]
-fn tag_at(bytes: &[u8], at: usize) -> Result<(u32, usize), Violation> {
-    // Nearly every tag has one to three digits, so a pattern for each is the fastest way to tell.
-    match bytes.get(at..).unwrap_or_default() {
-        [a @ b'1'..=b'9', b'=', ..] => Ok((digit(*a), at + 2)),
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', b'=', ..] => Ok((digit(*a) * 10 + digit(*b), at + 3)),
-        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'=', ..] => {
-            Ok((digit(*a) * 100 + digit(*b) * 10 + digit(*c), at + 4))
+    /// MsgSeqNum (34): positive, at most nine digits; leading zeros are read alike by all and stay.
+    #[inline]
+    fn seq_num(&self, value: usize, end: usize) -> Option<u32> {
+        let seq = match end - value {
+            len @ 1..=8 => swar::number(swar::word_at(self.bytes, value)?, len as u32)?,
+            9 => {
+                let digits = swar::number(swar::word_at(self.bytes, value)?, 8)?;
+                let last = self.bytes.get(end - 1).filter(|digit| digit.is_ascii_digit())?;
+                digits * 10 + u32::from(last - b'0')
+            }
+            _ => return None,
+        };
+        (seq > 0).then_some(seq)
+    }
+
+    /// A value of printable ASCII.
+    #[inline]
+    fn identifier(&self, value: usize, end: usize) -> Result<&'a [u8], Violation> {
+        let mut at = value;
+        while at < end {
+            let word = swar::word_at(self.bytes, at).ok_or(Violation::Identifier)?;
+            if !swar::is_printable(word, (end - at).min(8) as u32) {
+                return Err(Violation::Identifier);
+            }
+            at += 8;
         }
-        rest => long_tag(rest).map(|(tag, len)| (tag, at + len + 1)),
+        self.bytes.get(value..end).ok_or(Violation::Identifier)
     }
 }
 
-#[inline]
-fn digit(byte: u8) -> u32 {
-    u32::from(byte - b'0')
+/// `[1-9][0-9]{0,5}=` at the head of `word` → the tag and its length.
+#[inline(never)]
+fn tag_of(word: u64) -> Option<(u32, u32)> {
+    let len = swar::index_of(word, b'=')?;
+    let tag = swar::number(word, len)?;
+    let is_canonical = word as u8 != b'0' && tag < 1_000_000;
+    is_canonical.then_some((tag, len))
 }
 
-/// Any tag of up to six digits, and its length.
-fn long_tag(rest: &[u8]) -> Result<(u32, usize), Violation> {
-    let len = rest.iter().take(7).position(|byte| *byte == b'=').ok_or(Violation::Tag)?;
-    let digits = rest.get(..len).unwrap_or_default();
-    number(digits).map(|tag| (tag, len)).filter(|(tag, _)| *tag > 0).ok_or(Violation::Tag)
+/// A separator stands where the value should, or before that, in the tag.
+#[cold]
+fn no_value(value: usize, end: usize) -> Violation {
+    if end == value { Violation::EmptyValue } else { Violation::Tag }
 }
 
-/// A canonical positive number of at most nine digits.
-fn number(digits: &[u8]) -> Option<u32> {
+/// A positive number of at most nine digits without leading zeros.
+fn canonical(digits: &[u8]) -> Option<u32> {
     if digits.len() > 9 || digits.first() == Some(&b'0') {
         return None;
     }
     digits
         .iter()
         .try_fold(0, |n: u32, digit| digit.is_ascii_digit().then(|| n * 10 + u32::from(digit - b'0')))
-}
-
-/// MsgSeqNum (34): positive, at most nine digits; leading zeros are read alike by all and stay.
-fn seq_num(digits: &[u8]) -> Option<u32> {
-    let canonical = digits.iter().position(|digit| *digit != b'0').and_then(|first| digits.get(first..))?;
-    if digits.len() > 9 { None } else { number(canonical) }
-}
-
-fn identifier(content: &[u8]) -> Result<&[u8], Violation> {
-    if content.iter().all(|byte| (b' '..=b'~').contains(byte)) {
-        Ok(content)
-    } else {
-        Err(Violation::Identifier)
-    }
 }
 
 #[cfg(test)]
@@ -345,34 +443,24 @@ mod tests {
 
     #[test]
     fn reads_every_tag_and_no_other() {
+        let tag_of = |text: &[u8]| tag_of(swar::word_at(text, 0).unwrap());
         for tag in (1..2_000).chain([9_999, 10_000, 43_109, 65_535, 65_536, 99_999, 100_000, 999_999]) {
-            for tail in ["=", "=1", "=12345678", "=====", "=\u{1}"] {
+            for tail in ["=.......", "=1......", "=12345678", "========", "=\u{1}......"] {
                 let text = format!("{tag}{tail}");
-                assert_eq!(tag_at(text.as_bytes(), 0), Ok((tag, tag.to_string().len() + 1)), "{text}");
+                assert_eq!(tag_of(text.as_bytes()), Some((tag, tag.to_string().len() as u32)), "{text}");
             }
         }
         for bad in [
-            "",
-            "=",
-            "1",
-            "123456",
-            "0=",
-            "01=x",
-            "1000000=x",
-            "12345678",
-            "-1=x",
-            "+1=x",
-            " 1=x",
-            "1 =x",
-            "1_6=x",
+            "=.......", "0=......", "01=.....", "0000001=", "1000000=", "12345678", "-1=.....", "+1=.....",
+            " 1=.....", "1 =.....", "1_6=....",
         ] {
-            assert_eq!(tag_at(bad.as_bytes(), 0), Err(Violation::Tag), "{bad}");
+            assert_eq!(tag_of(bad.as_bytes()), None, "{bad}");
         }
         for byte in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit() && *byte != b'=') {
             for place in 0..3 {
                 let mut text = *b"123=45678";
                 text[place] = byte;
-                assert_eq!(tag_at(&text, 0), Err(Violation::Tag), "{text:?}");
+                assert_eq!(tag_of(&text), None, "{text:?}");
             }
         }
     }

@@ -1,8 +1,11 @@
 //! What each tag is: header or body, length or data. Built once from the settings, read once a field.
 //!
+//! A tag of up to three digits is looked up by its digits as they stand, which gives its number as well; others by number.
+//!
 //! The (length, data) pairs are those of the FIX dictionaries up to 5.0 SP2 with its extension packs, where a data field
 //! follows its length field; nearly all pairs are (n, n+1), the rest are listed apart.
 
+use crate::swar::Nibbles;
 use crate::tags;
 
 /// Length tags whose data field is the next tag number.
@@ -30,6 +33,9 @@ const IRREGULAR: [(u32, u32); 12] = [
     (43111, 42982),
 ];
 
+/// What each message begins with.
+const BEGUN: [u32; 3] = [tags::BEGIN_STRING, tags::BODY_LENGTH, tags::MSG_TYPE];
+
 const TABLE: usize = 1 << 16;
 const HEADER: u8 = 0b0011_1111;
 const REPEATING: u8 = 0b0011_1111;
@@ -56,10 +62,8 @@ impl Class {
     /// The bit of a header field that may stand once only; 0 for other fields.
     #[inline]
     pub fn single_bit(self) -> u64 {
-        match self.0 & HEADER {
-            0 | REPEATING => 0,
-            n => 1 << n,
-        }
+        const NONE: u64 = 1 | 1 << REPEATING;
+        (1 << (self.0 & HEADER)) & !NONE
     }
 
     /// The length of the data field that must follow.
@@ -75,10 +79,39 @@ impl Class {
     }
 }
 
+/// A tag and its class, in one word: that of a plain tag is the tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Classified(u32);
+
+impl Classified {
+    const TAG: u32 = (1 << 24) - 1;
+
+    #[inline]
+    fn new(tag: u32, class: Class) -> Self {
+        Self(tag & Self::TAG | u32::from(class.0) << 24)
+    }
+
+    /// The tag.
+    #[inline]
+    pub fn tag(self) -> u32 {
+        self.0 & Self::TAG
+    }
+
+    /// What it is.
+    #[inline]
+    pub fn class(self) -> Class {
+        Class((self.0 >> 24) as u8)
+    }
+}
+
 /// The class of each tag, and the data tag of each length tag.
 #[derive(Debug, Clone)]
 pub struct Profile {
     classes: Vec<u8>,
+    /// The tags below 1000 by their digits.
+    short: Box<[Classified; Nibbles::COUNT]>,
+    /// The bits of the fields that each message begins with.
+    begun: u64,
     /// Sorted by length tag.
     pairs: Vec<(u32, u32)>,
     /// Custom data tags beyond the table.
@@ -87,9 +120,15 @@ pub struct Profile {
 
 impl Profile {
     /// The standard profile with custom `pairs` (length tag, data tag), and data tags that may stand `without_length`
-    /// (and then end at the next SOH, as any field does).
+    /// (and then end at the next SOH, as any field does). A pair that names a field of the frame (8, 9, 35, 10) is none.
     pub fn new(pairs: &[(u32, u32)], without_length: &[u32]) -> Self {
-        let mut profile = Self { classes: vec![0; TABLE], pairs: Vec::new(), high: Vec::new() };
+        let mut profile = Self {
+            classes: vec![0; TABLE],
+            short: Box::new([Classified(0); Nibbles::COUNT]),
+            begun: 0,
+            pairs: Vec::new(),
+            high: Vec::new(),
+        };
         for (index, tag) in (1u8..).zip(tags::SINGLE_HEADER) {
             profile.mark(tag, index);
         }
@@ -97,7 +136,8 @@ impl Profile {
             profile.mark(tag, REPEATING);
         }
         let regular = LENGTHS.iter().map(|tag| (*tag, tag + 1));
-        for (length, data) in regular.chain(IRREGULAR).chain(pairs.iter().copied()) {
+        let custom = pairs.iter().copied().filter(|(length, data)| !is_frame(*length) && !is_frame(*data));
+        for (length, data) in regular.chain(IRREGULAR).chain(custom) {
             profile.mark(length, LENGTH);
             profile.mark(data, DATA);
             profile.pairs.push((length, data));
@@ -110,6 +150,14 @@ impl Profile {
         }
         profile.pairs.sort_unstable();
         profile.pairs.dedup();
+        for number in 1..1_000 {
+            let tag = u32::from(number);
+            let classified = Classified::new(tag, profile.class(tag));
+            if let Some(place) = profile.short.get_mut(Nibbles::of(number).index()) {
+                *place = classified;
+            }
+        }
+        profile.begun = BEGUN.iter().fold(0, |bits, tag| bits | profile.class(*tag).single_bit());
         profile
     }
 
@@ -119,6 +167,24 @@ impl Profile {
             None if bits & DATA != 0 => self.high.push(tag),
             None => {}
         }
+    }
+
+    /// The bits of the fields that each message begins with: 8, 9 and 35.
+    #[inline]
+    pub fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// A tag below 1000 and what it is, by its digits.
+    #[inline]
+    pub fn short(&self, digits: Nibbles) -> Classified {
+        self.short.get(digits.index()).copied().unwrap_or(Classified(0))
+    }
+
+    /// `tag` and what it is.
+    #[inline]
+    pub fn classified(&self, tag: u32) -> Classified {
+        Classified::new(tag, self.class(tag))
     }
 
     /// What `tag` is.
@@ -146,6 +212,11 @@ impl Profile {
         let index = self.pairs.binary_search_by_key(&length, |pair| pair.0).ok()?;
         self.pairs.get(index).map(|pair| pair.1)
     }
+}
+
+/// What the framing reads, before it is known what any other tag is.
+fn is_frame(tag: u32) -> bool {
+    BEGUN.contains(&tag) || tag == tags::CHECK_SUM
 }
 
 #[cfg(test)]
@@ -186,5 +257,24 @@ mod tests {
         assert_eq!(bits.count_ones(), 33);
         assert_eq!(profile.class(tags::HOP_COMP_ID).single_bit(), 0);
         assert!(profile.class(tags::HOP_COMP_ID).is_header());
+    }
+
+    #[test]
+    fn a_pair_of_the_frame_is_none() {
+        let profile = Profile::new(&[(9, 5002), (5001, 10), (35, 8)], &[]);
+        for tag in [8, 9, 10, 35] {
+            assert!(!profile.class(tag).is_length() && !profile.class(tag).is_data(), "{tag}");
+        }
+        assert!(profile.class(5001).is_plain() && profile.class(5002).is_plain());
+    }
+
+    #[test]
+    fn says_the_same_of_a_short_tag_by_its_digits() {
+        let profile = Profile::new(&[(501, 502), (93, 777)], &[96]);
+        for number in 1..1_000_u16 {
+            let short = profile.short(Nibbles::of(number));
+            assert_eq!((short.tag(), short.class()), (u32::from(number), profile.class(u32::from(number))));
+            assert_eq!(short, profile.classified(u32::from(number)));
+        }
     }
 }

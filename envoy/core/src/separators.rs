@@ -4,6 +4,7 @@
 //! little more than one search, and the next separator is then one bit further on.
 
 use crate::frame::SOH;
+use crate::simd::{BLOCK, find};
 
 /// Walks over the offsets of SOH.
 pub struct Separators<'a> {
@@ -18,16 +19,16 @@ impl<'a> Separators<'a> {
     /// The separators of `bytes`.
     #[inline]
     pub fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, block: 0, map: map(bytes) }
+        Self { bytes, block: 0, map: map(bytes, bytes) }
     }
 
     /// The next one. (An `Iterator` would promise more than is used, and a cheap `next` is the purpose.)
     #[inline]
     pub fn next_offset(&mut self) -> Option<usize> {
         while self.map == 0 {
-            self.block += 64;
+            self.block += BLOCK;
             let rest = self.bytes.get(self.block..).filter(|rest| !rest.is_empty())?;
-            self.map = map(rest);
+            self.map = map(rest, self.bytes);
         }
         let offset = self.block + self.map.trailing_zeros() as usize;
         self.map &= self.map - 1;
@@ -35,33 +36,24 @@ impl<'a> Separators<'a> {
     }
 }
 
-/// Bit n is set where byte n of the first 64 is a separator.
+/// Bit n is set where byte n of the first 64 of `rest`, the end of `bytes`, is a separator.
 #[inline]
-fn map(bytes: &[u8]) -> u64 {
-    match bytes.first_chunk::<64>() {
-        Some(block) => map_block(block),
-        None => {
-            // Padding is no separator.
-            let mut block = [0; 64];
-            block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-            map_block(&block)
-        }
+fn map(rest: &[u8], bytes: &[u8]) -> u64 {
+    match (rest.first_chunk(), bytes.last_chunk()) {
+        (Some(block), _) => find(block, SOH),
+        // The last 64, less those that stand before the rest.
+        (None, Some(block)) => find(block, SOH).unbounded_shr((BLOCK - rest.len()) as u32),
+        (None, None) => map_short(rest),
     }
 }
 
-#[inline]
-fn map_block(block: &[u8; 64]) -> u64 {
-    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
-    const SOHS: u64 = u64::from_ne_bytes([SOH; 8]);
-    /// Gathers the lowest bits of eight bytes in the highest byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let (words, _) = block.as_chunks::<8>();
-    words.iter().rev().fold(0, |map, word| {
-        let differing = u64::from_le_bytes(*word) ^ SOHS;
-        // The high bit of each byte that is zero, exactly: no borrow crosses a byte.
-        let found = !(((differing & LOW) + LOW) | differing | LOW) >> 7;
-        (map << 8) | (found.wrapping_mul(GATHER) >> 56)
-    })
+/// Less than a block in all.
+#[cold]
+fn map_short(bytes: &[u8]) -> u64 {
+    // Padding is no separator.
+    let mut block = [0; BLOCK];
+    block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    find(&block, SOH)
 }
 
 #[cfg(test)]

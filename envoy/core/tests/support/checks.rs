@@ -2,6 +2,7 @@
 
 use super::run::{Op, Run, framed};
 use super::service::Verdict;
+use super::slow_parser;
 use fix_authz_core::command::Direction;
 use fix_authz_core::credential;
 use fix_authz_core::decision::Denial;
@@ -14,6 +15,7 @@ use fix_authz_core::rewrite::{self, Rejected};
 use fix_authz_core::settings::Settings;
 use fix_authz_core::tags;
 use fix_authz_core::testing::{read, show};
+use fix_authz_core::version::Version;
 use time::OffsetDateTime;
 
 /// Longer inputs teach a fuzzer nothing more, and cost much.
@@ -26,6 +28,7 @@ pub fn frame(bytes: &[u8]) {
     let mut settled = None;
     for end in 0..=bytes.len() {
         let now = next_frame(&bytes[..end], MAX);
+        assert_eq!(now, slow_parser::frame(&bytes[..end], MAX), "read otherwise after {end} bytes");
         if let Some(before) = settled {
             assert_eq!(now, before, "another verdict after {end} bytes");
         } else if now != Ok(Frame::Partial) {
@@ -54,11 +57,23 @@ fn one_message(bytes: &[u8]) {
     let Ok(Frame::Complete { len, version, .. }) = next_frame(bytes, 1 << 16) else { return };
     let bytes = &bytes[..len];
     let profile = Profile::new(&[(5001, 5002)], &[]);
+    assert_same_reading(bytes, version, &profile, 64);
     let mut fields = Vec::new();
     if let Ok(message) = parse(bytes, version, &profile, 64, &mut fields) {
         assert_plain_reading(&message);
         assert_substitutes(&message, &profile);
     }
+}
+
+/// The parser and [`slow_parser`] say the same of a framed message: the same fields and header, or the same violation.
+pub fn assert_same_reading(bytes: &[u8], version: Version, profile: &Profile, max_fields: usize) {
+    let mut fields = Vec::new();
+    let mut slow_fields = Vec::new();
+    let fast =
+        parse(bytes, version, profile, max_fields, &mut fields).map(|message| slow_parser::head(&message));
+    let slow = slow_parser::parse(bytes, version, profile, max_fields, &mut slow_fields);
+    let slow = slow.map(|message| slow_parser::head(&message));
+    assert_eq!(fast, slow, "{}", show(bytes));
 }
 
 /// Split at SOH, then at the first `=`: with strict data fields that is all there is to it.

@@ -3,6 +3,7 @@
 //! [`driver`] stands where Envoy stands: it hands events in and carries commands out. [`service`] stands where the
 //! decision service stands, and reads the Checks from the wire. [`transcript`] lets a test read as a dialogue. [`run`]
 //! plays any sequence of operations, [`law`] judges what came of it, and [`checks`] does both for the bytes of a corpus file.
+//! [`slow_parser`] reads a message as plainly as can be written.
 
 #![allow(
     dead_code,
@@ -18,4 +19,5 @@ pub mod driver;
 pub mod law;
 pub mod run;
 pub mod service;
+pub mod slow_parser;
 pub mod transcript;
