@@ -32,8 +32,8 @@ class Attempts:
     def failed(self, request: FixRequest, error: TokenError) -> None:
         """Count a refused credential as a guess, where the credential was the trouble and not its time or an outage."""
         if error.session_status == BAD_CREDENTIALS and not error.unavailable:
-            for name, host in _from(request):
-                self.guessing.failed(name, host, self.clock())
+            for index, (name, host) in enumerate(_from(request)):
+                self.guessing.failed(name, host, self.clock(), once_more=index > 0)
 
     def succeeded(self, request: FixRequest) -> None:
         """The client is known at its address from now on. Only for a credential that is good for this CompID: another's

@@ -147,11 +147,13 @@ class Guessing:
             left = max(left, *(table.locked(key, now) for table, key in tables))
         return max(0.0, left)
 
-    def failed(self, comp_id: str, address: str, now: float) -> None:
-        """Count a logon whose credentials were not good (not one that an outage or a lock refused)."""
+    def failed(self, comp_id: str, address: str, now: float, *, once_more: bool = False) -> None:
+        """Count a logon whose credentials were not good (not one that an outage or a lock refused); `once_more`: under
+        another of its names, so that its address has counted it already."""
         pair, place, name = self._keys(comp_id, address)
         (self._known_pairs if self._is_known(pair, now) else self._pairs).failed(pair, now)
-        self._addresses.failed(place, now)
+        if not once_more:
+            self._addresses.failed(place, now)
         self._comp_ids.failed(name, now)
 
     def succeeded(self, comp_id: str, address: str, now: float) -> None:

@@ -274,3 +274,13 @@ def test_memory_is_bounded_and_no_lock_ends_early(events: list[tuple[int, int, b
             if now < until:
                 assert guessing.locked(name, address, now) == pytest.approx(until - now)
         assert len(guessing) <= 4 * (capacity + 4_096) + capacity
+
+
+def test_an_attempt_under_two_names_counts_once_against_its_address() -> None:
+    guessing = Guessing(Limits(attempts=100, address_attempts=4, comp_id_attempts=100))
+    for number in range(3):
+        guessing.failed(f"COMP-{number}", "192.0.2.1", 0.0)
+        guessing.failed("client", "192.0.2.1", 0.0, once_more=True)
+    assert guessing.locked("NEW", "192.0.2.1", 0.0) == 0
+    guessing.failed("COMP-4", "192.0.2.1", 0.0)
+    assert guessing.locked("NEW", "192.0.2.1", 0.0) > 0
