@@ -68,6 +68,17 @@ pub enum Command {
     Log(Level, String),
     /// A Check took this many microseconds.
     CheckLatency(u64),
+    /// Note these facts with the connection, for its access log. One told before keeps its last value.
+    Account(Vec<(String, Fact)>),
+}
+
+/// A fact of a connection's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// Who it is.
+    Name(String),
+    /// How many messages, since the session began.
+    Count(u64),
 }
 
 /// The commands of one event. Reused from event to event, so that the steady state allocates nothing.

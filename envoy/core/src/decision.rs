@@ -29,6 +29,21 @@ pub struct Allowance {
     pub etag: Option<ETag>,
     /// The service answers a watch within so many seconds.
     pub watch_s: Option<u32>,
+    /// The answer holds for other messages too; `None`: for this one alone.
+    pub reuse: Option<Reuse>,
+}
+
+/// For how long and for which messages an answer holds (RFC 9111, said of decisions).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reuse {
+    /// `max-age`, in seconds, never 0.
+    pub max_age_s: u32,
+    /// `stale-if-error` (RFC 5861), in seconds behind it.
+    pub stale_if_error_s: u32,
+    /// It holds for messages of the same direction and type that are alike in these tags; sorted.
+    pub vary: Vec<u32>,
+    /// What granted it, for the accounts: printable ASCII, bounded.
+    pub scope: String,
 }
 
 /// An entity tag (RFC 9110 8.8.3), kept as it came, quotes and all, to be sent back and compared.

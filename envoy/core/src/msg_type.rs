@@ -41,6 +41,12 @@ impl MsgType {
         matches!(self.0, [b'0'..=b'5', 0, 0, 0, 0, 0, 0, 0])
     }
 
+    /// All of it in eight bytes, padded with zeros.
+    #[inline]
+    pub fn packed(self) -> [u8; 8] {
+        self.0
+    }
+
     /// The value of MsgType (35).
     pub fn as_bytes(&self) -> &[u8] {
         let len = self.0.iter().position(|byte| *byte == 0).unwrap_or(8);

@@ -20,6 +20,12 @@ pub struct Settings {
     /// A fresh credential in a running session.
     #[serde(default)]
     pub renewal: Renewal,
+    /// Decisions that are kept.
+    #[serde(default)]
+    pub cache: Cache,
+    /// The accounts of what they let through.
+    #[serde(default)]
+    pub accounting: Accounting,
     /// Every bound.
     #[serde(default)]
     pub limits: Limits,
@@ -97,6 +103,31 @@ pub struct CustomTypes {
     pub response: String,
 }
 
+/// Decisions that are kept, as long as the service says that they hold.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cache {
+    /// Off: one Check for each message.
+    pub enabled: bool,
+    /// The most decisions of a session; beyond it the one longest unused goes.
+    #[serde(deserialize_with = "whole")]
+    pub max_entries: u32,
+    /// The longest: the type and the fields that the decision rests on.
+    #[serde(deserialize_with = "whole")]
+    pub max_entry_bytes: u32,
+}
+
+/// The accounts of messages that no Check was made for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Accounting {
+    /// Off: nobody is told.
+    pub enabled: bool,
+    /// Told at most so often, in milliseconds, and at the end.
+    #[serde(deserialize_with = "whole")]
+    pub interval_ms: u32,
+}
+
 /// Length and data fields beyond the dictionary's.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -169,6 +200,18 @@ impl Limits {
     /// See `end_timeout_ms`.
     pub fn end_timeout(&self) -> Duration {
         Duration::from_millis(self.end_timeout_ms.into())
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { enabled: true, max_entries: 1_024, max_entry_bytes: 512 }
+    }
+}
+
+impl Default for Accounting {
+    fn default() -> Self {
+        Self { enabled: true, interval_ms: 5_000 }
     }
 }
 
@@ -264,6 +307,16 @@ impl Settings {
         if let Some((key, ms)) = timeouts.iter().find(|(_, ms)| !(1..=60_000).contains(ms)) {
             return Err(format!("`check.{key}` is `{ms}`; it must be from 1 to 60000"));
         }
+        for (key, value, bounds) in [
+            ("cache.max_entries", self.cache.max_entries, 16..=65_536),
+            ("cache.max_entry_bytes", self.cache.max_entry_bytes, 16..=65_536),
+            ("accounting.interval_ms", self.accounting.interval_ms, 10..=600_000),
+        ] {
+            if !bounds.contains(&value) {
+                let (least, most) = bounds.into_inner();
+                return Err(format!("`{key}` is `{value}`; it must be from {least} to {most}"));
+            }
+        }
         if self.token.tags.is_empty() {
             return Err("`token.tags` is empty; name the tag of the Logon that holds the token".to_owned());
         }
@@ -345,6 +398,9 @@ mod tests {
         assert_eq!((settings.token.scheme, settings.token.username_tag), (Scheme::Bearer, 553));
         assert!(settings.renewal.user_request && settings.renewal.custom.is_none());
         assert_eq!(settings.renewal_tags(), [925, 554, 96]);
+        let cache = &settings.cache;
+        assert_eq!((cache.enabled, cache.max_entries, cache.max_entry_bytes), (true, 1_024, 512));
+        assert_eq!((settings.accounting.enabled, settings.accounting.interval_ms), (true, 5_000));
     }
 
     #[test]
@@ -410,6 +466,10 @@ mod tests {
                 r#"{"check":{"cluster":"a"},"renewal":{"custom":{"request":"U1","response":"U1"}}}"#,
                 "renewal.custom.response",
             ),
+            (r#"{"check":{"cluster":"a"},"cache":{"max_entries":15}}"#, "cache.max_entries"),
+            (r#"{"check":{"cluster":"a"},"cache":{"max_entry_bytes":65537}}"#, "cache.max_entry_bytes"),
+            (r#"{"check":{"cluster":"a"},"cache":{"enable":true}}"#, "enable"),
+            (r#"{"check":{"cluster":"a"},"accounting":{"interval_ms":9}}"#, "accounting.interval_ms"),
             (r#"{"check":{"cluster":"a"},"limits":{"end_timeout_ms":9}}"#, "limits.end_timeout_ms"),
             (r#"{"check":{"cluster":"a"},"data_fields":{"pairs":[[1]]}}"#, "tuple"),
         ] {

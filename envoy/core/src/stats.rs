@@ -65,6 +65,18 @@ counters! {
     Renewals => "fix_authz.renewals",
     /// Renewals that were refused, or that could not be decided.
     RenewalsRefused => "fix_authz.renewals_refused",
+    /// Messages answered by a decision at hand.
+    CacheHits => "fix_authz.cache_hits",
+    /// Messages that could have been, but none was at hand.
+    CacheMisses => "fix_authz.cache_misses",
+    /// Messages let through by a decision that was too old, as their Check had no usable answer.
+    CacheStale => "fix_authz.cache_stale",
+    /// Checks that ask ahead of a decision's end.
+    CacheRefreshes => "fix_authz.cache_refreshes",
+    /// Decisions dropped to make room.
+    CacheEvictions => "fix_authz.cache_evictions",
+    /// Times that all decisions of a session were dropped.
+    CacheDrops => "fix_authz.cache_drops",
     /// Panics caught at the boundary to Envoy; each closed its connection.
     Panics => "fix_authz.panics",
 }

@@ -28,6 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
         24 => (0_usize..8).prop_map(Step::Answer),
         2 => (0_usize..8).prop_map(Step::Fail),
         1 => (0_usize..8).prop_map(Step::Expire),
+        3 => (0_u64..20_000).prop_map(Step::Wait),
         1 => Just(Step::Break),
         3 => any::<bool>().prop_map(Step::Connect),
     ]

@@ -2,6 +2,8 @@
 
 #![allow(missing_docs, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "session/accounts.rs"]
+mod accounts;
 #[path = "session/ending.rs"]
 mod ending;
 #[path = "session/inbound.rs"]
@@ -14,6 +16,8 @@ mod logon;
 mod outbound;
 #[path = "session/renewing.rs"]
 mod renewing;
+#[path = "session/reusing.rs"]
+mod reusing;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "session/violations.rs"]

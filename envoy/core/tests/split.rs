@@ -62,7 +62,10 @@ fn step() -> impl Strategy<Value = Step> {
     let direction = prop_oneof![3 => Just(Direction::Inbound), 2 => Just(Direction::Outbound)];
     let ends = prop_oneof![Just(Direction::Inbound), Just(Direction::Outbound)];
     let verdict = prop_oneof![
-        12 => Just(Verdict::allow()),
+        6 => Just(Verdict::allow()),
+        8 => prop::sample::select(vec!["max-age=2 vary=167", "max-age=9,stale-if-error=2 vary=167", "max-age=5",
+            "max-age=5,stale-if-error=60 vary=11,167", "max-age=60 vary=11"])
+            .prop_map(|kept| Verdict::parse(&format!("allow cache-control={kept}"))),
         6 => Just(Verdict::reject()),
         1 => Just(Verdict::logout()),
         2 => Just(Verdict::parse("no-answer")),

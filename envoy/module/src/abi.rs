@@ -117,6 +117,8 @@ callbacks! {
     envoy_dynamic_module_callback_network_filter_get_ssl_dns_sans(filter: FilterEnvoyPtr, out: *mut EnvoyBuffer) -> bool;
     envoy_dynamic_module_callback_network_filter_get_ssl_subject(filter: FilterEnvoyPtr, out: *mut EnvoyBuffer) -> bool;
     envoy_dynamic_module_callback_network_filter_get_attribute_string(filter: FilterEnvoyPtr, attribute: u32, out: *mut EnvoyBuffer) -> bool;
+    envoy_dynamic_module_callback_network_set_dynamic_metadata_string(filter: FilterEnvoyPtr, namespace: ModuleBuffer, key: ModuleBuffer, value: ModuleBuffer);
+    envoy_dynamic_module_callback_network_set_dynamic_metadata_number(filter: FilterEnvoyPtr, namespace: ModuleBuffer, key: ModuleBuffer, value: f64);
     envoy_dynamic_module_callback_network_filter_http_callout(
         filter: FilterEnvoyPtr, id: *mut u64, cluster: ModuleBuffer, headers: *const ModuleHttpHeader, headers_size: usize,
         body: ModuleBuffer, timeout_milliseconds: u64

@@ -247,6 +247,7 @@ impl Connection {
             Command::Close(why) => host.close(&format!("fix_authz: {why}")),
             Command::Log(level, line) => host::log(*level, line),
             Command::CheckLatency(micros) => host.record(config.latency, *micros),
+            Command::Account(facts) => facts.iter().for_each(|(key, fact)| host.note(key, fact)),
         }
         None
     }

@@ -5,10 +5,13 @@
 //! handed to a closure that cannot call back.
 
 use crate::abi::{self, EnvoyBuffer, ModuleBuffer, ModuleHttpHeader};
-use fix_authz_core::command::{Direction, Level};
+use fix_authz_core::command::{Direction, Fact, Level};
 use fix_authz_core::contract::certificate::Certificate;
 use fix_authz_core::contract::request::Peers;
 use std::marker::PhantomData;
+
+/// The namespace of dynamic metadata that facts are noted in.
+const METADATA: &str = "fix_authz";
 
 /// A connection's filter in Envoy, for the time of one hook.
 #[derive(Clone, Copy)]
@@ -87,6 +90,26 @@ impl Host<'_> {
                 Direction::Outbound => {
                     abi::envoy_dynamic_module_callback_network_filter_inject_write_data(self.raw, data, end);
                 }
+            }
+        }
+    }
+
+    /// Notes a fact in the connection's dynamic metadata, which access logs carry.
+    pub fn note(self, key: &str, fact: &Fact) {
+        let (namespace, key) = (ModuleBuffer::of(METADATA.as_bytes()), ModuleBuffer::of(key.as_bytes()));
+        // SAFETY: the pointer is the running hook's, and Envoy copies the texts.
+        unsafe {
+            match fact {
+                Fact::Name(value) => abi::envoy_dynamic_module_callback_network_set_dynamic_metadata_string(
+                    self.raw,
+                    namespace,
+                    key,
+                    ModuleBuffer::of(value.as_bytes()),
+                ),
+                // Exact up to 2^53, which no session counts to.
+                Fact::Count(n) => abi::envoy_dynamic_module_callback_network_set_dynamic_metadata_number(
+                    self.raw, namespace, key, *n as f64,
+                ),
             }
         }
     }

@@ -79,6 +79,8 @@ pub enum Event<'a> {
     Logon,
     /// A later one.
     Message,
+    /// A later one again, about which the answer at hand still holds: it has gone on.
+    Refresh,
     /// One that brings a fresh credential.
     Renewal(Option<&'a Authorization>),
 }
@@ -87,14 +89,14 @@ impl Event<'_> {
     fn as_str(self) -> &'static str {
         match self {
             Self::Logon => "logon",
-            Self::Message => "message",
+            Self::Message | Self::Refresh => "message",
             Self::Renewal(_) => "renewal",
         }
     }
 }
 
 /// The header of each identifying field, where the message has it.
-const IDENTIFIERS: [(u32, &str); 8] = [
+pub const IDENTIFIERS: [(u32, &str); 8] = [
     (tags::SENDER_COMP_ID, "x-fix-sender-comp-id"),
     (tags::TARGET_COMP_ID, "x-fix-target-comp-id"),
     (tags::SENDER_SUB_ID, "x-fix-sender-sub-id"),
@@ -120,6 +122,9 @@ pub fn message(
     let mut headers = common_headers(envelope, event.as_str(), direction);
     if let Event::Renewal(Some(fresh)) = event {
         headers.insert("x-fix-fresh-authorization".into(), fresh.reveal().into());
+    }
+    if matches!(event, Event::Refresh) {
+        headers.insert("x-fix-refresh".into(), "Y".into());
     }
     headers.insert("x-fix-begin-string".into(), message.version.as_str().into());
     headers.insert("x-fix-msg-type".into(), message.msg_type.to_string());

@@ -1,8 +1,9 @@
 //! What is answered: a CheckResponse as a [`Decision`], or a [`Failure`], which denies.
 
+use super::caching;
 use super::grpc;
 use super::wire::{CheckResponse, HeaderValueOption};
-use crate::decision::{Allowance, Decision, Denial, ETag, NOT_AUTHORIZED, Terms};
+use crate::decision::{Allowance, Decision, Denial, ETag, NOT_AUTHORIZED, Reuse, Terms};
 use crate::failure::Failure;
 use crate::msg_type::{MsgType, MsgTypes};
 
@@ -38,7 +39,15 @@ fn allowed(headers: &[HeaderValueOption]) -> Result<Decision, Failure> {
         terms: terms(headers)?,
         etag: etag.map(|etag| ETag::new(etag).ok_or(Failure::Contradictory)).transpose()?,
         watch_s: watch.map(seconds).transpose()?,
+        reuse: reuse(headers)?,
     }))
+}
+
+/// How long the answer holds. One that says so in words that are not understood is taken for this message alone.
+fn reuse(headers: &[HeaderValueOption]) -> Result<Option<Reuse>, Failure> {
+    let (lifetime, vary) = (header(headers, "cache-control")?, header(headers, "x-fix-vary")?);
+    let scope = header(headers, "x-fix-scope")?.unwrap_or("-");
+    Ok(lifetime.and_then(|lifetime| caching::reuse(lifetime, vary.unwrap_or_default(), scope)))
 }
 
 /// The terms, where the answer has any of them.
@@ -161,7 +170,7 @@ mod tests {
     #[test]
     fn reads_what_a_watch_rests_on() {
         let pairs = [("x-fix-action", "forward"), ("etag", "\"a b\""), ("x-fix-watch", "50")];
-        let allowance = Allowance { etag: ETag::new("\"a b\""), watch_s: Some(50), terms: None };
+        let allowance = Allowance { etag: ETag::new("\"a b\""), watch_s: Some(50), ..Allowance::default() };
         assert_eq!(read(&ok(&pairs)), Ok(Decision::Forward(allowance)));
         for (name, bad) in [
             ("etag", ""),
@@ -177,6 +186,30 @@ mod tests {
         ] {
             let answer = read(&ok(&[("x-fix-action", "forward"), (name, bad)]));
             assert_eq!(answer, Err(Failure::Contradictory), "{name}: {bad:?}");
+        }
+    }
+
+    #[test]
+    fn reads_what_else_an_answer_holds_for() {
+        let reuse =
+            |pairs: &[(&str, &str)]| match read(&ok(&[&[("x-fix-action", "forward")], pairs].concat())) {
+                Ok(Decision::Forward(allowance)) => allowance.reuse,
+                other => panic!("{other:?}"),
+            };
+        let pairs = [
+            ("cache-control", "max-age=60, stale-if-error=5"),
+            ("x-fix-vary", "167, 40"),
+            ("x-fix-scope", "order:create"),
+        ];
+        let scope = "order:create".to_owned();
+        let kept = Reuse { max_age_s: 60, stale_if_error_s: 5, vary: vec![40, 167], scope };
+        assert_eq!(reuse(&pairs), Some(kept));
+        let bare = Reuse { max_age_s: 60, stale_if_error_s: 0, vary: vec![], scope: "-".into() };
+        assert_eq!(reuse(&[("cache-control", "max-age=60")]), Some(bare));
+        assert_eq!(reuse(&pairs[1..]), None);
+        for twice in pairs {
+            let answer = read(&ok(&[("x-fix-action", "forward"), twice, twice]));
+            assert_eq!(answer, Err(Failure::Contradictory), "{twice:?}");
         }
     }
 

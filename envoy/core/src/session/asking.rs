@@ -51,7 +51,10 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
-        if self.watch_answered(id, answer, now, out) || self.renewal_answered(id, answer, now, out) {
+        if self.watch_answered(id, answer, now, out)
+            || self.renewal_answered(id, answer, now, out)
+            || self.refresh_answered(id, answer, now, out)
+        {
             return;
         }
         self.message_answered(id, answer, now, out);
@@ -68,20 +71,24 @@ impl Session {
         for direction in [Direction::Inbound, Direction::Outbound] {
             let Some((waiting, since)) = self.lane(direction).asked(id) else { continue };
             let msg_type = waiting.msg_type;
-            let decision = match self.read_answer(answer, since, now, out) {
+            let fate = match self.read_answer(answer, since, now, out) {
                 Ok(Decision::Disconnect) => return self.disconnect(out),
                 Ok(decision) => {
                     self.report_unanswered(now, out);
-                    decision
+                    self.learn(direction, id, &decision, now, out);
+                    Fate::Decided(decision)
                 }
-                Err(failure) => {
-                    let decision = failure::decide(direction, msg_type, &self.terms);
-                    self.log_failure(direction, &msg_type.to_string(), failure, &decision, out);
-                    self.unanswered.add(failure, &decision);
-                    decision
-                }
+                Err(failure) => match self.reuse_stale(direction, id, failure, now, out) {
+                    Some(account) => Fate::Reuse(account),
+                    None => {
+                        let decision = failure::decide(direction, msg_type, &self.terms);
+                        self.log_failure(direction, &msg_type.to_string(), failure, &decision, out);
+                        self.unanswered.add(failure, &decision);
+                        Fate::Decided(decision)
+                    }
+                },
             };
-            self.lane(direction).settle(id, Fate::Decided(decision));
+            self.lane(direction).settle(id, fate);
             self.apply_ready(direction, now, out);
             self.resume(direction, now, out);
             self.leave_if_ended(now, out);
@@ -139,7 +146,12 @@ impl Session {
                     self.apply_fate(waiting, now, out);
                 }
                 Direction::Inbound => {}
-                Direction::Outbound => self.apply_outbound(&waiting.bytes, waiting.fate.decision(), out),
+                Direction::Outbound => {
+                    if let Fate::Reuse(account) = waiting.fate {
+                        self.account(account, now, out);
+                    }
+                    self.apply_outbound(&waiting.bytes, waiting.fate.decision(), out);
+                }
             }
         }
     }
@@ -150,6 +162,10 @@ impl Session {
             Fate::Fill => self.reread(&bytes, |_, message| {
                 out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
             }),
+            Fate::Reuse(account) => {
+                self.account(account, now, out);
+                self.forward_inbound(&bytes, out);
+            }
             fate => self.apply_inbound(&bytes, msg_type, fate.decision(), now, out),
         }
     }
@@ -183,7 +199,7 @@ impl Session {
         let check = &self.listener.settings.check;
         let timeout_ms = match event {
             Event::Logon | Event::Renewal(_) => check.logon_timeout_ms,
-            Event::Message => check.timeout_ms,
+            Event::Message | Event::Refresh => check.timeout_ms,
         };
         out.push(Command::Check { id, frame: grpc::frame(&request), timeout_ms });
         id

@@ -46,8 +46,13 @@ impl Echoes {
     pub fn fresh_id(&mut self) -> String {
         let mut id = String::with_capacity(16);
         // Writing to a String cannot fail.
-        let _ = write!(id, "{:016x}", self.generator.next_u64());
+        let _ = write!(id, "{:016x}", self.fresh());
         id
+    }
+
+    /// 64 fresh unguessable bits.
+    pub fn fresh(&mut self) -> u64 {
+        self.generator.next_u64()
     }
 
     /// At random, from the half of `most` to all of it.

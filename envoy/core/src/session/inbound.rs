@@ -41,8 +41,7 @@ impl Session {
             return Ok(());
         }
         if self.terms.asks_inbound(message.msg_type) {
-            let id = self.ask(Event::Message, Direction::Inbound, message, now, out);
-            self.inbound.push(message.bytes, message.msg_type, Fate::Asked(id, now.monotonic));
+            self.reuse_or_ask(Direction::Inbound, message, now, out);
         } else if self.inbound.is_clear() {
             self.forget_if_reset(message);
             self.forward_inbound(message.bytes, out);
@@ -143,7 +142,7 @@ impl Session {
     }
 
     #[inline]
-    fn forward_inbound(&mut self, bytes: &[u8], out: &mut Commands) {
+    pub(super) fn forward_inbound(&mut self, bytes: &[u8], out: &mut Commands) {
         out.count(Counter::InboundForwarded);
         out.send(Direction::Inbound, bytes);
     }

@@ -3,6 +3,7 @@
 //! Answers may come in any order; messages leave in the order in which they came. A lane is full when too many Checks are
 //! out or too many bytes wait; then nothing more is taken from the unread bytes, and the shell stops reading.
 
+use super::cache::AccountId;
 use crate::command::CheckId;
 use crate::decision::{Allowance, Decision};
 use crate::msg_type::MsgType;
@@ -29,6 +30,8 @@ pub(super) enum Fate {
     Asked(CheckId, Duration),
     /// The answer is there.
     Decided(Decision),
+    /// A decision that was kept holds for it; it is noted in this account.
+    Reuse(AccountId),
     /// The gateway answers it.
     Respond(UserResponse),
     /// A GapFill takes its place.
@@ -149,6 +152,19 @@ impl Lane {
             Fate::Asked(asked, since) if asked == id => Some((waiting, since)),
             _ => None,
         })
+    }
+
+    /// One more Check may be out that no message waits for: only where it leaves room for one that a message waits for.
+    pub fn begin_refresh(&mut self) -> bool {
+        let room = self.in_flight + 1 < self.max_in_flight;
+        self.in_flight += usize::from(room);
+        room
+    }
+
+    /// It is out no more.
+    pub fn end_refresh(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.ease();
     }
 
     /// Notes the fate of the message that the Check `id` is about.

@@ -6,10 +6,13 @@
 //! reported and ends the connection; nothing behind it is forwarded.
 //!
 //! This module has the phases and the events. `intake` takes bytes in, `inbound` and `outbound` are the two directions'
-//! rules, `asking` has the decision service's part, `watching` what it may say unasked, `renewing` a fresh credential,
-//! `ending` the end that it orders; `lane` is the queue of a direction, `echo` has the answers on their way.
+//! rules, `asking` has the decision service's part, `reusing` its answers that hold for more than one message, `watching`
+//! what it may say unasked, `renewing` a fresh credential, `ending` the end that it orders; `lane` is the queue of a
+//! direction, `cache` has the decisions that are kept, `accounts` what they let through, `echo` the answers on their way.
 
+mod accounts;
 mod asking;
+mod cache;
 mod echo;
 mod ending;
 mod inbound;
@@ -17,6 +20,7 @@ mod intake;
 mod lane;
 mod outbound;
 mod renewing;
+mod reusing;
 mod watching;
 
 use crate::command::{CheckId, Command, Commands, Direction, Level};
@@ -30,11 +34,14 @@ use crate::renewal::Renewals;
 use crate::settings::Settings;
 use crate::stats::Counter;
 use crate::violation::Violation;
+use accounts::Accounts;
 use asking::Unanswered;
+use cache::Cache;
 use echo::Echoes;
 use ending::Doom;
 use lane::Lane;
 use renewing::Renewal;
+use reusing::Refresh;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -112,6 +119,9 @@ pub struct Session {
     checks: CheckId,
     /// What was decided without an answer and is not reported yet.
     unanswered: Unanswered,
+    cache: Cache,
+    refreshes: Vec<Refresh>,
+    accounts: Accounts,
     reads_paused: bool,
     /// Room for a message's fields, reused.
     fields: Vec<Field>,
@@ -129,7 +139,6 @@ impl Session {
             phase: Phase::AwaitingLogon,
             inbound: Lane::new(&listener.settings.limits),
             outbound: Lane::new(&listener.settings.limits),
-            echoes,
             identity: None,
             authorization: None,
             terms: Terms::default(),
@@ -140,6 +149,10 @@ impl Session {
             opened: now.monotonic,
             checks: 0,
             unanswered: Unanswered::default(),
+            cache: Cache::new(&listener.settings.cache, echoes.fresh()),
+            refreshes: Vec::new(),
+            accounts: Accounts::new(&listener.settings.accounting),
+            echoes,
             reads_paused: false,
             listener,
             fields: Vec::new(),
@@ -167,6 +180,7 @@ impl Session {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Now, out: &mut Commands) {
+        self.tell_accounts_if_due(now, out);
         match &self.phase {
             Phase::AwaitingLogon | Phase::Authorizing { .. } => {
                 let waited = now.monotonic.saturating_sub(self.opened);
@@ -192,6 +206,7 @@ impl Session {
                 format!("session {}: the client is gone in the middle of a message", self.name),
             );
         }
+        self.tell_accounts(out);
         self.phase = Phase::Closed;
     }
 
@@ -203,6 +218,7 @@ impl Session {
     }
 
     fn close(&mut self, why: &'static str, out: &mut Commands) {
+        self.tell_accounts(out);
         self.phase = Phase::Closed;
         out.push(Command::Close(why));
     }

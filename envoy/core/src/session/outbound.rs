@@ -4,7 +4,6 @@ use super::echo::Echo;
 use super::lane::Fate;
 use super::{Phase, Session};
 use crate::command::{Commands, Direction};
-use crate::contract::request::Event;
 use crate::decision::Decision;
 use crate::message::Message;
 use crate::msg_type::MsgType;
@@ -50,8 +49,7 @@ impl Session {
             _ => {}
         }
         if self.terms.asks_outbound(message.msg_type) {
-            let id = self.ask(Event::Message, Direction::Outbound, message, now, out);
-            self.outbound.push(message.bytes, message.msg_type, Fate::Asked(id, now.monotonic));
+            self.reuse_or_ask(Direction::Outbound, message, now, out);
         } else {
             self.pass_outbound(message, out);
         }
@@ -99,7 +97,7 @@ impl Session {
     }
 
     #[inline]
-    fn forward_outbound(&mut self, bytes: &[u8], out: &mut Commands) {
+    pub(super) fn forward_outbound(&mut self, bytes: &[u8], out: &mut Commands) {
         out.count(Counter::OutboundForwarded);
         out.send(Direction::Outbound, bytes);
     }

@@ -106,12 +106,13 @@ impl Session {
     fn put_in_force(
         &mut self,
         fresh: Authorization,
-        Allowance { terms, etag, watch_s }: Allowance,
+        Allowance { terms, etag, watch_s, .. }: Allowance,
         now: Now,
         out: &mut Commands,
     ) {
         out.count(Counter::Renewals);
         self.authorization = Some(fresh);
+        self.drop_decisions(out);
         if let Some(terms) = terms {
             self.terms = terms;
         }

@@ -113,9 +113,10 @@ impl Session {
             return;
         }
         match decision {
-            Ok(Decision::Forward(Allowance { etag: Some(etag), terms, watch_s })) => {
+            Ok(Decision::Forward(Allowance { etag: Some(etag), terms, watch_s, .. })) => {
                 if etag != watch.etag {
                     out.count(Counter::WatchChanges);
+                    self.drop_decisions(out);
                     watch.etag = etag;
                     if let Some(terms) = terms {
                         self.terms = terms;

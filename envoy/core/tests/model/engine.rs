@@ -2,7 +2,7 @@
 //!
 //! It takes the next number or panics, unless a resend that it asked for is on its way. It answers TestRequest with
 //! Heartbeat, and ResendRequest with its application messages as replays (43=Y) and GapFills over the rest. Text (58) is the
-//! name of an application message.
+//! name of an application message; one that ends in `x` is of the kind that is denied.
 
 use crate::support::transcript::long;
 use fix_authz_core::command::Direction;
@@ -215,7 +215,8 @@ impl Engine {
 fn body(msg_type: &str, name: &str) -> String {
     match msg_type {
         "BE" => format!("923={name}|924=1|925=s3cret|"),
-        _ => format!("58={name}|"),
+        // The policy rests on 167, and the name says which.
+        _ => format!("58={name}|167={}|", if name.ends_with('x') { "FUT" } else { "CS" }),
     }
 }
 

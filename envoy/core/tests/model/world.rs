@@ -6,8 +6,9 @@ use crate::support::service::{Asked, Verdict};
 use crate::support::transcript::messages;
 use fix_authz_core::command::Direction;
 use fix_authz_core::profile::Profile;
+use fix_authz_core::stats::Counter;
 use fix_authz_core::testing::{read, show};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub enum Step {
     Fail(usize),
     /// It ends the session.
     Expire(usize),
+    /// Time passes, so that decisions that are kept grow old.
+    Wait(u64),
     Break,
     /// The client logs on, and is let in or not.
     Connect(bool),
@@ -80,6 +83,8 @@ pub struct World {
     /// This connection's session was ordered to end.
     killed: bool,
     policy: HashMap<String, Policy>,
+    /// Types that an answer of this connection's holds for, where they are not of the kind that is denied.
+    kept: HashSet<String>,
 }
 
 impl Default for World {
@@ -96,6 +101,7 @@ impl Default for World {
             watch: None,
             killed: false,
             policy: HashMap::new(),
+            kept: HashSet::new(),
         }
     }
 }
@@ -115,6 +121,7 @@ impl World {
             Step::Answer(nth) => self.answer(*nth, Policy::ruling),
             Step::Fail(nth) => self.answer(*nth, |policy| policy.unless_allowed(Verdict::parse("no-answer"))),
             Step::Expire(nth) => self.answer(*nth, |policy| policy.unless_allowed(Verdict::logout())),
+            Step::Wait(millis) => self.core.iter_mut().for_each(|core| core.wait(*millis)),
             Step::Break => self.hang_up(),
             Step::Connect(let_in) => self.connect(*let_in),
         }
@@ -205,7 +212,8 @@ impl World {
             (Direction::Outbound, true) => "8",
             (Direction::Outbound, false) => "9",
         };
-        let name = format!("{msg_type}{}", self.policy.len());
+        let kind = if denied { "x" } else { "" };
+        let name = format!("{msg_type}{}{kind}", self.policy.len());
         let policy = if asked { Policy::Undecided { denied } } else { Policy::Allowed };
         self.if_connected(from, |engine| engine.trade(msg_type, &name));
         self.policy.insert(name, policy);
@@ -249,12 +257,21 @@ impl World {
             "logon" => Verdict::logout(),
             "report" => Verdict::allow(),
             "renewal" => rule(&mut Policy::Undecided { denied: asked.id.is_multiple_of(2) }),
-            _ => {
-                let name = asked.body().trim_end_matches('|').trim_start_matches("58=").to_owned();
-                rule(self.policy.get_mut(&name).unwrap())
-            }
+            _ if asked.is_refresh() && asked.id.is_multiple_of(3) => Verdict::reject(),
+            _ => match rule(self.policy.get_mut(&name_of(&asked)).unwrap()) {
+                Verdict::Allow(_) => {
+                    self.kept.insert(asked.msg_type().to_owned());
+                    Verdict::parse("allow cache-control=max-age=60 vary=167")
+                }
+                verdict => verdict,
+            },
         };
-        self.core.as_mut().unwrap().answer(asked.id, &verdict);
+        let core = self.core.as_mut().unwrap();
+        let stood_in = core.count(Counter::CacheStale);
+        core.answer(asked.id, &verdict);
+        if core.count(Counter::CacheStale) > stood_in {
+            self.policy.insert(name_of(&asked), Policy::Allowed);
+        }
         self.note();
     }
 
@@ -263,9 +280,11 @@ impl World {
         for effect in self.core.as_mut().unwrap().take() {
             match effect {
                 Effect::Sent(Direction::Inbound, bytes) => {
+                    self.allow_kept(&bytes);
                     self.to_venue.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
                 }
                 Effect::Sent(Direction::Outbound, bytes) => {
+                    self.allow_kept(&bytes);
                     self.to_client.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
                 }
                 Effect::Asked(asked) => {
@@ -283,6 +302,23 @@ impl World {
                     return self.hang_up();
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// What goes on unasked was decided with a message like it.
+    fn allow_kept(&mut self, bytes: &[u8]) {
+        for message in messages(bytes) {
+            let text = show(message);
+            let Some((_, name)) = text.split_once("|58=") else { continue };
+            let name = name.split('|').next().unwrap();
+            let kept = self.kept.iter().any(|kind| text.contains(&format!("|35={kind}|")))
+                && !text.contains("|43=Y|");
+            if let Some(policy) = self.policy.get_mut(name)
+                && kept
+                && *policy == (Policy::Undecided { denied: false })
+            {
+                *policy = Policy::Allowed;
             }
         }
     }
@@ -342,10 +378,16 @@ impl World {
         self.to_venue.clear();
         self.out.clear();
         self.watch = None;
+        self.kept.clear();
         self.killed = false;
         self.client.hang_up();
         self.venue.hang_up();
     }
+}
+
+/// The name of the message that a Check is about.
+fn name_of(asked: &Asked) -> String {
+    asked.body().trim_start_matches("58=").split('|').next().unwrap().to_owned()
 }
 
 impl Policy {

@@ -1,7 +1,7 @@
 //! Envoy's place: events go in, and what the commands do is kept.
 
 use super::service::{Asked, Verdict};
-use fix_authz_core::command::{CheckId, Command, Commands, Direction};
+use fix_authz_core::command::{CheckId, Command, Commands, Direction, Fact};
 use fix_authz_core::session::{Listener, Now, Session};
 use fix_authz_core::settings::Settings;
 use fix_authz_core::stats::Counter;
@@ -24,6 +24,7 @@ pub enum Effect {
     TickIn(u32),
     Closed(&'static str),
     Logged(String),
+    Accounted(Vec<(String, Fact)>),
 }
 
 /// A session and its surroundings.
@@ -73,6 +74,11 @@ impl Driver {
         self.now.monotonic += Duration::from_millis(millis);
         self.session.tick(self.now, &mut self.commands);
         self.carry_out();
+    }
+
+    /// Time passes, and no timer fires.
+    pub fn wait(&mut self, millis: u64) {
+        self.now.monotonic += Duration::from_millis(millis);
     }
 
     pub fn gone(&mut self) {
@@ -135,6 +141,7 @@ impl Driver {
                     Effect::Closed(why)
                 }
                 Command::Log(_, line) => Effect::Logged(line.clone()),
+                Command::Account(facts) => Effect::Accounted(facts.clone()),
                 Command::CheckLatency(_) => continue,
             });
         }

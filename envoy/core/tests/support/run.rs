@@ -184,9 +184,15 @@ impl Run {
         }
         let (asked, answered) = &mut self.asked[out[nth % out.len()]];
         let logon = asked.event() == "logon";
-        let verdict = if logon && matches!(verdict, Verdict::Allow(_)) { terms() } else { verdict.clone() };
+        // What no message waits for is an order of its own.
+        let unasked = watch || asked.is_refresh();
+        let verdict = match verdict {
+            Verdict::Allow(_) if logon => terms(),
+            Verdict::Logout(_) if unasked => Verdict::kill(),
+            verdict => verdict.clone(),
+        };
         *answered = Some(verdict.clone());
-        self.killed |= watch && matches!(verdict, Verdict::Logout(_));
+        self.killed |= unasked && matches!(verdict, Verdict::Logout(_));
         let id = asked.id;
         self.driver.answer(id, &verdict);
     }
@@ -209,7 +215,7 @@ impl Run {
                 Effect::Asked(asked) => self.asked.push((asked.clone(), None)),
                 Effect::ReadsPaused => self.reading = false,
                 Effect::ReadsResumed => self.reading = true,
-                Effect::TickIn(_) | Effect::Closed(_) | Effect::Logged(_) => {}
+                Effect::TickIn(_) | Effect::Closed(_) | Effect::Logged(_) | Effect::Accounted(_) => {}
             }
             if !matches!(effect, Effect::ReadsPaused | Effect::ReadsResumed) {
                 effects.push(effect);

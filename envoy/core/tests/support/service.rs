@@ -52,6 +52,11 @@ impl Asked {
         self.header("x-fix-fresh-authorization").map(bearer)
     }
 
+    /// It asks about a decision that still holds; no message waits for it.
+    pub fn is_refresh(&self) -> bool {
+        self.header("x-fix-refresh") == Some("Y")
+    }
+
     pub fn body(&self) -> String {
         show(&self.http.raw_body)
     }
@@ -124,13 +129,24 @@ impl Verdict {
         }
     }
 
+    /// The tags that an allowance to be kept rests on.
+    pub fn vary(&self) -> Option<Vec<u32>> {
+        let Self::Allow(headers) = self else { return None };
+        let header = |name: &str| headers.iter().find(|header| header.0 == name).map(|header| &header.1);
+        header("cache-control")?;
+        Some(
+            header("vary")
+                .map_or(Vec::new(), |tags| tags.split(',').filter_map(|tag| tag.parse().ok()).collect()),
+        )
+    }
+
     /// What the shell hands in.
     pub fn body(&self) -> Result<Vec<u8>, Failure> {
         let response = match self {
             Self::Allow(terms) => {
                 let mut headers = vec![header("x-fix-action", "forward")];
                 headers.extend(terms.iter().map(|(name, value)| match name.as_str() {
-                    "etag" => header(name, value),
+                    "etag" | "cache-control" => header(name, value),
                     _ => header(&format!("x-fix-{name}"), value),
                 }));
                 let ok_response = Some(OkHttpResponse { headers });

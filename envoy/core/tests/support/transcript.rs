@@ -6,11 +6,12 @@
 //! TestReqID (112), `<2>` the second.
 //!
 //! Events: `connect`; `client M`, `venue M`; `client-last M`, `venue-last M` (bytes, then the end); `client-end`,
-//! `venue-end`; `client-bytes B`, `venue-bytes B` (as written); `answer ID VERDICT`; `after MILLISECONDS`; `gone`.
+//! `venue-end`; `client-bytes B`, `venue-bytes B` (as written); `answer ID VERDICT`; `after MILLISECONDS` (and a tick), `later MILLISECONDS`
+//! (and none); `gone`. Accounts show as `account KEY=VALUE …`, those of names left out.
 
 use super::driver::{Driver, Effect};
 use super::service::{Asked, Verdict};
-use fix_authz_core::command::Direction;
+use fix_authz_core::command::{Direction, Fact};
 use fix_authz_core::frame::{Frame, next_frame};
 use fix_authz_core::stats::Counter;
 use fix_authz_core::testing::{fix, raw, show};
@@ -127,6 +128,7 @@ impl Play {
                 let (id, verdict) = rest.split_once(' ').unwrap();
                 self.driver.answer(id.parse().unwrap(), &Verdict::parse(verdict));
             }
+            "later" => self.driver.wait(rest.parse().unwrap()),
             "after" => self.driver.after(rest.parse().unwrap()),
             "gone" => self.driver.gone(),
             _ => panic!("unknown event `{event}`"),
@@ -154,6 +156,13 @@ impl Play {
             Effect::ReadsResumed => lines.push("<< resume".into()),
             Effect::TickIn(_) if self.ticking => lines.push("<< tick".into()),
             Effect::TickIn(millis) => lines.push(format!("<< tick {millis}")),
+            Effect::Accounted(facts) => {
+                let counts = facts.iter().filter_map(|(name, fact)| match fact {
+                    Fact::Count(n) => Some(format!(" {name}={n}")),
+                    Fact::Name(_) => None,
+                });
+                lines.push(format!("<< account{}", counts.collect::<String>()));
+            }
             Effect::Closed(why) => lines.push(format!("<< close {why}")),
             Effect::Logged(line) => assert!(!line.contains(TOKEN), "a token in the log: {line}"),
         }
@@ -267,8 +276,12 @@ fn question(asked: &Asked) -> String {
             };
             let fresh = asked.fresh().map(|token| format!(" fresh={token}")).unwrap_or_default();
             let replay = if asked.header("x-fix-poss-dup") == Some("Y") { " replay" } else { "" };
+            let refresh = if asked.is_refresh() { " refresh" } else { "" };
             let (msg_type, seq) = (asked.msg_type(), asked.seq());
-            format!("check {id} {event} {direction} {msg_type} {seq}{replay}{bearer}{fresh} {}", asked.body())
+            format!(
+                "check {id} {event} {direction} {msg_type} {seq}{refresh}{replay}{bearer}{fresh} {}",
+                asked.body()
+            )
         }
     };
     line.trim_end().to_owned()
