@@ -2,7 +2,8 @@
 
 A listener with two filters: the FIX filter, which holds the Logon until it is authorized, and `tcp_proxy`, which
 connects upstream only when the filter hands it the first bytes (`ON_DOWNSTREAM_DATA`): a peer that is not
-authenticated never causes a connection to the venue. Two clusters: `venue`, and the decision service over HTTP/2.
+authenticated never causes a connection to the venue. Two clusters: `venue`, and the decision service over HTTP/2, which
+is told by Envoy's access log, too, what decisions that the filter keeps have let through.
 
 Invariants: nothing listens but what was asked for; a peer's certificate is always held against a name; the values are
 plain data in Envoy's own words, fit for YAML and JSON.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from authzsvc.gateway.filter_settings import FilterSettings
 from authzsvc.gateway.options import ClientTls, Endpoint, GatewayOptions, ServerTls
 
 MODULE = "fix_authz"
@@ -23,6 +25,7 @@ TYPES = "type.googleapis.com/"
 NETWORK_FILTERS = TYPES + "envoy.extensions.filters.network."
 TLS_SOCKETS = TYPES + "envoy.extensions.transport_sockets.tls.v3."
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+ACCESS_LOG = "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig"
 CONNECTIONS_MONITOR = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
 
 NO_BREAKER = 100_000
@@ -69,17 +72,36 @@ def _fix_filter(options: GatewayOptions) -> Plain:
 
 
 def _tcp_proxy(options: GatewayOptions) -> Plain:
-    return {
-        "name": "envoy.filters.network.tcp_proxy",
-        "typed_config": {
-            "@type": NETWORK_FILTERS + "tcp_proxy.v3.TcpProxy",
-            "stat_prefix": LISTENER,
-            "cluster": VENUE,
-            "upstream_connect_mode": "ON_DOWNSTREAM_DATA",
-            "max_early_data_bytes": options.filter.limits.max_message_bytes,
-            # Heartbeats tell whether a FIX session lives; 0s turns Envoy's own timeout off.
-            "idle_timeout": "0s",
+    proxy: Plain = {
+        "@type": NETWORK_FILTERS + "tcp_proxy.v3.TcpProxy",
+        "stat_prefix": LISTENER,
+        "cluster": VENUE,
+        "upstream_connect_mode": "ON_DOWNSTREAM_DATA",
+        "max_early_data_bytes": options.filter.limits.max_message_bytes,
+        # Heartbeats tell whether a FIX session lives; 0s turns Envoy's own timeout off.
+        "idle_timeout": "0s",
+    }
+    if options.filter.keeps_accounts:
+        proxy |= _accounts(options.filter)
+    return {"name": "envoy.filters.network.tcp_proxy", "typed_config": proxy}
+
+
+def _accounts(settings: FilterSettings) -> Plain:
+    """What the filter has noted of the connection goes to the decision service, at its interval and at the end."""
+    log = {
+        "@type": TYPES + ACCESS_LOG,
+        "common_config": {
+            "log_name": MODULE,
+            "transport_api_version": "V3",
+            "grpc_service": {
+                "envoy_grpc": {"cluster_name": settings.check.cluster, "authority": settings.check.authority}
+            },
+            "buffer_flush_interval": "1s",
         },
+    }
+    return {
+        "access_log": [{"name": "envoy.access_loggers.tcp_grpc", "typed_config": log}],
+        "access_log_options": {"access_log_flush_interval": f"{settings.accounting.interval_ms / 1000:g}s"},
     }
 
 

@@ -87,6 +87,25 @@ class Renewal(Settings):
     """For versions that have no UserRequest."""
 
 
+class Cache(Settings):
+    """Decisions that a session keeps, for as long as the service says that they hold."""
+
+    enabled: bool = True
+    """Off: one Check for each message."""
+    max_entries: int = Field(default=1_024, ge=16, le=65_536)
+    """Of a session; beyond it the one longest unused goes."""
+    max_entry_bytes: int = Field(default=512, ge=16, le=65_536)
+    """The type and the fields that a decision rests on; a longer one is not kept."""
+
+
+class Accounting(Settings):
+    """The accounts of messages that kept decisions let through, told by Envoy's access log."""
+
+    enabled: bool = True
+    interval_ms: int = Field(default=5_000, ge=10, le=600_000)
+    """Told at most so often, when they changed, and at the end of the connection."""
+
+
 class Limits(Settings):
     """What one connection may use."""
 
@@ -121,10 +140,17 @@ class FilterSettings(Settings):
     check: Check = Check()
     token: Token = Token()
     renewal: Renewal = Renewal()
+    cache: Cache = Cache()
+    accounting: Accounting = Accounting()
     limits: Limits = Limits()
     data_fields: DataFields = DataFields()
     tag_headers: list[Tag] = []
     context: dict[str, str] = {}
+
+    @property
+    def keeps_accounts(self) -> bool:
+        """Whether there is something to account for, and somebody is to be told."""
+        return self.cache.enabled and self.accounting.enabled
 
     def as_struct(self) -> dict[str, Any]:
         """The `google.protobuf.Struct` for Envoy, as plain data."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from envoy.config.bootstrap.v3 import bootstrap_pb2
+from envoy.extensions.access_loggers.grpc.v3 import als_pb2
 from envoy.extensions.dynamic_modules.v3 import dynamic_modules_pb2
 from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
 from envoy.extensions.resource_monitors.downstream_connections.v3 import downstream_connections_pb2
@@ -134,6 +136,7 @@ def test_envoys_schema_accepts_it(options: GatewayOptions) -> None:
 def test_each_typed_config_names_a_message_that_exists() -> None:
     known = {
         tcp_proxy_pb2.TcpProxy.DESCRIPTOR.full_name,
+        als_pb2.TcpGrpcAccessLogConfig.DESCRIPTOR.full_name,
         tls_pb2.DownstreamTlsContext.DESCRIPTOR.full_name,
         tls_pb2.UpstreamTlsContext.DESCRIPTOR.full_name,
         http_protocol_options_pb2.HttpProtocolOptions.DESCRIPTOR.full_name,
@@ -175,6 +178,24 @@ def test_the_filter_stands_before_a_proxy_that_waits_for_it() -> None:
     assert proxy["upstream_connect_mode"] == "ON_DOWNSTREAM_DATA"
     assert proxy["max_early_data_bytes"] == PLAIN.filter.limits.max_message_bytes
     assert proxy["idle_timeout"] == "0s"
+
+
+def test_accounts_go_to_the_decision_service() -> None:
+    settings = load(None, ["check.cluster=decider", "check.authority=decider.example", "accounting.interval_ms=1500"])
+    proxy = filters(envoy_config(replace(PLAIN, filter=settings)))[1]["typed_config"]
+    (log,) = proxy["access_log"]
+    assert log["name"] == "envoy.access_loggers.tcp_grpc"
+    common = log["typed_config"]["common_config"]
+    assert common["log_name"] == "fix_authz"
+    assert common["grpc_service"] == {"envoy_grpc": {"cluster_name": "decider", "authority": "decider.example"}}
+    assert proxy["access_log_options"] == {"access_log_flush_interval": "1.5s"}
+
+
+@pytest.mark.parametrize("off", ["cache.enabled=false", "accounting.enabled=false"])
+def test_without_accounts_there_is_no_access_log(off: str) -> None:
+    proxy = filters(envoy_config(replace(PLAIN, filter=load(None, [off]))))[1]["typed_config"]
+    assert "access_log" not in proxy
+    assert "access_log_options" not in proxy
 
 
 def test_the_filter_is_told_all_its_settings() -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from authzsvc.errors import SettingsFaults
-from authzsvc.gateway.filter_settings import Check, FilterSettings, Limits, load
+from authzsvc.gateway.filter_settings import Accounting, Cache, Check, FilterSettings, Limits, load
+
+SECTIONS = {"check": Check, "cache": Cache, "accounting": Accounting, "limits": Limits}
 
 DEFAULTS = {
     "check": {"cluster": "authz", "authority": "authzsvc", "timeout_ms": 500, "logon_timeout_ms": 8_000},
     "token": {"tags": [554, 96], "strip": True, "scheme": "bearer", "username_tag": 553},
     "renewal": {"user_request": True, "tags": [], "custom": None},
+    "cache": {"enabled": True, "max_entries": 1_024, "max_entry_bytes": 512},
+    "accounting": {"enabled": True, "interval_ms": 5_000},
     "limits": {
         "logon_timeout_ms": 10_000,
         "max_message_bytes": 65_536,
@@ -68,6 +73,10 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         ("renewal.custom={request: U1, response: U 2}", "renewal.custom.response"),
         ("renewal.custom={request: U1, response: U1}", "renewal.custom"),
         ("limits.end_timeout_ms=9", "limits.end_timeout_ms"),
+        ("cache.max_entries=15", "cache.max_entries"),
+        ("cache.max_entry_bytes=65537", "cache.max_entry_bytes"),
+        ("cache=off", "cache"),
+        ("accounting.interval_ms=0", "accounting.interval_ms"),
         ("data_fields.pairs=[[5001]]", "data_fields.pairs.0.1"),
         ("check.cluster=", "check.cluster"),
         ("fail_open=true", "fail_open"),
@@ -79,6 +88,14 @@ def test_a_fault_names_its_key(override: str, key: str) -> None:
     with pytest.raises(SettingsFaults) as refusal:
         load(None, [override])
     assert [fault.key for fault in refusal.value.faults] == [key]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "kept"),
+    [([], True), (["cache.enabled=false"], False), (["accounting.enabled=false"], False)],
+)
+def test_accounts_are_kept_where_there_are_some(overrides: list[str], kept: bool) -> None:
+    assert load(None, overrides).keeps_accounts is kept
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
@@ -105,16 +122,24 @@ def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["check.timeout_ms", "check.logon_timeout_ms", *(f"limits.{key}" for key in Limits.model_fields)]
+    "key",
+    [
+        *("check.timeout_ms", "check.logon_timeout_ms"),
+        *("cache.max_entries", "cache.max_entry_bytes", "accounting.interval_ms"),
+        *(f"limits.{key}" for key in Limits.model_fields),
+    ],
 )
 def test_the_bounds_are_the_filters_own(key: str) -> None:
     """The filter's source has a line for each: `key = default in least..=most,` or a range where it is checked."""
     source = (Path(__file__).parents[3] / "envoy/core/src/settings.rs").read_text().replace("_", "")
     section, name = key.split(".")
-    field = (Check if section == "check" else Limits).model_json_schema()["properties"][name]
+    field = SECTIONS[section].model_json_schema()["properties"][name]
     least, most, default, rust = field["minimum"], field["maximum"], field["default"], name.replace("_", "")
     if section == "check":
         assert f'("{rust}", self.check.{rust})' in source
         assert f"!({least}..={most}).contains(ms)" in source
+    elif section != "limits":
+        assert f'("{section}.{rust}", self.{section}.{rust}, {least}..={most})' in source
+        assert re.search(rf"impl Default for {section.capitalize()} .*?{rust}: {default}\b", source, re.DOTALL)
     else:
         assert f"{rust} = {default} in {least}..={most}," in source
