@@ -19,7 +19,7 @@ import pytest_asyncio
 from authzsvc.demo.stack import Stack, find_mapping
 from authzsvc.demo.venue import Venue
 from authzsvc.gateway import Endpoint, FilterSettings, GatewayOptions, ServerTls
-from authzsvc.gateway.filter_settings import Check
+from authzsvc.gateway.filter_settings import Cache, Check
 from tests.e2e.pages import keep_pages, metrics_address
 from tests.e2e.rig import HandVenue, Rig
 from tests.e2e.secret_check import SecretCheck
@@ -74,6 +74,9 @@ def options(settings: FilterSettings | None = None, *, listen_tls: ServerTls | N
     """A gateway of these settings; its addresses are the stack's to say."""
     nowhere = Endpoint("127.0.0.1", 0)
     settings = settings or FilterSettings(check=PATIENT)
+    if "cache" not in settings.model_fields_set:
+        # One Check a message, as most tests count them; `test_cache.py` is about the others.
+        settings = settings.model_copy(update={"cache": Cache(enabled=False)})
     return GatewayOptions(nowhere, nowhere, nowhere, listen_tls=listen_tls, filter=settings)
 
 
