@@ -1,14 +1,20 @@
-"""A gRPC server between Envoy and the decision service that hands every Check on and keeps both halves."""
+"""A gRPC server between Envoy and the decision service that hands every Check on and keeps both halves.
+
+What Envoy's access log tells, it keeps too, and hands nothing on.
+"""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import grpc
+from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
 SERVICE = "envoy.service.auth.v3.Authorization"
+ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService"
 
 
 class Recorder:
@@ -17,6 +23,8 @@ class Recorder:
     def __init__(self, listen: Path, service: Path) -> None:
         self.exchanges: list[tuple[Any, Any]] = []
         """(CheckRequest, CheckResponse), in the order of the answers."""
+        self.entries: list[Any] = []
+        """TCPAccessLogEntry, as they came."""
         self._listen = listen
         self._service = service
 
@@ -27,6 +35,10 @@ class Recorder:
         self._server = grpc.aio.server()
         check: Any = grpc.unary_unary_rpc_method_handler(self._check)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Check": check}),))
+        log: Any = grpc.stream_unary_rpc_method_handler(self._log)
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(ACCESS_LOG, {"StreamAccessLogs": log}),)
+        )
         self._server.add_insecure_port(f"unix:{self._listen}")
         await self._server.start()
 
@@ -39,6 +51,21 @@ class Recorder:
         answer: bytes = await self._ask(request)
         self.exchanges.append((CheckRequest.FromString(request), CheckResponse.FromString(answer)))
         return answer
+
+    async def _log(self, messages: AsyncIterator[bytes], _context: Any) -> bytes:  # noqa: ANN401
+        async for message in messages:
+            self.entries += StreamAccessLogsMessage.FromString(message).tcp_logs.log_entry
+        return b""
+
+    def accounts(self, sender: str) -> list[tuple[bool, dict[str, Any]]]:
+        """What was told of that client's connections: whether it is the last word, and the facts."""
+        told = []
+        for entry in self.entries:
+            common = entry.common_properties
+            facts = dict(common.metadata.filter_metadata["fix_authz"].items())
+            if facts.get("sender") == sender:
+                told.append((not common.intermediate_log_entry, facts))
+        return told
 
     def of(self, event: str, msg_type: str = "") -> tuple[Any, Any] | None:
         """The last exchange of an event and type; an empty event is a stock filter's."""

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from authzsvc.errors import SettingsFaults
 from authzsvc.gateway.filter_settings import Accounting, Cache, Check, FilterSettings, Limits, load
 
-SECTIONS = {"check": Check, "cache": Cache, "accounting": Accounting, "limits": Limits}
+SECTIONS: dict[str, type[BaseModel]] = {"check": Check, "cache": Cache, "accounting": Accounting, "limits": Limits}
 
 DEFAULTS = {
     "check": {"cluster": "authz", "authority": "authzsvc", "timeout_ms": 500, "logon_timeout_ms": 8_000},
