@@ -58,6 +58,7 @@ bench: setup-tests ## Gateway against tcp_proxy, decisions against other engines
 	$(BIN)/python -m benches
 	$(BIN)/python -m benches.policy
 	$(BIN)/python -m benches.sessions
+	$(BIN)/python -m benches.parser
 
 lint: $(INSTALLED) ## Ruff: rules and format
 	$(BIN)/ruff check .
@@ -72,13 +73,14 @@ format: $(INSTALLED) | cargo-present ## Put Python and Rust into their formatter
 	cargo fmt --manifest-path $(MANIFEST) --all
 	cargo fmt $(LOAD)
 
-check: lint types | cargo-present ## Lint, types, format and clippy
+check: lint types | cargo-present ## Lint, types, format, clippy, and the parser's instructions against their limit
 	@cargo fmt --version >/dev/null 2>&1 || { echo "\`cargo fmt\` is missing (rustup component add rustfmt)" >&2; exit 1; }
 	@cargo clippy --version >/dev/null 2>&1 || { echo "\`cargo clippy\` is missing (rustup component add clippy)" >&2; exit 1; }
 	cargo fmt --manifest-path $(MANIFEST) --all --check
 	cargo fmt $(LOAD) --check
 	cargo clippy --locked --manifest-path $(MANIFEST) --target-dir envoy/target --workspace --all-targets -- -D warnings
 	cargo clippy --locked $(LOAD) $(LOAD_TARGET) --all-targets -- -D warnings
+	$(BIN)/python -m benches.parser --check
 
 fuzz: | cargo-present ## The framing and the parser under a fuzzer; SECONDS_PER_TARGET=60
 	@cargo +nightly --version >/dev/null 2>&1 || { echo "rust's \`nightly\` is missing (rustup toolchain install nightly)" >&2; exit 1; }
