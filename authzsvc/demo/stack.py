@@ -91,6 +91,10 @@ class Stack:
             "audit": {"path": str(self.audit)},
             "admin": {"unix": str(self.admin_socket)},
             **self.service_settings,
+            "sessions": {
+                "store": str(self.directory / "sessions.db"),
+                **self.service_settings.get("sessions", {}),
+            },
         }
 
     def _serving(self) -> bool | None:

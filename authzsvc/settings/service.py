@@ -51,8 +51,8 @@ class Sessions(Section):
     second_logon: SecondLogon = SecondLogon.REFUSE
     watch_s: int = Field(default=50, ge=1, le=600)
     """How long a watch is held when nothing changes."""
-    store: Path | None = None
-    """What must survive a restart; in memory alone where no file is named."""
+    store: Path | None = Path("authzsvc-sessions.db")
+    """What must survive a restart, as a SQLite file; None keeps it in memory alone."""
 
 
 class GuessingSettings(Section):

@@ -55,9 +55,9 @@ def stack(
 ) -> Stack:
     """A stack with short watches, that may or may not remember its sessions."""
     mapping.write_text(MAPPING)
-    sessions: dict[str, object] = {"watch_s": WATCH_S}
-    if request.param != NO_STORE:
-        sessions["store"] = str(tmp_path_factory.mktemp("store") / "sessions.db")
+    kept = request.param != NO_STORE
+    store = str(tmp_path_factory.mktemp("store") / "sessions.db") if kept else None
+    sessions: dict[str, object] = {"watch_s": WATCH_S, "store": store}
     return start_stack(mapping=mapping, service_settings={"sessions": sessions, "drain_s": 20})
 
 

@@ -189,6 +189,7 @@ async def desk(
             "tokens": {"issuers": [trusted(issuer)]},
             "admission": {"principals": admitted},
             **sections,
+            "sessions": {"store": None, **sections.get("sessions", {})},
         },
     )
     issuers = build(settings.tokens)

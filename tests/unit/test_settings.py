@@ -38,6 +38,11 @@ def test_the_least_that_is_needed(tmp_path: Path) -> None:
     issuer = found.tokens.issuers[0]
     assert (issuer.audience, issuer.algorithms, issuer.scope_claims) == (["fix-gateway"], ["ES256", "RS256"], None)
     assert (found.audit.path, found.log.level, found.reflection, found.listen.tcp) == ("-", "info", False, None)
+    assert found.sessions.store == Path("authzsvc-sessions.db")
+
+
+def test_sessions_may_be_kept_in_memory_alone(tmp_path: Path) -> None:
+    assert load(written(tmp_path, GOOD + "sessions: {store: null}\n")).sessions.store is None
 
 
 def test_json_does_as_well(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ class Site:
             "mapping": str(self.directory / "mapping.yaml"),
             "tokens": {"issuers": [issuer]},
             "audit": {"path": str(self.audit)},
+            "sessions": {"store": str(self.directory / "sessions.db")},
             **more,
         }
         path = self.directory / "settings.yaml"
