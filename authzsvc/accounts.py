@@ -4,7 +4,8 @@ Each connection's report says how many messages passed since it began. The ledge
 gives the difference, so that reports may be repeated, lost or overtaken by others. It remembers a bounded number of
 connections for a bounded time. Of one that it may have known before (because it began before the service did, or before
 some other that had to be forgotten) it cannot tell how much was counted already; then it counts nothing up to now, says
-so, and goes on from there. The totals stand beside the differences, so that whoever reads the audit misses nothing.
+so, and goes on from there. (A connection's reports come on one stream: none that was overtaken comes to a service that
+was started since.) The totals stand beside the differences, so that whoever reads the audit misses nothing.
 
 Invariants: no message is counted twice, nor any difference negative; time and memory are bounded, whatever is reported.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,16 @@ async def test_the_settings_reach_the_parts(tmp_path: Path, watch_s: int) -> Non
             str(watch_s),
             "max-age=7, stale-if-error=3",
         )
+
+
+@pytest.mark.parametrize(
+    ("on_expiry", "kept"), [("session", "max-age=600, stale-if-error=5"), ("logout", "max-age=29")]
+)
+async def test_decisions_outlive_a_token_where_the_session_does(tmp_path: Path, on_expiry: str, kept: str) -> None:
+    decisions = {"max_age_s": 600, "stale_if_error_s": 5}
+    async with opened(tmp_path, sessions={"on_expiry": on_expiry}, decisions=decisions) as at:
+        session = Session(at, at.token(ttl_s=30))
+        began = int(time.time())
+        at.authorizer.clock = lambda: began + 0.5
+        assert (await session.log_on()).headers["cache-control"] == kept
+        assert (await session.send()).headers["cache-control"] == kept
