@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from authzsvc.demo.peer import Pairs
 from authzsvc.demo.stack import Stack
 from authzsvc.demo.venue import Venue
 from authzsvc.gateway import FilterSettings
@@ -60,7 +61,16 @@ def stack(start_stack: StartStack, mapping: Path) -> Stack:
 def brief_stack(start_stack: StartStack, mapping: Path) -> Stack:
     """One whose decisions are soon old, and whose service may go."""
     check = Check(timeout_ms=400, logon_timeout_ms=5_000)
-    return start_stack(settings(check), mapping=mapping, service_settings={"decisions": {"max_age_s": MAX_AGE_S}})
+    decisions = {"max_age_s": MAX_AGE_S}
+    return start_stack(settings(check), mapping=mapping, service_settings={"decisions": decisions})
+
+
+@pytest.fixture(scope="module")
+def lenient_stack(start_stack: StartStack, mapping: Path) -> Stack:
+    """As that one, but old decisions may stand in."""
+    check = Check(timeout_ms=400, logon_timeout_ms=5_000)
+    decisions = {"max_age_s": 1, "stale_if_error_s": MAX_AGE_S}
+    return start_stack(settings(check), mapping=mapping, service_settings={"decisions": decisions})
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -74,9 +84,22 @@ async def brief(brief_stack: Stack, venue: Venue) -> AsyncIterator[Rig]:
         brief_stack.start_service()
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def lenient(lenient_stack: Stack, venue: Venue) -> AsyncIterator[Rig]:
+    """The rig of that one."""
+    rig = Rig(lenient_stack, venue)
+    yield rig
+    await rig.release()
+
+
 async def assert_passes(rig: Rig, client: Client) -> None:
-    order = client.stock_order()
-    assert (await rig.at_venue(order, client)).raw == order.raw
+    sent = client.stock_order()
+    assert (await rig.at_venue(sent, client)).raw == sent.raw
+
+
+def order(number: int, security_type: str) -> Pairs:
+    """The body of a NewOrderSingle."""
+    return ((11, f"o{number}"), (55, "ACME"), (167, security_type), (54, 1), (38, number + 1), (40, 1))
 
 
 async def warm(rig: Rig, *scopes: str) -> Client:
@@ -89,9 +112,7 @@ async def warm(rig: Rig, *scopes: str) -> Client:
 async def test_a_warm_session_asks_nothing_and_every_byte_arrives(rig: Rig) -> None:
     client = await warm(rig)
     checks, hits = rig.stat("checks"), rig.stat("cache_hits")
-    orders = client.burst(
-        [("D", ((11, f"o{n}"), (55, "ACME"), (167, "CS"), (54, 1), (38, n + 1), (40, 1))) for n in range(BURST)]
-    )
+    orders = client.burst([("D", order(n, "CS")) for n in range(BURST)])
     await rig.at_venue(orders[-1], client)
     received = {message.seq: message.raw for message in rig.session(client).received}
     assert [received[order.seq] for order in orders] == [order.raw for order in orders]
@@ -104,7 +125,7 @@ async def test_a_warm_session_asks_nothing_and_every_byte_arrives(rig: Rig) -> N
 async def test_what_is_denied_is_asked_about_each_time(rig: Rig) -> None:
     client = await warm(rig)
     for _ in range(3):
-        denied = client.send("D", ((11, "f"), (55, "ACME"), (167, "FUT"), (54, 1), (38, 1), (40, 1)))
+        denied = client.send("D", order(0, "FUT"))
         assert (await client.reject_of(denied)).get(58) == "Insufficient permissions"
         await assert_passes(rig, client)
     await eventually(
@@ -183,8 +204,8 @@ async def test_without_the_service_warm_messages_go_on_until_they_are_too_old(br
     brief.stack.start_service()
 
     async def passes() -> bool:
-        order = client.stock_order()
-        return (await brief.at_venue(order, client)).raw == order.raw
+        sent = client.stock_order()
+        return (await brief.at_venue(sent, client)).raw == sent.raw
 
     for _ in range(50):
         if await passes():
@@ -192,3 +213,52 @@ async def test_without_the_service_warm_messages_go_on_until_they_are_too_old(br
     else:
         raise AssertionError("orders are still denied")
     await brief.assert_whole(client)
+
+
+async def test_an_old_decision_stands_in_where_that_is_granted(lenient: Rig) -> None:
+    client = await warm(lenient)
+    assert lenient.stack.service is not None
+    lenient.stack.service.kill()
+    await asyncio.sleep(1.1)
+    stale = lenient.stat("cache_stale")
+    await assert_passes(lenient, client)
+    assert lenient.stat("cache_stale") == stale + 1
+    # What nobody has allowed before is denied.
+    unknown = client.send("D", order(0, "OPT"))
+    assert (await client.reject_of(unknown)).get(380) == "4"
+    await asyncio.sleep(MAX_AGE_S)
+    assert (await client.reject_of(client.stock_order())).get(380) == "4"
+    await lenient.assert_whole(client)
+
+
+async def test_every_message_is_in_a_check_or_in_an_account(rig: Rig) -> None:
+    """What the service has counted, and what it has denied, is what was sent: exactly."""
+    client = await rig.log_on(*SCOPES)
+    kinds = ["CS", "CS", "CS", "FUT", "CS"]
+    sent = client.burst([("D", order(n, kinds[n % len(kinds)])) for n in range(BURST)])
+    await rig.at_venue(sent[-1], client)
+    await rig.assert_whole(client)
+    passed = len([message for message in rig.session(client).received if message.type == "D"])
+    denied = BURST // len(kinds)
+    assert passed == BURST - denied
+    await client.disconnect()
+
+    def counted() -> tuple[int, int, int]:
+        mine = rig.events(client.comp_id)
+        messages = [event["verdict"] for event in mine if event["event"] == "message"]
+        totals: dict[str, int] = {}
+        for event in mine:
+            for count in event.get("traffic", {}).get("counts", []):
+                assert (count["direction"], count["msg_type"]) == ("inbound", "D")
+                assert count["scope"] == "order:create:equity"
+                totals["D"] = max(totals.get("D", 0), int(count["total"]))
+        return messages.count("allow"), totals.get("D", 0), messages.count("deny")
+
+    def settled() -> bool:
+        asked, kept, refused = counted()
+        return asked + kept == passed and refused == denied
+
+    await eventually(settled, "accounts that add up")
+    asked, kept, _ = counted()
+    assert asked < passed
+    assert kept > 0
