@@ -213,15 +213,24 @@ impl Cache {
         let (_, vary) = types.get(at)?;
         self.key.clear();
         self.key.extend_from_slice(&prefix(direction, message.msg_type));
+        // Fields side by side are copied as one.
+        let (mut start, mut end) = (0, 0);
         for field in message.fields.iter().filter(|field| vary.contains(field.tag)) {
-            let raw = message.raw(field);
-            if self.key.len() + raw.len() > self.max_key {
-                return None;
+            if field.start != end {
+                append(&mut self.key, message.bytes, start, end, self.max_key)?;
+                start = field.start;
             }
-            self.key.extend_from_slice(raw);
+            end = field.end + 1;
         }
-        Some(())
+        append(&mut self.key, message.bytes, start, end, self.max_key)
     }
+}
+
+/// Adds these bytes of the message's to the key; `None`: it becomes too long.
+#[inline]
+fn append(key: &mut Vec<u8>, bytes: &[u8], start: u32, end: u32, most: usize) -> Option<()> {
+    let part = bytes.get(start as usize..end as usize)?;
+    (key.len() + part.len() <= most).then(|| key.extend_from_slice(part))
 }
 
 /// The types that decisions are kept for, sorted, with the tags that those rest on.

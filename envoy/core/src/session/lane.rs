@@ -247,6 +247,21 @@ mod tests {
     }
 
     #[test]
+    fn a_refresh_leaves_room_for_a_message() {
+        let mut lane = Lane::new(&Limits { max_checks_in_flight: 3, ..Limits::default() });
+        assert!(lane.begin_refresh() && lane.begin_refresh() && !lane.begin_refresh());
+        assert!(!lane.is_full());
+        lane.push(&[1], MsgType::LOGON, Fate::Asked(1, Duration::ZERO));
+        assert!(lane.is_full());
+        lane.end_refresh();
+        lane.end_refresh();
+        assert!(!lane.is_full());
+        lane.drop_all();
+        lane.end_refresh();
+        assert!(lane.begin_refresh() && lane.begin_refresh() && !lane.begin_refresh());
+    }
+
+    #[test]
     fn is_full_by_number_or_by_bytes_and_empties() {
         let limits = Limits { max_checks_in_flight: 2, max_queued_bytes: 1_024, ..Limits::default() };
         let mut lane = Lane::new(&limits);
