@@ -335,6 +335,16 @@ impl Settings {
                 return Err(format!("`{key}` has `{tag}`, which is no tag"));
             }
         }
+        const FRAME: [u32; 4] = [
+            crate::tags::BEGIN_STRING,
+            crate::tags::BODY_LENGTH,
+            crate::tags::MSG_TYPE,
+            crate::tags::CHECK_SUM,
+        ];
+        let paired = self.data_fields.pairs.iter().flat_map(|(length, data)| [length, data]);
+        if let Some(tag) = paired.chain(&self.data_fields.without_length).find(|tag| FRAME.contains(tag)) {
+            return Err(format!("`data_fields` has `{tag}`, which frames a message and holds no data"));
+        }
         if let Some(tag) = self.tag_headers.iter().find(|tag| self.is_secret(**tag)) {
             return Err(format!("`tag_headers` has `{tag}`, which is a secret"));
         }
@@ -472,6 +482,8 @@ mod tests {
             (r#"{"check":{"cluster":"a"},"accounting":{"interval_ms":9}}"#, "accounting.interval_ms"),
             (r#"{"check":{"cluster":"a"},"limits":{"end_timeout_ms":9}}"#, "limits.end_timeout_ms"),
             (r#"{"check":{"cluster":"a"},"data_fields":{"pairs":[[1]]}}"#, "tuple"),
+            (r#"{"check":{"cluster":"a"},"data_fields":{"pairs":[[5001,35]]}}"#, "`data_fields` has `35`"),
+            (r#"{"check":{"cluster":"a"},"data_fields":{"without_length":[10]}}"#, "`data_fields` has `10`"),
         ] {
             let error = Settings::from_json(json.as_bytes()).unwrap_err();
             assert!(error.contains(key), "{json}: {error}");
