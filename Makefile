@@ -17,13 +17,15 @@ CARGO_RELEASE := cargo build --release --locked --manifest-path $(MANIFEST) --ta
 OIDC := tests/oidc/node_modules/.installed
 KEYCLOAK := build/interop/keycloak/.ready
 QUICKFIX := build/engines/quickfix/.installed
+QUICKFIXJ := build/engines/quickfixj/Driver.class
+QUICKFIXGO := build/engines/quickfixgo/driver
 COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --no-config --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe --strip-extras
 SECONDS_PER_TARGET ?= 60
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-tests demo test test-rust test-python interop mapping-test bench lint types format check fuzz \
+.PHONY: help setup setup-tests demo test test-rust test-python interop mapping-test bench engines lint types format check fuzz \
 	requirements configurations clean python-present cargo-present
 
 help: ## This list
@@ -47,8 +49,11 @@ test-python: setup-tests mapping-test
 	@if [ -d tests/e2e ]; then set -x; $(BIN)/python -m pytest tests/e2e; fi
 	$(BIN)/python -m pytest tests/engines
 
-interop: setup $(KEYCLOAK) ## Tokens and sessions against the real Keycloak, in its own JVM; downloads 180 MB once
+interop: setup $(KEYCLOAK) engines ## Against the real Keycloak, and with QuickFIX, QuickFIX/J and quickfixgo; downloads 220 MB once
 	$(BIN)/python -m pytest tests/interop
+	$(BIN)/python -m pytest tests/engines --engines=quickfix,quickfixj,quickfixgo
+
+engines: $(QUICKFIX) $(QUICKFIXJ) $(QUICKFIXGO) ## The FIX engines of `make interop`, alone
 
 mapping-test: $(INSTALLED) ## Lint the shipped mappings, and run their suites: every rule seen to allow and to deny
 	$(BIN)/authzsvc mapping lint --strict mappings
@@ -143,6 +148,18 @@ $(QUICKFIX): requirements/engines.txt | $(INSTALLED)
 		--requirement requirements/engines.txt --wheel-dir build/wheels
 	$(BIN)/python -m pip install --no-deps --no-index --target $(@D) build/wheels/quickfix-*.whl
 	@touch $@
+
+$(QUICKFIXJ): $(addprefix tests/engines/drivers/quickfixj/,Driver.java pom.xml jars.sha256)
+	@command -v javac >/dev/null || { echo "\`javac\` 17 or newer is missing (install a JDK: QuickFIX/J runs on it)" >&2; exit 1; }
+	@command -v mvn >/dev/null || { echo "\`mvn\` is missing (install Maven: it fetches QuickFIX/J)" >&2; exit 1; }
+	@rm -rf $(@D)
+	mvn --quiet --batch-mode --file tests/engines/drivers/quickfixj/pom.xml dependency:copy-dependencies
+	cd $(@D) && sha256sum --quiet --check $(CURDIR)/tests/engines/drivers/quickfixj/jars.sha256
+	javac -cp '$(@D)/*' -d $(@D) tests/engines/drivers/quickfixj/Driver.java
+
+$(QUICKFIXGO): $(addprefix tests/engines/drivers/quickfixgo/,main.go go.mod go.sum)
+	@command -v go >/dev/null || { echo "\`go\` 1.23 or newer is missing (install Go)" >&2; exit 1; }
+	cd tests/engines/drivers/quickfixgo && go build -mod=readonly -o $(CURDIR)/$@ .
 
 $(KEYCLOAK): tests/interop/pom.xml tests/interop/keycloak.sha256 tests/interop/distribution.py | $(INSTALLED)
 	@command -v java >/dev/null || { echo "\`java\` 17 or newer is missing (install a JDK: Keycloak runs on it)" >&2; exit 1; }

@@ -34,6 +34,8 @@ class Kind:
     command: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     patience_s: float = 10.0
+    connects_in_s: float = 2.0
+    """At most, from the order to the Logon, on a busy machine."""
     lacks: frozenset[str] = frozenset()
     """What the engine has not, by the names in `docs/engines.md`."""
 

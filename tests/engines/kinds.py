@@ -16,7 +16,19 @@ QUICKFIX = Kind(
     (sys.executable, str(DRIVERS / "quickfix_driver.py")),
     (("PYTHONPATH", str(BUILT / "quickfix")),),
 )
-KINDS = {kind.name: kind for kind in (QUICKFIX,)}
+QUICKFIXJ = Kind(
+    "quickfixj",
+    ("java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{BUILT}/quickfixj/*:{BUILT}/quickfixj", "Driver"),
+    patience_s=20.0,
+    connects_in_s=8.0,
+)
+QUICKFIXGO = Kind(
+    "quickfixgo",
+    (str(BUILT / "quickfixgo/driver"),),
+    (("DICTIONARIES", str(BUILT / "quickfix/share/quickfix")),),
+    lacks=frozenset({"next_expected"}),
+)
+KINDS = {kind.name: kind for kind in (QUICKFIX, QUICKFIXJ, QUICKFIXGO)}
 
 
 def pairs(names: list[str]) -> list[tuple[Kind, Kind]]:
