@@ -59,7 +59,7 @@ mapping-test: $(INSTALLED) ## Lint the shipped mappings, and run their suites: e
 	$(BIN)/authzsvc mapping lint --strict mappings
 	$(BIN)/authzsvc mapping test mappings --coverage-threshold 100
 
-bench: setup-tests ## Gateway against tcp_proxy, decisions against other engines; writes build/bench.json
+bench: setup $(OIDC) ## Gateway against tcp_proxy, decisions against other engines; writes build/bench.json
 	$(BIN)/python -m benches
 	$(BIN)/python -m benches.policy
 	$(BIN)/python -m benches.sessions
