@@ -19,6 +19,8 @@ MANIFEST = ROOT / "benches" / "load" / "Cargo.toml"
 TARGET = ROOT / "build" / "bench-load"
 
 PATIENCE_S = 60.0
+FIRST_SEQ = 10_000_000
+"""MsgSeqNum (34) of the client's Logon, as `load/src/fix.rs` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +68,23 @@ class Client:
     program: Path
     token: str
 
-    def throughput(self, port: int, msg_type: str, run: Run) -> float:
-        """Messages a second at saturation. Raises `ToolError`."""
-        told = self._told(port, "throughput", msg_type, run)
+    def throughput(self, port: int, traffic: str, run: Run, purpose: str = "throughput") -> float:
+        """Messages a second at saturation; `purpose` is `bridged` where FIX engines stand in between. `ToolError`."""
+        told = self._told(port, purpose, traffic, run)
         return float(told["messages"] * 1e9 / told["elapsed_ns"])
 
-    def round_trips_us(self, port: int, msg_type: str, run: Run) -> list[float]:
+    def round_trips_us(self, port: int, traffic: str, run: Run) -> list[float]:
         """The round trip of each message. Raises `ToolError`."""
-        return [trip / 1000 for trip in self._told(port, "latency", msg_type, run)["round_trips_ns"]]
+        return [trip / 1000 for trip in self._told(port, "latency", traffic, run)["round_trips_ns"]]
 
-    def _told(self, port: int, purpose: str, msg_type: str, run: Run) -> dict[str, Any]:
-        command = [str(self.program), "client", str(port), purpose, msg_type, str(run.warmup), str(run.count)]
+    def _told(self, port: int, purpose: str, traffic: str, run: Run) -> dict[str, Any]:
+        command = [str(self.program), "client", str(port), purpose, traffic, str(run.warmup), str(run.count)]
         try:
             # The token goes in by standard input: a command line is for all to see.
             done = subprocess.run(command, input=self.token, capture_output=True, text=True, timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
-            raise ToolError(f"the client took longer than {PATIENCE_S:.0f} s ({purpose}, 35={msg_type})") from None
+            raise ToolError(f"the client took longer than {PATIENCE_S:.0f} s ({purpose}, `{traffic}`)") from None
         if done.returncode:
-            raise ToolError(f"the client failed ({purpose}, 35={msg_type}): {done.stderr.strip()}")
+            raise ToolError(f"the client failed ({purpose}, `{traffic}`): {done.stderr.strip()}")
         told: dict[str, Any] = json.loads(done.stdout)
         return told

@@ -3,7 +3,8 @@
 //! All messages are built before the clock starts; the timed part does nothing but write, read and read the clock.
 
 use crate::connection::Connection;
-use crate::fix::{self, CLIENT, FIRST_SEQ, ORDER_LENGTH, Purpose, VENUE, invalid};
+use crate::fix::{self, CLIENT, FIRST_SEQ, Purpose, VENUE, invalid};
+use crate::traffic::Traffic;
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
@@ -15,19 +16,19 @@ const MOST_MESSAGES: u32 = 4_000_000;
 pub struct Plan {
     port: u16,
     purpose: Purpose,
-    msg_type: String,
+    traffic: Traffic,
     warmup: u32,
     count: u32,
 }
 
 impl Plan {
     /// Reads the command line's words.
-    pub fn parse(port: &str, purpose: &str, msg_type: &str, warmup: &str, count: &str) -> io::Result<Self> {
+    pub fn parse(port: &str, purpose: &str, traffic: &str, warmup: &str, count: &str) -> io::Result<Self> {
         let number = |text: &str| text.parse::<u32>().map_err(|_| invalid(&format!("`{text}` is no number")));
         let plan = Self {
             port: port.parse().map_err(|_| invalid(&format!("`{port}` is no port")))?,
             purpose: Purpose::named(purpose)?,
-            msg_type: msg_type.to_owned(),
+            traffic: Traffic::named(traffic)?,
             warmup: number(warmup)?,
             count: number(count)?,
         };
@@ -40,14 +41,15 @@ impl Plan {
 
 /// Carries the plan out.
 pub fn run(plan: Plan) -> io::Result<()> {
-    let orders = Orders::build(&plan)?;
+    let orders = Orders::build(&plan);
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, plan.port))?;
     let mut session = Session { connection: Connection::new(stream)?, seq: FIRST_SEQ };
     session.log_on(plan.purpose, &token()?)?;
     match plan.purpose {
-        Purpose::Throughput => {
-            session.saturate(orders.slice(0, plan.warmup), plan.warmup)?;
-            let elapsed = session.saturate(orders.slice(plan.warmup, plan.count), plan.count)?;
+        Purpose::Throughput | Purpose::Bridged => {
+            let question = plan.purpose.question();
+            session.saturate(orders.slice(0, plan.warmup), plan.warmup, question)?;
+            let elapsed = session.saturate(orders.slice(plan.warmup, plan.count), plan.count, question)?;
             println!("{{\"messages\":{},\"elapsed_ns\":{}}}", plan.count, elapsed.as_nanos());
         }
         Purpose::Latency => {
@@ -66,27 +68,30 @@ fn token() -> io::Result<String> {
     Ok(token.trim().to_owned())
 }
 
-/// All orders of a run, one behind the other.
-struct Orders(Vec<u8>);
+/// All messages of a run, one behind the other, and where each begins.
+struct Orders {
+    bytes: Vec<u8>,
+    starts: Vec<usize>,
+}
 
 impl Orders {
-    /// In the throughput run a TestRequest stands between the warm-up and the rest, and takes a number.
-    fn build(plan: &Plan) -> io::Result<Self> {
+    /// In the throughput run a question stands between the warm-up and the rest, and takes a number.
+    fn build(plan: &Plan) -> Self {
         let total = plan.warmup + plan.count;
-        let mut bytes = Vec::with_capacity(total as usize * ORDER_LENGTH);
+        let mut orders =
+            Self { bytes: Vec::with_capacity(total as usize * fix::ORDER_LENGTH), starts: Vec::new() };
         for index in 0..total {
-            let between = u32::from(plan.purpose == Purpose::Throughput && index >= plan.warmup);
-            fix::write_order(&mut bytes, &plan.msg_type, FIRST_SEQ + 1 + index + between, CLIENT);
+            let between = u32::from(plan.purpose != Purpose::Latency && index >= plan.warmup);
+            orders.starts.push(orders.bytes.len());
+            plan.traffic.write(&mut orders.bytes, index, FIRST_SEQ + 1 + index + between);
         }
-        if bytes.len() != total as usize * ORDER_LENGTH {
-            return Err(invalid(&format!("`{}` is no MsgType of one letter", plan.msg_type)));
-        }
-        Ok(Self(bytes))
+        orders.starts.push(orders.bytes.len());
+        orders
     }
 
     fn slice(&self, from: u32, count: u32) -> &[u8] {
-        let (from, to) = (from as usize * ORDER_LENGTH, (from + count) as usize * ORDER_LENGTH);
-        self.0.get(from..to).unwrap_or_default()
+        let start = |index: u32| self.starts.get(index as usize).copied().unwrap_or(self.bytes.len());
+        self.bytes.get(start(from)..start(from + count)).unwrap_or_default()
     }
 }
 
@@ -107,15 +112,15 @@ impl Session {
     }
 
     /// Sends all, as fast as they are taken, and waits until the venue says that it has them.
-    fn saturate(&mut self, orders: &[u8], count: u32) -> io::Result<Duration> {
+    fn saturate(&mut self, orders: &[u8], count: u32, question: (&str, &[u8])) -> io::Result<Duration> {
         let started = Instant::now();
         self.connection.send(orders)?;
         self.seq += count;
-        self.say("1", "112=bench|")?;
+        self.say(question.0, "112=bench|")?;
         let answer = self.connection.next()?;
         let elapsed = started.elapsed();
         match answer.get("58=").and_then(|text| text.parse::<u32>().ok()) {
-            Some(arrived) if answer.msg_type == b"0" && arrived == count => Ok(elapsed),
+            Some(arrived) if answer.msg_type == question.1 && arrived == count => Ok(elapsed),
             _ => Err(invalid(&format!("the venue did not confirm {count} orders: {}", shown(answer.bytes)))),
         }
     }

@@ -46,12 +46,13 @@ impl Desk {
         self.expected += 1;
         match (message.msg_type, self.purpose) {
             (b"0", _) => {}
-            (b"1", _) => self.tell_count(message),
+            (b"1", _) => self.tell_count(message, "0"),
+            (b"UC", _) => self.tell_count(message, "UD"),
             (b"5", _) => {
                 self.say("5", "");
                 self.over = true;
             }
-            (_, Purpose::Throughput) => self.orders += 1,
+            (_, Purpose::Throughput | Purpose::Bridged) => self.orders += 1,
             (_, Purpose::Latency) => {
                 self.orders += 1;
                 self.report(message);
@@ -60,10 +61,10 @@ impl Desk {
         Ok(())
     }
 
-    /// The Heartbeat that answers a TestRequest also says, in Text (58), how many orders came since the last one.
-    fn tell_count(&mut self, request: Message<'_>) {
+    /// The answer to a TestRequest (or its stand-in) also says, in Text (58), how many orders came since the last one.
+    fn tell_count(&mut self, request: Message<'_>, answer: &str) {
         let orders = std::mem::take(&mut self.orders);
-        self.say("0", &format!("112={}|58={orders}|", request.get("112=").unwrap_or_default()));
+        self.say(answer, &format!("112={}|58={orders}|", request.get("112=").unwrap_or_default()));
     }
 
     /// An ExecutionReport, which no mapping of the benches names: it passes unasked.

@@ -9,7 +9,7 @@ const BEGIN: &[u8] = b"8=FIX.4.4\x019=";
 /// `10=ccc<SOH>`
 const TRAILER: usize = 7;
 /// Both ends ignore the clock; a fixed time keeps each run's bytes the same.
-const TIME: &str = "20261120-10:00:00.000";
+pub const TIME: &str = "20261120-10:00:00.000";
 
 /// The client's CompID.
 pub const CLIENT: &str = "BENCH";
@@ -27,6 +27,8 @@ pub enum Purpose {
     Throughput,
     /// The venue answers each message.
     Latency,
+    /// As throughput, through FIX engines in between, which answer a TestRequest themselves.
+    Bridged,
 }
 
 impl Purpose {
@@ -35,12 +37,21 @@ impl Purpose {
         match self {
             Self::Throughput => "throughput",
             Self::Latency => "latency",
+            Self::Bridged => "bridged",
+        }
+    }
+
+    /// MsgType (35) of the question how many messages have come, and of its answer.
+    pub fn question(self) -> (&'static str, &'static [u8]) {
+        match self {
+            Self::Throughput | Self::Latency => ("1", b"0"),
+            Self::Bridged => ("UC", b"UD"),
         }
     }
 
     /// The purpose of that name.
     pub fn named(name: &str) -> io::Result<Self> {
-        [Self::Throughput, Self::Latency]
+        [Self::Throughput, Self::Latency, Self::Bridged]
             .into_iter()
             .find(|purpose| purpose.name() == name)
             .ok_or_else(|| invalid(&format!("`{name}` is no purpose")))

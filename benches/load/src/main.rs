@@ -16,6 +16,7 @@ mod exchange;
 mod fix;
 mod member;
 mod pace;
+mod traffic;
 mod venue;
 mod wire;
 
@@ -23,7 +24,7 @@ use std::env;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: bench_load venue
-       bench_load client PORT throughput|latency MSG_TYPE WARMUP COUNT < token
+       bench_load client PORT throughput|latency|bridged MSG_TYPE|mixed WARMUP COUNT < token
        bench_load exchange
        bench_load crowd PORT < commands";
 
@@ -34,8 +35,8 @@ fn main() -> ExitCode {
         ["venue"] => venue::serve(),
         ["exchange"] => exchange::serve(),
         ["crowd", port] => crowd::run(port),
-        ["client", port, purpose, msg_type, warmup, count] => {
-            client::Plan::parse(port, purpose, msg_type, warmup, count).and_then(client::run)
+        ["client", port, purpose, traffic, warmup, count] => {
+            client::Plan::parse(port, purpose, traffic, warmup, count).and_then(client::run)
         }
         _ => Err(fix::invalid(USAGE)),
     };
