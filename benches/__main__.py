@@ -28,10 +28,11 @@ def main(
     machine = this_machine()
     with tempfile.TemporaryDirectory(prefix="fix-bench-") as directory, rig(Path(directory)) as parts:
         taken = list(track(rounds(parts, count), "measuring", total=count, console=console))
+        missing = parts.missing
     results = report.summarize(taken)
-    for table in report.screen_tables(machine, results):
+    for table in report.screen_tables(machine, results, missing):
         console.print(table)
-    print(f"\n{report.markdown(machine, results)}")
+    print(f"\n{report.markdown(machine, results, missing)}")
     record.write(out, machine, results)
     console.print(f"written: {out}")
 

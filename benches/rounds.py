@@ -15,48 +15,65 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from authzsvc.gateway.tools import find_envoy
-from benches.load import Client, Run
+from benches.load import Run
 from benches.processors import on_one_processor
 from benches.report import Machine, Round, Sample, Variant, percentile
 from benches.rig import Rig, Way
 
+_FLOOD, _CHECKS, _BRIDGE = Run(100_000, 1_000_000), Run(500, 6_000), Run(500, 5_000)
+_FLOWING = (
+    Variant.DIRECT,
+    Variant.TCP_PROXY,
+    Variant.NOCHECK,
+    Variant.KEPT,
+    Variant.MIXED,
+    Variant.WARM,
+    Variant.OPA_KEPT,
+)
 SATURATE = {
-    Variant.DIRECT: Run(warmup=100_000, count=1_000_000),
-    Variant.TCP_PROXY: Run(warmup=100_000, count=1_000_000),
-    Variant.NOCHECK: Run(warmup=100_000, count=1_000_000),
-    Variant.CHECK: Run(warmup=500, count=6_000),
+    **dict.fromkeys(_FLOWING, _FLOOD),
+    Variant.CHECK: _CHECKS,
+    Variant.CHECK_TWO: _CHECKS,
+    Variant.OPA: _CHECKS,
+    Variant.QUICKFIX: _BRIDGE,
 }
+_PINGS, _CHECK_PINGS = Run(300, 3_000), Run(200, 1_500)
+# The mixed day takes 816 messages until every decision has been met; what is measured has met them all.
+_DAYS = Run(1_000, 3_000)
 PING_PONG = {
-    Variant.DIRECT: Run(warmup=300, count=3_000),
-    Variant.TCP_PROXY: Run(warmup=300, count=3_000),
-    Variant.NOCHECK: Run(warmup=300, count=3_000),
-    Variant.CHECK: Run(warmup=200, count=1_500),
+    **dict.fromkeys(_FLOWING, _PINGS),
+    Variant.MIXED: _DAYS,
+    Variant.WARM: _DAYS,
+    Variant.CHECK: _CHECK_PINGS,
+    Variant.CHECK_TWO: _CHECK_PINGS,
+    Variant.OPA: _CHECK_PINGS,
+    Variant.QUICKFIX: _CHECK_PINGS,
 }
 
 
 def rounds(rig: Rig, count: int) -> Iterator[Round]:
     """Take `count` rounds."""
     for _ in range(count):
-        loads = {variant: _saturate(rig.client, variant, way) for variant, way in rig.ways.items()}
+        loads = {variant: _saturate(variant, way) for variant, way in rig.ways.items()}
         with on_one_processor(rig.pids()):
-            trips = {variant: _ping_pong(rig.client, variant, way) for variant, way in rig.ways.items()}
+            trips = {variant: _ping_pong(variant, way) for variant, way in rig.ways.items()}
         yield {variant: Sample(*loads[variant], *trips[variant]) for variant in rig.ways}
 
 
-def _saturate(client: Client, variant: Variant, way: Way) -> tuple[float, float, float]:
-    """Messages a second, and Envoy's and the service's microseconds of processor time for each."""
+def _saturate(variant: Variant, way: Way) -> tuple[float, float, float]:
+    """Messages a second, and Envoy's and the services' microseconds of processor time for each."""
     run = SATURATE[variant]
     before = way.cpu_us()
-    throughput = client.throughput(way.port, way.msg_type, run)
+    throughput = way.throughput(run)
     envoy, service = (
         (now - earlier) / (run.warmup + run.count) for now, earlier in zip(way.cpu_us(), before, strict=True)
     )
     return throughput, envoy, service
 
 
-def _ping_pong(client: Client, variant: Variant, way: Way) -> tuple[float, float]:
+def _ping_pong(variant: Variant, way: Way) -> tuple[float, float]:
     """The round trip's p50 and p99, in microseconds."""
-    trips = client.round_trips_us(way.port, way.msg_type, PING_PONG[variant])
+    trips = way.round_trips_us(PING_PONG[variant])
     return percentile(trips, 50), percentile(trips, 99)
 
 

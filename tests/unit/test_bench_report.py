@@ -10,7 +10,10 @@ from rich.console import Console
 from benches.report import (
     AIM_HEADINGS,
     AIMS,
+    BASELINES,
     HEADINGS,
+    INSTEAD,
+    INSTEAD_HEADINGS,
     Machine,
     Result,
     Round,
@@ -19,6 +22,7 @@ from benches.report import (
     aim_rows,
     as_json,
     figure_rows,
+    instead_rows,
     markdown,
     percentile,
     screen_tables,
@@ -33,7 +37,20 @@ def a_round(slower: float = 1.0) -> Round:
         Variant.DIRECT: Sample(8e6 / slower, 0.0, 0.0, 10.0 * slower, 20.0 * slower),
         Variant.TCP_PROXY: Sample(4e6 / slower, 0.2, 0.0, 30.0 * slower, 60.0 * slower),
         Variant.NOCHECK: Sample(3e6 / slower, 0.3, 0.0, 30.0 * slower + 2, 60.0 * slower + 4),
-        Variant.CHECK: Sample(12e3 / slower, 30.0, 70.0, 400.0 * slower, 900.0 * slower),
+        Variant.CHECK: Sample(20e3 / slower, 30.0, 70.0, 400.0 * slower, 900.0 * slower),
+        Variant.CHECK_TWO: Sample(30e3 / slower, 30.0, 70.0, 400.0 * slower, 900.0 * slower),
+        Variant.KEPT: Sample(2e6 / slower, 0.4, 0.0, 32.0 * slower, 60.0 * slower),
+        Variant.MIXED: Sample(2e6 / slower, 0.2, 0.0, 32.0 * slower, 60.0 * slower),
+        Variant.WARM: Sample(1.4e6 / slower, 0.4, 0.0, 32.0 * slower + 1, 60.0 * slower + 3),
+    }
+
+
+def with_others(found: Round) -> Round:
+    return {
+        **found,
+        Variant.OPA: Sample(5e3, 30.0, 170.0, 800.0, 1800.0),
+        Variant.OPA_KEPT: Sample(2e6, 0.4, 0.0, 32.0, 60.0),
+        Variant.QUICKFIX: Sample(20e3, 0.0, 0.0, 160.0, 200.0),
     }
 
 
@@ -86,53 +103,99 @@ def test_the_json_has_every_promised_figure_in_the_promised_shape() -> None:
     assert set(names) >= {
         "tcp_proxy_throughput", "tcp_proxy_p50_us", "tcp_proxy_p99_us",
         "nocheck_throughput", "nocheck_p50_us", "nocheck_p99_us", "nocheck_p50_added_us",
-        "check_throughput", "check_p50_us", "check_p99_us",
+        "check_throughput", "check_p50_us", "check_p99_us", "check_two_throughput",
+        "warm_throughput", "warm_p50_added_us", "warm_p99_added_us",
     }  # fmt: skip
 
 
-def test_each_aim_is_reached_up_to_its_bound_and_not_beyond() -> None:
-    at_the_bound = {
-        "nocheck_throughput": (Result("", 5.0, "messages/s", 10.0, 0.5), Result("", 4.9, "messages/s", 10.0, 0.49)),
-        "nocheck_p50_added_us": (Result("", 3.0, "us", 30.0, 0.1), Result("", 3.1, "us", 30.0, 0.1)),
-        "check_throughput": (Result("", 1e4, "messages/s", 1e6, 0.01), Result("", 9999.0, "messages/s", 1e6, 0.01)),
-        "check_p50_us": (Result("", 599.9, "us", 30.0, 20.0), Result("", 600.0, "us", 30.0, 20.0)),
-    }
-    assert [aim.result for aim in AIMS] == list(at_the_bound)
-    for aim in AIMS:
-        good, bad = at_the_bound[aim.result]
-        assert aim.reached(good)
-        assert not aim.reached(bad)
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("nocheck_throughput", (5.0, 10.0), (4.9, 10.0)),
+        ("nocheck_p50_added_us", (3.0, 30.0), (3.1, 30.0)),
+        ("warm_throughput", (6.0, 10.0), (5.9, 10.0)),
+        ("warm_p50_added_us", (1.5, 30.0), (1.6, 30.0)),
+        ("warm_p99_added_us", (5.0, 30.0), (5.1, 30.0)),
+        ("check_throughput", (18e3, 1e6), (17_999, 1e6)),
+        ("check_p50_us", (449.9, 30.0), (450.0, 30.0)),
+        ("check_two_throughput", (1.7, 1.0), (1.69, 1.0)),
+        ("opa_throughput", (9.9, 10.0), (10.0, 10.0)),
+        ("opa_p50_us", (10.1, 10.0), (10.0, 10.0)),
+        ("quickfix_throughput", (9.9, 10.0), (10.0, 10.0)),
+        ("quickfix_p50_us", (10.1, 10.0), (10.0, 10.0)),
+    ],
+)
+def test_each_aim_is_reached_up_to_its_bound_and_not_beyond(
+    name: str, good: tuple[float, float], bad: tuple[float, float]
+) -> None:
+    aim = next(aim for aim in AIMS if aim.result == name)
+    for (value, baseline), reached in ((good, True), (bad, False)):
+        assert aim.reached(Result(name, value, "", baseline, value / baseline)) is reached
+
+
+def test_every_aim_is_of_a_figure() -> None:
+    names = {result.name for result in summarize([with_others(a_round())])}
+    assert {aim.result for aim in AIMS} <= names
+
+
+def test_every_variant_but_plain_envoy_is_held_against_another() -> None:
+    assert set(Variant) - set(BASELINES) == {Variant.TCP_PROXY, Variant.MIXED}
+    assert {BASELINES[variant] for variant in INSTEAD} == {Variant.CHECK, Variant.KEPT}
+
+
+def test_warm_traffic_is_held_against_plain_envoy_with_the_same_messages() -> None:
+    found = results()
+    assert found["warm_throughput"].ratio == pytest.approx(0.7)
+    assert found["warm_p50_added_us"].value == pytest.approx(1.0)
+    assert found["warm_p99_added_us"].value == pytest.approx(3.0)
+    assert found["check_two_throughput"].ratio == pytest.approx(1.5)
+
+
+def test_what_people_would_use_instead_is_told_by_what_the_gateway_is_of_it() -> None:
+    rows = instead_rows(summarize([with_others(a_round())]), {})
+    assert [len(row) for row in rows] == [len(INSTEAD_HEADINGS)] * 5
+    assert rows[2][1:] == ("5,000", "800.0", "1800.0", "4.00 times", "0.50 times")
+    assert rows[4][1:] == ("20,000", "160.0", "200.0", "100 times", "0.20 times")
+
+
+def test_what_could_not_be_had_is_told_and_fails_nothing() -> None:
+    found = summarize([a_round()])
+    rows = instead_rows(found, {Variant.OPA: "`go` is missing"})
+    assert [row[1] for row in rows[2:]] == ["`go` is missing", "not measured", "not measured"]
+    assert not {row[0] for row in aim_rows(found)} & {"opa_throughput", "quickfix_throughput"}
 
 
 def test_a_row_a_variant_with_a_cell_for_each_heading() -> None:
     rows = figure_rows(summarize([a_round()]))
-    assert [len(row) for row in rows] == [len(HEADINGS)] * len(Variant)
-    assert rows[2][1:] == ("3,000,000", "0.75", "32.0", "64.0", "+2.0", "0.30")
-    assert rows[1][1:] == ("4,000,000", "", "30.0", "60.0", "", "0.20")
-    assert rows[3][2] == "0.003"
+    assert [len(row) for row in rows] == [len(HEADINGS)] * (len(Variant) - len(INSTEAD))
+    assert rows[2][1:] == ("3,000,000", "0.75", "32.0", "64.0", "+2.0", "+4.0", "0.30")
+    assert rows[1][1:] == ("4,000,000", "", "30.0", "60.0", "", "", "0.20")
+    assert rows[3][2] == "0.005"
 
 
 def test_the_aims_stand_beside_what_was_measured() -> None:
     rows = aim_rows(summarize([a_round()]))
-    assert [len(row) for row in rows] == [len(AIM_HEADINGS)] * len(AIMS)
+    assert {len(row) for row in rows} == {len(AIM_HEADINGS)}
     assert rows[0][2:] == ("0.75", "yes")
-    assert rows[2][2:] == ("12,000 a second", "yes")
-    assert aim_rows(summarize([a_round(2.0)]))[2][2:] == ("6,000 a second", "no")
+    assert rows[5][2:] == ("20,000 a second", "yes")
+    assert aim_rows(summarize([a_round(2.0)]))[5][2:] == ("10,000 a second", "no")
 
 
-def test_markdown_has_both_tables_and_names_the_machine() -> None:
-    lines = markdown(MACHINE, summarize([a_round()])).splitlines()
+def test_markdown_has_all_tables_and_names_the_machine() -> None:
+    lines = markdown(MACHINE, summarize([with_others(a_round())]), {}).splitlines()
     tables = [line for line in lines if line.startswith("|")]
-    assert len(tables) == 2 + len(Variant) + 2 + len(AIMS)
-    assert {line.count("|") for line in tables} == {len(HEADINGS) + 1, len(AIM_HEADINGS) + 1}
+    assert len(tables) == 2 + len(Variant) - len(INSTEAD) + 2 + 2 + len(INSTEAD) + 2 + len(AIMS)
+    assert {line.count("|") for line in tables} == {
+        len(headings) + 1 for headings in (HEADINGS, INSTEAD_HEADINGS, AIM_HEADINGS)
+    }
     assert lines[-1].startswith("A Processor, 2 cores")
     assert "Envoy 1.40.0" in lines[-1]
 
 
 def test_the_screen_shows_the_same_cells() -> None:
-    console = Console(width=200)
+    console = Console(width=240)
     with console.capture() as shown:
-        for table in screen_tables(MACHINE, summarize([a_round()])):
+        for table in screen_tables(MACHINE, summarize([a_round()]), {}):
             console.print(table)
     text = shown.get()
     for cell in ("3,000,000", "+2.0", "A Processor", "at most 3 µs"):
