@@ -211,6 +211,9 @@ report, all parts on one processor. OPA: its library in an ext_authz server that
 policy in `benches/opa`, behind our filter. QuickFIX: the C++ engine, acceptor to initiator, no store, no log, the \
 application in Python. No heap allocation for a forwarded message: `envoy/core/tests/allocation.rs`."""
 
+ENOUGH_CORES = 5
+"""For the client, the venue, Envoy and two services."""
+
 HEADINGS = ("Between", "messages/s", "ratio", "p50 µs", "p99 µs", "added p50", "added p99", "Envoy CPU µs")
 
 
@@ -295,7 +298,14 @@ def markdown(machine: Machine, results: Sequence[Result], missing: Mapping[Varia
         markdown_table(INSTEAD_HEADINGS, instead_rows(results, missing)),
         markdown_table(AIM_HEADINGS, aim_rows(results)),
     )
-    return "\n\n".join(tables) + f"\n\n{machine}. {METHOD}\n"
+    return "\n\n".join(tables) + f"\n\n{machine}. {METHOD}{_cores(machine)}\n"
+
+
+def _cores(machine: Machine) -> str:
+    """What the machine is too small for."""
+    if machine.cores >= ENOUGH_CORES:
+        return ""
+    return f" With {machine.cores} cores, the load, Envoy and one service fill the machine: a second cannot double it."
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

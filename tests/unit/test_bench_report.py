@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -190,6 +191,8 @@ def test_markdown_has_all_tables_and_names_the_machine() -> None:
     }
     assert lines[-1].startswith("A Processor, 2 cores")
     assert "Envoy 1.40.0" in lines[-1]
+    assert "With 2 cores" in lines[-1]
+    assert "a second cannot" not in markdown(replace(MACHINE, cores=8), summarize([a_round()]), {})
 
 
 def test_the_screen_shows_the_same_cells() -> None:
