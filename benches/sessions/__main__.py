@@ -17,6 +17,7 @@ from benches.report import AIM_HEADINGS, screen_table
 from benches.rounds import this_machine
 from benches.sessions import report, trials
 from benches.sessions.open_files import raise_limit
+from benches.sessions.storm import storm
 
 SPARE_FILES = 500
 ROUNDS = 3
@@ -27,10 +28,10 @@ console = Console()
 
 def main(
     sessions: Annotated[
-        int, typer.Option(min=10, max=9_000, help="Of the Logons in a row, and for the memory.")
+        int, typer.Option(min=10, max=9_000, help="Of the Logons in a row, for the memory, and all at once.")
     ] = 5_000,
     some: Annotated[int, typer.Option(min=10, max=5_000, help="Of the other trials.")] = 1_000,
-    idle_s: Annotated[float, typer.Option(min=0, max=600, help="Before the memory is looked at again.")] = 60.0,
+    idle_s: Annotated[float, typer.Option(min=0, max=600, help="Before the memory is looked at again.")] = 35.0,
     out: Annotated[Path, typer.Option(help="Where the figures go, as JSON.")] = ROOT / "build" / "bench.json",
 ) -> None:
     """First decisions, Logons in a row, slow introspection, the kill switch and memory, through the real Envoy."""
@@ -47,7 +48,9 @@ def main(
         beside = trials.beside_slow(place / "beside", some)
         console.print("kill switch")
         killed = trials.kill(place / "kill", some)
-    results = report.summarize(firsts, many, beside, killed)
+        console.print("all at once")
+        stormed = storm(place / "storm", sessions)
+    results = report.summarize(firsts, many, beside, killed, stormed)
     console.print(screen_table(report.HEADINGS, report.figure_rows(results), caption=str(machine)))
     console.print(screen_table(AIM_HEADINGS, report.aim_rows(results)))
     print(f"\n{report.markdown(machine, results)}")

@@ -11,6 +11,7 @@ from statistics import median
 
 from benches.report import AIM_HEADINGS, Aim, Machine, Result, markdown_table, percentile
 from benches.sessions.crowd import Logons
+from benches.sessions.storm import Storm
 from benches.sessions.trials import Beside, Killed, Many
 
 AIMS = (
@@ -19,10 +20,13 @@ AIMS = (
     Aim("sessions_logon_beside_slow_p99_us", "at most twice that without", lambda result: (result.ratio or inf) <= 2),
     Aim("sessions_kill_p99_ms", "under 250 ms", lambda result: result.value < 250),
     Aim("sessions_memory_mb", "under 300 MB", lambda result: result.value < 300),
+    Aim("sessions_envoy_idle_kb", "under 24 KB above tcp_proxy", lambda result: result.value < 24),
 )
 
 
-def summarize(firsts: Sequence[Logons], many: Many, beside: Beside, killed: Killed) -> tuple[Result, ...]:
+def summarize(
+    firsts: Sequence[Logons], many: Many, beside: Beside, killed: Killed, stormed: Storm
+) -> tuple[Result, ...]:
     """The figures of a run."""
     return (
         *_first_decisions(firsts),
@@ -30,6 +34,7 @@ def summarize(firsts: Sequence[Logons], many: Many, beside: Beside, killed: Kill
         *_beside(beside),
         *_killed(killed),
         *_memory(many),
+        *_stormed(stormed),
     )
 
 
@@ -84,6 +89,21 @@ def _memory(many: Many) -> list[Result]:
     ]
 
 
+def _stormed(stormed: Storm) -> list[Result]:
+    """An idle session's memory is above that in plain Envoy, the baseline; sessions not refused count as never."""
+    logons, ends, above = stormed.logons, stormed.ends, stormed.session_kb - stormed.plain_kb
+    times = [*ends.refused_ms, *[inf] * ends.live]
+    return [
+        _plain("sessions_storm_per_s", len(logons.logons_us) / logons.elapsed_s, "logons/s"),
+        *(_plain(f"sessions_storm_logon_p{rank}_us", percentile(logons.logons_us, rank), "us") for rank in (50, 99)),
+        Result("sessions_envoy_idle_kb", above, "KB", stormed.plain_kb, above / stormed.plain_kb),
+        _plain("sessions_flow_per_s", stormed.flow.per_s, "messages/s"),
+        _plain("sessions_flow_envoy_us", stormed.flow.envoy_us, "us"),
+        _plain("sessions_storm_kill_cut", ends.cut, "sessions"),
+        *(_plain(f"sessions_storm_kill_p{rank}_ms", percentile(times, rank), "ms") for rank in (50, 99, 100)),
+    ]
+
+
 def _plain(name: str, value: float, unit: str) -> Result:
     return Result(name, value, unit, None, None)
 
@@ -100,7 +120,8 @@ first decision is the round trip of a session's first order, sent as soon as its
 venue and back with its report (medians of three rounds); a Logon is from connecting to its answer, the venue's. \
 Logons come one after another and all sessions stay. Slow introspection takes 2 s, for 32 Logons at any moment. Kill: \
 from the return of the call until the session has ended at the client, by the Logout in its message's place, from the \
-venue and back; each sends a message at once and then every 100 ms. Memory is resident memory with all watches out."""
+venue and back; each sends a message at once and then every 100 ms. Memory is resident memory with all watches out; \
+thousands of bytes, for an idle session, against as many connections through Envoy without the filter."""
 
 
 def figure_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
@@ -127,6 +148,20 @@ def figure_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
             f" {value['sessions_memory_peak_mb']:,.0f} MB",
         ),
         ("Envoy's memory with the sessions", f"{value['sessions_memory_envoy_mb']:,.0f} MB"),
+        (
+            "Envoy's memory for an idle session: `tcp_proxy` / the filter above it",
+            f"{alone['sessions_envoy_idle_kb']:.1f} / {value['sessions_envoy_idle_kb']:.1f} KB",
+        ),
+        ("all log on at once", f"{value['sessions_storm_per_s']:,.0f} a second"),
+        ("Logon then, p50 / p99", _ms(value, "sessions_storm_logon_p50_us", "sessions_storm_logon_p99_us")),
+        (
+            "all trade, an order a second each",
+            f"{value['sessions_flow_per_s']:,.0f} a second, {value['sessions_flow_envoy_us']:.1f} µs of Envoy's each",
+        ),
+        (
+            "all killed at once, p50 / p99 / last",
+            " / ".join(f"{value[f'sessions_storm_kill_p{rank}_ms']:,.1f}" for rank in (50, 99, 100)) + " ms",
+        ),
     ]  # fmt: skip
 
 

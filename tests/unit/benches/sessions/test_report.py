@@ -10,6 +10,7 @@ from benches.report import AIM_HEADINGS, Machine, Result
 from benches.sessions.crowd import Ends, Logons
 from benches.sessions.memory import Resident
 from benches.sessions.report import AIMS, HEADINGS, aim_rows, figure_rows, markdown, summarize
+from benches.sessions.storm import Flow, Storm
 from benches.sessions.trials import Beside, Killed, Many, Memory
 
 ENVOY = Resident(200.0, 210.0)
@@ -22,10 +23,30 @@ MANY = Many(
 )
 BESIDE = Beside((1000.0, 2000.0), (1500.0, 3000.0))
 KILLED = Killed(40.0, 2, Ends((0.0, 12.5), 0, 0, "halted"))
+STORM = Storm(
+    Logons(0.5, (1000.0, 2000.0, 3000.0, 9000.0), (), 0, ""),
+    60.0,
+    40.0,
+    Flow(4.0, 12.5),
+    Ends((5.0, 30.0), 0, 1, "halted"),
+)
 
 
 def results(killed: Killed = KILLED) -> dict[str, Result]:
-    return {result.name: result for result in summarize(FIRSTS, MANY, BESIDE, killed)}
+    return {result.name: result for result in summarize(FIRSTS, MANY, BESIDE, killed, STORM)}
+
+
+def test_an_idle_session_is_told_above_what_plain_envoy_takes() -> None:
+    assert results()["sessions_envoy_idle_kb"] == Result("sessions_envoy_idle_kb", 20.0, "KB", 40.0, 0.5)
+
+
+def test_all_at_once_is_told_with_those_that_were_not_ended() -> None:
+    found = results()
+    assert found["sessions_storm_per_s"].value == 8.0
+    assert found["sessions_storm_logon_p99_us"].value == 9000.0
+    assert (found["sessions_flow_per_s"].value, found["sessions_flow_envoy_us"].value) == (4.0, 12.5)
+    assert found["sessions_storm_kill_p50_ms"].value == 30.0
+    assert found["sessions_storm_kill_p100_ms"].value == inf
 
 
 def test_a_first_decision_is_the_median_of_its_rounds() -> None:
@@ -67,6 +88,7 @@ def test_the_tables_have_a_cell_for_each_heading() -> None:
     assert {len(row) for row in rows} == {len(AIM_HEADINGS)}
     assert [row[2:] for row in rows] == [
         ("1.00 ms", "yes"), ("2.0 s", "yes"), ("3.00 ms, 1.50 times", "yes"), ("12.5 ms", "yes"), ("290.0 MB", "yes"),
+        ("20.0 KB", "yes"),
     ]  # fmt: skip
 
 
@@ -84,6 +106,7 @@ def test_the_markdown_says_both_tables_the_machine_and_how() -> None:
         ("sessions_logons_s", Result("", 29.9, "s", None, None), Result("", 30.0, "s", None, None)),
         ("sessions_logon_beside_slow_p99_us", Result("", 2.0, "us", 1.0, 2.0), Result("", 2.1, "us", 1.0, 2.1)),
         ("sessions_kill_p99_ms", Result("", 249.9, "ms", None, None), Result("", 250.0, "ms", None, None)),
+        ("sessions_envoy_idle_kb", Result("", 23.9, "KB", None, None), Result("", 24.0, "KB", None, None)),
         ("sessions_memory_mb", Result("", 299.9, "MB", None, None), Result("", 300.0, "MB", None, None)),
     ],
 )
