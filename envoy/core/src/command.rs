@@ -127,6 +127,10 @@ impl Commands {
         self.counters.add(counter, 1);
     }
 
+    pub(crate) fn count_many(&mut self, counter: Counter, n: usize) {
+        self.counters.add(counter, u32::try_from(n).unwrap_or(u32::MAX));
+    }
+
     pub(crate) fn log(&mut self, level: Level, line: String) {
         self.list.push(Command::Log(level, line));
     }

@@ -9,6 +9,8 @@ pub struct MsgType([u8; 8]);
 impl MsgType {
     /// Heartbeat.
     pub const HEARTBEAT: Self = Self::one(b'0');
+    /// ResendRequest.
+    pub const RESEND_REQUEST: Self = Self::one(b'2');
     /// SequenceReset.
     pub const SEQUENCE_RESET: Self = Self::one(b'4');
     /// Logout.

@@ -53,6 +53,11 @@ pub struct Rejected {
 }
 
 impl Rejected {
+    /// What it takes in memory beside itself.
+    pub fn bytes(&self) -> usize {
+        self.business_id.as_ref().map_or(0, Vec::len) + self.denial.text.len()
+    }
+
     /// The longest id that is kept: many rejects may be on their way, and an id cut short would name another message.
     const MAX_BUSINESS_ID: usize = 256;
 
@@ -103,6 +108,21 @@ pub fn gap_fill(message: &Message<'_>, out: &mut Vec<u8>) {
     });
 }
 
+/// A part of a GapFill of the venue's: from the number `from` to that before `to`.
+pub fn gap_fill_part(fill: &Message<'_>, from: u32, to: u32, out: &mut Vec<u8>) {
+    compose(fill.version, out, |body| {
+        field(body, tags::MSG_TYPE, b"4");
+        for carried in fill.fields.iter().filter(|field| CARRIED.contains(&field.tag)) {
+            match carried.tag {
+                tags::MSG_SEQ_NUM => number(body, tags::MSG_SEQ_NUM, from),
+                _ => body.extend_from_slice(fill.raw(carried)),
+            }
+        }
+        field(body, tags::GAP_FILL_FLAG, b"Y");
+        number(body, tags::NEW_SEQ_NO, to);
+    });
+}
+
 /// The session ends: a Logout in the place of the client's message.
 pub fn logout(message: &Message<'_>, denial: &Denial, out: &mut Vec<u8>) {
     substitute(message, b"5", out, |body| field(body, tags::TEXT, &denial.text));
@@ -140,19 +160,81 @@ pub fn user_response(heartbeat: &Message<'_>, response: &UserResponse, out: &mut
 
 /// The venue's Heartbeat becomes the reject that the client must see.
 pub fn reject(heartbeat: &Message<'_>, rejected: &Rejected, out: &mut Vec<u8>) {
-    let version = heartbeat.version;
-    let msg_type: &[u8] = if version.has_business_reject() { b"j" } else { b"3" };
-    substitute(heartbeat, msg_type, out, |body| {
-        number(body, tags::REF_SEQ_NUM, rejected.seq);
-        if version.has_business_reject() {
-            field(body, tags::REF_MSG_TYPE, rejected.msg_type.as_bytes());
-            if let Some(id) = &rejected.business_id {
-                field(body, tags::BUSINESS_REJECT_REF_ID, id);
-            }
-            number(body, tags::BUSINESS_REJECT_REASON, version.reject_reason(rejected.denial.reason).into());
-        }
-        field(body, tags::TEXT, &rejected.denial.text);
+    substitute(heartbeat, reject_type(heartbeat.version), out, |body| {
+        reject_body(heartbeat.version, rejected, body);
     });
+}
+
+/// As [`reject`], but at the number `seq` that a GapFill of the venue's covers: a replay of what nobody has seen.
+pub fn late_reject(fill: &Message<'_>, seq: u32, rejected: &Rejected, out: &mut Vec<u8>) {
+    compose(fill.version, out, |body| {
+        field(body, tags::MSG_TYPE, reject_type(fill.version));
+        number(body, tags::MSG_SEQ_NUM, seq);
+        let dated = [tags::ORIG_SENDING_TIME, tags::SENDING_TIME].iter().find_map(|tag| fill.get(*tag));
+        for carried in fill.fields.iter().filter(|field| CARRIED.contains(&field.tag)) {
+            match carried.tag {
+                tags::MSG_SEQ_NUM | tags::POSS_DUP_FLAG | tags::ORIG_SENDING_TIME => {}
+                _ => body.extend_from_slice(fill.raw(carried)),
+            }
+        }
+        replayed(body, dated);
+        reject_body(fill.version, rejected, body);
+    });
+}
+
+/// A message of ours again, as a replay: its PossDupFlag (43), OrigSendingTime (122), and the present SendingTime (52) and
+/// LastMsgSeqNumProcessed (369) are those of the GapFill that covers it.
+pub fn put_back(kept: &Message<'_>, fill: &Message<'_>, out: &mut Vec<u8>) {
+    let first_sent = [tags::ORIG_SENDING_TIME, tags::SENDING_TIME].iter().find_map(|tag| kept.get(*tag));
+    compose(kept.version, out, |body| {
+        for each in kept.fields.iter().filter(|field| !REMADE.contains(&field.tag)) {
+            body.extend_from_slice(kept.raw(each));
+            if each.tag == tags::MSG_SEQ_NUM {
+                replayed(body, first_sent);
+                // A replay is not older than what it repeats.
+                if let Some(sent) = fill.get(tags::SENDING_TIME).max(first_sent) {
+                    field(body, tags::SENDING_TIME, sent);
+                }
+                if let Some(last) = fill.get(tags::LAST_MSG_SEQ_NUM_PROCESSED) {
+                    field(body, tags::LAST_MSG_SEQ_NUM_PROCESSED, last);
+                }
+            }
+        }
+    });
+}
+
+/// What a message that is put back has of its own.
+const REMADE: [u32; 7] = [
+    tags::BEGIN_STRING,
+    tags::BODY_LENGTH,
+    tags::CHECK_SUM,
+    tags::POSS_DUP_FLAG,
+    tags::ORIG_SENDING_TIME,
+    tags::SENDING_TIME,
+    tags::LAST_MSG_SEQ_NUM_PROCESSED,
+];
+
+fn replayed(body: &mut Vec<u8>, first_sent: Option<&[u8]>) {
+    field(body, tags::POSS_DUP_FLAG, b"Y");
+    if let Some(first_sent) = first_sent {
+        field(body, tags::ORIG_SENDING_TIME, first_sent);
+    }
+}
+
+fn reject_type(version: Version) -> &'static [u8] {
+    if version.has_business_reject() { b"j" } else { b"3" }
+}
+
+fn reject_body(version: Version, rejected: &Rejected, body: &mut Vec<u8>) {
+    number(body, tags::REF_SEQ_NUM, rejected.seq);
+    if version.has_business_reject() {
+        field(body, tags::REF_MSG_TYPE, rejected.msg_type.as_bytes());
+        if let Some(id) = &rejected.business_id {
+            field(body, tags::BUSINESS_REJECT_REF_ID, id);
+        }
+        number(body, tags::BUSINESS_REJECT_REASON, version.reject_reason(rejected.denial.reason).into());
+    }
+    field(body, tags::TEXT, &rejected.denial.text);
 }
 
 /// A Logon that goes nowhere: a Logout straight to the client, as its first message (34=1).

@@ -184,6 +184,16 @@ limits! {
     max_queued_bytes = 1_048_576 in 1_024..=268_435_456,
     /// Denied messages whose reject the venue's Heartbeat has not yet carried back.
     max_pending_rejects = 1_024 in 1..=65_536,
+    /// After so long they hold up nothing any more.
+    reject_timeout_ms = 300_000 in 10..=86_400_000,
+    /// Rejects remembered for each FIX session, to be put back where a lost connection took them; 0: none.
+    remembered_rejects = 64 in 0..=4_096,
+    /// FIX sessions that something is remembered of.
+    remembered_sessions = 4_096 in 1..=1_048_576,
+    /// What all that may take.
+    remembered_bytes = 16_777_216 in 65_536..=1_073_741_824,
+    /// How long it is remembered.
+    remembered_ms = 3_600_000 in 1_000..=604_800_000,
 }
 
 impl Limits {

@@ -39,6 +39,10 @@ counters! {
     OutboundDenied => "fix_authz.outbound_denied",
     /// Rejects delivered to clients in the place of a Heartbeat.
     RejectsDelivered => "fix_authz.rejects_delivered",
+    /// Rejects put back, for a client that may have lost them with its connection, where the venue fills their numbers.
+    RejectsPutBack => "fix_authz.rejects_put_back",
+    /// Rejects whose Heartbeat the venue owes for too long, or will not send: they hold up nothing any more.
+    RejectsOverdue => "fix_authz.rejects_overdue",
     /// Checks sent, watches and reports aside.
     Checks => "fix_authz.checks",
     /// Checks without a usable answer.

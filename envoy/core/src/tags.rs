@@ -5,6 +5,8 @@
 pub const BEGIN_STRING: u32 = 8;
 pub const BODY_LENGTH: u32 = 9;
 pub const CHECK_SUM: u32 = 10;
+pub const BEGIN_SEQ_NO: u32 = 7;
+pub const END_SEQ_NO: u32 = 16;
 pub const MSG_SEQ_NUM: u32 = 34;
 pub const MSG_TYPE: u32 = 35;
 pub const NEW_SEQ_NO: u32 = 36;
@@ -30,6 +32,7 @@ pub const ORIG_SENDING_TIME: u32 = 122;
 pub const GAP_FILL_FLAG: u32 = 123;
 pub const DELIVER_TO_COMP_ID: u32 = 128;
 pub const DELIVER_TO_SUB_ID: u32 = 129;
+pub const RESET_SEQ_NUM_FLAG: u32 = 141;
 pub const SENDER_LOCATION_ID: u32 = 142;
 pub const TARGET_LOCATION_ID: u32 = 143;
 pub const ON_BEHALF_OF_LOCATION_ID: u32 = 144;

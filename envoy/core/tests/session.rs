@@ -14,6 +14,8 @@ mod limits;
 mod logon;
 #[path = "session/outbound.rs"]
 mod outbound;
+#[path = "session/redelivering.rs"]
+mod redelivering;
 #[path = "session/renewing.rs"]
 mod renewing;
 #[path = "session/reusing.rs"]

@@ -177,7 +177,7 @@ impl Connection {
             }
             Event::Gone => {
                 self.timers.clear();
-                self.session.gone(&mut self.commands);
+                self.session.gone(now, &mut self.commands);
             }
         }
     }

@@ -158,7 +158,7 @@ impl Session {
 
     fn apply_fate(&mut self, Waiting { bytes, msg_type, fate }: Waiting, now: Now, out: &mut Commands) {
         match fate {
-            Fate::Respond(response) => self.respond(&bytes, response, out),
+            Fate::Respond(response) => self.respond(&bytes, response, now, out),
             Fate::Fill => self.reread(&bytes, |_, message| {
                 out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
             }),

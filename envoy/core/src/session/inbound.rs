@@ -43,7 +43,7 @@ impl Session {
         if self.terms.asks_inbound(message.msg_type) {
             self.reuse_or_ask(Direction::Inbound, message, now, out);
         } else if self.inbound.is_clear() {
-            self.forget_if_reset(message);
+            self.forget_if_reset(message, now);
             self.forward_inbound(message.bytes, out);
         } else {
             self.inbound.push(message.bytes, message.msg_type, Fate::Pass);
@@ -88,7 +88,7 @@ impl Session {
                 out.count(Counter::LogonsAllowed);
                 self.terms = allowance.terms.unwrap_or_default();
                 self.phase = Phase::Active;
-                self.send_logon(&logon, token_tag, out);
+                self.send_logon(&logon, token_tag, now, out);
                 self.watch_anew(allowance.etag, allowance.watch_s, now, out);
                 self.resume(Direction::Inbound, now, out);
             }
@@ -108,7 +108,8 @@ impl Session {
         }
     }
 
-    fn send_logon(&mut self, logon: &[u8], token_tag: Option<u32>, out: &mut Commands) {
+    fn send_logon(&mut self, logon: &[u8], token_tag: Option<u32>, now: Now, out: &mut Commands) {
+        self.reread(logon, |session, message| session.set_foot(message, now));
         match token_tag.filter(|_| self.listener.settings.token.strip) {
             None => out.send(Direction::Inbound, logon),
             Some(tag) => self.reread(logon, |session, message| {
@@ -135,9 +136,10 @@ impl Session {
 
     /// SequenceReset-Reset begins the client's numbers anew: a reject of an earlier one would name the wrong message.
     #[inline]
-    fn forget_if_reset(&mut self, message: &Message<'_>) {
+    fn forget_if_reset(&mut self, message: &Message<'_>, now: Now) {
         if message.is_reset() {
             self.echoes.clear();
+            self.forget_lost(now);
         }
     }
 
@@ -159,12 +161,12 @@ impl Session {
         match decision {
             Decision::Forward(_) => {
                 if msg_type == MsgType::SEQUENCE_RESET {
-                    self.reread(bytes, |session, message| session.forget_if_reset(message));
+                    self.reread(bytes, |session, message| session.forget_if_reset(message, now));
                 }
                 self.forward_inbound(bytes, out);
             }
             Decision::Reject(denial) => {
-                self.reread(bytes, |session, message| session.deny(message, denial, out))
+                self.reread(bytes, |session, message| session.deny(message, denial, now, out))
             }
             Decision::Logout(denial) => {
                 self.reread(bytes, |session, message| session.end(message, denial, now, out));
@@ -175,12 +177,12 @@ impl Session {
 
     /// The echo reject: a TestRequest takes the message's place, and its Heartbeat will become the reject. A denied replay
     /// becomes a GapFill instead: it was answered when it was new, and some engines answer no TestRequest off sequence.
-    fn deny(&mut self, message: &Message<'_>, denial: Denial, out: &mut Commands) {
+    fn deny(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
         out.count(Counter::InboundDenied);
         if message.poss_dup {
             return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
         }
-        let id = self.echoes.add(Echo::Reject(Rejected::new(message, denial)));
+        let id = self.echoes.add(Echo::Reject(Rejected::new(message, denial)), message.seq, now.monotonic);
         out.send_with(Direction::Inbound, |to| rewrite::test_request(message, id.as_bytes(), to));
     }
 }

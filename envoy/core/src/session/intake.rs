@@ -166,6 +166,9 @@ impl Session {
         if pause && !self.reads_paused {
             out.count(Counter::ReadsPaused);
             out.push(Command::PauseReads);
+            if self.echoes.len() >= self.listener.settings.limits.max_pending_rejects as usize {
+                out.push(Command::Tick(self.listener.settings.limits.reject_timeout_ms));
+            }
         } else if !pause && self.reads_paused {
             out.push(Command::ResumeReads);
         }

@@ -18,7 +18,9 @@ mod ending;
 mod inbound;
 mod intake;
 mod lane;
+mod memory;
 mod outbound;
+mod redelivering;
 mod renewing;
 mod reusing;
 mod watching;
@@ -40,6 +42,8 @@ use cache::Cache;
 use echo::Echoes;
 use ending::Doom;
 use lane::Lane;
+use memory::Memory;
+use redelivering::Footing;
 use renewing::Renewal;
 use reusing::Refresh;
 use std::sync::Arc;
@@ -53,13 +57,15 @@ pub struct Listener {
     settings: Settings,
     profile: Profile,
     renewals: Renewals,
+    memory: Memory,
 }
 
 impl Listener {
     /// Prepares the settings.
     pub fn new(settings: Settings) -> Self {
         let (profile, renewals) = (settings.profile(), Renewals::new(&settings));
-        Self { settings, profile, renewals }
+        let memory = Memory::new(&settings.limits);
+        Self { settings, profile, renewals, memory }
     }
 
     /// The settings.
@@ -105,6 +111,8 @@ pub struct Session {
     inbound: Lane,
     outbound: Lane,
     echoes: Echoes,
+    /// What lost connections' rejects are found by; from the Logon on, where any are kept.
+    footing: Option<Footing>,
     identity: Option<Identity>,
     authorization: Option<Authorization>,
     terms: Terms,
@@ -130,7 +138,7 @@ pub struct Session {
 impl Session {
     /// A session on a new connection. `seed` must be unguessable.
     pub fn open(listener: Arc<Listener>, seed: [u8; 32], now: Now, out: &mut Commands) -> Self {
-        let mut echoes = Echoes::new(seed);
+        let mut echoes = Echoes::new(seed, listener.settings.limits.max_pending_rejects as usize);
         out.count(Counter::Connections);
         out.push(Command::Tick(listener.settings.limits.logon_timeout_ms));
         Self {
@@ -139,6 +147,7 @@ impl Session {
             phase: Phase::AwaitingLogon,
             inbound: Lane::new(&listener.settings.limits),
             outbound: Lane::new(&listener.settings.limits),
+            footing: None,
             identity: None,
             authorization: None,
             terms: Terms::default(),
@@ -189,7 +198,10 @@ impl Session {
                 }
             }
             Phase::Active if self.doom.is_some() => self.close_if_overdue(now, out),
-            Phase::Active => self.watch_if_due(now, out),
+            Phase::Active => {
+                self.waive_overdue(now, out);
+                self.watch_if_due(now, out);
+            }
             Phase::Ending { deadline, .. } if now.monotonic >= *deadline => {
                 self.close("session ended, the venue did not answer the Logout", out);
             }
@@ -199,7 +211,7 @@ impl Session {
     }
 
     /// The connection is gone; nothing can be sent any more.
-    pub fn gone(&mut self, out: &mut Commands) {
+    pub fn gone(&mut self, now: Now, out: &mut Commands) {
         if !matches!(self.phase, Phase::Closed) && !self.inbound.unread.is_empty() {
             out.log(
                 Level::Warn,
@@ -207,6 +219,7 @@ impl Session {
             );
         }
         self.tell_accounts(out);
+        self.keep_pending(now);
         self.phase = Phase::Closed;
     }
 

@@ -22,19 +22,28 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) -> Result<(), Violation> {
+        self.follow_venue(message, now);
         match message.msg_type {
             MsgType::HEARTBEAT => {
-                if let Some(echo) = message.get(tags::TEST_REQ_ID).and_then(|id| self.echoes.take(id)) {
-                    self.answer_client(message, &echo, out);
+                if let Some((echo, overdue)) =
+                    message.get(tags::TEST_REQ_ID).and_then(|id| self.echoes.take(id))
+                {
+                    out.count_many(Counter::RejectsOverdue, overdue);
+                    self.answer_client(message, &echo, now, out);
                     self.resume_client(now, out);
                     return Ok(());
                 }
             }
-            // A Logon with 141=Y clears nothing: it begins the numbers that whatever is pending already counts by.
-            MsgType::SEQUENCE_RESET if message.is_reset() => {
-                self.echoes.clear();
+            // A Logon with 141=Y leaves what is pending: it begins the numbers that this already counts by.
+            MsgType::LOGON => self.forget_if_anew(message, now),
+            MsgType::RESEND_REQUEST => {
+                self.note_resend_request(message, now, out);
                 self.pass_outbound(message, out);
                 self.resume_client(now, out);
+                return Ok(());
+            }
+            MsgType::SEQUENCE_RESET => {
+                self.reset_or_fill(message, now, out);
                 return Ok(());
             }
             MsgType::LOGOUT => {
@@ -56,6 +65,18 @@ impl Session {
         Ok(())
     }
 
+    /// The venue's numbers begin anew, or it fills a gap.
+    fn reset_or_fill(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) {
+        if message.is_reset() {
+            self.echoes.clear();
+            self.forget_kept(now);
+            self.pass_outbound(message, out);
+            self.resume_client(now, out);
+        } else if !self.put_back(message, now, out) {
+            self.pass_outbound(message, out);
+        }
+    }
+
     /// Passes a message that nobody is asked about, in its turn.
     #[inline]
     fn pass_outbound(&mut self, message: &Message<'_>, out: &mut Commands) {
@@ -67,27 +88,33 @@ impl Session {
     }
 
     /// The venue's Heartbeat carries an answer of ours to the client.
-    fn answer_client(&mut self, heartbeat: &Message<'_>, echo: &Echo, out: &mut Commands) {
+    fn answer_client(&mut self, heartbeat: &Message<'_>, echo: &Echo, now: Now, out: &mut Commands) {
+        let mut bytes = Vec::with_capacity(heartbeat.bytes.len() + 64);
         match echo {
             Echo::Reject(rejected) => {
                 out.count(Counter::RejectsDelivered);
-                self.replace(heartbeat, out, |to| rewrite::reject(heartbeat, rejected, to));
+                rewrite::reject(heartbeat, rejected, &mut bytes);
             }
-            Echo::UserResponse(response) => {
-                self.replace(heartbeat, out, |to| rewrite::user_response(heartbeat, response, to));
-            }
+            Echo::UserResponse(response) => rewrite::user_response(heartbeat, response, &mut bytes),
         }
+        self.keep_sent(heartbeat.seq, &bytes, now);
+        self.replace(heartbeat, out, |to| to.extend_from_slice(&bytes));
     }
 
     /// Fewer answers are on their way than before; the client may be waiting for room.
-    fn resume_client(&mut self, now: Now, out: &mut Commands) {
+    pub(super) fn resume_client(&mut self, now: Now, out: &mut Commands) {
         if !self.inbound.unread.is_empty() {
             self.resume(Direction::Inbound, now, out);
         }
     }
 
     /// Sends a message of ours in the turn of the venue's.
-    fn replace(&mut self, message: &Message<'_>, out: &mut Commands, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn replace(
+        &mut self,
+        message: &Message<'_>,
+        out: &mut Commands,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         if self.outbound.is_clear() {
             return out.send_with(Direction::Outbound, write);
         }

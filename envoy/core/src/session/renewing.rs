@@ -120,9 +120,9 @@ impl Session {
     }
 
     /// The turn of a renewal's request has come.
-    pub(super) fn respond(&mut self, request: &[u8], response: UserResponse, out: &mut Commands) {
+    pub(super) fn respond(&mut self, request: &[u8], response: UserResponse, now: Now, out: &mut Commands) {
         self.reread(request, |session, message| {
-            let id = session.echoes.add(Echo::UserResponse(response));
+            let id = session.echoes.add(Echo::UserResponse(response), message.seq, now.monotonic);
             out.send_with(Direction::Inbound, |to| rewrite::test_request(message, id.as_bytes(), to));
         });
     }

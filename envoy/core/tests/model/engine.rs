@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Content {
     /// Heartbeat and the like, or a GapFill over it.
     Session,
+    /// A reject of the gateway's: RefSeqNum (45).
+    Reject(u32),
     /// An application message: its type and name.
     Trade { msg_type: String, name: String },
 }
@@ -60,6 +62,10 @@ impl Engine {
             answers: Vec::new(),
             lost: BTreeSet::new(),
         }
+    }
+
+    pub fn is_client(&self) -> bool {
+        self.from == Direction::Inbound
     }
 
     pub fn is_settled(&self) -> bool {
@@ -150,11 +156,7 @@ impl Engine {
             }
         } else if message.seq < self.expected {
             assert!(message.poss_dup, "a number twice: {}", show(message.bytes));
-            if let content @ Content::Trade { .. } = content(message)
-                && !self.lost.contains(&message.seq)
-            {
-                assert_eq!(self.taken[&message.seq], content, "a number with other content");
-            }
+            self.compare(message);
         } else {
             self.take(message);
             match message.msg_type.as_bytes() {
@@ -170,6 +172,20 @@ impl Engine {
         }
         if self.gap_to.is_some_and(|gap_to| self.expected > gap_to) {
             self.gap_to = None;
+        }
+    }
+
+    /// A replay of what was taken before must be the same.
+    fn compare(&self, replay: &Message<'_>) {
+        match content(replay) {
+            Content::Session if replay.msg_type.as_bytes() == b"4" => {
+                for seq in replay.seq..number(replay, tags::NEW_SEQ_NO).min(self.expected) {
+                    assert!(!matches!(self.taken[&seq], Content::Reject(_)), "a reject filled: {seq}");
+                }
+            }
+            Content::Session => {}
+            content if self.lost.contains(&replay.seq) => drop(content),
+            content => assert_eq!(self.taken[&replay.seq], content, "a number with other content"),
         }
     }
 
@@ -199,7 +215,7 @@ impl Engine {
                     seq += 1;
                     format!("{msg_type} {} 43=Y|122=T|{}", seq - 1, body(&msg_type, &name))
                 }
-                Content::Session => {
+                Content::Session | Content::Reject(_) => {
                     let start = seq;
                     while seq <= end && self.sent[&seq] == Content::Session {
                         seq += 1;
@@ -226,6 +242,7 @@ fn content(message: &Message<'_>) -> Content {
             msg_type: message.msg_type.to_string(),
             name: show(message.get(tags::TEXT).unwrap()),
         },
+        b"j" => Content::Reject(number(message, tags::REF_SEQ_NUM)),
         _ => Content::Session,
     }
 }

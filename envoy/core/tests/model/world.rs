@@ -1,14 +1,17 @@
 //! The client, the core, the venue and the decision service, with queues between them that a broken connection loses.
 
 use crate::engine::{Content, Engine};
-use crate::support::driver::{Driver, Effect};
+use crate::support::driver::{Driver, Effect, listener};
 use crate::support::service::{Asked, Verdict};
 use crate::support::transcript::messages;
 use fix_authz_core::command::Direction;
 use fix_authz_core::profile::Profile;
+use fix_authz_core::session::Listener;
 use fix_authz_core::stats::Counter;
+use fix_authz_core::tags;
 use fix_authz_core::testing::{read, show};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
@@ -72,7 +75,10 @@ enum Policy {
 pub struct World {
     client: Engine,
     venue: Engine,
+    listener: Arc<Listener>,
     core: Option<Driver>,
+    /// The rejects that the core sent, by number.
+    rejects: BTreeMap<u32, u32>,
     let_in: bool,
     connections: u8,
     /// Messages behind the core.
@@ -92,7 +98,9 @@ impl Default for World {
         Self {
             client: Engine::new(Direction::Inbound),
             venue: Engine::new(Direction::Outbound),
+            listener: listener(r#""limits":{"remembered_rejects":4096}"#),
             core: None,
+            rejects: BTreeMap::new(),
             let_in: true,
             connections: 0,
             to_client: VecDeque::new(),
@@ -158,7 +166,13 @@ impl World {
                     Content::Trade { name, .. } if self.policy[name] == Policy::Allowed => {
                         assert_eq!(&receiver.taken[seq], sent);
                     }
-                    _ => assert_eq!(receiver.taken[seq], Content::Session, "{seq}"),
+                    _ => match (&receiver.taken[seq], self.rejects.get(seq)) {
+                        (Content::Session, None) => {}
+                        // Whatever reject was sent has arrived, at its number.
+                        (Content::Reject(of), Some(sent)) if of == sent => {}
+                        (Content::Session, Some(_)) if sender.is_client() => {}
+                        other => panic!("{seq}: {other:?}"),
+                    },
                 }
             }
         }
@@ -178,7 +192,7 @@ impl World {
         let denied = |content: &Content| match content {
             Content::Trade { msg_type, .. } if msg_type == "BE" => false,
             Content::Trade { name, .. } => self.policy[name] == Policy::Denied,
-            Content::Session => false,
+            Content::Session | Content::Reject(_) => false,
         };
         let denied = self.client.sent.iter().filter(|(_, content)| denied(content)).map(|(seq, _)| *seq);
         let mut rejects = self.client.rejects.clone();
@@ -285,6 +299,7 @@ impl World {
                 }
                 Effect::Sent(Direction::Outbound, bytes) => {
                     self.allow_kept(&bytes);
+                    self.note_rejects(&bytes);
                     self.to_client.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
                 }
                 Effect::Asked(asked) => {
@@ -319,6 +334,22 @@ impl World {
                 && *policy == (Policy::Undecided { denied: false })
             {
                 *policy = Policy::Allowed;
+            }
+        }
+    }
+
+    /// A reject stays at its number.
+    fn note_rejects(&mut self, bytes: &[u8]) {
+        for message in messages(bytes) {
+            let mut fields = Vec::new();
+            let message = read(message, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+            if message.msg_type.as_bytes() == b"j" {
+                let of = show(message.get(tags::REF_SEQ_NUM).unwrap()).parse().unwrap();
+                assert_eq!(
+                    *self.rejects.entry(message.seq).or_insert(of),
+                    of,
+                    "a number with another reject"
+                );
             }
         }
     }
@@ -364,7 +395,7 @@ impl World {
     fn connect(&mut self, let_in: bool) {
         if self.core.is_none() {
             self.connections = self.connections.wrapping_add(1);
-            self.core = Some(Driver::seeded("", [self.connections; 32]));
+            self.core = Some(Driver::on(Arc::clone(&self.listener), [self.connections; 32]));
             self.let_in = let_in;
             self.client.log_on();
         }

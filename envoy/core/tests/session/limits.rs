@@ -58,6 +58,7 @@ fn reads_pause_while_too_many_rejects_are_on_their_way() {
          << venue 1 3 112=<2>|
          >> client 0 5 + D 6
          << pause
+         << tick 300000
          >> answer 4 allow
          << venue D 4
          # The venue has caught up by one.
@@ -78,11 +79,63 @@ fn rejects_that_can_never_arrive_hold_up_nothing() {
          << venue 1 2 112=<1>|
          >> client 0 3
          << pause
+         << tick 300000
          >> venue 4 2 36=1|
          << client 4 2 36=1|
          << venue 0 3
          << resume",
     );
+}
+
+#[test]
+fn rejects_whose_messages_the_venue_asks_for_again_hold_up_nothing() {
+    let mut play = Play::logged_on("FIX.4.4", r#""limits":{"max_pending_rejects":1}"#, "");
+    play.play(
+        ">> client D 3 11=b|
+         << check 2 message inbound D 3 11=b|
+         >> answer 2 reject 6 no
+         << venue 1 3 112=<1>|
+         >> client D 2 43=Y|11=a|
+         << pause
+         << tick 300000
+         # The venue lacks 2, and has thrown 3 away.
+         >> venue 2 2 7=2|16=0|
+         << client 2 2 7=2|16=0|
+         << check 3 message inbound D 2 replay 11=a|
+         << resume
+         >> answer 3 allow
+         << venue D 2 43=Y|11=a|
+         >> client D 3 43=Y|11=b|
+         << check 4 message inbound D 3 replay 11=b|
+         >> answer 4 reject 6 no
+         << venue 4 3 43=Y|123=Y|36=4|
+         # Or had it set aside, and answers after all.
+         >> venue 0 3 112=<1>|
+         << client j 3 45=3|372=D|379=b|380=6|58=no|",
+    );
+    assert_eq!(play.count(Counter::RejectsOverdue), 1);
+}
+
+#[test]
+fn rejects_that_wait_for_too_long_hold_up_nothing() {
+    let mut play =
+        Play::logged_on("FIX.4.4", r#""limits":{"max_pending_rejects":1,"reject_timeout_ms":1000}"#, "");
+    play.play(
+        ">> client D 2
+         << check 2 message inbound D 2
+         >> answer 2 reject 6 no
+         << venue 1 2 112=<1>|
+         >> later 500
+         >> client 0 3
+         << pause
+         << tick 1000
+         >> after 499
+         << tick 1000
+         >> after 1
+         << venue 0 3
+         << resume",
+    );
+    assert_eq!(play.count(Counter::RejectsOverdue), 1);
 }
 
 #[test]

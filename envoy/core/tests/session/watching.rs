@@ -239,6 +239,7 @@ fn a_doomed_session_takes_what_was_held_back() {
          << venue 1 2 112=<1>|
          >> client D 3 11=b|
          << pause
+         << tick 300000
          >> answer 2 logout 6 killed
          << tick 60000
          << venue 5 3 58=killed|

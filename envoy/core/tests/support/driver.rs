@@ -27,8 +27,16 @@ pub enum Effect {
     Accounted(Vec<(String, Fact)>),
 }
 
+/// A listener with settings besides `check`, as JSON members.
+pub fn listener(more: &str) -> Arc<Listener> {
+    let comma = if more.is_empty() { "" } else { "," };
+    let json = format!(r#"{{"check":{{"cluster":"authz"}}{comma}{more}}}"#);
+    Arc::new(Listener::new(Settings::from_json(json.as_bytes()).unwrap()))
+}
+
 /// A session and its surroundings.
 pub struct Driver {
+    listener: Arc<Listener>,
     session: Session,
     commands: Commands,
     now: Now,
@@ -44,17 +52,27 @@ impl Driver {
     }
 
     pub fn seeded(more: &str, seed: [u8; 32]) -> Self {
-        let comma = if more.is_empty() { "" } else { "," };
-        let json = format!(r#"{{"check":{{"cluster":"authz"}}{comma}{more}}}"#);
-        let listener = Arc::new(Listener::new(Settings::from_json(json.as_bytes()).unwrap()));
+        Self::on(listener(more), seed)
+    }
+
+    /// A connection to a listener, which may have had others.
+    pub fn on(listener: Arc<Listener>, seed: [u8; 32]) -> Self {
         let utc = OffsetDateTime::from_unix_timestamp(UTC).unwrap();
         let now = Now { monotonic: Duration::from_secs(1), utc };
         let mut commands = Commands::default();
-        let session = Session::open(listener, seed, now, &mut commands);
-        let mut driver =
-            Self { session, commands, now, effects: Vec::new(), counts: HashMap::new(), closed: false };
+        let session = Session::open(Arc::clone(&listener), seed, now, &mut commands);
+        let (effects, counts) = (Vec::new(), HashMap::new());
+        let mut driver = Self { listener, session, commands, now, effects, counts, closed: false };
         driver.carry_out();
         driver
+    }
+
+    /// The connection is gone, and there is another one.
+    pub fn again(&mut self, seed: [u8; 32]) {
+        self.gone();
+        self.closed = false;
+        self.session = Session::open(Arc::clone(&self.listener), seed, self.now, &mut self.commands);
+        self.carry_out();
     }
 
     pub fn receive(&mut self, direction: Direction, bytes: &[u8], end: bool) {
@@ -82,7 +100,7 @@ impl Driver {
     }
 
     pub fn gone(&mut self) {
-        self.session.gone(&mut self.commands);
+        self.session.gone(self.now, &mut self.commands);
         self.carry_out();
     }
 

@@ -11,7 +11,7 @@ use fix_authz_core::frame::{Frame, SOH, next_frame};
 use fix_authz_core::message::{Message, parse};
 use fix_authz_core::profile::Profile;
 use fix_authz_core::testing::show;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 impl Run {
     /// Holds all that went out against all that came in.
@@ -144,8 +144,16 @@ impl Run {
         }
         let mut verdicts = self.verdicts(false);
         let mut echoes = echoes.clone();
-        assert!(sent.len() <= came.len(), "more messages at the client than the venue sent");
-        for (sent, came) in sent.iter().zip(&came) {
+        let mut put_back = PutBack::default();
+        let (mut sent, mut came) = (sent.iter().peekable(), came.iter());
+        while sent.peek().is_some() {
+            let came = came.next().expect("more messages at the client than the venue sent");
+            if put_back.is_split(came) {
+                put_back.assert_split(came, &mut sent);
+                continue;
+            }
+            let sent = sent.next().unwrap();
+            put_back.note(came, sent);
             assert_eq!((sent.seq, &sent.sender, &sent.target), (came.seq, &came.sender, &came.target));
             if GUARDED.contains(&came.msg_type.as_str()) {
                 if !verdicts.front().is_some_and(|(check, _)| is_about(check, came)) {
@@ -179,7 +187,75 @@ impl Run {
     }
 }
 
+/// What took the place of Heartbeats, by number: a GapFill over it is split around it.
+#[derive(Default)]
+struct PutBack {
+    begun: bool,
+    kept: BTreeMap<u32, Read>,
+}
+
+impl PutBack {
+    fn note(&mut self, came: &Read, sent: &Read) {
+        let anew = came.msg_type == "A" && came.value(141).as_deref() == Some(b"Y");
+        if anew || (came.msg_type == "4" && came.value(123).as_deref() != Some(b"Y")) {
+            self.kept.clear();
+        }
+        if came.msg_type == "A" && !self.begun {
+            self.begun = true;
+            self.kept.split_off(&came.seq);
+        }
+        if sent.bytes != came.bytes && matches!(sent.msg_type.as_str(), "j" | "BF") {
+            self.kept.insert(sent.seq, sent.clone());
+            while self.kept.len() > 64 {
+                self.kept.pop_first();
+            }
+        }
+    }
+
+    fn is_split(&self, came: &Read) -> bool {
+        let fills = came.msg_type == "4" && came.value(123).as_deref() == Some(b"Y");
+        let once = came.fields.iter().filter(|(tag, _)| *tag == 36).count() == 1;
+        fills
+            && once
+            && new_seq_no(came)
+                .is_some_and(|to| to > came.seq && self.kept.range(came.seq..to).next().is_some())
+    }
+
+    fn assert_split<'a>(&self, came: &Read, sent: &mut impl Iterator<Item = &'a Read>) {
+        let (mut next, to) = (came.seq, new_seq_no(came).unwrap());
+        while next < to {
+            let part = sent.next().expect("a GapFill in part");
+            assert_eq!((part.seq, &part.sender, &part.target), (next, &came.sender, &came.target));
+            next = match self.kept.get(&next) {
+                Some(kept) => {
+                    let same = |read: &Read| {
+                        let own = |tag: &u32| ![8, 9, 10, 43, 52, 122, 369].contains(tag);
+                        read.fields.iter().filter(|(tag, _)| own(tag)).cloned().collect::<Vec<_>>()
+                    };
+                    assert!(part.poss_dup, "no replay");
+                    assert_eq!(same(part), same(kept), "a number with other content");
+                    next + 1
+                }
+                None => {
+                    assert_eq!((part.msg_type.as_str(), part.poss_dup), ("4", came.poss_dup));
+                    let end = self.kept.range(next..to).next().map_or(to, |(seq, _)| *seq);
+                    assert_eq!(new_seq_no(part), Some(end));
+                    end
+                }
+            };
+        }
+    }
+}
+
+/// NewSeqNo (36).
+fn new_seq_no(fill: &Read) -> Option<u32> {
+    let digits =
+        fill.value(36).filter(|digits| digits.len() <= 9 && digits.iter().all(u8::is_ascii_digit))?;
+    show(&digits).parse().ok()
+}
+
 /// A message as the oracle reads it.
+#[derive(Clone)]
 pub struct Read {
     pub bytes: Vec<u8>,
     pub msg_type: String,

@@ -7,7 +7,7 @@
 //!
 //! Events: `connect`; `client M`, `venue M`; `client-last M`, `venue-last M` (bytes, then the end); `client-end`,
 //! `venue-end`; `client-bytes B`, `venue-bytes B` (as written); `answer ID VERDICT`; `after MILLISECONDS` (and a tick), `later MILLISECONDS`
-//! (and none); `gone`. Accounts show as `account KEY=VALUE …`, those of names left out.
+//! (and none); `gone`; `reconnect`. Accounts show as `account KEY=VALUE …`, those of names left out.
 
 use super::driver::{Driver, Effect};
 use super::service::{Asked, Verdict};
@@ -28,6 +28,7 @@ pub struct Play {
     echoes: Vec<String>,
     /// Ticks are shown without their time.
     ticking: bool,
+    connections: u8,
     /// What opening the session yielded; `connect` shows it.
     opened: Vec<Effect>,
 }
@@ -37,7 +38,7 @@ impl Play {
     pub fn new(version: &'static str, settings: &str) -> Self {
         let mut driver = Driver::new(settings);
         let opened = driver.take();
-        Self { driver, version, echoes: Vec::new(), ticking: false, opened }
+        Self { driver, version, echoes: Vec::new(), ticking: false, connections: 7, opened }
     }
 
     /// A session past its Logon, on these terms; the next Check is number 2.
@@ -131,6 +132,10 @@ impl Play {
             "later" => self.driver.wait(rest.parse().unwrap()),
             "after" => self.driver.after(rest.parse().unwrap()),
             "gone" => self.driver.gone(),
+            "reconnect" => {
+                self.connections += 1;
+                self.driver.again([self.connections; 32]);
+            }
             _ => panic!("unknown event `{event}`"),
         }
     }
