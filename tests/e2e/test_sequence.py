@@ -66,22 +66,40 @@ async def test_across_a_logout_and_a_new_logon(rig: Rig) -> None:
 async def test_the_client_asks_for_a_resend(rig: Rig) -> None:
     client = await rig.log_on(*TRADER)
     client.spread()
-    await client.reject_of(client.stock_order())
+    reject = await client.reject_of(client.stock_order())
     client.spread()
     await client.wait_until(lambda: len(client.of_type("8")) == 2)
     seen = len(client.received)
 
     client.send(RESEND_REQUEST, [(7, 1), (16, 0)])
-    # 2 and 4 are reports; 1 the Logon, 3 the Heartbeat that carried the reject: never resent.
+    # 2 and 4 are reports; 1 the Logon and 3 a Heartbeat, which are never resent. But 3 carried the reject to the client.
     await client.wait_until(lambda: len(client.received) == seen + 4)
     assert [(m.type, m.seq, m.poss_dup) for m in client.received[seen:]] == [
         (SEQUENCE_RESET, 1, True),
         ("8", 2, True),
-        (SEQUENCE_RESET, 3, True),
+        ("j", 3, True),
         ("8", 4, True),
     ]
+    again = client.received[seen + 2]
+    assert [again.get(tag) for tag in (45, 58, 379)] == [reject.get(tag) for tag in (45, 58, 379)]
+    assert again.get(122) == reject.get(52)
     replay = await rig.event(client.comp_id, direction="outbound", poss_dup=True)
     assert (replay["verdict"], replay["msg_seq_num"]) == ("allow", 2)
+    await rig.assert_whole(client)
+
+
+async def test_a_reject_that_was_lost_with_its_connection(rig: Rig) -> None:
+    client = await rig.log_on(*TRADER)
+    reject = await client.reject_of(client.stock_order())
+    await rig.assert_whole(client)
+    await hang_up(rig, client)
+
+    await log_on_again(rig, client, *TRADER)
+    seen = len(client.received)
+    client.send(RESEND_REQUEST, [(7, reject.seq), (16, reject.seq)])
+    again = await client.wait_for_type("j", after=seen)
+    assert (again.seq, again.poss_dup, again.get(122)) == (reject.seq, True, reject.get(52))
+    assert [again.get(tag) for tag in (45, 58, 379)] == [reject.get(tag) for tag in (45, 58, 379)]
     await rig.assert_whole(client)
 
 

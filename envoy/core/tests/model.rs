@@ -34,8 +34,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// As many random histories as `PROPTEST_CASES` says.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(150);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn no_gap_no_number_twice_and_nothing_unapproved(steps in prop::collection::vec(step(), 1..250)) {
