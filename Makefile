@@ -19,6 +19,7 @@ KEYCLOAK := build/interop/keycloak/.ready
 QUICKFIX := build/engines/quickfix/.installed
 QUICKFIXJ := build/engines/quickfixj/Driver.class
 QUICKFIXGO := build/engines/quickfixgo/driver
+READING := envoy/target/debug/examples/reading
 COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --no-config --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe --strip-extras
 SECONDS_PER_TARGET ?= 60
@@ -44,10 +45,11 @@ test-rust: | cargo-present
 	cargo test --locked --manifest-path $(MANIFEST) --target-dir envoy/target
 	cargo test --locked $(LOAD) $(LOAD_TARGET)
 
-test-python: setup-tests mapping-test
+test-python: setup-tests mapping-test $(READING)
 	$(BIN)/python -m pytest tests/unit
 	@if [ -d tests/e2e ]; then set -x; $(BIN)/python -m pytest tests/e2e; fi
 	$(BIN)/python -m pytest tests/engines
+	$(BIN)/python -m pytest tests/differential
 
 interop: setup $(KEYCLOAK) engines ## Against the real Keycloak, and with QuickFIX, QuickFIX/J and quickfixgo; downloads 220 MB once
 	$(BIN)/python -m pytest tests/interop
@@ -87,13 +89,14 @@ check: lint types | cargo-present ## Lint, types, format, clippy, and the parser
 	cargo clippy --locked $(LOAD) $(LOAD_TARGET) --all-targets -- -D warnings
 	$(BIN)/python -m benches.parser --check
 
-fuzz: | cargo-present ## The framing and the parser under a fuzzer; SECONDS_PER_TARGET=60
+# Without AddressSanitizer, which would halve the runs: the core forbids `unsafe`.
+fuzz: | cargo-present ## Framing, parser, substitutes, answers and whole sessions under a fuzzer; SECONDS_PER_TARGET=60
 	@cargo +nightly --version >/dev/null 2>&1 || { echo "rust's \`nightly\` is missing (rustup toolchain install nightly)" >&2; exit 1; }
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "\`cargo fuzz\` is missing (cargo install cargo-fuzz)" >&2; exit 1; }
 	@cd envoy && for target in $$(cargo +nightly fuzz list); do \
-		mkdir -p fuzz/artifacts/found/$$target && cargo +nightly fuzz run $$target \
-			fuzz/artifacts/found/$$target fuzz/corpus/$$target -- \
-			-max_total_time=$(SECONDS_PER_TARGET) -max_len=2048 || exit 1; done
+		mkdir -p fuzz/artifacts/found/$$target && cargo +nightly fuzz run --sanitizer none $$target \
+			fuzz/artifacts/found/$$target fuzz/corpus/$$target -- -dict=fuzz/fix.dict \
+			-max_total_time=$(SECONDS_PER_TARGET) -max_len=$$([ $$target = session ] && echo 640 || echo 2048) || exit 1; done
 
 requirements: $(INSTALLED) ## Compile the pins anew from pyproject.toml; UPGRADE=1 takes the newest releases
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/runtime.txt pyproject.toml
@@ -133,6 +136,11 @@ $(INSTALLED): requirements/dev.txt pyproject.toml | $(BIN)/python
 
 $(FILTER): $(FILTER_SOURCES) | cargo-present
 	$(CARGO_RELEASE)
+	@touch $@
+
+# How we read a message, for `tests/differential`.
+$(READING): $(FILTER_SOURCES) | cargo-present
+	cargo build --locked --manifest-path $(MANIFEST) --target-dir envoy/target --package fix_authz_core --example reading
 	@touch $@
 
 # npm and its Node are the virtual environment's; what it installs is held to the hashes of the lock file.

@@ -104,6 +104,9 @@ pub fn parse<'a>(
             walked => break walked?,
         }
     };
+    if walk.apart && may_pair_otherwise(fields.get(..walk.count).unwrap_or_default(), profile) {
+        return Err(Violation::DataLength);
+    }
     let (Some(msg_type), Some(seq), Some(sender), Some(target)) =
         (walk.msg_type, walk.seq.take(), walk.sender, walk.target)
     else {
@@ -122,6 +125,21 @@ fn grow(fields: &mut Vec<Field>, max_fields: usize) {
     fields.resize(len, Field { tag: 0, start: 0, value: 0, end: 0 });
 }
 
+/// A data field whose length is not the tag before it, in a message that has that tag as well: QuickFIX and QuickFIX/J take
+/// the length from there. All know that Signature (89) is announced by 93.
+#[cold]
+fn may_pair_otherwise(fields: &[Field], profile: &Profile) -> bool {
+    let data = fields
+        .iter()
+        .filter_map(|length| profile.data_tag(length.tag).filter(|tag| is_apart(length.tag, *tag)));
+    data.into_iter().any(|data| fields.iter().any(|field| field.tag + 1 == data))
+}
+
+/// Who takes the tag before the data's for its length would be wrong.
+fn is_apart(length: u32, data: u32) -> bool {
+    length + 1 != data && data != tags::SIGNATURE
+}
+
 /// A walk over the fields, and what is picked up on the way.
 struct Walk<'a> {
     bytes: &'a [u8],
@@ -129,6 +147,8 @@ struct Walk<'a> {
     seen: u64,
     /// The data tag that must come next, or 0, and the length of its value.
     data: (u32, usize),
+    /// A length was met that does not stand one below its data tag.
+    apart: bool,
     count: usize,
     msg_type: Option<MsgType>,
     seq: Option<u32>,
@@ -145,6 +165,7 @@ impl<'a> Walk<'a> {
             bytes,
             seen: profile.begun(),
             data: (0, 0),
+            apart: false,
             count: 0,
             msg_type: None,
             seq: None,
@@ -247,6 +268,7 @@ impl<'a> Walk<'a> {
             let content = self.bytes.get(value..end).unwrap_or_default();
             let announced = canonical(content).ok_or(Violation::DataLength)?;
             self.data = (profile.data_tag(tag).unwrap_or_default(), announced as usize);
+            self.apart |= is_apart(tag, self.data.0);
         }
         let bit = class.single_bit();
         if self.seen & bit != 0 {
@@ -389,6 +411,8 @@ mod tests {
             ("9=5|", Violation::RepeatedHeaderField),
             ("10=123|", Violation::CheckSumNotLast),
             ("95=6|96=a|167=CS|", Violation::DataLength),
+            ("1526=20|1525=3|1527=abc|167=CS|1=abcdefg|", Violation::DataLength),
+            ("1525=3|1527=abc|1526=20|", Violation::DataLength),
             ("95=2|96=a|", Violation::DataLength),
             ("95=1|58=x|96=a|", Violation::DataLength),
             ("95=01|96=a|", Violation::DataLength),

@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::checks;
+use support::{answers, checks, substitutes};
 
 /// The files of a target, sorted.
 fn files(target: &str) -> Vec<PathBuf> {
@@ -38,6 +38,16 @@ fn frame() {
 #[test]
 fn message() {
     hold_all("message", checks::message);
+}
+
+#[test]
+fn rewrite() {
+    hold_all("rewrite", substitutes::rewrite);
+}
+
+#[test]
+fn contract() {
+    hold_all("contract", answers::contract);
 }
 
 #[test]

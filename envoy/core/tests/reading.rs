@@ -17,7 +17,7 @@ const MAX: usize = 1 << 16;
 const MAX_FIELDS: usize = 20;
 
 /// Fields that mean something to the profile, and such as nearly do.
-const TELLING: [&str; 44] = [
+const TELLING: [&str; 48] = [
     "34=7",
     "34=007",
     "34=0",
@@ -53,6 +53,10 @@ const TELLING: [&str; 44] = [
     "91=x",
     "93=1",
     "89=y",
+    "1525=1",
+    "1526=2",
+    "1527=x",
+    "88=3",
     "212=4",
     "213=<a/>",
     "5001=2",

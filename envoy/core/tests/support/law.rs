@@ -12,6 +12,7 @@ use fix_authz_core::message::{Message, parse};
 use fix_authz_core::profile::Profile;
 use fix_authz_core::testing::show;
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::LazyLock;
 
 impl Run {
     /// Holds all that went out against all that came in.
@@ -286,12 +287,12 @@ impl Read {
 
 /// The messages at the head of a stream, up to the first that is not whole or not strict.
 pub fn read_all(mut bytes: &[u8]) -> Vec<Read> {
-    let profile = Profile::new(&[], &[]);
+    static PROFILE: LazyLock<Profile> = LazyLock::new(|| Profile::new(&[], &[]));
     let mut messages = Vec::new();
     while let Ok(Frame::Complete { len, version, .. }) = next_frame(bytes, MAX_MESSAGE) {
         let (message, rest) = bytes.split_at(len);
         let mut fields = Vec::new();
-        match parse(message, version, &profile, MAX_FIELDS, &mut fields) {
+        match parse(message, version, &PROFILE, MAX_FIELDS, &mut fields) {
             Ok(message) => messages.push(Read::new(&message)),
             Err(_) => return messages,
         }

@@ -193,6 +193,6 @@ impl Denied {
     }
 }
 
-fn header(key: &str, value: &str) -> HeaderValueOption {
+pub fn header(key: &str, value: &str) -> HeaderValueOption {
     HeaderValueOption { header: Some(HeaderValue { key: key.into(), value: value.into() }) }
 }

@@ -96,6 +96,14 @@ pub fn parse<'a>(
     fields: &'a mut Vec<Field>,
 ) -> Result<Message<'a>, Violation> {
     walk(bytes, profile, max_fields, fields)?;
+    for length in fields.iter() {
+        // Some engines take the tag below the data's for its length, but for 89.
+        if let Some(data) = profile.data_tag(length.tag).filter(|data| length.tag != data - 1 && *data != 89)
+            && fields.iter().any(|field| field.tag == data - 1)
+        {
+            return Err(Violation::DataLength);
+        }
+    }
     let first = |tag| {
         let field: Option<&Field> = fields.iter().find(|field| field.tag == tag);
         field.map(|field| &bytes[field.value as usize..field.end as usize])

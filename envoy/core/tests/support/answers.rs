@@ -1,0 +1,120 @@
+//! What any answer of a decision service may come to: nothing is allowed that does not say so throughout, and nothing that it
+//! says can break out of its field or its bounds.
+
+use super::service::header;
+use fix_authz_core::contract::grpc;
+use fix_authz_core::contract::response::decision;
+use fix_authz_core::contract::wire::{
+    CheckResponse, DeniedHttpResponse, HeaderValueOption, OkHttpResponse, Status,
+};
+use fix_authz_core::decision::{Allowance, Decision, Denial};
+use fix_authz_core::failure::Failure;
+
+const LONGEST: usize = 2_048;
+
+/// The bytes as the body of an answer, as the message inside a frame, and as headers written out (see [`written`]).
+pub fn contract(bytes: &[u8]) {
+    let bytes = &bytes[..bytes.len().min(LONGEST)];
+    assert_sound(bytes);
+    assert_sound(&framed(bytes));
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        assert_sound(&grpc::frame(&written(text)));
+    }
+}
+
+fn framed(message: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(message.len()).unwrap().to_be_bytes();
+    [&[0], &len[..], message].concat()
+}
+
+/// A response: its status in the first line, then `name: value` a line, allowed; from `--` on, denied; from another `--` on, text.
+fn written(text: &str) -> CheckResponse {
+    let (code, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let mut parts = rest.splitn(3, "--\n");
+    let headers = |part: &str| -> Vec<HeaderValueOption> {
+        part.lines()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| header(name, value))
+            .collect()
+    };
+    let part = |part: Option<&str>| part.map(headers).filter(|headers| !headers.is_empty());
+    let (ok, denied) = (part(parts.next()), part(parts.next()));
+    let body = parts.next().unwrap_or_default();
+    CheckResponse {
+        status: code.parse().ok().map(|code| Status { code }),
+        ok_response: ok.map(|headers| OkHttpResponse { headers }),
+        denied_response: denied.map(|headers| DeniedHttpResponse { headers, body: body.to_owned() }),
+    }
+}
+
+fn assert_sound(body: &[u8]) {
+    let decided = decision(body);
+    assert_eq!(decided, decision(body), "another verdict the second time");
+    let Some(response) = whole(body) else {
+        assert!(decided.is_err(), "no whole answer, and still {decided:?}");
+        return;
+    };
+    let code = response.status.map_or(0, |status| status.code);
+    let (ok, denied) = (response.ok_response, response.denied_response);
+    match decided {
+        Ok(Decision::Forward(allowance)) => {
+            assert!(code == 0 && denied.is_none());
+            let headers = ok.unwrap().headers;
+            assert_eq!(said(&headers, "x-fix-action"), ["forward"]);
+            for name in ["etag", "x-fix-watch", "x-fix-exempt", "x-fix-risk-reducing", "x-fix-want-tags"] {
+                assert!(said(&headers, name).len() <= 1, "{name} twice");
+            }
+            assert_bounded(&allowance, &headers);
+        }
+        Ok(decision) => {
+            assert!(code > 0 && ok.is_none());
+            let headers = denied.unwrap().headers;
+            let action = match &decision {
+                Decision::Reject(_) => "reject",
+                Decision::Logout(_) => "logout",
+                _ => "disconnect",
+            };
+            assert_eq!(said(&headers, "x-fix-action"), [action]);
+            if let Decision::Reject(denial) | Decision::Logout(denial) = &decision {
+                assert_printable(denial, code);
+            }
+        }
+        Err(failure) => assert_eq!(failure, Failure::Contradictory),
+    }
+}
+
+/// The message of exactly one uncompressed frame.
+fn whole(body: &[u8]) -> Option<CheckResponse> {
+    let (prefix, message) = body.split_at_checked(5)?;
+    let announced = prefix[1..].iter().fold(0_usize, |len, byte| len << 8 | usize::from(*byte));
+    let sound = prefix[0] == 0 && announced == message.len();
+    sound.then(|| prost_decode(message)).flatten()
+}
+
+fn prost_decode(message: &[u8]) -> Option<CheckResponse> {
+    grpc::unframe(&framed(message)).ok()
+}
+
+fn said<'a>(headers: &'a [HeaderValueOption], name: &str) -> Vec<&'a str> {
+    let all = headers.iter().filter_map(|option| option.header.as_ref());
+    all.filter(|header| header.key == name).map(|header| header.value.as_str()).collect()
+}
+
+fn assert_bounded(allowance: &Allowance, headers: &[HeaderValueOption]) {
+    assert_eq!(allowance.etag.as_ref().map(|etag| etag.as_str()), said(headers, "etag").first().copied());
+    if let Some(etag) = &allowance.etag {
+        assert!((1..=256).contains(&etag.as_str().len()));
+        assert!(etag.as_str().bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    }
+    assert!(allowance.watch_s.is_none_or(|seconds| (1..=3_600).contains(&seconds)));
+    if let Some(tags) = allowance.terms.as_ref().and_then(|terms| terms.want_tags.as_ref()) {
+        assert!(tags.is_sorted());
+    }
+}
+
+/// It goes into 58 as it stands.
+fn assert_printable(denial: &Denial, code: i32) {
+    assert!((1..=256).contains(&denial.text.len()));
+    assert!(denial.text.iter().all(|byte| (b' '..=b'~').contains(byte)));
+    assert_eq!(denial.unauthenticated, code == 16);
+}
