@@ -12,6 +12,19 @@ use fix_authz_core::failure::Failure;
 
 const LONGEST: usize = 2_048;
 
+/// What an allowance may say once.
+const ONCE: [&str; 9] = [
+    "etag",
+    "cache-control",
+    "x-fix-watch",
+    "x-fix-vary",
+    "x-fix-scope",
+    "x-fix-guard-outbound",
+    "x-fix-exempt",
+    "x-fix-risk-reducing",
+    "x-fix-want-tags",
+];
+
 /// The bytes as the body of an answer, as the message inside a frame, and as headers written out (see [`written`]).
 pub fn contract(bytes: &[u8]) {
     let bytes = &bytes[..bytes.len().min(LONGEST)];
@@ -61,7 +74,7 @@ fn assert_sound(body: &[u8]) {
             assert!(code == 0 && denied.is_none());
             let headers = ok.unwrap().headers;
             assert_eq!(said(&headers, "x-fix-action"), ["forward"]);
-            for name in ["etag", "x-fix-watch", "x-fix-exempt", "x-fix-risk-reducing", "x-fix-want-tags"] {
+            for name in ONCE {
                 assert!(said(&headers, name).len() <= 1, "{name} twice");
             }
             assert_bounded(&allowance, &headers);
@@ -107,6 +120,11 @@ fn assert_bounded(allowance: &Allowance, headers: &[HeaderValueOption]) {
         assert!(etag.as_str().bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     }
     assert!(allowance.watch_s.is_none_or(|seconds| (1..=3_600).contains(&seconds)));
+    if let Some(reuse) = &allowance.reuse {
+        assert_eq!(said(headers, "cache-control").len(), 1);
+        assert!(reuse.max_age_s > 0 && reuse.vary.is_sorted());
+        assert!(reuse.scope.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && reuse.scope.len() <= 256);
+    }
     if let Some(tags) = allowance.terms.as_ref().and_then(|terms| terms.want_tags.as_ref()) {
         assert!(tags.is_sorted());
     }

@@ -105,7 +105,12 @@ pub fn session(bytes: &[u8]) {
     const CUTS: [usize; 12] = [1, 2, 1, 3, 1, 17, 1, 64, 7, 1, 512, 31];
     let ops = ops(&bytes[..bytes.len().min(LONGEST)]);
     let (run, whole) = Run::play(&ops, |len| len);
-    run.assert_lawful();
+    // The law tells the messages of kept answers apart by their numbers.
+    let is_told =
+        !bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"k")) || run.has_distinct_numbers();
+    if is_told {
+        run.assert_lawful();
+    }
     let mut next = bytes.len();
     let (again, pieces) = Run::play(&ops, |_| {
         next += 1;
@@ -113,7 +118,9 @@ pub fn session(bytes: &[u8]) {
     });
     if run.is_violated() || again.is_violated() {
         // A violation ends both directions, and how far the other one is by then depends on the cut.
-        again.assert_lawful();
+        if is_told {
+            again.assert_lawful();
+        }
         assert!(run.is_violated() && again.is_violated(), "another split, another verdict");
         for (one, other) in [(&run.inbound, &again.inbound), (&run.outbound, &again.outbound)] {
             let alike = one.sent.starts_with(&other.sent) || other.sent.starts_with(&one.sent);
@@ -128,7 +135,7 @@ pub fn session(bytes: &[u8]) {
 
 /// Operations, one a line, `|` for SOH: `c` and `v` a message's body or `D 7 11=a|` from client or venue, framed; `C` and
 /// `V` bytes as they stand; `a` `r` `l` `f` `g` an answer (allow, reject, logout, failure, garbage) to the n-th Check that is
-/// out; `d` one of disconnect; `w n k` an answer to the n-th watch that is out (k: 0 no change, 1 a change, 2 the end, 3
+/// out; `k n k` an allowance that is kept; `d` one of disconnect; `w n k` an answer to the n-th watch that is out (k: 0 no change, 1 a change, 2 the end, 3
 /// disconnect, 4 failure, 5 garbage, 6 reject); `h n seq` the venue's Heartbeat to the n-th TestRequest; `e` `E` an end; `t` some seconds pass.
 pub fn ops(bytes: &[u8]) -> Vec<Op> {
     bytes.split(|byte| *byte == b'\n').filter_map(op).collect()
@@ -147,6 +154,7 @@ fn op(line: &[u8]) -> Option<Op> {
         b'C' => Op::Bytes(Direction::Inbound, rest),
         b'V' => Op::Bytes(Direction::Outbound, rest),
         b'a' => Op::Answer(nth, Verdict::allow()),
+        b'k' => Op::Answer(nth, kept(numbers.get(1).copied().unwrap_or_default())),
         b'r' => Op::Answer(nth, Verdict::reject()),
         b'l' => Op::Answer(nth, Verdict::logout()),
         b'd' => Op::Answer(nth, Verdict::Disconnect),
@@ -159,6 +167,18 @@ fn op(line: &[u8]) -> Option<Op> {
         b't' => Op::After(3_000),
         _ => return None,
     })
+}
+
+/// What holds for other messages too, by number.
+fn kept(kind: usize) -> Verdict {
+    let kinds = [
+        "max-age=2 vary=167",
+        "max-age=9,stale-if-error=2 vary=167",
+        "max-age=5,stale-if-error=60 vary=11,167",
+        "max-age=60 vary=11",
+        "max-age=60",
+    ];
+    Verdict::parse(&format!("allow cache-control={}", kinds[kind % kinds.len()]))
 }
 
 /// What a watch may be answered, by number.

@@ -260,7 +260,7 @@ fn new_seq_no(fill: &Read) -> Option<u32> {
 pub struct Read {
     pub bytes: Vec<u8>,
     pub msg_type: String,
-    seq: u32,
+    pub seq: u32,
     sender: Vec<u8>,
     target: Vec<u8>,
     poss_dup: bool,

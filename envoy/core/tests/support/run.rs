@@ -7,7 +7,7 @@ use fix_authz_core::command::Direction;
 use fix_authz_core::frame::check_sum;
 use fix_authz_core::session::Listener;
 use fix_authz_core::testing::show;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -117,6 +117,15 @@ impl Run {
     /// One side departed from the strict profile.
     pub fn is_violated(&self) -> bool {
         self.asked.iter().any(|(asked, _)| asked.header("x-fix-report") == Some("violation"))
+    }
+
+    /// No two messages of a direction have the same number.
+    pub fn has_distinct_numbers(&self) -> bool {
+        [&self.inbound, &self.outbound].iter().all(|side| {
+            let numbers: Vec<u32> = read_all(&side.taken).iter().map(|read| read.seq).collect();
+            let distinct: HashSet<&u32> = numbers.iter().collect();
+            distinct.len() == numbers.len()
+        })
     }
 
     pub fn counts(&self) -> HashMap<&'static str, u32> {
