@@ -66,9 +66,13 @@ pub enum Watched {
 /// What the policy says of the message of this name, once it has been asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Policy {
-    Undecided { denied: bool },
+    Undecided {
+        denied: bool,
+    },
     Allowed,
     Denied,
+    /// There was no answer: denied, unless one about another message like it stands in.
+    Failed,
 }
 
 /// All of it.
@@ -127,7 +131,7 @@ impl World {
             Step::Carry { from, bytes } => self.carry(*from, *bytes),
             Step::Deliver { to, messages } => (0..*messages).for_each(|_| self.deliver(*to)),
             Step::Answer(nth) => self.answer(*nth, Policy::ruling),
-            Step::Fail(nth) => self.answer(*nth, |policy| policy.unless_allowed(Verdict::parse("no-answer"))),
+            Step::Fail(nth) => self.answer(*nth, Policy::failing),
             Step::Expire(nth) => self.answer(*nth, |policy| policy.unless_allowed(Verdict::logout())),
             Step::Wait(millis) => self.core.iter_mut().for_each(|core| core.wait(*millis)),
             Step::Break => self.hang_up(),
@@ -183,7 +187,7 @@ impl World {
             let Content::Trade { name, .. } = &self.client.sent[&seq] else {
                 panic!("a reject of what nobody asked about")
             };
-            assert_eq!(self.policy[name], Policy::Denied);
+            assert!(self.policy[name].is_denied());
         }
     }
 
@@ -191,7 +195,7 @@ impl World {
     pub fn assert_all_rejected(&self) {
         let denied = |content: &Content| match content {
             Content::Trade { msg_type, .. } if msg_type == "BE" => false,
-            Content::Trade { name, .. } => self.policy[name] == Policy::Denied,
+            Content::Trade { name, .. } => self.policy[name].is_denied(),
             Content::Session | Content::Reject(_) => false,
         };
         let denied = self.client.sent.iter().filter(|(_, content)| denied(content)).map(|(seq, _)| *seq);
@@ -331,7 +335,7 @@ impl World {
                 && !text.contains("|43=Y|");
             if let Some(policy) = self.policy.get_mut(name)
                 && kept
-                && *policy == (Policy::Undecided { denied: false })
+                && [Policy::Undecided { denied: false }, Policy::Failed].contains(policy)
             {
                 *policy = Policy::Allowed;
             }
@@ -427,7 +431,20 @@ impl Policy {
         if let Self::Undecided { denied } = *self {
             *self = if denied { Self::Denied } else { Self::Allowed };
         }
-        if *self == Self::Denied { Verdict::reject() } else { Verdict::allow() }
+        if self.is_denied() { Verdict::reject() } else { Verdict::allow() }
+    }
+
+    fn is_denied(self) -> bool {
+        matches!(self, Self::Denied | Self::Failed)
+    }
+
+    fn failing(&mut self) -> Verdict {
+        let failed = matches!(self, Self::Undecided { denied: false } | Self::Failed);
+        let verdict = self.unless_allowed(Verdict::parse("no-answer"));
+        if failed {
+            *self = Self::Failed;
+        }
+        verdict
     }
 
     fn unless_allowed(&mut self, verdict: Verdict) -> Verdict {
