@@ -26,7 +26,7 @@ SECONDS_PER_TARGET ?= 60
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-tests demo test test-rust test-python interop mapping-test bench engines lint types format check fuzz \
+.PHONY: help setup setup-tests demo test test-rust test-python interop mapping-test bench engines lint types format check fuzz miri \
 	requirements configurations clean python-present cargo-present
 
 help: ## This list
@@ -97,6 +97,10 @@ fuzz: | cargo-present ## Framing, parser, substitutes, answers and whole session
 		mkdir -p fuzz/artifacts/found/$$target && cargo +nightly fuzz run --sanitizer none $$target \
 			fuzz/artifacts/found/$$target fuzz/corpus/$$target -- -dict=fuzz/fix.dict \
 			-max_total_time=$(SECONDS_PER_TARGET) -max_len=$$([ $$target = session ] && echo 640 || echo 2048) || exit 1; done
+
+miri: | cargo-present ## The module's hooks on a played Envoy, under Miri (rustup component add miri rust-src)
+	cd envoy && MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" \
+		cargo +nightly miri test --locked --package fix_authz --target-dir target/miri
 
 requirements: $(INSTALLED) ## Compile the pins anew from pyproject.toml; UPGRADE=1 takes the newest releases
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/runtime.txt pyproject.toml

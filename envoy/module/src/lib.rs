@@ -4,7 +4,13 @@
 //! [`guarded`] stands around every hook, and a panic closes the connection.
 
 mod abi;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod fake;
 mod filter;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod hooks_test;
 mod host;
 mod timer;
 

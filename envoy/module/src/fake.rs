@@ -1,0 +1,164 @@
+//! Envoy's callbacks, played for the tests: enough of a connection to run every hook, under Miri too.
+//!
+//! What Envoy lends is a fresh allocation for each hook and freed with it, so that whoever keeps it is found out.
+
+use crate::abi::{self, EnvoyBuffer, ModuleBuffer, ModuleHttpHeader};
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Schedulers that are alive, and how often one was used.
+pub static SCHEDULERS: AtomicUsize = AtomicUsize::new(0);
+pub static WAKES: AtomicUsize = AtomicUsize::new(0);
+
+/// A connection as Envoy has it.
+#[derive(Default)]
+pub struct Envoy {
+    pub buffers: [Vec<Vec<u8>>; 2],
+    pub sent: [Vec<u8>; 2],
+    pub calls: Vec<Vec<u8>>,
+    pub closed: Option<String>,
+    pub limit: u32,
+    /// No call can be made.
+    pub cut_off: bool,
+}
+
+fn text(buffer: ModuleBuffer) -> Vec<u8> {
+    // SAFETY: the module lends the bytes for the call.
+    unsafe { crate::host::bytes(EnvoyBuffer { ptr: buffer.ptr, length: buffer.length }) }.to_vec()
+}
+
+/// # Safety
+/// `filter` is the pointer that a test handed to the running hook.
+unsafe fn envoy<'a>(filter: *mut c_void) -> &'a mut Envoy {
+    // SAFETY: the caller's promise; no two callbacks run at once.
+    unsafe { &mut *filter.cast::<Envoy>() }
+}
+
+fn lend(chunk: &[u8]) -> EnvoyBuffer {
+    EnvoyBuffer { ptr: chunk.as_ptr().cast(), length: chunk.len() }
+}
+
+/// # Safety
+/// `out` has room for all.
+unsafe fn fill(chunks: &[Vec<u8>], out: *mut EnvoyBuffer) -> bool {
+    for (index, chunk) in chunks.iter().enumerate() {
+        // SAFETY: the caller's promise.
+        unsafe { out.add(index).write(lend(chunk)) };
+    }
+    true
+}
+
+macro_rules! callbacks {
+    ($(fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {
+        $(#[unsafe(no_mangle)]
+        unsafe extern "C" fn $name($($arg: $type),*) $(-> $result)? {
+            // SAFETY: called by the module with what it was handed.
+            #[allow(unused_unsafe)]
+            unsafe { $body }
+        })*
+    };
+}
+
+callbacks! {
+    fn envoy_dynamic_module_callback_network_set_dynamic_metadata_string(_filter: *mut c_void, namespace: ModuleBuffer, key: ModuleBuffer, value: ModuleBuffer) {
+        drop((text(namespace), text(key), text(value)));
+    }
+    fn envoy_dynamic_module_callback_network_set_dynamic_metadata_number(_filter: *mut c_void, namespace: ModuleBuffer, key: ModuleBuffer, _value: f64) {
+        drop((text(namespace), text(key)));
+    }
+    fn envoy_dynamic_module_callback_log(_level: u32, message: ModuleBuffer) {
+        drop(text(message));
+    }
+    fn envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size(filter: *mut c_void) -> usize {
+        envoy(filter).buffers[0].len()
+    }
+    fn envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks_size(filter: *mut c_void) -> usize {
+        envoy(filter).buffers[1].len()
+    }
+    fn envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks(filter: *mut c_void, out: *mut EnvoyBuffer) -> bool {
+        fill(&envoy(filter).buffers[0], out)
+    }
+    fn envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks(filter: *mut c_void, out: *mut EnvoyBuffer) -> bool {
+        fill(&envoy(filter).buffers[1], out)
+    }
+    fn envoy_dynamic_module_callback_network_filter_drain_read_buffer(filter: *mut c_void, _length: usize) -> bool {
+        envoy(filter).buffers[0].clear();
+        true
+    }
+    fn envoy_dynamic_module_callback_network_filter_drain_write_buffer(filter: *mut c_void, _length: usize) -> bool {
+        envoy(filter).buffers[1].clear();
+        true
+    }
+    fn envoy_dynamic_module_callback_network_filter_inject_read_data(filter: *mut c_void, data: ModuleBuffer, _end: bool) {
+        envoy(filter).sent[0].extend(text(data));
+    }
+    fn envoy_dynamic_module_callback_network_filter_inject_write_data(filter: *mut c_void, data: ModuleBuffer, _end: bool) {
+        envoy(filter).sent[1].extend(text(data));
+    }
+    fn envoy_dynamic_module_callback_network_filter_close_with_details(filter: *mut c_void, _kind: u32, details: ModuleBuffer) {
+        envoy(filter).closed = Some(String::from_utf8_lossy(&text(details)).into_owned());
+    }
+    fn envoy_dynamic_module_callback_network_filter_read_disable(_filter: *mut c_void, _disable: bool) -> u32 { 0 }
+    fn envoy_dynamic_module_callback_network_filter_get_buffer_limit(filter: *mut c_void) -> u32 { envoy(filter).limit }
+    fn envoy_dynamic_module_callback_network_filter_set_buffer_limits(filter: *mut c_void, limit: u32) {
+        envoy(filter).limit = limit;
+    }
+    fn envoy_dynamic_module_callback_network_filter_get_remote_address(_filter: *mut c_void, address: *mut EnvoyBuffer, port: *mut u32) -> bool {
+        address.write(lend(b"127.0.0.1"));
+        port.write(5001);
+        true
+    }
+    fn envoy_dynamic_module_callback_network_filter_get_local_address(_filter: *mut c_void, _address: *mut EnvoyBuffer, _port: *mut u32) -> bool { false }
+    fn envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size(_filter: *mut c_void) -> usize { 2 }
+    fn envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans(_filter: *mut c_void, out: *mut EnvoyBuffer) -> bool {
+        out.write(lend(b"spiffe://a"));
+        out.add(1).write(EnvoyBuffer::EMPTY);
+        true
+    }
+    fn envoy_dynamic_module_callback_network_filter_get_ssl_dns_sans_size(_filter: *mut c_void) -> usize { 1 }
+    fn envoy_dynamic_module_callback_network_filter_get_ssl_dns_sans(_filter: *mut c_void, _out: *mut EnvoyBuffer) -> bool { false }
+    fn envoy_dynamic_module_callback_network_filter_get_ssl_subject(_filter: *mut c_void, _out: *mut EnvoyBuffer) -> bool { false }
+    fn envoy_dynamic_module_callback_network_filter_get_attribute_string(_filter: *mut c_void, _attribute: u32, out: *mut EnvoyBuffer) -> bool {
+        out.write(lend(b"abcdef"));
+        true
+    }
+    fn envoy_dynamic_module_callback_network_filter_http_callout(
+        filter: *mut c_void, id: *mut u64, cluster: ModuleBuffer, headers: *const ModuleHttpHeader, headers_size: usize,
+        body: ModuleBuffer, _timeout: u64,
+    ) -> u32 {
+        drop(text(cluster));
+        for header in std::slice::from_raw_parts(headers, headers_size) {
+            drop(text(ModuleBuffer { ptr: header.key_ptr, length: header.key_length }));
+            drop(text(ModuleBuffer { ptr: header.value_ptr, length: header.value_length }));
+        }
+        let envoy = envoy(filter);
+        if envoy.cut_off {
+            return 1;
+        }
+        envoy.calls.push(text(body));
+        id.write(envoy.calls.len() as u64);
+        abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_network_filter_config_define_counter(_config: *mut c_void, name: ModuleBuffer, id: *mut usize) -> u32 {
+        id.write(text(name).len());
+        abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_network_filter_config_define_histogram(_config: *mut c_void, name: ModuleBuffer, id: *mut usize) -> u32 {
+        id.write(text(name).len());
+        abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_network_filter_increment_counter(_filter: *mut c_void, _id: usize, _value: u64) -> u32 { 0 }
+    fn envoy_dynamic_module_callback_network_filter_record_histogram_value(_filter: *mut c_void, _id: usize, _value: u64) -> u32 { 0 }
+    fn envoy_dynamic_module_callback_network_filter_scheduler_new(_filter: *mut c_void) -> *mut c_void {
+        SCHEDULERS.fetch_add(1, Ordering::SeqCst);
+        Box::into_raw(Box::new(7_u64)).cast()
+    }
+    fn envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler: *mut c_void, _event: u64) {
+        assert!(*scheduler.cast::<u64>() == 7);
+        WAKES.fetch_add(1, Ordering::SeqCst);
+    }
+    fn envoy_dynamic_module_callback_network_filter_scheduler_delete(scheduler: *mut c_void) {
+        SCHEDULERS.fetch_sub(1, Ordering::SeqCst);
+        drop(Box::from_raw(scheduler.cast::<u64>()));
+    }
+}

@@ -1,0 +1,156 @@
+//! Every hook, as Envoy calls them, on a played Envoy; Miri watches the pointers.
+
+use crate::fake::{Envoy, SCHEDULERS, WAKES};
+use crate::*;
+use fix_authz_core::contract::wire::{CheckResponse, HeaderValue, HeaderValueOption, OkHttpResponse, Status};
+use fix_authz_core::testing::{fix, show};
+use std::ffi::c_void;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+fn lend(bytes: &[u8]) -> EnvoyBuffer {
+    EnvoyBuffer { ptr: bytes.as_ptr().cast(), length: bytes.len() }
+}
+
+/// A connection: Envoy's side, and ours.
+struct Connection {
+    envoy: *mut Envoy,
+    config: abi::ConfigModulePtr,
+    filter: FilterModulePtr,
+}
+
+impl Connection {
+    fn open(json: &str) -> Option<Self> {
+        let envoy = Box::into_raw(Box::<Envoy>::default());
+        // SAFETY: as Envoy calls them.
+        unsafe {
+            let json = json.as_bytes().to_vec();
+            let config = envoy_dynamic_module_on_network_filter_config_new(
+                std::ptr::null_mut(),
+                EnvoyBuffer::EMPTY,
+                lend(&json),
+            );
+            drop(json);
+            if config.is_null() {
+                drop(Box::from_raw(envoy));
+                return None;
+            }
+            let filter = envoy_dynamic_module_on_network_filter_new(config, envoy.cast());
+            let connection = Self { envoy, config, filter };
+            envoy_dynamic_module_on_network_filter_new_connection(connection.raw(), filter);
+            Some(connection)
+        }
+    }
+
+    fn raw(&self) -> *mut c_void {
+        self.envoy.cast()
+    }
+
+    fn envoy(&mut self) -> &mut Envoy {
+        // SAFETY: no hook is running.
+        unsafe { &mut *self.envoy }
+    }
+
+    fn bytes(&mut self, inbound: bool, chunks: &[&[u8]], end: bool) {
+        let place = usize::from(!inbound);
+        self.envoy().buffers[place] = chunks.iter().map(|chunk| chunk.to_vec()).collect();
+        let length = chunks.iter().map(|chunk| chunk.len()).sum();
+        // SAFETY: as Envoy calls them.
+        unsafe {
+            if inbound {
+                envoy_dynamic_module_on_network_filter_read(self.raw(), self.filter, length, end);
+            } else {
+                envoy_dynamic_module_on_network_filter_write(self.raw(), self.filter, length, end);
+            }
+        }
+    }
+
+    fn answer(&mut self, call: u64, status: &str, body: &[u8]) {
+        let (key, value) = (b":status".to_vec(), status.as_bytes().to_vec());
+        let headers = [EnvoyHttpHeader {
+            key_ptr: key.as_ptr().cast(),
+            key_length: key.len(),
+            value_ptr: value.as_ptr().cast(),
+            value_length: value.len(),
+        }];
+        let (head, tail) = body.split_at(body.len() / 2);
+        let (head, tail) = (head.to_vec(), tail.to_vec());
+        let chunks = [lend(&head), EnvoyBuffer::EMPTY, lend(&tail)];
+        // SAFETY: as Envoy calls it; all that is lent goes when the hook has returned.
+        unsafe {
+            envoy_dynamic_module_on_network_filter_http_callout_done(
+                self.raw(),
+                self.filter,
+                call,
+                abi::SUCCESS,
+                headers.as_ptr(),
+                1,
+                chunks.as_ptr(),
+                3,
+            );
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // SAFETY: as Envoy calls them, the configuration first, as it may.
+        unsafe {
+            envoy_dynamic_module_on_network_filter_config_destroy(self.config);
+            envoy_dynamic_module_on_network_filter_event(self.raw(), self.filter, abi::REMOTE_CLOSE);
+            envoy_dynamic_module_on_network_filter_destroy(self.filter);
+            drop(Box::from_raw(self.envoy));
+        }
+    }
+}
+
+fn allowed() -> Vec<u8> {
+    let header = HeaderValue { key: "x-fix-action".into(), value: "forward".into() };
+    let headers = vec![HeaderValueOption { header: Some(header) }];
+    fix_authz_core::contract::grpc::frame(&CheckResponse {
+        status: Some(Status { code: 0 }),
+        ok_response: Some(OkHttpResponse { headers }),
+        ..Default::default()
+    })
+}
+
+const SETTINGS: &str = r#"{"check":{"cluster":"authz"},"limits":{"logon_timeout_ms":100}}"#;
+const IDS: &str = "49=A|56=B|52=T|";
+
+/// One test: the timer's thread and its counts are the process's.
+#[test]
+fn all_hooks_keep_to_what_envoy_lends() {
+    assert!(Connection::open("{").is_none());
+    let mut connection = Connection::open(SETTINGS).unwrap();
+    let logon = fix("FIX.4.4", &format!("35=A|34=1|{IDS}98=0|108=30|554=tok|"));
+    let (head, tail) = logon.split_at(30);
+    connection.bytes(true, &[head], false);
+    connection.bytes(true, &[tail], false);
+    assert_eq!(connection.envoy().calls.len(), 1);
+    connection.answer(99, "200", &allowed());
+    connection.answer(1, "200", &allowed());
+    assert_eq!(show(&connection.envoy().sent[0]).matches("35=A").count(), 1);
+    connection.bytes(false, &[&fix("FIX.4.4", "35=A|34=1|49=B|56=A|98=0|108=30|")], false);
+    let order = fix("FIX.4.4", &format!("35=D|34=2|{IDS}11=a|"));
+    connection.bytes(true, &[&order[..7], &[], &order[7..]], false);
+    connection.answer(2, "503", b"");
+    assert!(show(&connection.envoy().sent[0]).contains("|35=1|34=2|"));
+    connection.envoy().cut_off = true;
+    connection.bytes(true, &[&fix("FIX.4.4", &format!("35=D|34=3|{IDS}11=b|"))], false);
+    assert!(show(&connection.envoy().sent[0]).contains("|35=1|34=3|"));
+    connection.bytes(true, &[b"nonsense"], false);
+    connection.bytes(false, &[], true);
+    // SAFETY: as Envoy calls it.
+    unsafe { envoy_dynamic_module_on_network_filter_scheduled(connection.raw(), connection.filter, 0) };
+    assert!(connection.envoy().closed.is_some());
+    drop(connection);
+
+    let silent = Connection::open(SETTINGS).unwrap();
+    while WAKES.load(Ordering::SeqCst) == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // SAFETY: as Envoy calls it.
+    unsafe { envoy_dynamic_module_on_network_filter_scheduled(silent.raw(), silent.filter, 0) };
+    drop(silent);
+    assert_eq!(SCHEDULERS.load(Ordering::SeqCst), 0, "a waker outlives its filter");
+}
