@@ -45,6 +45,15 @@ pub enum Command {
         /// Offset behind the last byte.
         end: usize,
     },
+    /// Send bytes on in this direction that [`crate::session::Session::receive`] was just handed, as they stand there.
+    Forward {
+        /// Inbound goes upstream, outbound downstream.
+        direction: Direction,
+        /// Offset of the first byte in what was handed in.
+        start: usize,
+        /// Offset behind the last byte.
+        end: usize,
+    },
     /// No more bytes will go in this direction: pass the half-close on.
     End(Direction),
     /// Ask the decision service: a whole gRPC frame.
@@ -87,6 +96,24 @@ pub struct Commands {
     list: Vec<Command>,
     bytes: Vec<u8>,
     counters: Counters,
+    lent: Lent,
+}
+
+/// Where the bytes at hand stand that the shell handed in: the address of the first, and how many. Only ever compared with,
+/// so that what goes on as it came need not be copied.
+#[derive(Debug, Default, Clone, Copy)]
+struct Lent {
+    at: usize,
+    length: usize,
+}
+
+impl Lent {
+    /// The offset of `bytes`, if they are among those lent.
+    #[inline]
+    fn offset(self, bytes: &[u8]) -> Option<usize> {
+        let start = bytes.as_ptr().addr().wrapping_sub(self.at);
+        (start < self.length && bytes.len() <= self.length - start).then_some(start)
+    }
 }
 
 impl Commands {
@@ -98,6 +125,11 @@ impl Commands {
     /// The bytes of a [`Command::Send`].
     pub fn bytes(&self, start: usize, end: usize) -> &[u8] {
         self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// Whether all there is to do, counting aside, is to send these `length` bytes on that were handed in.
+    pub fn is_pass(&self, direction: Direction, length: usize) -> bool {
+        matches!(*self.list.as_slice(), [Command::Forward { direction: to, start: 0, end }] if to == direction && end == length)
     }
 
     /// What the event counted.
@@ -119,6 +151,16 @@ impl Commands {
         self.counters = Counters::default();
     }
 
+    /// Until [`Self::give_back`], what is sent of `bytes` is only named, not copied.
+    pub(crate) fn lend(&mut self, bytes: &[u8]) {
+        self.lent = Lent { at: bytes.as_ptr().addr(), length: bytes.len() };
+    }
+
+    /// The bytes lent are those of no later event.
+    pub(crate) fn give_back(&mut self) {
+        self.lent = Lent::default();
+    }
+
     pub(crate) fn push(&mut self, command: Command) {
         self.list.push(command);
     }
@@ -136,8 +178,22 @@ impl Commands {
     }
 
     /// Sends bytes on; neighbours in the same direction become one write.
+    #[inline]
     pub(crate) fn send(&mut self, direction: Direction, bytes: &[u8]) {
-        self.send_with(direction, |out| out.extend_from_slice(bytes));
+        match self.lent.offset(bytes) {
+            Some(start) => self.forward(direction, start, start + bytes.len()),
+            None => self.send_with(direction, |out| out.extend_from_slice(bytes)),
+        }
+    }
+
+    #[inline]
+    fn forward(&mut self, direction: Direction, from: usize, to: usize) {
+        match self.list.last_mut() {
+            Some(Command::Forward { direction: last, end, .. }) if *last == direction && *end == from => {
+                *end = to;
+            }
+            _ => self.list.push(Command::Forward { direction, start: from, end: to }),
+        }
     }
 
     /// Sends on what `write` appends.
@@ -151,5 +207,44 @@ impl Commands {
             }
             _ => self.list.push(Command::Send { direction, start: from, end: to }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BYTES: &[u8] = b"abcdefgh";
+
+    fn of(range: std::ops::Range<usize>) -> &'static [u8] {
+        BYTES.get(range).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_goes_on_as_it_came_is_named_and_not_copied() {
+        let mut commands = Commands::default();
+        commands.lend(of(2..8));
+        commands.send(Direction::Inbound, of(2..5));
+        commands.send(Direction::Inbound, of(5..8));
+        assert_eq!(commands.list(), [Command::Forward { direction: Direction::Inbound, start: 0, end: 6 }]);
+        assert!(commands.is_pass(Direction::Inbound, 6));
+        assert!(!commands.is_pass(Direction::Outbound, 6));
+        assert!(!commands.is_pass(Direction::Inbound, 7));
+        commands.push(Command::PauseReads);
+        assert!(!commands.is_pass(Direction::Inbound, 6));
+    }
+
+    #[test]
+    fn what_was_not_lent_or_not_whole_is_copied() {
+        let mut commands = Commands::default();
+        let direction = Direction::Outbound;
+        commands.lend(of(2..6));
+        for range in [0..2, 1..3, 5..7, 6..8] {
+            commands.send(direction, of(range));
+        }
+        commands.give_back();
+        commands.send(direction, of(2..6));
+        assert!(commands.list().iter().any(|command| matches!(command, Command::Send { .. })));
+        assert_eq!(commands.bytes(0, 12), b"abbcfgghcdef");
     }
 }

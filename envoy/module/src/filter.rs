@@ -3,14 +3,14 @@
 //! Carrying a command out may make Envoy call a hook before the callback returns (a close reports itself, a call that
 //! cannot be made completes at once). Such an event waits until the commands at hand are done.
 
-use crate::host::{self, Host};
+use crate::host::{self, Host, Lent};
 use crate::timer::{self, Timer};
 use fix_authz_core::command::{CheckId, Command, Commands, Direction};
 use fix_authz_core::contract::grpc;
 use fix_authz_core::failure::Failure;
 use fix_authz_core::session::{Listener, Now, Session};
 use fix_authz_core::stats::Counter;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -33,6 +33,10 @@ impl Config {
         }
     }
 
+    fn count_all(&self, host: Host<'_>, commands: &Commands) {
+        commands.counters().moved().for_each(|(counter, n)| self.count(host, counter, n));
+    }
+
     fn now(&self) -> Now {
         Now { monotonic: self.started.elapsed(), utc: SystemTime::now().into() }
     }
@@ -50,6 +54,8 @@ pub struct Filter {
     config: Arc<Config>,
     connection: RefCell<Connection>,
     later: RefCell<VecDeque<Event>>,
+    /// Envoy said that the connection is closed: what it lent is no longer there.
+    gone: Cell<bool>,
 }
 
 struct Connection {
@@ -78,18 +84,23 @@ impl Filter {
             introduced: false,
             outbound_held: None,
         };
-        Some(Self { config, connection: RefCell::new(connection), later: RefCell::default() })
+        Some(Self {
+            config,
+            connection: RefCell::new(connection),
+            later: RefCell::default(),
+            gone: Cell::new(false),
+        })
     }
 
     /// The connection is there: the first commands of the session are due.
     pub fn opened(&self, host: Host<'_>) {
         if let Ok(mut connection) = self.connection.try_borrow_mut() {
-            connection.carry_out(&self.config, host);
+            connection.carry_out(&self.config, host, None);
         }
         self.catch_up(host);
     }
 
-    /// Bytes arrived. `false`: not now, they stay where they are.
+    /// Bytes arrived. `true`: all of them may go on, and stay where they are to be passed on by Envoy without a copy.
     pub fn data(&self, host: Host<'_>, direction: Direction, length: usize, end: bool) -> bool {
         let Ok(mut connection) = self.connection.try_borrow_mut() else { return false };
         let connection = &mut *connection;
@@ -101,11 +112,21 @@ impl Filter {
         connection.release_outbound(host);
         connection.introduce(host);
         let now = self.config.now();
-        host.take_buffer(direction, length, |bytes, last| {
-            connection.session.receive(direction, bytes, end && last, now, &mut connection.commands);
-        });
-        connection.carry_out(&self.config, host);
-        true
+        // What waits is dealt with before Envoy passes anything on, and may send.
+        let may_stay = !end && self.later.borrow().is_empty();
+        host.take_buffer(direction, length, &self.gone, |lent| {
+            let commands = &mut connection.commands;
+            lent.read(|bytes| {
+                connection.session.receive(direction, bytes, end && lent.is_last, now, commands);
+            });
+            if may_stay && lent.is_only && commands.is_pass(direction, lent.length()) {
+                self.config.count_all(host, commands);
+                commands.clear();
+                return true;
+            }
+            connection.carry_out(&self.config, host, Some(lent));
+            false
+        })
     }
 
     /// A call was answered, or failed.
@@ -120,6 +141,7 @@ impl Filter {
 
     /// The connection is closed.
     pub fn gone(&self, host: Host<'_>) {
+        self.gone.set(true);
         self.handle(host, Event::Gone);
     }
 
@@ -142,7 +164,7 @@ impl Filter {
             let Some(event) = self.later.borrow_mut().pop_front() else { return };
             connection.introduce(host);
             connection.event(event, &self.config);
-            connection.carry_out(&self.config, host);
+            connection.carry_out(&self.config, host, None);
         }
     }
 }
@@ -200,17 +222,15 @@ impl Connection {
         }
     }
 
-    /// Carries all commands out, and those that calls that could not be made lead to.
-    fn carry_out(&mut self, config: &Config, host: Host<'_>) {
+    /// Carries all commands out, and those that calls that could not be made lead to. `lent` is what was just received.
+    fn carry_out(&mut self, config: &Config, host: Host<'_>, lent: Option<&Lent<'_>>) {
         while !self.commands.is_empty() {
             let mut commands = std::mem::take(&mut self.commands);
-            for (counter, n) in commands.counters().moved() {
-                config.count(host, counter, n);
-            }
+            config.count_all(host, &commands);
             let failed: Vec<CheckId> = commands
                 .list()
                 .iter()
-                .filter_map(|command| self.one(config, host, &commands, command))
+                .filter_map(|command| self.one(config, host, &commands, lent, command))
                 .collect();
             commands.clear();
             self.commands = commands;
@@ -226,11 +246,17 @@ impl Connection {
         config: &Config,
         host: Host<'_>,
         commands: &Commands,
+        lent: Option<&Lent<'_>>,
         command: &Command,
     ) -> Option<CheckId> {
         match command {
             Command::Send { direction, start, end } => {
                 host.inject(*direction, commands.bytes(*start, *end), false);
+            }
+            Command::Forward { direction, start, end } => {
+                if let Some(lent) = lent {
+                    host.inject_lent(*direction, lent, *start, *end);
+                }
             }
             Command::End(direction) => host.inject(*direction, &[], true),
             Command::Check { id, frame, timeout_ms } => match check(config, host, frame, *timeout_ms) {

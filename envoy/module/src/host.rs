@@ -8,10 +8,35 @@ use crate::abi::{self, EnvoyBuffer, ModuleBuffer, ModuleHttpHeader};
 use fix_authz_core::command::{Direction, Fact, Level};
 use fix_authz_core::contract::certificate::Certificate;
 use fix_authz_core::contract::request::Peers;
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 /// The namespace of dynamic metadata that facts are noted in.
 const METADATA: &str = "fix_authz";
+
+/// A slice of Envoy's buffer, lent until it is drained or the connection closes.
+pub struct Lent<'buffer> {
+    raw: EnvoyBuffer,
+    gone: &'buffer Cell<bool>,
+    /// No slice comes behind it.
+    pub is_last: bool,
+    /// And none before it.
+    pub is_only: bool,
+}
+
+impl Lent<'_> {
+    /// Its length; none once the connection is closed.
+    pub fn length(&self) -> usize {
+        if self.gone.get() { 0 } else { self.raw.length }
+    }
+
+    /// Hands the bytes to `read`, which has no host to call; none once the connection is closed.
+    pub fn read<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+        // SAFETY: Envoy lends the slices of its buffer until they are drained, which is done once all were taken, or until
+        // the connection closes, which `gone` tells of.
+        read(if self.gone.get() { &[] } else { unsafe { bytes(self.raw) } })
+    }
+}
 
 /// A connection's filter in Envoy, for the time of one hook.
 #[derive(Clone, Copy)]
@@ -27,15 +52,26 @@ impl Host<'_> {
         Self { raw, hook: PhantomData }
     }
 
-    /// Hands the buffered bytes of a direction to `take`, slice by slice with a note on the last one, then drains them.
-    pub fn take_buffer(self, direction: Direction, length: usize, mut take: impl FnMut(&[u8], bool)) {
-        let slices = self.slices(direction);
-        for (index, slice) in slices.iter().enumerate() {
-            // SAFETY: Envoy lends the slices of its buffer until it is changed, which `take` cannot do.
-            take(unsafe { bytes(*slice) }, index + 1 == slices.len());
-        }
+    /// Hands the buffered bytes of a direction to `take`, slice by slice, then drains them; but where `take` says `true` of
+    /// the only slice, that stays where it is, and the result is `true`. `gone` must tell of a close as soon as Envoy does.
+    pub fn take_buffer(
+        self,
+        direction: Direction,
+        length: usize,
+        gone: &Cell<bool>,
+        mut take: impl FnMut(&Lent<'_>) -> bool,
+    ) -> bool {
+        let mut slices = self.slices(direction);
         if slices.is_empty() {
-            take(&[], true);
+            slices.push(EnvoyBuffer::EMPTY);
+        }
+        let mut stays = false;
+        for (index, raw) in slices.iter().enumerate() {
+            let (is_last, is_only) = (index + 1 == slices.len(), slices.len() == 1);
+            stays = take(&Lent { raw: *raw, gone, is_last, is_only }) && is_only;
+        }
+        if stays {
+            return true;
         }
         // SAFETY: the pointer is the running hook's.
         unsafe {
@@ -48,6 +84,7 @@ impl Host<'_> {
                 }
             }
         };
+        false
     }
 
     fn slices(self, direction: Direction) -> Vec<EnvoyBuffer> {
@@ -78,10 +115,21 @@ impl Host<'_> {
         list
     }
 
+    /// Passes a range of a slice of the buffer's on behind this filter.
+    pub fn inject_lent(self, direction: Direction, lent: &Lent<'_>, start: usize, end: usize) {
+        let part = lent.read(|bytes| ModuleBuffer::of(bytes.get(start..end).unwrap_or_default()));
+        if part.length > 0 {
+            self.inject_raw(direction, part, false);
+        }
+    }
+
     /// Passes bytes on behind this filter; `end` also passes a half-close on.
     pub fn inject(self, direction: Direction, data: &[u8], end: bool) {
-        let data = ModuleBuffer::of(data);
-        // SAFETY: the pointer is the running hook's, and Envoy copies the bytes.
+        self.inject_raw(direction, ModuleBuffer::of(data), end);
+    }
+
+    fn inject_raw(self, direction: Direction, data: ModuleBuffer, end: bool) {
+        // SAFETY: the pointer is the running hook's, and Envoy copies the bytes before it does anything else.
         unsafe {
             match direction {
                 Direction::Inbound => {

@@ -183,7 +183,7 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_write(
     unsafe { data(envoy, filter, Direction::Outbound, length, end) }
 }
 
-/// All bytes are taken over, and go on by injection.
+/// Bytes are taken over and go on by injection, but where all of them go on as they stand.
 ///
 /// # Safety
 /// Both pointers must be those of the hook that is running.
@@ -195,13 +195,14 @@ unsafe fn data(
     end: bool,
 ) -> u32 {
     // SAFETY: the caller's promise.
-    unsafe {
-        guarded(envoy, filter, (), |filter, host| {
-            filter.data(host, direction, length, end);
+    let passes = unsafe {
+        guarded(envoy, filter, false, |filter, host| {
+            let passes = filter.data(host, direction, length, end);
             filter.catch_up(host);
-        });
-    }
-    abi::STOP_ITERATION
+            passes
+        })
+    };
+    if passes { abi::CONTINUE } else { abi::STOP_ITERATION }
 }
 
 /// # Safety

@@ -4,14 +4,21 @@ use super::lane::Unread;
 use super::{Listener, Now, Phase, Session};
 use crate::command::{Command, Commands, Direction};
 use crate::frame::{Frame, next_frame};
-use crate::message::parse;
+use crate::message::{Field, parse};
 use crate::stats::Counter;
 use crate::violation::Violation;
 use std::sync::Arc;
 
 impl Session {
-    /// Bytes arrived; `end` says that none will follow.
+    /// Bytes arrived; `end` says that none will follow. A [`Command::Forward`] speaks of these bytes, so the commands are
+    /// to be carried out before more are handed in.
     pub fn receive(&mut self, direction: Direction, bytes: &[u8], end: bool, now: Now, out: &mut Commands) {
+        out.lend(bytes);
+        self.read(direction, bytes, end, now, out);
+        out.give_back();
+    }
+
+    fn read(&mut self, direction: Direction, bytes: &[u8], end: bool, now: Now, out: &mut Commands) {
         match self.phase {
             Phase::Reporting { .. } | Phase::Closed => return,
             Phase::Leaving { why, .. } if end && direction == Direction::Inbound => {
@@ -62,6 +69,7 @@ impl Session {
     }
 
     /// No message of this direction may be taken in for now.
+    #[inline]
     pub(super) fn is_blocked(&self, direction: Direction) -> bool {
         let limits = &self.listener.settings.limits;
         match (&self.phase, direction) {
@@ -87,10 +95,11 @@ impl Session {
         out: &mut Commands,
     ) -> usize {
         let listener = Arc::clone(&self.listener);
+        let mut fields = std::mem::take(&mut self.fields);
         let mut at = 0;
         while at < bytes.len() && !self.is_blocked(direction) {
             let rest = bytes.get(at..).unwrap_or_default();
-            match self.take_one(&listener, direction, rest, now, out) {
+            match self.take_one(&listener, direction, rest, &mut fields, now, out) {
                 Ok(0) => break,
                 Ok(len) => at += len,
                 Err(violation) => {
@@ -99,16 +108,18 @@ impl Session {
                 }
             }
         }
+        self.fields = fields;
         at
     }
 
     /// Reads one message and deals with it: its length, or 0 if it is not whole yet.
     #[inline]
-    pub(super) fn take_one(
+    fn take_one(
         &mut self,
         listener: &Listener,
         direction: Direction,
         bytes: &[u8],
+        fields: &mut Vec<Field>,
         now: Now,
         out: &mut Commands,
     ) -> Result<usize, Violation> {
@@ -118,14 +129,12 @@ impl Session {
             return Ok(0);
         };
         let bytes = bytes.get(..len).unwrap_or_default();
-        let mut fields = std::mem::take(&mut self.fields);
-        let result = parse(bytes, version, &listener.profile, limits.max_fields as usize, &mut fields)
-            .and_then(|message| match direction {
-                Direction::Inbound => self.inbound_message(&message, now, out),
-                Direction::Outbound => self.outbound_message(&message, now, out),
-            });
-        self.fields = fields;
-        result.map(|()| len)
+        let message = parse(bytes, version, &listener.profile, limits.max_fields as usize, fields)?;
+        match direction {
+            Direction::Inbound => self.inbound_message(&message, now, out)?,
+            Direction::Outbound => self.outbound_message(&message, now, out)?,
+        }
+        Ok(len)
     }
 
     /// Keeps what was not taken in, starts or stops reading, and passes an end on once all before it is done.

@@ -77,7 +77,7 @@ impl Driver {
 
     pub fn receive(&mut self, direction: Direction, bytes: &[u8], end: bool) {
         self.session.receive(direction, bytes, end, self.now, &mut self.commands);
-        self.carry_out();
+        self.carry_out_with(bytes);
     }
 
     pub fn answer(&mut self, id: CheckId, verdict: &Verdict) {
@@ -138,6 +138,11 @@ impl Driver {
     }
 
     fn carry_out(&mut self) {
+        self.carry_out_with(&[]);
+    }
+
+    /// `lent`: what the event handed in.
+    fn carry_out_with(&mut self, lent: &[u8]) {
         for (counter, n) in self.commands.counters().moved() {
             *self.counts.entry(counter.name()).or_default() += n;
         }
@@ -146,6 +151,9 @@ impl Driver {
             self.effects.push(match command {
                 Command::Send { direction, start, end } => {
                     Effect::Sent(*direction, self.commands.bytes(*start, *end).to_vec())
+                }
+                Command::Forward { direction, start, end } => {
+                    Effect::Sent(*direction, lent[*start..*end].to_vec())
                 }
                 Command::End(direction) => Effect::Ended(*direction),
                 Command::Check { id, frame, timeout_ms } => {
