@@ -11,6 +11,7 @@ use super::{Now, Phase, Session};
 use crate::command::{Command, Commands, Direction, Level};
 use crate::decision::Denial;
 use crate::message::Message;
+use crate::msg_type::MsgType;
 use crate::rewrite;
 use crate::stats::Counter;
 use std::time::Duration;
@@ -49,7 +50,11 @@ impl Session {
     pub(super) fn end(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
         out.count(Counter::InboundDenied);
         if message.poss_dup {
-            // A Logout must come in sequence; the client's next fresh message will be it.
+            // A Logout must come in sequence; the client's next fresh message will be it. A GapFill covers more numbers
+            // than its own, and the venue waits for all of them.
+            if message.msg_type == MsgType::SEQUENCE_RESET && !message.is_reset() {
+                return out.send(Direction::Inbound, message.bytes);
+            }
             return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
         }
         out.count(Counter::SessionsEnded);

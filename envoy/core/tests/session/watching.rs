@@ -193,7 +193,7 @@ fn a_replay_is_no_end_and_the_next_fresh_message_is() {
          << tick 60000
          >> client D 2 43=Y|122=T|11=a| + 4 3 43=Y|122=T|123=Y|36=9| + 0 9
          << venue 4 2 43=Y|122=T|123=Y|36=3|
-         << venue 4 3 43=Y|122=T|123=Y|36=4|
+         << venue 4 3 43=Y|122=T|123=Y|36=9|
          << venue 5 9 58=no|
          << tick 2000",
     );
