@@ -72,7 +72,7 @@ async def test_the_client_asks_for_a_resend(rig: Rig) -> None:
     seen = len(client.received)
 
     client.send(RESEND_REQUEST, [(7, 1), (16, 0)])
-    # 2 and 4 are reports; 1 the Logon and 3 a Heartbeat, which are never resent. But 3 carried the reject to the client.
+    # 2 and 4 are reports; 1 the Logon and 3 a Heartbeat, which are never resent. But 3 carried a reject to the client.
     await client.wait_until(lambda: len(client.received) == seen + 4)
     assert [(m.type, m.seq, m.poss_dup) for m in client.received[seen:]] == [
         (SEQUENCE_RESET, 1, True),
