@@ -15,6 +15,7 @@ from tests.e2e.conftest import StartStack
 from tests.e2e.operators import Outcome, command
 from tests.e2e.pages import metrics_address
 from tests.e2e.rig import TRADER, Rig
+from tests.e2e.secrets import USED
 
 ADMIN = "fix:admin"
 ANN = "ann@desk.example"
@@ -48,6 +49,7 @@ def ann(authority: Authority) -> Pem:
 def token_file(stack: Stack, folder: Path, *scopes: str, **more: Any) -> str:  # noqa: ANN401 (those of `mint`)
     """An access token in a file."""
     path = folder / "token"
+    USED.exempt(path)
     path.write_text(stack.issuer.mint(scopes=scopes, subject="ann", **more))
     return str(path)
 
