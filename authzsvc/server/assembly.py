@@ -59,18 +59,8 @@ async def assemble(
     live = LiveSessions(registry, store)
     control.on_change = partial(_exchange, in_force, control, live)
     control.told = live.told
-    limits = settings.guessing
-    guessing = Guessing(
-        Limits(
-            attempts=limits.attempts,
-            address_attempts=limits.address_attempts,
-            comp_id_attempts=limits.comp_id_attempts,
-            window_s=limits.window_s,
-            lock_s=limits.lock_s,
-        )
-    )
     holders = Holders(in_force, authenticator, live, _rules(settings), stored.salt)
-    attempts = Attempts(guessing)
+    attempts = Attempts(Guessing(Limits(**settings.guessing.model_dump())))
     watching = Watching(in_force, holders, live, attempts)
     judge = Judge(in_force, holders, live, attempts, watching)
     admitted = frozenset(settings.admission.principals)

@@ -23,7 +23,6 @@ from authzsvc.decision import SecondLogon
 from authzsvc.sessions.facts import SessionFacts, SessionKey
 from authzsvc.sessions.registry import Registry
 from authzsvc.sessions.store import Store
-from authzsvc.tokens.claims import Identity
 
 GRACE_S = 60.0
 """How long a session is believed to live without a watch: the filter tries again at least every 30 s."""
@@ -248,21 +247,6 @@ class LiveSessions:
         """The session's FIX identity is another's from now on."""
         self._ousted[session_id] = None
         self.wake((session_id,))
-
-
-def renewed(facts: SessionFacts, identity: Identity, roles: frozenset[str], credential: bytes) -> SessionFacts:
-    """The same session under another token."""
-    return SessionFacts(
-        id=facts.id,
-        key=facts.key,
-        identity=identity,
-        roles=roles,
-        address=facts.address,
-        principal=facts.principal,
-        context=facts.context,
-        logged_on_at=facts.logged_on_at,
-        credential=credential,
-    )
 
 
 def _about(facts: SessionFacts) -> dict[str, object]:

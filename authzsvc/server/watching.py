@@ -21,11 +21,11 @@ from authzsvc.server import entity
 from authzsvc.server.attempts import Attempts
 from authzsvc.server.holders import Holder, Holders
 from authzsvc.server.in_force import InForce
-from authzsvc.server.live import LiveSessions, Watch, renewed
+from authzsvc.server.live import LiveSessions, Watch
 from authzsvc.sessions.facts import fingerprint
 from authzsvc.standing import Ending, taken_over
 from authzsvc.tokens.claims import BAD_CREDENTIALS, NOT_ACCEPTED, Identity
-from authzsvc.tokens.credential import Scheme
+from authzsvc.tokens.credential import Credential, Scheme
 
 MIN_WAIT_S = 0.5
 """A watch looks again no sooner than this, whatever the clock says of what it waits for."""
@@ -102,9 +102,7 @@ class Watching:
             elif other.id != facts.id:
                 self.live.oust(facts.id)
         elif known.identity is not identity and known.identity != identity:
-            credential = request.credential
-            name = fingerprint(self.holders.salt, credential) if credential is not None else known.credential
-            self.live.update(renewed(known, identity, self.holders.roles(identity), name))
+            self._note_renewed(request, identity, request.credential)
 
     async def _pause(self, watch: Watch, request: FixRequest, identity: Identity | None, until: float) -> None:
         """Wait for a change, the token's end, its renewal, or the end of the watch."""
@@ -139,9 +137,8 @@ class Watching:
         present = await self.holders.holder(request)
         if isinstance(present, TokenError):
             return decide(request, present, self.in_force.policy, stamp), None
-        before = self.holders.decided(request, present, stamp)
         if isinstance(self.holders.standing(request, present), Ending):
-            return before, present.identity
+            return self.holders.decided(request, present, stamp), present.identity
         locked = self.attempts.locked(request)
         if locked is not None:
             return ended(request.event, locked, stamp), present.identity
@@ -155,17 +152,17 @@ class Watching:
             return ended(request.event, other, stamp), present.identity
         decision = self.holders.decided(request, fresh, replace(stamp, policy=self.in_force.policy.digest))
         if decision.allowed and request.session:
-            self._note_renewed(request, fresh.identity)
+            self._note_renewed(request, fresh.identity, request.fresh)
             decision = self.tagged(request, fresh, decision)
         return decision, fresh.identity
 
-    def _note_renewed(self, request: FixRequest, identity: Identity) -> None:
+    def _note_renewed(self, request: FixRequest, identity: Identity, credential: Credential | None) -> None:
+        """The session stands on another token from now on."""
         known = self.live.find(request.session)
-        if known is not None and request.fresh is not None:
-            facts = renewed(
-                known, identity, self.holders.roles(identity), fingerprint(self.holders.salt, request.fresh)
-            )
-            self.live.update(facts)
+        if known is not None and credential is not None:
+            name = fingerprint(self.holders.salt, credential)
+            roles = self.holders.roles(identity)
+            self.live.update(replace(known, identity=identity, roles=roles, credential=name))
 
     def tagged(self, request: FixRequest, holder: Holder, decision: Decision) -> Decision:
         """The decision with the entity tag of what the session's decisions rest on, for a watch to tell changes by."""

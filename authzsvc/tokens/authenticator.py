@@ -23,7 +23,7 @@ from authzsvc.tokens.claims import NO_TOKEN, NOT_ACCEPTED, Identity
 from authzsvc.tokens.credential import Credential, Scheme
 from authzsvc.tokens.endpoint import BadCredentials
 from authzsvc.tokens.introspection import Introspector
-from authzsvc.tokens.verifier import Verifier
+from authzsvc.tokens.verifier import Verifier, serves
 
 KEYS_PATIENCE_S = 2.0
 """How long a Logon waits for its issuer's keys to be read again: a token under a new key may be quicker than they."""
@@ -130,13 +130,13 @@ class Authenticator:
 
     def _broker(self, context: Mapping[str, str]) -> Broker:
         for route in self.brokers:
-            if _matches(route.context, context):
+            if serves(route.context, context):
                 return route.asked
         raise BadCredentials("no issuer takes client credentials on this listener (set `broker` for one)")
 
     def _introspector(self, context: Mapping[str, str]) -> Introspector:
         for route in self.introspectors:
-            if _matches(route.context, context):
+            if serves(route.context, context):
                 return route.asked
         raise TokenError(NOT_ACCEPTED, "the token is no JWT, and no issuer is asked about such on this listener")
 
@@ -149,7 +149,3 @@ _ANY_CERTIFICATE = Certificate(subject="the broker's own")
 """A brokered token is obtained over the service's own connection; the client's certificate is checked where it is
 presented."""
 _USUAL = Binding()
-
-
-def _matches(wanted: Mapping[str, str], context: Mapping[str, str]) -> bool:
-    return all(context.get(name) == value for name, value in wanted.items())

@@ -63,7 +63,7 @@ class Issuer:
 
     def serves(self, context: Mapping[str, str]) -> bool:
         """Whether its tokens are accepted on a listener of those facts."""
-        return not self.context or all(context.get(name) == value for name, value in self.context.items())
+        return serves(self.context, context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,11 @@ class Verifier:
         jose.check_kind(claims)
         claim.check_times(claims, self._clock(), issuer.leeway_s)
         return claim.identity(claims, issuer.reading, issuer.audience)
+
+
+def serves(wanted: Mapping[str, str], context: Mapping[str, str]) -> bool:
+    """Whether a listener of these facts has all that are wanted."""
+    return not wanted or all(context.get(name) == value for name, value in wanted.items())
 
 
 def _pinned_algorithm(header: Mapping[str, object], issuer: Issuer) -> str:

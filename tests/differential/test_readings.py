@@ -29,7 +29,7 @@ def gateway() -> Iterator[Gateway]:
 def quickfix() -> QuickFix:
     """The real engine; `make test` builds it."""
     if not QUICKFIX.exists():
-        pytest.skip("quickfix is not built (make setup-tests)")
+        pytest.fail("quickfix is not built (make setup-tests)")
     return QuickFix()
 
 

@@ -20,6 +20,8 @@ from authzsvc.demo.stack import Stack, find_mapping
 from authzsvc.demo.venue import Venue
 from authzsvc.gateway import Endpoint, FilterSettings, GatewayOptions, ServerTls
 from authzsvc.gateway.filter_settings import Cache, Check
+from tests.authorization_server import AuthorizationServer
+from tests.e2e.certificates import Authority
 from tests.e2e.pages import keep_pages, metrics_address
 from tests.e2e.rig import HandVenue, Rig
 from tests.e2e.secret_check import SecretCheck
@@ -152,3 +154,16 @@ def unused_port() -> Iterator[int]:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         yield reserved.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The authority of a module's certificates, whoever's they are."""
+    return Authority(tmp_path_factory.mktemp("ca"), "ca")
+
+
+@pytest.fixture
+def server(running: AuthorizationServer) -> Iterator[AuthorizationServer]:
+    """A module's running authorization server, without faults, whatever the test did."""
+    yield running
+    running.well()

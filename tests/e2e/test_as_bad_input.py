@@ -132,13 +132,6 @@ def tolerant(tmp_path_factory: Folder) -> Iterator[AuthorizationServer]:
         yield server
 
 
-@pytest.fixture
-def server(running: AuthorizationServer) -> Iterator[AuthorizationServer]:
-    """The first one, without faults."""
-    yield running
-    running.well()
-
-
 @pytest.fixture(scope="module")
 def stack(start_stack: StartStack, running: AuthorizationServer, tolerant: AuthorizationServer) -> Stack:
     """A gateway for both."""

@@ -49,12 +49,6 @@ BAD_CONFIRMATIONS: list[object] = [
 Folder = pytest.TempPathFactory
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: Folder) -> Authority:
-    """Everybody's."""
-    return Authority(tmp_path_factory.mktemp("ca"), "ca")
-
-
 def public(issued: Pem) -> Pem:
     """A certificate that may be found: it names the same workload as the tokens do, in base64 as they do."""
     USED.exempt(Path(issued.cert))

@@ -69,13 +69,6 @@ def running(tmp_path_factory: Folder) -> Iterator[AuthorizationServer]:
         yield server
 
 
-@pytest.fixture
-def server(running: AuthorizationServer) -> Iterator[AuthorizationServer]:
-    """The same, without faults."""
-    yield running
-    running.well()
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: Folder) -> Path:
     """Where the service keeps its sessions."""

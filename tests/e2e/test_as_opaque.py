@@ -50,12 +50,6 @@ Folder = pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: Folder) -> Authority:
-    """The server's, and that of the clients that it knows by their certificates."""
-    return Authority(tmp_path_factory.mktemp("ca"), "ca")
-
-
-@pytest.fixture(scope="module")
 def own(authority: Authority) -> Pem:
     """The service's certificate."""
     return authority.issue_host("gateway.venue.example")
@@ -72,13 +66,6 @@ def running(tmp_path_factory: Folder, authority: Authority) -> Iterator[Authoriz
     certificates = ServerCertificates(authority.issue_server(), authority.ca)
     with AuthorizationServer(tmp_path_factory.mktemp("server"), clients, tls=certificates) as server:
         yield server
-
-
-@pytest.fixture
-def server(running: AuthorizationServer) -> Iterator[AuthorizationServer]:
-    """The same, without faults."""
-    yield running
-    running.well()
 
 
 def asked(

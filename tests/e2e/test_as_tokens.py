@@ -68,13 +68,6 @@ def running(tmp_path_factory: Folder, other: AuthorizationServer) -> Iterator[Au
         yield server
 
 
-@pytest.fixture
-def server(running: AuthorizationServer) -> Iterator[AuthorizationServer]:
-    """The same, without faults, whatever the test did."""
-    yield running
-    running.well()
-
-
 @pytest.fixture(scope="module")
 def stack(
     start_stack: StartStack, running: AuthorizationServer, nested: AuthorizationServer, other: AuthorizationServer

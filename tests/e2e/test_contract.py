@@ -43,12 +43,6 @@ REPORT = "1=ACC-1|11=SPREAD-7|17=E-90|37=V-5|55=XYZ|54=1|39=0|150=0|"
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Issues the certificate whose name is the examples' principal."""
-    return Authority(tmp_path_factory.mktemp("ca"), "ca")
-
-
-@pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, authority: Authority, hand_venue: HandVenue) -> dict[str, Any]:
     """What both stacks have in common: TLS, the examples' mapping, and a recorder in between."""
     folder = tmp_path_factory.mktemp("contract")

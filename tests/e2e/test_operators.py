@@ -22,12 +22,6 @@ ANN = "ann@desk.example"
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """The authority that the service and its operators trust."""
-    return Authority(tmp_path_factory.mktemp("ca"), "ca")
-
-
-@pytest.fixture(scope="module")
 def stack(start_stack: StartStack, authority: Authority) -> Stack:
     """A stack whose operators come over TCP, with a certificate and a token."""
     server = authority.issue_server()

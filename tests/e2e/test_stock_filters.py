@@ -73,12 +73,6 @@ class HttpStack(Stack):
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Issues the clients' certificates."""
-    return Authority(tmp_path_factory.mktemp("ca"), "ca")
-
-
-@pytest.fixture(scope="module")
 def stack(start_stack: StartStack, authority: Authority, hand_venue: HandVenue) -> Stack:
     """Connections are admitted by their certificate."""
     server = authority.issue("gateway", x509.IPAddress(ipaddress.ip_address("127.0.0.1")))

@@ -19,12 +19,6 @@ DNS = "algo.desk.example"
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """The authority that the gateway and its clients trust."""
-    return Authority(tmp_path_factory.mktemp("ca"), "ca")
-
-
-@pytest.fixture(scope="module")
 def stack(start_stack: StartStack, authority: Authority) -> Stack:
     """A stack that listens with TLS."""
     server = authority.issue_server()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import pytest
 
 from authzsvc.tokens.claims import Reading
 from authzsvc.tokens.development import ALGORITHM, AUDIENCE, DevelopmentIssuer
+from authzsvc.tokens.http import Http
 from authzsvc.tokens.keys import KeySet, Refresh, from_file
 from authzsvc.tokens.verifier import Issuer, Verifier
+
+from .web import Web, serving
 
 
 @dataclass
@@ -46,3 +50,16 @@ async def bench(tmp_path: Path) -> Bench:
     keys = KeySet(issuer.name, from_file(issuer.jwks_path), Refresh())
     await keys.load()
     return Bench(issuer, keys, Clock(float(int(time.time()))))
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[Web]:
+    async with serving() as found:
+        yield found
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[Http]:
+    found = Http(timeout_s=5.0)
+    yield found
+    await found.close()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,6 @@ from .web import Authority, Reply, Web, serving
 
 OAUTH = "/.well-known/oauth-authorization-server/realms/fix"
 OIDC = "/realms/fix/.well-known/openid-configuration"
-
-
-@pytest.fixture
-async def web() -> AsyncIterator[Web]:
-    async with serving() as found:
-        yield found
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    found = Http(timeout_s=5.0)
-    yield found
-    await found.close()
 
 
 def issuer(web: Web) -> str:

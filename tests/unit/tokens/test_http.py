@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,19 +12,6 @@ from authzsvc.tokens.http import MAX_BODY_BYTES, Http
 from .web import Authority, Reply, Web, serving
 
 SECRET = "s3cr3t"
-
-
-@pytest.fixture
-async def web() -> AsyncIterator[Web]:
-    async with serving() as found:
-        yield found
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    found = Http(timeout_s=5.0)
-    yield found
-    await found.close()
 
 
 async def test_get(web: Web, http: Http) -> None:

@@ -15,24 +15,11 @@ from authzsvc.tokens.http import Answer, Http
 from authzsvc.tokens.jwks import MAX_ID_LENGTH, MAX_KEYS
 from authzsvc.tokens.keys import MAX_JWKS_BYTES, KeySet, Refresh, fresh_for_s, from_file, from_url
 
-from .web import Reply, Web, serving
+from .web import Reply, Web
 
 JWKS = "/keys"
 OFTEN = Refresh(every_s=3600.0, at_least_s=0.02)
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
-
-
-@pytest.fixture
-async def web() -> AsyncIterator[Web]:
-    async with serving() as found:
-        yield found
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[Http]:
-    found = Http(timeout_s=5.0)
-    yield found
-    await found.close()
 
 
 @pytest.fixture
