@@ -93,7 +93,7 @@ class Cache(Settings):
     enabled: bool = True
     """Off: one Check for each message."""
     max_entries: int = Field(default=1_024, ge=16, le=65_536)
-    """Of a session; beyond it the one longest unused goes."""
+    """Of a session; beyond it the sixteenth longest unused goes."""
     max_entry_bytes: int = Field(default=512, ge=16, le=65_536)
     """The type and the fields that a decision rests on; a longer one is not kept."""
 

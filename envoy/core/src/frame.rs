@@ -154,7 +154,7 @@ pub const fn digits(sum: u8) -> [u8; 3] {
 
 /// The eight bytes that a message of this sum ends in.
 #[inline]
-fn ends(sum: u8) -> [u8; 8] {
+pub(crate) fn ends(sum: u8) -> [u8; 8] {
     // What an index of a constant meets is known when it is compiled.
     #[allow(clippy::indexing_slicing)]
     static ENDS: [[u8; 8]; 256] = {

@@ -13,6 +13,7 @@ pub mod credential;
 pub mod decision;
 pub mod failure;
 pub mod frame;
+pub mod layouts;
 pub mod message;
 pub mod msg_type;
 pub mod profile;

@@ -109,7 +109,7 @@ pub struct CustomTypes {
 pub struct Cache {
     /// Off: one Check for each message.
     pub enabled: bool,
-    /// The most decisions of a session; beyond it the one longest unused goes.
+    /// The most decisions of a session; beyond it the sixteenth longest unused goes.
     #[serde(deserialize_with = "whole")]
     pub max_entries: u32,
     /// The longest: the type and the fields that the decision rests on.

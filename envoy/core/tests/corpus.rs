@@ -54,3 +54,8 @@ fn contract() {
 fn session() {
     hold_all("session", checks::session);
 }
+
+#[test]
+fn layouts() {
+    hold_all("layouts", checks::layouts);
+}

@@ -165,6 +165,21 @@ proptest! {
     }
 
     #[test]
+    fn what_is_known_by_its_layout_is_read_as_the_one_that_it_is_like(
+        body in body(),
+        tampering in prop::collection::vec(tampering(), 1..4),
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let message = framed(&body);
+        let mut tampered = message.clone();
+        tamper(&mut tampered, &tampering);
+        checks::glance(&message, &tampered);
+        checks::glance(&message, &checks::summed(tampered.clone()));
+        checks::glance(&message, &framed(&tampered));
+        checks::layouts(&bytes);
+    }
+
+    #[test]
     fn any_bytes_are_read_alike(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         assert_same(&bytes);
         assert_same(&framed(&[b"35=D\x01", &bytes[..]].concat()));
@@ -187,5 +202,54 @@ fn any_byte_in_any_place_is_read_alike() {
                 assert_same(&bytes);
             }
         }
+    }
+}
+
+/// A layout takes the messages that it is for, and every byte in every place is seen to be another message or not.
+#[test]
+fn a_layout_knows_messages_that_differ_in_their_values_alone() {
+    let body = b"35=D\x0134=12345678\x0149=ALGO\x0156=VENUE\x0152=20261120-10:00:00\x0111=ORDER-1\x0155=ACME\x0138=100\x0158=x=y\x01";
+    let message = framed(body);
+    let like = |from: &str, to: &str| {
+        let text = String::from_utf8(body.to_vec()).unwrap().replace(from, to);
+        checks::glance(&message, &framed(text.as_bytes()))
+    };
+    assert!(
+        like("12345678", "12345679")
+            && like("ORDER-1", "OTHER-2")
+            && like("x=y", "=\u{7f}\0")
+            && like("=100", "=999")
+    );
+    // What decides is the same, or it is another matter.
+    assert!(!like("ACME", "ACMF") && !like("ALGO", "ALGP"));
+    // A number, in as many digits.
+    assert!(!like("12345678", "1234567x") && !like("12345678", "00000000") && !like("12345678", "1234567"));
+    assert!(!like("11=", "10=") && !like("11=", "12=") && !like("35=D", "35=F") && !like("x=y", "x\x01y"));
+    let mut known = 0;
+    for place in 0..message.len() {
+        for byte in 0..=u8::MAX {
+            let mut bytes = message.clone();
+            bytes[place] = byte;
+            known += usize::from(checks::glance(&message, &bytes));
+            known += usize::from(checks::glance(&message, &checks::summed(bytes)));
+        }
+    }
+    assert!(known > 5_000, "{known}");
+}
+
+/// What needs more than a glance leaves no layout.
+#[test]
+fn what_needs_more_than_a_glance_leaves_no_layout() {
+    for more in ["43=N|", "43=Y|", "95=1|96=x|", "5001=1|5002=x|", "93=1|89=x|"] {
+        let body = format!("35=D|34=7|49=A|56=B|{more}11=a|").replace('|', "\x01");
+        let message = framed(body.as_bytes());
+        assert!(!checks::glance(&message, &message), "{more}");
+    }
+    for body in [
+        "35=D|34=123456789|49=A|56=B|11=a|".to_owned(),
+        format!("35=D|34=7|49=A|56=B|58={}|", "x".repeat(1_024)),
+    ] {
+        let message = framed(body.replace('|', "\x01").as_bytes());
+        assert!(!checks::glance(&message, &message), "{body}");
     }
 }

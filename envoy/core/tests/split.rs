@@ -172,6 +172,9 @@ proptest! {
         let (pieced, in_pieces) = Run::play(&ops, |_| *cuts.next().unwrap_or(&1));
         pieced.assert_lawful();
         assert_same(&whole, &in_pieces)?;
+        let (forgetful, read_whole) = Run::play_forgetful(&ops);
+        assert_same(&whole, &read_whole)?;
+        prop_assert_eq!(run.counts(), forgetful.counts());
         prop_assert_eq!(run.counts(), bytewise.counts());
         prop_assert_eq!(run.counts(), pieced.counts());
     }

@@ -48,6 +48,18 @@ unsafe fn fill(chunks: &[Vec<u8>], out: *mut EnvoyBuffer) -> bool {
     true
 }
 
+/// As Envoy does: whole slices go, of one the head.
+fn drain(chunks: &mut Vec<Vec<u8>>, mut length: usize) {
+    while let Some(chunk) = chunks.first_mut() {
+        if chunk.len() > length {
+            chunk.drain(..length);
+            return;
+        }
+        length -= chunk.len();
+        chunks.remove(0);
+    }
+}
+
 macro_rules! callbacks {
     ($(fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {
         $(#[unsafe(no_mangle)]
@@ -81,12 +93,12 @@ callbacks! {
     fn envoy_dynamic_module_callback_network_filter_get_write_buffer_chunks(filter: *mut c_void, out: *mut EnvoyBuffer) -> bool {
         fill(&envoy(filter).buffers[1], out)
     }
-    fn envoy_dynamic_module_callback_network_filter_drain_read_buffer(filter: *mut c_void, _length: usize) -> bool {
-        envoy(filter).buffers[0].clear();
+    fn envoy_dynamic_module_callback_network_filter_drain_read_buffer(filter: *mut c_void, length: usize) -> bool {
+        drain(&mut envoy(filter).buffers[0], length);
         true
     }
-    fn envoy_dynamic_module_callback_network_filter_drain_write_buffer(filter: *mut c_void, _length: usize) -> bool {
-        envoy(filter).buffers[1].clear();
+    fn envoy_dynamic_module_callback_network_filter_drain_write_buffer(filter: *mut c_void, length: usize) -> bool {
+        drain(&mut envoy(filter).buffers[1], length);
         true
     }
     fn envoy_dynamic_module_callback_network_filter_inject_read_data(filter: *mut c_void, data: ModuleBuffer, _end: bool) {

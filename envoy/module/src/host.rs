@@ -52,8 +52,10 @@ impl Host<'_> {
         Self { raw, hook: PhantomData }
     }
 
-    /// Hands the buffered bytes of a direction to `take`, slice by slice, then drains them; but where `take` says `true` of
+    /// Hands the buffered bytes of a direction to `take`, slice by slice, and drains them; but where `take` says `true` of
     /// the only slice, that stays where it is, and the result is `true`. `gone` must tell of a close as soon as Envoy does.
+    ///
+    /// A few slices at a time: what is passed on then takes the memory of those just drained, which is still at hand.
     pub fn take_buffer(
         self,
         direction: Direction,
@@ -61,18 +63,33 @@ impl Host<'_> {
         gone: &Cell<bool>,
         mut take: impl FnMut(&Lent<'_>) -> bool,
     ) -> bool {
-        let mut slices = self.slices(direction);
-        if slices.is_empty() {
-            slices.push(EnvoyBuffer::EMPTY);
+        const AT_ONCE: usize = 4;
+        let mut rest = length;
+        loop {
+            let mut slices = self.slices(direction);
+            if slices.is_empty() {
+                slices.push(EnvoyBuffer::EMPTY);
+            }
+            let is_only = slices.len() == 1 && rest == length;
+            let mut taken = 0;
+            for raw in slices.iter().take(AT_ONCE) {
+                taken += raw.length;
+                let lent = Lent { raw: *raw, gone, is_last: taken >= rest, is_only };
+                if take(&lent) && is_only {
+                    return true;
+                }
+            }
+            // After a close there may be no slices any more, though there is a rest.
+            let taken = if taken == 0 || gone.get() { rest } else { taken };
+            self.drain(direction, taken);
+            rest = rest.saturating_sub(taken);
+            if rest == 0 {
+                return false;
+            }
         }
-        let mut stays = false;
-        for (index, raw) in slices.iter().enumerate() {
-            let (is_last, is_only) = (index + 1 == slices.len(), slices.len() == 1);
-            stays = take(&Lent { raw: *raw, gone, is_last, is_only }) && is_only;
-        }
-        if stays {
-            return true;
-        }
+    }
+
+    fn drain(self, direction: Direction, length: usize) {
         // SAFETY: the pointer is the running hook's.
         unsafe {
             match direction {
@@ -84,7 +101,6 @@ impl Host<'_> {
                 }
             }
         };
-        false
     }
 
     fn slices(self, direction: Direction) -> Vec<EnvoyBuffer> {

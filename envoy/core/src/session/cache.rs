@@ -3,16 +3,17 @@
 //! An answer holds for all messages of its direction and type that are alike in the tags that it rests on. The key is those
 //! very bytes: direction, type, and each such field as it stands, in the message's own order, so no two messages that could
 //! be decided differently share one. The fields that say whose a message is are always part of it. Entries are bounded in
-//! number and length; the one longest unused goes first. Looking up allocates nothing.
+//! number and length; those longest unused go first. Looking up allocates nothing.
 
 use crate::command::{CheckId, Direction};
 use crate::contract::request::IDENTIFIERS;
 use crate::decision::Reuse;
+use crate::layouts::Part;
 use crate::message::Message;
 use crate::msg_type::MsgType;
 use crate::settings;
 use foldhash::fast::FixedState;
-use lru::LruCache;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// The most types of a direction that decisions are kept for.
@@ -30,9 +31,11 @@ pub(super) struct Cache {
     max_entries: usize,
     max_key: usize,
     types: Types,
-    entries: LruCache<Key, Entry, FixedState>,
+    entries: HashMap<Key, Entry, FixedState>,
+    /// How often a decision was used.
+    uses: u64,
     /// Room for a key, reused.
-    key: Vec<u8>,
+    key: Draft,
     /// What was asked up to here was answered for what held before, and is not kept.
     pub outdated: CheckId,
 }
@@ -48,10 +51,12 @@ struct Entry {
     /// It was asked about anew; once in a life, whatever comes of it.
     refreshed: bool,
     account: AccountId,
+    /// [`Cache::uses`] when it last was.
+    used: u64,
 }
 
 impl Entry {
-    fn new(reuse: &Reuse, account: AccountId, now: Duration) -> Self {
+    fn new(reuse: &Reuse, account: AccountId, now: Duration, used: u64) -> Self {
         let life = Duration::from_secs(reuse.max_age_s.into());
         let fresh_until = now + life;
         Self {
@@ -60,6 +65,7 @@ impl Entry {
             stale_until: fresh_until + Duration::from_secs(reuse.stale_if_error_s.into()),
             refreshed: false,
             account,
+            used,
         }
     }
 }
@@ -72,6 +78,15 @@ pub(super) struct Hit {
     pub ageing: bool,
 }
 
+/// What became of an allowance that was to be kept.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Kept {
+    /// How many had to make room.
+    pub evicted: u32,
+    /// Decisions on the type rest on other tags than before.
+    pub anew: bool,
+}
+
 impl Cache {
     /// An empty one. `seed` must not be known to who sends messages.
     pub fn new(settings: &settings::Cache, seed: u64) -> Self {
@@ -79,8 +94,9 @@ impl Cache {
             max_entries: if settings.enabled { settings.max_entries as usize } else { 0 },
             max_key: settings.max_entry_bytes as usize,
             types: Types::default(),
-            entries: LruCache::unbounded_with_hasher(FixedState::with_seed(seed)),
-            key: Vec::new(),
+            entries: HashMap::with_hasher(FixedState::with_seed(seed)),
+            uses: 0,
+            key: Draft::default(),
             outdated: 0,
         }
     }
@@ -95,8 +111,34 @@ impl Cache {
     #[inline]
     pub fn find(&mut self, direction: Direction, message: &Message<'_>, now: Duration) -> Option<Hit> {
         self.write_key(direction, message)?;
-        let entry = self.entries.get_mut(self.key.as_slice()).filter(|entry| now < entry.fresh_until)?;
+        self.use_drafted(now)
+    }
+
+    /// The same for a message of this type whose fields in question are these, in their order.
+    #[inline]
+    pub fn find_by<'a>(
+        &mut self,
+        direction: Direction,
+        msg_type: MsgType,
+        mut parts: impl Iterator<Item = Option<Part<'a>>>,
+        now: Duration,
+    ) -> Option<Hit> {
+        self.key.begin(direction, msg_type, self.max_key);
+        parts.try_for_each(|part| self.key.add(part?))?;
+        self.use_drafted(now)
+    }
+
+    #[inline]
+    fn use_drafted(&mut self, now: Duration) -> Option<Hit> {
+        let entry = self.entries.get_mut(self.key.bytes()).filter(|entry| now < entry.fresh_until)?;
+        self.uses += 1;
+        entry.used = self.uses;
         Some(Hit { account: entry.account, ageing: !entry.refreshed && now >= entry.ageing_from })
+    }
+
+    /// Whether decisions on a type rest on `tag`.
+    pub fn rests_on(&self, direction: Direction, msg_type: MsgType, tag: u32) -> bool {
+        self.types.find(direction, msg_type).is_some_and(|vary| vary.contains(tag))
     }
 
     /// The decision that may stand in for an answer that failed.
@@ -107,18 +149,18 @@ impl Cache {
         now: Duration,
     ) -> Option<AccountId> {
         self.write_key(direction, message)?;
-        let entry = self.entries.peek(self.key.as_slice())?;
+        let entry = self.entries.get(self.key.bytes())?;
         (now < entry.stale_until).then_some(entry.account)
     }
 
     /// The decision on `message`, just found, is being asked about anew.
     pub fn begin_refresh(&mut self, direction: Direction, message: &Message<'_>) -> Option<Key> {
         self.write_key(direction, message)?;
-        self.entries.peek_mut(self.key.as_slice())?.refreshed = true;
-        Some(self.key.as_slice().into())
+        self.entries.get_mut(self.key.bytes())?.refreshed = true;
+        Some(self.key.bytes().into())
     }
 
-    /// Keeps the allowance of `message`; says how many had to make room.
+    /// Keeps the allowance of `message`.
     pub fn keep(
         &mut self,
         direction: Direction,
@@ -126,26 +168,40 @@ impl Cache {
         reuse: &Reuse,
         account: AccountId,
         now: Duration,
-    ) -> u32 {
-        if !self.learn(direction, message.msg_type, &reuse.vary)
-            || self.write_key(direction, message).is_none()
-        {
-            return 0;
+    ) -> Kept {
+        let Some(anew) = self.learn(direction, message.msg_type, &reuse.vary) else { return Kept::default() };
+        let mut kept = Kept { anew, evicted: 0 };
+        if self.write_key(direction, message).is_none() {
+            return kept;
         }
-        let entry = Entry::new(reuse, account, now);
-        if let Some(old) = self.entries.get_mut(self.key.as_slice()) {
+        self.uses += 1;
+        let entry = Entry::new(reuse, account, now, self.uses);
+        if let Some(old) = self.entries.get_mut(self.key.bytes()) {
             *old = entry;
-            return 0;
+            return kept;
         }
-        let mut evicted = 0;
-        while self.entries.len() >= self.max_entries && self.entries.pop_lru().is_some() {
-            evicted += 1;
+        if self.entries.len() >= self.max_entries {
+            kept.evicted = self.make_room();
         }
-        self.entries.put(self.key.as_slice().into(), entry);
-        evicted
+        self.entries.insert(self.key.bytes().into(), entry);
+        kept
     }
 
-    /// The kept decision of this key is allowed again; one that is gone by now stays gone.
+    /// Drops the sixteenth that is longest unused: one by one, each would be looked for among all.
+    fn make_room(&mut self) -> u32 {
+        let drop = (self.max_entries / 16).max(1);
+        let mut uses: Vec<u64> = self.entries.values().map(|entry| entry.used).collect();
+        let last = drop.min(uses.len()).saturating_sub(1);
+        let before = uses.len();
+        if last < before {
+            let (_, &mut last, _) = uses.select_nth_unstable(last);
+            self.entries.retain(|_, entry| entry.used > last);
+        }
+        u32::try_from(before - self.entries.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The kept decision of this key is allowed again; one that is gone by now stays gone. `true`: decisions on the type rest
+    /// on other tags than before.
     pub fn renew(
         &mut self,
         direction: Direction,
@@ -154,25 +210,25 @@ impl Cache {
         reuse: &Reuse,
         account: AccountId,
         now: Duration,
-    ) {
-        // With another list of tags, the key says nothing any more.
-        if self.learn(direction, msg_type, &reuse.vary)
-            && let Some(entry) = self.entries.peek_mut(key)
-        {
-            *entry = Entry::new(reuse, account, now);
+    ) -> bool {
+        let Some(anew) = self.learn(direction, msg_type, &reuse.vary) else { return false };
+        // With another list of tags, the key says nothing any more, and is gone.
+        if let Some(entry) = self.entries.get_mut(key) {
+            *entry = Entry::new(reuse, account, now, entry.used);
         }
+        anew
     }
 
     /// What holds for `message` holds no more.
     pub fn forget(&mut self, direction: Direction, message: &Message<'_>) {
         if self.write_key(direction, message).is_some() {
-            self.entries.pop(self.key.as_slice());
+            self.entries.remove(self.key.bytes());
         }
     }
 
     /// The decision of this key holds no more.
     pub fn drop_key(&mut self, key: &Key) {
-        self.entries.pop(key);
+        self.entries.remove(key);
     }
 
     /// Nothing that was asked up to the Check `asked` holds any more; `false`: nothing was kept.
@@ -184,53 +240,92 @@ impl Cache {
         any
     }
 
-    /// Notes which tags decisions on a type rest on; `false`: for that type nothing is kept.
-    fn learn(&mut self, direction: Direction, msg_type: MsgType, tags: &[u32]) -> bool {
+    /// Notes which tags decisions on a type rest on, and says whether they are others than before; `None`: for that type
+    /// nothing is kept.
+    fn learn(&mut self, direction: Direction, msg_type: MsgType, tags: &[u32]) -> Option<bool> {
         let types = self.types.of(direction);
         match types.binary_search_by_key(&msg_type, |(known, _)| *known) {
             Ok(at) => {
-                let Some((_, vary)) = types.get_mut(at) else { return false };
-                if vary.tags != tags {
+                let (_, vary) = types.get_mut(at)?;
+                let anew = vary.tags != tags;
+                if anew {
                     **vary = Vary::new(tags);
                     let prefix = prefix(direction, msg_type);
                     self.entries.retain(|key, _| !key.starts_with(&prefix));
                 }
-                true
+                Some(anew)
             }
             Err(at) if types.len() < MAX_TYPES => {
                 types.insert(at, (msg_type, Box::new(Vary::new(tags))));
-                true
+                Some(false)
             }
-            Err(_) => false,
+            Err(_) => None,
         }
     }
 
     /// Writes the key of `message`; `None` for a type that nothing is kept for, and for a key too long.
     #[inline]
     fn write_key(&mut self, direction: Direction, message: &Message<'_>) -> Option<()> {
-        let types = self.types.of(direction);
-        let at = types.binary_search_by_key(&message.msg_type, |(known, _)| *known).ok()?;
-        let (_, vary) = types.get(at)?;
-        self.key.clear();
-        self.key.extend_from_slice(&prefix(direction, message.msg_type));
+        let vary = self.types.find(direction, message.msg_type)?;
+        self.key.begin(direction, message.msg_type, self.max_key);
         // Fields side by side are copied as one.
         let (mut start, mut end) = (0, 0);
         for field in message.fields.iter().filter(|field| vary.contains(field.tag)) {
             if field.start != end {
-                append(&mut self.key, message.bytes, start, end, self.max_key)?;
+                self.key.add(Part::of(message.bytes, start, end)?)?;
                 start = field.start;
             }
             end = field.end + 1;
         }
-        append(&mut self.key, message.bytes, start, end, self.max_key)
+        self.key.add(Part::of(message.bytes, start, end)?)
     }
 }
 
-/// Adds these bytes of the message's to the key; `None`: it becomes too long.
-#[inline]
-fn append(key: &mut Vec<u8>, bytes: &[u8], start: u32, end: u32, most: usize) -> Option<()> {
-    let part = bytes.get(start as usize..end as usize)?;
-    (key.len() + part.len() <= most).then(|| key.extend_from_slice(part))
+/// Bytes that are copied in one piece, though fewer may be meant.
+const BLOCK: usize = 32;
+
+/// A key that is being written.
+#[derive(Debug, Default)]
+struct Draft {
+    /// The key, and blanks, so that whole blocks can be written.
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl Draft {
+    /// Begins one of at most `most` bytes. What all keys of a type begin with is of one length, so that what follows cannot be
+    /// taken for it.
+    #[inline]
+    fn begin(&mut self, direction: Direction, msg_type: MsgType, most: usize) {
+        if self.bytes.len() != most + BLOCK {
+            self.bytes.resize(most + BLOCK, 0);
+        }
+        let prefix = prefix(direction, msg_type);
+        if let Some(start) = self.bytes.first_chunk_mut() {
+            *start = prefix;
+        }
+        self.length = prefix.len();
+    }
+
+    /// Adds a part; `None`: the key becomes too long.
+    #[inline]
+    fn add(&mut self, part: Part<'_>) -> Option<()> {
+        let room = self.bytes.get_mut(self.length..)?;
+        if room.len() < part.length + BLOCK {
+            return None;
+        }
+        match (part.bytes.first_chunk::<BLOCK>(), room.first_chunk_mut()) {
+            (Some(from), Some(to)) if part.length <= BLOCK => *to = *from,
+            _ => room.get_mut(..part.length)?.copy_from_slice(part.bytes.get(..part.length)?),
+        }
+        self.length += part.length;
+        Some(())
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
 }
 
 /// The types that decisions are kept for, sorted, with the tags that those rest on.
@@ -248,9 +343,18 @@ impl Types {
             Direction::Outbound => &mut self.outbound,
         }
     }
+
+    #[inline]
+    fn find(&self, direction: Direction, msg_type: MsgType) -> Option<&Vary> {
+        let types = match direction {
+            Direction::Inbound => &self.inbound,
+            Direction::Outbound => &self.outbound,
+        };
+        let at = types.binary_search_by_key(&msg_type, |(known, _)| *known).ok()?;
+        types.get(at).map(|(_, vary)| vary.as_ref())
+    }
 }
 
-/// What all keys of a type begin with: of one length, so that what follows cannot be taken for it.
 #[inline]
 fn prefix(direction: Direction, msg_type: MsgType) -> [u8; 9] {
     let [a, b, c, d, e, f, g, h] = msg_type.packed();

@@ -45,6 +45,7 @@ impl Session {
         } else if self.inbound.is_clear() {
             self.forget_if_reset(message, now);
             self.forward_inbound(message.bytes, out);
+            self.learn_free(Direction::Inbound, message);
         } else {
             self.inbound.push(message.bytes, message.msg_type, Fate::Pass);
         }
@@ -145,8 +146,7 @@ impl Session {
 
     #[inline]
     pub(super) fn forward_inbound(&mut self, bytes: &[u8], out: &mut Commands) {
-        out.count(Counter::InboundForwarded);
-        out.send(Direction::Inbound, bytes);
+        self.forward_many(Direction::Inbound, bytes, 1, out);
     }
 
     /// Carries out the decision on a message whose turn has come.

@@ -98,6 +98,7 @@ impl Session {
         let mut fields = std::mem::take(&mut self.fields);
         let mut at = 0;
         while at < bytes.len() && !self.is_blocked(direction) {
+            at += self.pass_known(direction, bytes.get(at..).unwrap_or_default(), now, out);
             let rest = bytes.get(at..).unwrap_or_default();
             match self.take_one(&listener, direction, rest, &mut fields, now, out) {
                 Ok(0) => break,

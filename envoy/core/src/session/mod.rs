@@ -7,8 +7,9 @@
 //!
 //! This module has the phases and the events. `intake` takes bytes in, `inbound` and `outbound` are the two directions'
 //! rules, `asking` has the decision service's part, `reusing` its answers that hold for more than one message, `watching`
-//! what it may say unasked, `renewing` a fresh credential, `ending` the end that it orders; `lane` is the queue of a
-//! direction, `cache` has the decisions that are kept, `accounts` what they let through, `echo` the answers on their way.
+//! what it may say unasked, `renewing` a fresh credential, `ending` the end that it orders, `passing` the short way of messages
+//! that are like earlier ones; `lane` is the queue of a direction, `cache` has the decisions that are kept, `accounts` what went
+//! on unasked, `echo` the answers on their way.
 
 mod accounts;
 mod asking;
@@ -20,6 +21,7 @@ mod intake;
 mod lane;
 mod memory;
 mod outbound;
+mod passing;
 mod redelivering;
 mod renewing;
 mod reusing;
@@ -43,6 +45,7 @@ use echo::Echoes;
 use ending::Doom;
 use lane::Lane;
 use memory::Memory;
+use passing::Known;
 use redelivering::Footing;
 use renewing::Renewal;
 use reusing::Refresh;
@@ -128,6 +131,7 @@ pub struct Session {
     /// What was decided without an answer and is not reported yet.
     unanswered: Unanswered,
     cache: Cache,
+    layouts: Known,
     refreshes: Vec<Refresh>,
     accounts: Accounts,
     reads_paused: bool,
@@ -159,6 +163,7 @@ impl Session {
             checks: 0,
             unanswered: Unanswered::default(),
             cache: Cache::new(&listener.settings.cache, echoes.fresh()),
+            layouts: Known::default(),
             refreshes: Vec::new(),
             accounts: Accounts::new(&listener.settings.accounting),
             echoes,
@@ -221,6 +226,12 @@ impl Session {
         self.tell_accounts(out);
         self.keep_pending(now);
         self.phase = Phase::Closed;
+    }
+
+    /// Reads the next messages whole, however like they are to earlier ones. For tests: it must make no difference.
+    #[doc(hidden)]
+    pub fn forget_layouts(&mut self) {
+        self.layouts.clear();
     }
 
     fn lane(&mut self, direction: Direction) -> &mut Lane {

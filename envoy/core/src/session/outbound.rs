@@ -82,6 +82,7 @@ impl Session {
     fn pass_outbound(&mut self, message: &Message<'_>, out: &mut Commands) {
         if self.outbound.is_clear() {
             self.forward_outbound(message.bytes, out);
+            self.learn_free(Direction::Outbound, message);
         } else {
             self.outbound.push(message.bytes, message.msg_type, Fate::Pass);
         }
@@ -125,8 +126,24 @@ impl Session {
 
     #[inline]
     pub(super) fn forward_outbound(&mut self, bytes: &[u8], out: &mut Commands) {
-        out.count(Counter::OutboundForwarded);
-        out.send(Direction::Outbound, bytes);
+        self.forward_many(Direction::Outbound, bytes, 1, out);
+    }
+
+    /// Passes so many messages on as they stand.
+    #[inline]
+    pub(super) fn forward_many(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        messages: usize,
+        out: &mut Commands,
+    ) {
+        let counter = match direction {
+            Direction::Inbound => Counter::InboundForwarded,
+            Direction::Outbound => Counter::OutboundForwarded,
+        };
+        out.count_many(counter, messages);
+        out.send(direction, bytes);
     }
 
     /// Carries out the decision on a message whose turn has come: what the client may not see becomes a GapFill.

@@ -40,13 +40,21 @@ impl Session {
     pub(super) fn follow_venue(&mut self, message: &Message<'_>, now: Now) {
         if let Some(footing) = &mut self.footing {
             if footing.highest > 0 {
-                if message.seq > footing.highest && !message.poss_dup {
-                    footing.highest = message.seq;
+                if !message.poss_dup {
+                    footing.highest = footing.highest.max(message.seq);
                 }
             } else if message.msg_type == MsgType::LOGON {
                 self.listener.memory.begin(&footing.key, footing.owner, message.seq, now.monotonic);
                 footing.highest = message.seq;
             }
+        }
+    }
+
+    /// The same of a message that is neither a Logon nor a replay.
+    #[inline]
+    pub(super) fn follow_number(&mut self, seq: u32) {
+        if let Some(footing) = self.footing.as_mut().filter(|footing| footing.highest > 0) {
+            footing.highest = footing.highest.max(seq);
         }
     }
 

@@ -48,10 +48,8 @@ impl Session {
         out.count(Counter::CacheHits);
         if self.lane(direction).is_clear() {
             self.account(account, now, out);
-            match direction {
-                Direction::Inbound => self.forward_inbound(message.bytes, out),
-                Direction::Outbound => self.forward_outbound(message.bytes, out),
-            }
+            self.forward_many(direction, message.bytes, 1, out);
+            self.learn_kept(direction, message);
         } else {
             self.lane(direction).push(message.bytes, message.msg_type, Fate::Reuse(account));
         }
@@ -128,7 +126,9 @@ impl Session {
             Ok(Decision::Forward(Allowance { reuse: Some(reuse), .. })) => {
                 match self.accounts.open(*direction, *msg_type, &reuse.scope) {
                     Some(account) => {
-                        self.cache.renew(*direction, *msg_type, key, &reuse, account, now.monotonic);
+                        if self.cache.renew(*direction, *msg_type, key, &reuse, account, now.monotonic) {
+                            self.layouts.clear();
+                        }
                     }
                     None => self.cache.drop_key(key),
                 }
@@ -175,8 +175,10 @@ impl Session {
             return;
         }
         if let Some(account) = self.accounts.open(direction, message.msg_type, &reuse.scope) {
-            for _ in 0..self.cache.keep(direction, message, reuse, account, now.monotonic) {
-                out.count(Counter::CacheEvictions);
+            let kept = self.cache.keep(direction, message, reuse, account, now.monotonic);
+            out.count_many(Counter::CacheEvictions, kept.evicted as usize);
+            if kept.anew {
+                self.layouts.clear();
             }
         }
     }
@@ -212,6 +214,7 @@ impl Session {
 
     /// The ground that decisions rest on has changed.
     pub(super) fn drop_decisions(&mut self, out: &mut Commands) {
+        self.layouts.clear();
         if self.cache.drop_all(self.checks) {
             out.count(Counter::CacheDrops);
         }

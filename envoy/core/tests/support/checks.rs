@@ -4,8 +4,10 @@ use super::run::{Op, Run, framed};
 use super::service::Verdict;
 use super::slow_parser;
 use fix_authz_core::command::Direction;
+use fix_authz_core::contract::request::IDENTIFIERS;
 use fix_authz_core::frame::{Frame, SOH, next_frame};
-use fix_authz_core::message::{Message, parse};
+use fix_authz_core::layouts::{Ground, Layouts, Sighting};
+use fix_authz_core::message::{Field, Message, parse};
 use fix_authz_core::profile::Profile;
 use fix_authz_core::tags;
 use fix_authz_core::testing::show;
@@ -67,6 +69,85 @@ fn one_message(bytes: &[u8]) {
     if let Ok(message) = parse(bytes, version, profile(), 64, &mut fields) {
         assert_plain_reading(&message);
     }
+}
+
+/// Reading at a glance: of two messages, the second is of the first one's layout only if it is read whole as that one was.
+/// They are tried as they stand, and as bodies with the right length and sum around them.
+pub fn layouts(bytes: &[u8]) {
+    let bytes = &bytes[..bytes.len().min(LONGEST)];
+    let Some((cut, bytes)) = bytes.split_first() else { return };
+    let (first, second) = bytes.split_at(bytes.len().min(usize::from(*cut)));
+    glance(first, second);
+    glance(&framed(first), &framed(second));
+    let alike = framed(first);
+    let mut tampered = alike.clone();
+    tampered.iter_mut().zip(second).for_each(|(byte, change)| *byte ^= change);
+    glance(&alike, &tampered);
+    glance(&alike, &summed(tampered));
+}
+
+/// With the right sum at the end of what is framed already.
+pub fn summed(mut bytes: Vec<u8>) -> Vec<u8> {
+    if let Some(end) = bytes.len().checked_sub(7) {
+        let sum: u32 = bytes[..end].iter().map(|byte| u32::from(*byte)).sum();
+        bytes[end..].copy_from_slice(format!("10={:03}\x01", sum % 256).as_bytes());
+    }
+    bytes
+}
+
+/// One of [`layouts`]; whether the second was seen to be like the first.
+pub fn glance(first: &[u8], second: &[u8]) -> bool {
+    let mut seen = false;
+    for ground in [Ground::Free, Ground::Kept] {
+        let mut fields = Vec::new();
+        let Some(message) = whole(first, &mut fields) else { return false };
+        let mut layouts = Layouts::default();
+        layouts.learn(&message, profile(), ground, decides);
+        let Some(sighting) = layouts.sight(second) else { continue };
+        if ground == Ground::Kept && deciding(&sighting) != raw(&message, decides) {
+            continue;
+        }
+        seen = true;
+        assert_alike(&message, &sighting);
+    }
+    seen
+}
+
+/// What every decision rests on, and some tags more.
+fn decides(tag: u32) -> bool {
+    tag.is_multiple_of(5) && tag != tags::CHECK_SUM
+        || IDENTIFIERS.iter().any(|(identifier, _)| *identifier == tag)
+}
+
+fn whole<'a>(bytes: &'a [u8], fields: &'a mut Vec<Field>) -> Option<Message<'a>> {
+    let Ok(Frame::Complete { len, version, .. }) = next_frame(bytes, 1 << 16) else { return None };
+    parse(&bytes[..len], version, profile(), 64, fields).ok()
+}
+
+fn raw(message: &Message<'_>, decides: impl Fn(u32) -> bool) -> Vec<u8> {
+    message
+        .fields
+        .iter()
+        .filter(|field| decides(field.tag))
+        .flat_map(|field| message.raw(field))
+        .copied()
+        .collect()
+}
+
+fn deciding(sighting: &Sighting<'_, '_>) -> Vec<u8> {
+    sighting.parts().flat_map(|part| part.map(|part| &part.bytes[..part.length]).unwrap()).copied().collect()
+}
+
+fn assert_alike(message: &Message<'_>, sighting: &Sighting<'_, '_>) {
+    let mut fields = Vec::new();
+    let read = whole(sighting.message, &mut fields).expect("what is seen is read");
+    assert_eq!(read.bytes, sighting.message);
+    assert_eq!(read.fields, message.fields);
+    assert_eq!((read.seq, read.msg_type, read.poss_dup), (sighting.seq, message.msg_type, false));
+    assert_eq!((read.version, read.sender, read.target), (message.version, message.sender, message.target));
+    assert_eq!(sighting.layout.msg_type, message.msg_type);
+    assert_eq!(raw(&read, decides), raw(message, decides));
+    assert_eq!(deciding(sighting), raw(&read, decides));
 }
 
 /// The parser and [`slow_parser`] say the same of a framed message: the same fields and header, or the same violation.
@@ -131,6 +212,9 @@ pub fn session(bytes: &[u8]) {
     // The same outcomes are as lawful.
     assert_eq!(whole, pieces, "another split, another outcome");
     assert_eq!(run.counts(), again.counts());
+    let (forgetful, read_whole) = Run::play_forgetful(&ops);
+    assert_eq!(whole, read_whole, "another outcome when every message is read whole");
+    assert_eq!(run.counts(), forgetful.counts());
 }
 
 /// Operations, one a line, `|` for SOH: `c` and `v` a message's body or `D 7 11=a|` from client or venue, framed; `C` and

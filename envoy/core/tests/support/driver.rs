@@ -43,6 +43,8 @@ pub struct Driver {
     effects: Vec<Effect>,
     counts: HashMap<&'static str, u32>,
     closed: bool,
+    /// Every message is read whole.
+    pub forgetful: bool,
 }
 
 impl Driver {
@@ -62,7 +64,8 @@ impl Driver {
         let mut commands = Commands::default();
         let session = Session::open(Arc::clone(&listener), seed, now, &mut commands);
         let (effects, counts) = (Vec::new(), HashMap::new());
-        let mut driver = Self { listener, session, commands, now, effects, counts, closed: false };
+        let mut driver =
+            Self { listener, session, commands, now, effects, counts, closed: false, forgetful: false };
         driver.carry_out();
         driver
     }
@@ -76,6 +79,9 @@ impl Driver {
     }
 
     pub fn receive(&mut self, direction: Direction, bytes: &[u8], end: bool) {
+        if self.forgetful {
+            self.session.forget_layouts();
+        }
         self.session.receive(direction, bytes, end, self.now, &mut self.commands);
         self.carry_out_with(bytes);
     }

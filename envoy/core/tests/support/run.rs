@@ -109,6 +109,14 @@ impl Run {
         (run, outcomes)
     }
 
+    /// The same, byte by byte, and every message is read whole, however like it is to earlier ones.
+    pub fn play_forgetful(ops: &[Op]) -> (Self, Vec<Outcome>) {
+        let mut run = Self::default();
+        run.driver.forgetful = true;
+        let outcomes = ops.iter().map(|op| run.step(op, &mut |_| 1)).collect();
+        (run, outcomes)
+    }
+
     /// A violation was reported, or the connection is closed.
     fn is_over(&self) -> bool {
         self.driver.is_closed() || self.is_violated()
