@@ -65,7 +65,7 @@ bench: setup $(OIDC) ## Gateway against tcp_proxy, decisions against other engin
 	$(BIN)/python -m benches
 	$(BIN)/python -m benches.policy
 	$(BIN)/python -m benches.sessions
-	$(BIN)/python -m benches.parser
+	$(BIN)/python -m benches.core
 
 lint: $(INSTALLED) ## Ruff: rules and format
 	$(BIN)/ruff check .
@@ -80,14 +80,14 @@ format: $(INSTALLED) | cargo-present ## Put Python and Rust into their formatter
 	cargo fmt --manifest-path $(MANIFEST) --all
 	cargo fmt $(LOAD)
 
-check: lint types | cargo-present ## Lint, types, format, clippy, and the parser's instructions against their limit
+check: lint types | cargo-present ## Lint, types, format, clippy, and the core's instructions against their limits
 	@cargo fmt --version >/dev/null 2>&1 || { echo "\`cargo fmt\` is missing (rustup component add rustfmt)" >&2; exit 1; }
 	@cargo clippy --version >/dev/null 2>&1 || { echo "\`cargo clippy\` is missing (rustup component add clippy)" >&2; exit 1; }
 	cargo fmt --manifest-path $(MANIFEST) --all --check
 	cargo fmt $(LOAD) --check
 	cargo clippy --locked --manifest-path $(MANIFEST) --target-dir envoy/target --workspace --all-targets -- -D warnings
 	cargo clippy --locked $(LOAD) $(LOAD_TARGET) --all-targets -- -D warnings
-	$(BIN)/python -m benches.parser --check
+	$(BIN)/python -m benches.core --check
 
 # Without AddressSanitizer, which would halve the runs: the core forbids `unsafe`.
 fuzz: | cargo-present ## Framing, parser, substitutes, answers and whole sessions under a fuzzer; SECONDS_PER_TARGET=60

@@ -2,7 +2,7 @@
 //!
 //! Two sets of messages, whole and back to back as they stand in a read of the proxy. `orders` are 160 bytes each, of one
 //! shape. `mixed` is a buy side's day through the institutional mapping: orders, amends, cancels, reports, allocations and
-//! heartbeats, drawn at random so that no branch can be learnt by heart. `benches/parser.py` reads what is printed.
+//! heartbeats, drawn at random so that no branch can be learnt by heart. `benches/core.py` reads what is printed.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 

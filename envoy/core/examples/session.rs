@@ -2,7 +2,8 @@
 //! times it, `session SET ROUNDS` only passes, to be counted.
 //!
 //! `orders` are 160 bytes each, of one shape and one decision. `mixed` is the day of `benches/load`: some 800 decisions under
-//! the tags that the institutional mapping consults, each met again only when all others have been.
+//! the tags that the institutional mapping consults, each met again only when all others have been. `benches/core.py` reads
+//! what is printed.
 
 #![allow(missing_docs, dead_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
