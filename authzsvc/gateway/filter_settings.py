@@ -124,6 +124,13 @@ class Limits(Settings):
     end_timeout_ms: int = Field(default=60_000, ge=10, le=600_000)
 
 
+class Framing(Settings):
+    """Ways to write the frame of a message that the strict profile refuses (`docs/strict-profile.md`)."""
+
+    padded_body_length: bool = False
+    """BodyLength (9) may have leading zeros, within its seven digits."""
+
+
 class DataFields(Settings):
     """Data fields beside the standard ones."""
 
@@ -148,6 +155,7 @@ class FilterSettings(Settings):
     cache: Cache = Cache()
     accounting: Accounting = Accounting()
     limits: Limits = Limits()
+    framing: Framing = Framing()
     data_fields: DataFields = DataFields()
     tag_headers: list[Tag] = []
     context: dict[str, str] = {}

@@ -1,10 +1,12 @@
-"""Fixtures: one gateway, two taps, and the engines of one scenario.
+"""Fixtures: the gateways, two taps, and the engines of one scenario.
 
 `--engines` names those that play; each has been built by `make`. What is not there is a failure and no skip.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest_asyncio
 
 from authzsvc.demo.stack import Stack
 from authzsvc.gateway import Endpoint, FilterSettings, GatewayOptions
-from authzsvc.gateway.filter_settings import Check
+from authzsvc.gateway.filter_settings import Check, Framing
 from tests.engines.duel import Duel
 from tests.engines.engine import Kind
 from tests.engines.kinds import KINDS, pairs
@@ -26,6 +28,7 @@ TAIL = 3000
 PATIENT = Check(timeout_ms=30_000, logon_timeout_ms=30_000)
 
 MakeDuel = Callable[..., Awaitable[Duel]]
+Gateways = Callable[[bool], Stack]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,26 +75,32 @@ async def taps() -> AsyncIterator[tuple[Tap, Tap]]:
 
 
 @pytest.fixture(scope="session")
-def stack(taps: tuple[Tap, Tap], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The gateway."""
-    nowhere = Endpoint("127.0.0.1", 0)
-    gateway = GatewayOptions(nowhere, nowhere, nowhere, filter=FilterSettings(check=PATIENT))
-    lenient = {"attempts": 10_000, "address_attempts": 1_000_000, "comp_id_attempts": 1_000_000}
-    folder = tmp_path_factory.mktemp("stack")
-    service = {"guessing": lenient, "sessions": {"store": str(folder / "sessions.db")}}
-    with Stack(folder, taps[1].port, HERE / "mapping.yaml", gateway, service) as stack:
-        taps[0].target = stack.port
-        yield stack
+def gateways(taps: tuple[Tap, Tap], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
+    """The strict one, and one for engines that pad BodyLength (9); each started when it is first asked for."""
+    with contextlib.ExitStack() as running:
+
+        @functools.cache
+        def gateway(pads: bool) -> Stack:
+            nowhere = Endpoint("127.0.0.1", 0)
+            settings = FilterSettings(check=PATIENT, framing=Framing(padded_body_length=pads))
+            options = GatewayOptions(nowhere, nowhere, nowhere, filter=settings)
+            lenient = {"attempts": 10_000, "address_attempts": 1_000_000, "comp_id_attempts": 1_000_000}
+            folder = tmp_path_factory.mktemp("stack")
+            service = {"guessing": lenient, "sessions": {"store": str(folder / "sessions.db")}}
+            return running.enter_context(Stack(folder, taps[1].port, HERE / "mapping.yaml", options, service))
+
+        yield gateway
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def make_duel(
-    stack: Stack, taps: tuple[Tap, Tap], tmp_path: Path, request: pytest.FixtureRequest
+    gateways: Gateways, taps: tuple[Tap, Tap], tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[MakeDuel]:
     """Sets engines against each other; they end with the test."""
     duels: list[Duel] = []
 
-    async def make(pair: tuple[Kind, Kind], version: Version = FIX44, **options: Any) -> Duel:  # noqa: ANN401
+    async def make(pair: tuple[Kind, Kind], version: Version = FIX44, *, strict: bool = False, **options: Any) -> Duel:  # noqa: ANN401
+        stack = gateways(any(kind.pads for kind in pair) and not strict)
         duel = Duel(stack, *taps, pair, version, tmp_path / str(len(duels)))
         duels.append(duel)
         await duel.start(**options)

@@ -48,6 +48,7 @@ class Duel:
         """Start both engines; nobody connects yet."""
         self.near.clear()
         self.far.clear()
+        self.near.target = self.stack.port
         self.far.target = free_port()
         options = {"heartbeat": heartbeat, **options}
         await asyncio.gather(

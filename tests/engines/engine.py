@@ -36,6 +36,8 @@ class Kind:
     patience_s: float = 10.0
     connects_in_s: float = 2.0
     """At most, from the order to the Logon, on a busy machine."""
+    pads: bool = False
+    """It writes BodyLength (9) with leading zeros."""
     lacks: frozenset[str] = frozenset()
     """What the engine has not, by the names in `docs/engines.md`."""
 

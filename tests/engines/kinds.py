@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from tests.authorization_server import NODE
 from tests.engines.engine import Kind
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,14 @@ QUICKFIXGO = Kind(
     (("DICTIONARIES", str(BUILT / "quickfix/share/quickfix")),),
     lacks=frozenset({"next_expected"}),
 )
-KINDS = {kind.name: kind for kind in (QUICKFIX, QUICKFIXJ, QUICKFIXGO)}
+JSPUREFIX = Kind(
+    "jspurefix",
+    (str(NODE), str(DRIVERS / "jspurefix/driver.cjs")),
+    (("NODE_PATH", str(BUILT / "jspurefix/node_modules")),),
+    pads=True,
+    lacks=frozenset({"next_expected", "schedule"}),
+)
+KINDS = {kind.name: kind for kind in (QUICKFIX, QUICKFIXJ, QUICKFIXGO, JSPUREFIX)}
 
 
 def pairs(names: list[str]) -> list[tuple[Kind, Kind]]:

@@ -4,6 +4,7 @@
 //! There is no search for `8=` or `10=` and no resynchronization: two engines that seek differently would read
 //! different messages. Bytes are complete, partial, or a violation; a violation shows as early as it can be known.
 
+use crate::settings::Framing;
 use crate::simd;
 use crate::swar;
 use crate::version::Version;
@@ -38,14 +39,23 @@ pub enum Frame {
     Partial,
 }
 
-/// Finds the first message of `bytes`, which may be at most `max` bytes long.
+/// Finds the first message of `bytes`, which may be at most `max` bytes long, as the strict profile has it.
 ///
 /// # Errors
 /// The violation that makes the bytes no beginning of a message.
 #[inline]
 pub fn next_frame(bytes: &[u8], max: usize) -> Result<Frame, Violation> {
+    next_frame_by(bytes, max, &Framing::STRICT)
+}
+
+/// As [`next_frame`], by what a listener was told.
+///
+/// # Errors
+/// The same.
+#[inline]
+pub fn next_frame_by(bytes: &[u8], max: usize, framing: &Framing) -> Result<Frame, Violation> {
     let Some((version, rest)) = begin_string(bytes)? else { return Ok(Frame::Partial) };
-    let Some((body_length, body)) = body_length(bytes, rest)? else { return Ok(Frame::Partial) };
+    let Some((body_length, body)) = body_length(bytes, rest, framing)? else { return Ok(Frame::Partial) };
     let len = body + body_length + TRAILER;
     if len > max {
         return Err(Violation::TooLong);
@@ -90,7 +100,7 @@ fn other_begin_string(bytes: &[u8]) -> Result<Option<(Version, usize)>, Violatio
 
 /// `9=…<SOH>` at `start` → the length and the offset behind it. Whole ones of up to five digits are read at once.
 #[inline]
-fn body_length(bytes: &[u8], start: usize) -> Result<Option<(usize, usize)>, Violation> {
+fn body_length(bytes: &[u8], start: usize, framing: &Framing) -> Result<Option<(usize, usize)>, Violation> {
     let whole = swar::word_at(bytes, start).and_then(|word| {
         let [b'9', b'=', first, ..] = word.to_le_bytes() else { return None };
         let digits = word >> 16;
@@ -98,12 +108,16 @@ fn body_length(bytes: &[u8], start: usize) -> Result<Option<(usize, usize)>, Vio
         let length = swar::number(digits, count)?;
         (first != b'0' && length >= SHORTEST).then_some((length as usize, start + 2 + count as usize + 1))
     });
-    if whole.is_some() { Ok(whole) } else { other_body_length(bytes, start) }
+    if whole.is_some() { Ok(whole) } else { other_body_length(bytes, start, framing) }
 }
 
-/// A longer one, the beginning of one, or none.
+/// A longer one, a padded one where that is allowed, the beginning of one, or none.
 #[cold]
-fn other_body_length(bytes: &[u8], start: usize) -> Result<Option<(usize, usize)>, Violation> {
+fn other_body_length(
+    bytes: &[u8],
+    start: usize,
+    framing: &Framing,
+) -> Result<Option<(usize, usize)>, Violation> {
     let field = bytes.get(start..bytes.len().min(MAX_PREFIX)).unwrap_or_default();
     if !begins_alike(field, b"9=") {
         return Err(Violation::BodyLength);
@@ -111,7 +125,7 @@ fn other_body_length(bytes: &[u8], start: usize) -> Result<Option<(usize, usize)
     let mut length: u32 = 0;
     for (index, byte) in field.iter().enumerate().skip(2) {
         match byte {
-            b'0' if index == 2 => return Err(Violation::BodyLength),
+            b'0' if index == 2 && !framing.padded_body_length => return Err(Violation::BodyLength),
             b'0'..=b'9' => length = length * 10 + u32::from(byte - b'0'),
             &SOH if length >= SHORTEST => return Ok(Some((length as usize, start + index + 1))),
             _ => return Err(Violation::BodyLength),
@@ -174,7 +188,7 @@ pub(crate) fn ends(sum: u8) -> [u8; 8] {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::testing::{fix, raw};
+    use crate::testing::{fix, padded, raw};
 
     const MAX: usize = 4096;
 
@@ -226,6 +240,30 @@ mod tests {
         ] {
             assert_eq!(next_frame(&raw(bytes), MAX), Err(violation), "{bytes}");
         }
+    }
+
+    #[test]
+    fn takes_a_padded_body_length_where_that_is_allowed() {
+        const PADDED: Framing = Framing { padded_body_length: true };
+        for zeros in 1..=5 {
+            let message = padded("FIX.4.4", "35=0|34=1|49=A|56=B|", zeros);
+            for end in 0..message.len() {
+                assert_eq!(next_frame_by(&message[..end], MAX, &PADDED), Ok(Frame::Partial), "{end}");
+            }
+            let whole = Frame::Complete { len: message.len(), body: 15 + zeros, version: Version::Fix44 };
+            assert_eq!(next_frame_by(&[&message[..], b"8=F"].concat(), MAX, &PADDED), Ok(whole));
+            // As soon as the zero is seen.
+            assert_eq!(next_frame(&message[..13], MAX), Err(Violation::BodyLength));
+        }
+        for length in ["0000000", "0000004", "00000050", "000000000005", "0 5", "0x5", "+05", "05 ", "0"] {
+            let bytes = raw(&format!("8=FIX.4.4|9={length}|35=0|10=000|"));
+            assert_eq!(next_frame_by(&bytes, MAX, &PADDED), Err(Violation::BodyLength), "{length}");
+        }
+        // Decimal, as it is without zeros: 16 is neither 14 nor 22.
+        let sixteen = padded("FIX.4.4", "35=0|34=1|112=a|", 1);
+        assert!(matches!(next_frame_by(&sixteen, MAX, &PADDED), Ok(Frame::Complete { .. })));
+        let beyond = raw("8=FIX.4.4|9=0005000|");
+        assert_eq!(next_frame_by(&beyond, MAX, &PADDED), Err(Violation::TooLong));
     }
 
     #[test]

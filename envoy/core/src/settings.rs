@@ -29,6 +29,9 @@ pub struct Settings {
     /// Every bound.
     #[serde(default)]
     pub limits: Limits,
+    /// What of the framing is not as strict as it could be.
+    #[serde(default)]
+    pub framing: Framing,
     /// Length and data fields beyond the dictionary's.
     #[serde(default)]
     pub data_fields: DataFields,
@@ -126,6 +129,19 @@ pub struct Accounting {
     /// Told at most so often, in milliseconds, and at the end.
     #[serde(deserialize_with = "whole")]
     pub interval_ms: u32,
+}
+
+/// Ways to write the frame of a message that the strict profile refuses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Framing {
+    /// BodyLength (9) may have leading zeros, within its seven digits.
+    pub padded_body_length: bool,
+}
+
+impl Framing {
+    /// None.
+    pub const STRICT: Self = Self { padded_body_length: false };
 }
 
 /// Length and data fields beyond the dictionary's.
@@ -421,6 +437,13 @@ mod tests {
         let cache = &settings.cache;
         assert_eq!((cache.enabled, cache.max_entries, cache.max_entry_bytes), (true, 1_024, 512));
         assert_eq!((settings.accounting.enabled, settings.accounting.interval_ms), (true, 5_000));
+        assert_eq!(settings.framing, Framing::STRICT);
+    }
+
+    #[test]
+    fn takes_a_framing_that_is_less_strict() {
+        let json = br#"{"check":{"cluster":"a"},"framing":{"padded_body_length":true}}"#;
+        assert!(Settings::from_json(json).unwrap().framing.padded_body_length);
     }
 
     #[test]
@@ -491,6 +514,8 @@ mod tests {
             (r#"{"check":{"cluster":"a"},"cache":{"enable":true}}"#, "enable"),
             (r#"{"check":{"cluster":"a"},"accounting":{"interval_ms":9}}"#, "accounting.interval_ms"),
             (r#"{"check":{"cluster":"a"},"limits":{"end_timeout_ms":9}}"#, "limits.end_timeout_ms"),
+            (r#"{"check":{"cluster":"a"},"framing":{"padded":true}}"#, "padded"),
+            (r#"{"check":{"cluster":"a"},"framing":{"padded_body_length":1}}"#, "expected a boolean"),
             (r#"{"check":{"cluster":"a"},"data_fields":{"pairs":[[1]]}}"#, "tuple"),
             (r#"{"check":{"cluster":"a"},"data_fields":{"pairs":[[5001,35]]}}"#, "`data_fields` has `35`"),
             (r#"{"check":{"cluster":"a"},"data_fields":{"without_length":[10]}}"#, "`data_fields` has `10`"),

@@ -14,7 +14,12 @@ pub fn raw(text: &str) -> Vec<u8> {
 
 /// A message with the right length and sum around `body`, which begins with 35.
 pub fn fix(version: &str, body: &str) -> Vec<u8> {
-    let mut message = raw(&format!("8={version}|9={}|{body}", body.len()));
+    padded(version, body, 0)
+}
+
+/// As [`fix`], with so many zeros before the BodyLength (9).
+pub fn padded(version: &str, body: &str, zeros: usize) -> Vec<u8> {
+    let mut message = raw(&format!("8={version}|9={}{}|{body}", "0".repeat(zeros), body.len()));
     let sum = digits(check_sum(&message));
     message.extend_from_slice(b"10=");
     message.extend_from_slice(&sum);

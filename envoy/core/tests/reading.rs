@@ -5,8 +5,9 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use fix_authz_core::frame::{Frame, SOH, next_frame};
+use fix_authz_core::frame::{Frame, SOH, next_frame, next_frame_by};
 use fix_authz_core::profile::Profile;
+use fix_authz_core::settings::Framing;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use support::run::framed;
@@ -130,7 +131,9 @@ fn profile() -> Profile {
 
 fn assert_same(bytes: &[u8]) {
     let frame = next_frame(bytes, MAX);
-    assert_eq!(frame, slow_parser::frame(bytes, MAX));
+    assert_eq!(frame, slow_parser::frame(bytes, MAX, &Framing::STRICT));
+    let padded = Framing { padded_body_length: true };
+    assert_eq!(next_frame_by(bytes, MAX, &padded), slow_parser::frame(bytes, MAX, &padded));
     if let Ok(Frame::Complete { len, version, .. }) = frame {
         checks::assert_same_reading(&bytes[..len], version, &profile(), MAX_FIELDS);
     }

@@ -6,6 +6,8 @@
 mod accounts;
 #[path = "session/ending.rs"]
 mod ending;
+#[path = "session/framing.rs"]
+mod framing;
 #[path = "session/inbound.rs"]
 mod inbound;
 #[path = "session/limits.rs"]

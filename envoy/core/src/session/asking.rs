@@ -7,7 +7,7 @@ use crate::contract::request::{self, Envelope, Event};
 use crate::contract::{grpc, response};
 use crate::decision::Decision;
 use crate::failure::{self, Failure};
-use crate::frame::{Frame, next_frame};
+use crate::frame::{Frame, next_frame_by};
 use crate::message::{Message, parse};
 use crate::rewrite;
 use crate::stats::Counter;
@@ -173,9 +173,9 @@ impl Session {
     /// Reads a message again that was read before: the queue keeps bytes, and a denial is rare.
     pub(super) fn reread(&mut self, bytes: &[u8], then: impl FnOnce(&mut Self, &Message<'_>)) {
         let listener = Arc::clone(&self.listener);
-        let limits = &listener.settings.limits;
+        let (limits, framing) = (&listener.settings.limits, &listener.settings.framing);
         let mut fields = std::mem::take(&mut self.fields);
-        if let Ok(Frame::Complete { version, .. }) = next_frame(bytes, bytes.len()) {
+        if let Ok(Frame::Complete { version, .. }) = next_frame_by(bytes, bytes.len(), framing) {
             let fields_limit = limits.max_fields as usize;
             if let Ok(message) = parse(bytes, version, &listener.profile, fields_limit, &mut fields) {
                 then(self, &message);

@@ -3,7 +3,7 @@
 use super::lane::Unread;
 use super::{Listener, Now, Phase, Session};
 use crate::command::{Command, Commands, Direction};
-use crate::frame::{Frame, next_frame};
+use crate::frame::{Frame, next_frame_by};
 use crate::message::{Field, parse};
 use crate::stats::Counter;
 use crate::violation::Violation;
@@ -124,8 +124,9 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) -> Result<usize, Violation> {
-        let limits = &listener.settings.limits;
-        let Frame::Complete { len, version, .. } = next_frame(bytes, limits.max_message_bytes as usize)?
+        let (limits, framing) = (&listener.settings.limits, &listener.settings.framing);
+        let Frame::Complete { len, version, .. } =
+            next_frame_by(bytes, limits.max_message_bytes as usize, framing)?
         else {
             return Ok(0);
         };

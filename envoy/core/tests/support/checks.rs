@@ -5,13 +5,15 @@ use super::service::Verdict;
 use super::slow_parser;
 use fix_authz_core::command::Direction;
 use fix_authz_core::contract::request::IDENTIFIERS;
-use fix_authz_core::frame::{Frame, SOH, next_frame};
+use fix_authz_core::frame::{Frame, SOH, next_frame, next_frame_by};
 use fix_authz_core::layouts::{Ground, Layouts, Sighting};
 use fix_authz_core::message::{Field, Message, parse};
 use fix_authz_core::profile::Profile;
+use fix_authz_core::settings::Framing;
 use fix_authz_core::tags;
 use fix_authz_core::testing::show;
 use fix_authz_core::version::Version;
+use fix_authz_core::violation::Violation;
 use std::sync::LazyLock;
 
 /// Longer inputs teach a fuzzer nothing more, and cost much.
@@ -19,14 +21,23 @@ const LONGEST: usize = 2_048;
 
 /// Framing: the verdict on a stream does not depend on how much more of it has arrived.
 pub fn frame(bytes: &[u8]) {
+    let bytes = &bytes[..bytes.len().min(LONGEST)];
+    let strict = frame_by(bytes, &Framing::STRICT);
+    let padded = frame_by(bytes, &Framing { padded_body_length: true });
+    // What the strict profile takes, the other takes for the same.
+    if let Some(Ok(Frame::Complete { .. })) = strict {
+        assert_eq!(padded, strict);
+    }
+}
+
+fn frame_by(bytes: &[u8], framing: &Framing) -> Option<Result<Frame, Violation>> {
     const MAX: usize = 512;
     const AT_THE_END: usize = 8;
-    let bytes = &bytes[..bytes.len().min(LONGEST)];
     let mut settled = None;
     let mut ends = 0..=bytes.len();
     while let Some(end) = ends.next() {
-        let now = next_frame(&bytes[..end], MAX);
-        assert_eq!(now, slow_parser::frame(&bytes[..end], MAX), "read otherwise after {end} bytes");
+        let now = next_frame_by(&bytes[..end], MAX, framing);
+        assert_eq!(now, slow_parser::frame(&bytes[..end], MAX, framing), "read otherwise after {end} bytes");
         if let Some(before) = settled {
             assert_eq!(now, before, "another verdict after {end} bytes");
         } else if now != Ok(Frame::Partial) {
@@ -43,6 +54,7 @@ pub fn frame(bytes: &[u8]) {
             assert_eq!(bytes[body - 1], SOH);
         }
     }
+    settled
 }
 
 /// Parsing: what is taken is what the simplest reading says. The bytes are tried as they stand and as a body with the right

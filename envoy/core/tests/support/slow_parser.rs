@@ -7,6 +7,7 @@ use fix_authz_core::frame::{Frame, SOH};
 use fix_authz_core::message::{Field, Message};
 use fix_authz_core::msg_type::MsgType;
 use fix_authz_core::profile::Profile;
+use fix_authz_core::settings::Framing;
 use fix_authz_core::tags;
 use fix_authz_core::version::Version;
 use fix_authz_core::violation::Violation;
@@ -18,8 +19,8 @@ pub fn head(message: &Message<'_>) -> impl PartialEq + std::fmt::Debug + use<> {
     (message.version, message.msg_type, message.seq, ids, message.poss_dup, fields)
 }
 
-/// As `next_frame` has it.
-pub fn frame(bytes: &[u8], max: usize) -> Result<Frame, Violation> {
+/// As `next_frame_by` has it.
+pub fn frame(bytes: &[u8], max: usize, framing: &Framing) -> Result<Frame, Violation> {
     let Some(end) = prefix(bytes, b"8=").map_err(|()| Violation::BeginString)? else {
         return Ok(Frame::Partial);
     };
@@ -40,7 +41,8 @@ pub fn frame(bytes: &[u8], max: usize) -> Result<Frame, Violation> {
         return Ok(Frame::Partial);
     };
     let digits = &rest[2..end];
-    if digits.len() > 7 || digits.first() == Some(&b'0') || !digits.iter().all(u8::is_ascii_digit) {
+    let is_padded = digits.first() == Some(&b'0') && !framing.padded_body_length;
+    if digits.len() > 7 || is_padded || !digits.iter().all(u8::is_ascii_digit) {
         return Err(Violation::BodyLength);
     }
     if rest.get(end) != Some(&SOH) {
