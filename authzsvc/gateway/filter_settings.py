@@ -63,6 +63,13 @@ class Token(Settings):
         return self
 
 
+class Refusal(Settings):
+    """How a Logon is refused."""
+
+    keep_numbers: bool = False
+    """Without a Logout, unless the Logon begins the numbers anew (141=Y): most engines count one, the venue did not."""
+
+
 class CustomRenewal(Settings):
     """User-defined types in the place of UserRequest (35=BE) and UserResponse (35=BF), with their fields."""
 
@@ -151,6 +158,7 @@ class FilterSettings(Settings):
 
     check: Check = Check()
     token: Token = Token()
+    refusal: Refusal = Refusal()
     renewal: Renewal = Renewal()
     cache: Cache = Cache()
     accounting: Accounting = Accounting()

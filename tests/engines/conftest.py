@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from authzsvc.demo.stack import Stack
 from authzsvc.gateway import Endpoint, FilterSettings, GatewayOptions
-from authzsvc.gateway.filter_settings import Check, Framing
+from authzsvc.gateway.filter_settings import Check, Framing, Refusal
 from tests.engines.duel import Duel
 from tests.engines.engine import Kind
 from tests.engines.kinds import KINDS, pairs
@@ -28,7 +28,7 @@ TAIL = 3000
 PATIENT = Check(timeout_ms=30_000, logon_timeout_ms=30_000)
 
 MakeDuel = Callable[..., Awaitable[Duel]]
-Gateways = Callable[[bool], Stack]
+Gateways = Callable[[bool, bool], Stack]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,12 +37,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each scenario for each pair, but where an engine lacks what it is about: `@pytest.mark.needs(…)`."""
+    """Each scenario for each pair, but where an engine lacks what it is about: `@pytest.mark.needs(…)`.
+
+    `@pytest.mark.padding`: it is about engines that pad BodyLength (9), and so for pairs with one.
+    """
     if "pair" not in metafunc.fixturenames:
         return
     needs = {name for mark in metafunc.definition.iter_markers("needs") for name in mark.args}
     names = str(metafunc.config.getoption("--engines", default="quickfix")).split(",")
     found = [pair for pair in pairs(names) if not needs & (_lacks(pair[0], "client") | _lacks(pair[1], "venue"))]
+    if metafunc.definition.get_closest_marker("padding"):
+        found = [pair for pair in found if any(kind.pads for kind in pair)]
     metafunc.parametrize("pair", found, ids=[f"{client}-{venue}" for client, venue in found])
 
 
@@ -52,8 +57,9 @@ def _lacks(kind: Kind, role: str) -> set[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Our mark."""
+    """Our marks."""
     config.addinivalue_line("markers", "needs(*names): left out for engines that lack one of these (docs/engines.md)")
+    config.addinivalue_line("markers", "padding: for engines that pad BodyLength (9) alone")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,13 +82,14 @@ async def taps() -> AsyncIterator[tuple[Tap, Tap]]:
 
 @pytest.fixture(scope="session")
 def gateways(taps: tuple[Tap, Tap], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
-    """The strict one, and one for engines that pad BodyLength (9); each started when it is first asked for."""
+    """One for each setting that is tried, started when it is first asked for."""
     with contextlib.ExitStack() as running:
 
         @functools.cache
-        def gateway(pads: bool) -> Stack:
+        def gateway(padded_body_length: bool, keep_numbers: bool) -> Stack:
             nowhere = Endpoint("127.0.0.1", 0)
-            settings = FilterSettings(check=PATIENT, framing=Framing(padded_body_length=pads))
+            framing, refusal = Framing(padded_body_length=padded_body_length), Refusal(keep_numbers=keep_numbers)
+            settings = FilterSettings(check=PATIENT, framing=framing, refusal=refusal)
             options = GatewayOptions(nowhere, nowhere, nowhere, filter=settings)
             lenient = {"attempts": 10_000, "address_attempts": 1_000_000, "comp_id_attempts": 1_000_000}
             folder = tmp_path_factory.mktemp("stack")
@@ -99,8 +106,15 @@ async def make_duel(
     """Sets engines against each other; they end with the test."""
     duels: list[Duel] = []
 
-    async def make(pair: tuple[Kind, Kind], version: Version = FIX44, *, strict: bool = False, **options: Any) -> Duel:  # noqa: ANN401
-        stack = gateways(any(kind.pads for kind in pair) and not strict)
+    async def make(
+        pair: tuple[Kind, Kind],
+        version: Version = FIX44,
+        *,
+        strict: bool = False,
+        keep_numbers: bool = False,
+        **options: Any,  # noqa: ANN401
+    ) -> Duel:
+        stack = gateways(any(kind.pads for kind in pair) and not strict, keep_numbers)
         duel = Duel(stack, *taps, pair, version, tmp_path / str(len(duels)))
         duels.append(duel)
         await duel.start(**options)

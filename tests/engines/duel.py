@@ -14,8 +14,8 @@ from authzsvc.demo.stack import Stack
 from authzsvc.demo.wire import Message
 from tests.e2e.operators import Desk
 from tests.e2e.rig import eventually, fresh_comp_id
-from tests.engines.engine import Engine, Kind, free_port
-from tests.engines.tap import Tap
+from tests.engines.engine import Engine, Kind, first, free_port
+from tests.engines.tap import Stream, Tap
 from tests.engines.versions import Version
 
 VENUE = "VENUE"
@@ -122,20 +122,17 @@ class Duel:
 
     async def denied(self) -> Message:
         """An order that is denied; the reject, as the client's engine let it through."""
-        await self.order(FORBIDDEN)
-        sent = await self.sent(self.near.up.messages, "D")
-        return await self.client.message(
-            "3" if self.version.level < 42 else "j", _45=sent.seq, _58="Insufficient permissions"
-        )
+        order_id = await self.order(FORBIDDEN)
+        sent = await self.sent(self.near.up, "D", _11=order_id)
+        return await self.client.message(self.version.reject, _45=sent.seq, _58="Insufficient permissions")
 
-    async def sent(self, messages: list[Message], msg_type: str, nth: int = -1) -> Message:
-        """A message of that type on a wire, the last one of them."""
+    async def sent(self, stream: Stream, msg_type: str, **wanted: object) -> Message:
+        """The first message of that type on a wire, with these values: `_11="o1"`; raises `TimeoutError`."""
 
         def find() -> Message | None:
-            found = [message for message in messages if message.type == msg_type]
-            return found[nth] if found else None
+            return first(stream.messages, msg_type, wanted)
 
-        return await eventually(find, f"{msg_type} on the wire", self._patience_s)
+        return await eventually(find, f"{msg_type} with {wanted} on the wire", self._patience_s)
 
     # --- what must hold ---
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -138,13 +138,11 @@ class Engine:
 
     async def message(self, msg_type: str, **wanted: object) -> Message:
         """The first message let through of a type, with these values: `_11="o1"`; raises `TimeoutError`."""
-        values = {int(name[1:]): str(value) for name, value in wanted.items()}
 
         def find() -> Message | None:
-            found = self.received(msg_type)
-            return next((m for m in found if all(m.get(tag) == value for tag, value in values.items())), None)
+            return first(self.received(), msg_type, wanted)
 
-        return await eventually(find, f"{self}: {msg_type} with {values}", self.kind.patience_s)
+        return await eventually(find, f"{self}: {msg_type} with {wanted}", self.kind.patience_s)
 
     async def event(self, name: str, nth: int = 1, timeout_s: float = 0.0) -> dict[str, Any]:
         """The nth event of that name; raises `TimeoutError`."""
@@ -170,6 +168,13 @@ class Engine:
 
     def __str__(self) -> str:
         return f"{self.kind} as {self.role}"
+
+
+def first(messages: Iterable[Message], msg_type: str, wanted: Mapping[str, object]) -> Message | None:
+    """The first of that type with these values: `{"_11": "o1"}`."""
+    values = {int(name[1:]): str(value) for name, value in wanted.items()}
+    found = (message for message in messages if message.type == msg_type)
+    return next((m for m in found if all(m.get(tag) == value for tag, value in values.items())), None)
 
 
 def free_port() -> int:

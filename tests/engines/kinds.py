@@ -16,6 +16,7 @@ QUICKFIX = Kind(
     "quickfix",
     (sys.executable, str(DRIVERS / "quickfix_driver.py")),
     (("PYTHONPATH", str(BUILT / "quickfix")),),
+    lacks=frozenset({"uncounted_logout:client"}),
 )
 QUICKFIXJ = Kind(
     "quickfixj",
@@ -34,7 +35,7 @@ JSPUREFIX = Kind(
     (str(NODE), str(DRIVERS / "jspurefix/driver.cjs")),
     (("NODE_PATH", str(BUILT / "jspurefix/node_modules")),),
     pads=True,
-    lacks=frozenset({"next_expected", "schedule"}),
+    lacks=frozenset({"crossing", "next_expected", "open_range", "schedule"}),
 )
 KINDS = {kind.name: kind for kind in (QUICKFIX, QUICKFIXJ, QUICKFIXGO, JSPUREFIX)}
 

@@ -77,6 +77,36 @@ async def test_the_venue_asks_for_what_it_missed(make_duel: MakeDuel, pair: Pair
     await duel.assert_whole(resends=1)
 
 
+async def _lost_reject(duel: Duel) -> None:
+    """The gateway's own message, which no engine has to send again: the application gets it after the reconnect."""
+    await duel.log_on()
+    await duel.trade()
+    duel.near.down.held = True
+    order = await duel.sent(duel.near.up, "D", _11=await duel.order(FORBIDDEN))
+    reject = await duel.sent(duel.near.down, duel.version.reject, _45=order.seq)
+    await duel.cut()
+    await duel.log_on()
+    again = await duel.client.message(reject.type, _45=order.seq)
+    assert (again.seq, again.get(43), again.get(58)) == (reject.seq, "Y", "Insufficient permissions")
+    assert [again.get(tag) for tag in (372, 379, 380)] == [reject.get(tag) for tag in (372, 379, 380)]
+    await duel.assert_whole(resends=1)
+    await duel.trade()
+    await duel.assert_whole(resends=1)
+    assert [m.seq for m in duel.client.received(reject.type) if m.get(45) == order.get(34)] == [reject.seq]
+
+
+@pytest.mark.parametrize("version", [VERSIONS[2], VERSIONS[4]], ids=str)
+async def test_a_lost_reject_is_given_back(make_duel: MakeDuel, pair: Pair, version: Version) -> None:
+    await _lost_reject(await make_duel(pair, version))
+
+
+@pytest.mark.needs("open_range")
+async def test_a_lost_session_reject_is_given_back(make_duel: MakeDuel, pair: Pair) -> None:
+    """In a version that has no business reject, and whose ResendRequest ends at 999999."""
+    await _lost_reject(await make_duel(pair, VERSIONS[0]))
+
+
+@pytest.mark.needs("crossing")
 @pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[2]], ids=str)
 async def test_both_miss_something(make_duel: MakeDuel, pair: Pair, version: Version) -> None:
     """In the old versions, whose ResendRequest ends at 999999 and whose gap fills are older."""

@@ -15,7 +15,7 @@ async def test_the_reject_of_each_version(make_duel: MakeDuel, pair: tuple[Kind,
     await duel.log_on()
     await duel.trade()
     reject = await duel.denied()
-    order = await duel.sent(duel.near.up.messages, "D")
+    order = duel.near.up.of("D")[-1]
     expected = {8: version.begin_string, 45: order.get(34), 58: "Insufficient permissions"}
     if version.level >= 42:
         expected |= {372: "D", 379: order.get(11), 380: "0" if version.level == 42 else "6"}

@@ -21,6 +21,11 @@ class Version:
     def __str__(self) -> str:
         return self.application
 
+    @property
+    def reject(self) -> str:
+        """The MsgType (35) of the reject that a denied order gets."""
+        return "3" if self.level < 42 else "j"
+
     def order(self, order_id: str, symbol: str = "ACME") -> Fields:
         """NewOrderSingle (D), a limit order to buy."""
         fields: Fields = [(11, order_id), (21, 1), (38, 100), (40, 2), (44, 10), (54, 1), (55, symbol)]

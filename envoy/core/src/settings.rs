@@ -17,6 +17,9 @@ pub struct Settings {
     /// Where the token stands in the Logon.
     #[serde(default)]
     pub token: Token,
+    /// How a Logon is refused.
+    #[serde(default)]
+    pub refusal: Refusal,
     /// A fresh credential in a running session.
     #[serde(default)]
     pub renewal: Renewal,
@@ -82,6 +85,14 @@ pub enum Scheme {
     Bearer,
     /// A client's secret, with its id beside it.
     Basic,
+}
+
+/// How a Logon is refused.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Refusal {
+    /// Without a Logout, unless the Logon begins the numbers anew (141=Y): most engines count one, though the venue did not.
+    pub keep_numbers: bool,
 }
 
 /// A fresh credential in a running session: the requests that bring it are answered by the gateway.
@@ -438,6 +449,7 @@ mod tests {
         assert_eq!((cache.enabled, cache.max_entries, cache.max_entry_bytes), (true, 1_024, 512));
         assert_eq!((settings.accounting.enabled, settings.accounting.interval_ms), (true, 5_000));
         assert_eq!(settings.framing, Framing::STRICT);
+        assert!(!settings.refusal.keep_numbers);
     }
 
     #[test]
@@ -514,6 +526,7 @@ mod tests {
             (r#"{"check":{"cluster":"a"},"cache":{"enable":true}}"#, "enable"),
             (r#"{"check":{"cluster":"a"},"accounting":{"interval_ms":9}}"#, "accounting.interval_ms"),
             (r#"{"check":{"cluster":"a"},"limits":{"end_timeout_ms":9}}"#, "limits.end_timeout_ms"),
+            (r#"{"check":{"cluster":"a"},"refusal":{"keep":true}}"#, "keep"),
             (r#"{"check":{"cluster":"a"},"framing":{"padded":true}}"#, "padded"),
             (r#"{"check":{"cluster":"a"},"framing":{"padded_body_length":1}}"#, "expected a boolean"),
             (r#"{"check":{"cluster":"a"},"data_fields":{"pairs":[[1]]}}"#, "tuple"),

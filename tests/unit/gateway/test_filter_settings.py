@@ -17,6 +17,7 @@ DEFAULTS = {
     "check": {"cluster": "authz", "authority": "authzsvc", "timeout_ms": 500, "logon_timeout_ms": 8_000},
     "token": {"tags": [554, 96], "strip": True, "scheme": "bearer", "username_tag": 553},
     "renewal": {"user_request": True, "tags": [], "custom": None},
+    "refusal": {"keep_numbers": False},
     "cache": {"enabled": True, "max_entries": 1_024, "max_entry_bytes": 512},
     "accounting": {"enabled": True, "interval_ms": 5_000},
     "limits": {
@@ -86,6 +87,7 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         ("accounting.interval_ms=0", "accounting.interval_ms"),
         ("framing.padded_body_length=7", "framing.padded_body_length"),
         ("framing.padded=true", "framing.padded"),
+        ("refusal.keep_numbers=no_reset", "refusal.keep_numbers"),
         ("data_fields.pairs=[[5001]]", "data_fields.pairs.0.1"),
         ("check.cluster=", "check.cluster"),
         ("fail_open=true", "fail_open"),

@@ -13,6 +13,7 @@ use crate::msg_type::MsgType;
 use crate::rewrite::{self, Rejected};
 use crate::session::Now;
 use crate::stats::Counter;
+use crate::tags;
 use crate::violation::Violation;
 
 impl Session {
@@ -95,17 +96,22 @@ impl Session {
             }
             Decision::Reject(denial) | Decision::Logout(denial) => {
                 out.count(Counter::LogonsRefused);
-                self.reread(&logon, |_, message| {
-                    out.send_with(Direction::Outbound, |to| {
-                        rewrite::refuse_logon(message, &denial, now.utc, to)
-                    });
-                });
+                self.reread(&logon, |session, message| session.refuse(message, &denial, now, out));
                 self.leave("logon refused", now, out);
             }
             Decision::Disconnect => {
                 out.count(Counter::LogonsRefused);
                 self.close("logon refused", out);
             }
+        }
+    }
+
+    /// A Logout of ours has no number of the venue's. An engine that counts it awaits one too many from then on, unless it
+    /// begins anew.
+    fn refuse(&self, logon: &Message<'_>, denial: &Denial, now: Now, out: &mut Commands) {
+        let begins_anew = logon.get(tags::RESET_SEQ_NUM_FLAG) == Some(b"Y");
+        if begins_anew || !self.listener.settings.refusal.keep_numbers {
+            out.send_with(Direction::Outbound, |to| rewrite::refuse_logon(logon, denial, now.utc, to));
         }
     }
 

@@ -98,6 +98,24 @@ fn a_refused_logon_is_answered_with_logout_and_nothing_goes_upstream() {
 }
 
 #[test]
+fn where_numbers_are_kept_a_refused_logon_gets_no_logout_that_would_be_counted() {
+    let refused = |body: &str, answer: &str| {
+        Play::new("FIX.4.4", r#""refusal":{"keep_numbers":true}"#).play(&format!(
+            ">> client A 9 98=0|108=30|{body}554=s3cret|
+             << check 1 logon inbound A 9 bearer=s3cret 98=0|108=30|{body}
+             >> answer 1 logout 6 access token expired{answer}
+             << end client
+             << tick 2000
+             >> client-end
+             << close logon refused"
+        ));
+    };
+    refused("", "");
+    refused("141=N|", "");
+    refused("141=Y|", "\n<< client 5 1 58=access token expired|");
+}
+
+#[test]
 fn a_logon_that_cannot_be_decided_is_refused() {
     for failure in ["no-answer", "unreachable", "garbage"] {
         let mut play = Play::new("FIX.4.4", "");

@@ -10,7 +10,8 @@ const { createInterface } = require('node:readline')
 const { setTimeout: delay } = require('node:timers/promises')
 const {
   AsciiSession, AsciiSessionMsgFactory, ContainedSetBuilder, ContainedSimpleField, FixMsgAsciiStoreResend, FixMsgMemoryStore,
-  FixMsgStoreRecord, JsFixLoggerFactory, MemorySessionStoreFactory, SessionLauncher, SimpleFieldDefinition
+  FixMsgStoreRecord, JsFixLoggerFactory, MemorySessionStoreFactory, SessionLauncher, SimpleFieldDefinition,
+  TagType
 } = require('jspurefix')
 
 const SOH = 1
@@ -19,6 +20,11 @@ const HEADER = new Set([43, 50, 57, 97, 116, 122, 128, 129, 369, 1128, 1129])
 const DICTIONARIES = {
   'FIX.4.0': 'repo40', 'FIX.4.1': 'repo41', 'FIX.4.2': 'repo42', 'FIX.4.3': 'repo43', 'FIX.4.4': 'repo44',
   'FIX.5.0': 'repo50', 'FIX.5.0SP1': 'repo50sp1', 'FIX.5.0SP2': 'repo50sp2'
+}
+// What the engine's dictionaries of 4.0 and 4.1 call `TIME` and `CHAR`, which it can neither write nor read as they are meant.
+const TYPES = {
+  43: TagType.Boolean, 52: TagType.UtcTimestamp, 97: TagType.Boolean, 122: TagType.UtcTimestamp, 123: TagType.Boolean,
+  141: TagType.Boolean
 }
 const APPL_VER_IDS = { 'FIX.5.0': '7', 'FIX.5.0SP1': '8', 'FIX.5.0SP2': '9' }
 
@@ -153,6 +159,10 @@ class Launcher extends SessionLauncher {
   }
 
   makeFactory (config) {
+    for (const [tag, type] of Object.entries(TYPES)) {
+      const definition = config.definitions.tagToSimple[tag]
+      if (definition !== undefined) definition.tagType = type
+    }
     config.logDelimiter = SOH // what is shown to the application is what was on the wire
     config.sessionStoreFactory = numbers
     if (client) {
