@@ -19,6 +19,8 @@ KEYCLOAK := build/interop/keycloak/.ready
 QUICKFIX := build/engines/quickfix/.installed
 QUICKFIXJ := build/engines/quickfixj/Driver.class
 QUICKFIXGO := build/engines/quickfixgo/driver
+JSPUREFIX := build/engines/jspurefix/.installed
+ENGINES ?= quickfix,quickfixj,quickfixgo,jspurefix
 READING := envoy/target/debug/examples/reading
 COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile --quiet --no-config --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe --strip-extras
@@ -26,7 +28,7 @@ SECONDS_PER_TARGET ?= 60
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-tests demo test test-rust test-python interop mapping-test bench engines lint types format check fuzz miri \
+.PHONY: help setup setup-tests demo test test-rust test-python interop interop-engines mapping-test bench engines lint types format check fuzz miri \
 	requirements configurations clean python-present cargo-present
 
 help: ## This list
@@ -51,11 +53,13 @@ test-python: setup-tests mapping-test $(READING)
 	$(BIN)/python -m pytest tests/engines
 	$(BIN)/python -m pytest tests/differential
 
-interop: setup $(KEYCLOAK) engines ## Against the real Keycloak, and with QuickFIX, QuickFIX/J and quickfixgo; downloads 220 MB once
+interop: setup $(KEYCLOAK) interop-engines ## Against the real Keycloak, and with every FIX engine; downloads 260 MB once
 	$(BIN)/python -m pytest tests/interop
-	$(BIN)/python -m pytest tests/engines --engines=quickfix,quickfixj,quickfixgo
 
-engines: $(QUICKFIX) $(QUICKFIXJ) $(QUICKFIXGO) ## The FIX engines of `make interop`, alone
+interop-engines: setup engines ## With QuickFIX, QuickFIX/J, quickfixgo and jspurefix; ENGINES=jspurefix plays some
+	$(BIN)/python -m pytest tests/engines --engines=$(ENGINES)
+
+engines: $(QUICKFIX) $(QUICKFIXJ) $(QUICKFIXGO) $(JSPUREFIX) ## The FIX engines of `make interop`, alone
 
 mapping-test: $(INSTALLED) ## Lint the shipped mappings, and run their suites: every rule seen to allow and to deny
 	$(BIN)/authzsvc mapping lint --strict mappings
@@ -172,6 +176,13 @@ $(QUICKFIXJ): $(addprefix tests/engines/drivers/quickfixj/,Driver.java pom.xml j
 $(QUICKFIXGO): $(addprefix tests/engines/drivers/quickfixgo/,main.go go.mod go.sum)
 	@command -v go >/dev/null || { echo "\`go\` 1.23 or newer is missing (install Go)" >&2; exit 1; }
 	cd tests/engines/drivers/quickfixgo && go build -mod=readonly -o $(CURDIR)/$@ .
+
+# Its dictionaries come packed. Its own script would unpack them, and no package's script is run.
+$(JSPUREFIX): $(addprefix tests/engines/drivers/jspurefix/,package.json package-lock.json .npmrc) | $(INSTALLED)
+	@rm -rf $(@D) && mkdir -p $(@D) && cp $^ $(@D)
+	cd $(@D) && $(CURDIR)/$(BIN)/npm ci
+	cd $(@D)/node_modules/jspurefix/data && $(CURDIR)/$(BIN)/python -m zipfile --extract fix_repo.zip .
+	@touch $@
 
 $(KEYCLOAK): tests/interop/pom.xml tests/interop/keycloak.sha256 tests/interop/distribution.py | $(INSTALLED)
 	@command -v java >/dev/null || { echo "\`java\` 17 or newer is missing (install a JDK: Keycloak runs on it)" >&2; exit 1; }

@@ -19,7 +19,7 @@ from authzsvc.gateway import Endpoint, FilterSettings, GatewayOptions
 from authzsvc.gateway.filter_settings import Check, Framing, Refusal
 from tests.engines.duel import Duel
 from tests.engines.engine import Kind
-from tests.engines.kinds import KINDS, pairs
+from tests.engines.kinds import KINDS, padded_pairs, pairs
 from tests.engines.tap import Tap
 from tests.engines.versions import FIX44, Version
 
@@ -39,15 +39,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each scenario for each pair, but where an engine lacks what it is about: `@pytest.mark.needs(…)`.
 
-    `@pytest.mark.padding`: it is about engines that pad BodyLength (9), and so for pairs with one.
+    `@pytest.mark.padding`: it is about engines that pad BodyLength (9), and so for each of them with each other.
     """
     if "pair" not in metafunc.fixturenames:
         return
     needs = {name for mark in metafunc.definition.iter_markers("needs") for name in mark.args}
     names = str(metafunc.config.getoption("--engines", default="quickfix")).split(",")
-    found = [pair for pair in pairs(names) if not needs & (_lacks(pair[0], "client") | _lacks(pair[1], "venue"))]
-    if metafunc.definition.get_closest_marker("padding"):
-        found = [pair for pair in found if any(kind.pads for kind in pair)]
+    all_pairs = padded_pairs if metafunc.definition.get_closest_marker("padding") else pairs
+    found = [pair for pair in all_pairs(names) if not needs & (_lacks(pair[0], "client") | _lacks(pair[1], "venue"))]
     metafunc.parametrize("pair", found, ids=[f"{client}-{venue}" for client, venue in found])
 
 
@@ -59,7 +58,7 @@ def _lacks(kind: Kind, role: str) -> set[str]:
 def pytest_configure(config: pytest.Config) -> None:
     """Our marks."""
     config.addinivalue_line("markers", "needs(*names): left out for engines that lack one of these (docs/engines.md)")
-    config.addinivalue_line("markers", "padding: for engines that pad BodyLength (9) alone")
+    config.addinivalue_line("markers", "padding: about engines that pad BodyLength (9)")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -40,6 +40,12 @@ JSPUREFIX = Kind(
 KINDS = {kind.name: kind for kind in (QUICKFIX, QUICKFIXJ, QUICKFIXGO, JSPUREFIX)}
 
 
+def padded_pairs(names: list[str]) -> list[tuple[Kind, Kind]]:
+    """Client and venue: each engine that pads BodyLength (9), in both parts, against each that does not."""
+    kinds = [KINDS[name] for name in dict.fromkeys([*names, QUICKFIX.name])]
+    return [(client, venue) for client in kinds for venue in kinds if client.pads != venue.pads]
+
+
 def pairs(names: list[str]) -> list[tuple[Kind, Kind]]:
     """Client and venue: each engine in both parts, QuickFIX on the other side, which is the one all are measured by."""
     found = {}

@@ -48,8 +48,8 @@ async def test_a_refused_logon(make_duel: MakeDuel, pair: Pair, keep_numbers: bo
     """The engine is told why, the venue sees nothing, and the next Logon is as if it were the first."""
     duel = await make_duel(pair, keep_numbers=keep_numbers)
     await _refused(duel, reset=True)
-    # On the wire: not every engine shows its application a Logout that comes before the Logon.
-    assert [m.get(58) for m in duel.near.down.messages if m.type == "5"] == ["access token expired"]
+    # On the wire: not every engine shows its application a Logout that comes before the Logon. Some try again at once.
+    assert {m.get(58) for m in duel.near.down.messages} == {"access token expired"}
     await duel.log_on(reset=True)
     await duel.trade()
     await duel.assert_whole(goodbyes=len(duel.near.up.of("5")))
@@ -63,7 +63,7 @@ async def test_a_refused_logon_in_mid_session(make_duel: MakeDuel, pair: Pair) -
     await duel.trade()
     await duel.cut()
     await _refused(duel)
-    assert [(m.seq, m.get(58)) for m in duel.near.down.of("5")] == [(1, "access token expired")]
+    assert {(m.seq, m.get(58)) for m in duel.near.down.of("5")} == {(1, "access token expired")}
     await duel.log_on()
     await duel.trade()
     await duel.assert_whole(resends=None, goodbyes=len(duel.near.up.of("5")))
@@ -96,7 +96,7 @@ async def test_a_padded_length_is_refused_where_it_is_not_allowed(make_duel: Mak
     assert [m for m in far.messages if m.type != "5"] == []
     assert duel.client.count("logon") == 0
     reason = "violation: BodyLength (9) is not the second field, not canonical or not exact"
-    await eventually(lambda: [e for e in duel.stack.events() if e["reason"] == reason], "the report of it")
+    await eventually(lambda: [e for e in duel.stack.events() if e.get("reason") == reason], "the report of it")
 
 
 async def _ended(duel: Duel, text: str) -> Message:

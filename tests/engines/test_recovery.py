@@ -144,7 +144,7 @@ async def test_resends_that_an_application_asks_for(make_duel: MakeDuel, pair: P
 
 @pytest.mark.needs("skip")
 async def test_a_sequence_reset(make_duel: MakeDuel, pair: Pair) -> None:
-    """SequenceReset-Reset of either side, and a gap fill of the client's, between denials."""
+    """SequenceReset-Reset of either side, and a gap fill of either, between denials."""
     duel = await make_duel(pair)
     await duel.log_on()
     await duel.trade()
@@ -153,10 +153,11 @@ async def test_a_sequence_reset(make_duel: MakeDuel, pair: Pair) -> None:
         await engine.send("4", [(36, out + 50)])
         await engine.ask("skip", to=out + 50)
         await duel.trade()
-    out, _ = await duel.client.numbers()
-    await duel.client.send("4", [(123, "Y"), (36, out + 10)])
-    await duel.client.ask("skip", to=out + 10)
-    await duel.trade()
+    for engine in (duel.client, duel.venue):
+        out, _ = await engine.numbers()
+        await engine.send("4", [(123, "Y"), (36, out + 10)])
+        await engine.ask("skip", to=out + 10)
+        await duel.trade()
     await duel.assert_whole()
 
 

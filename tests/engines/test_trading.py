@@ -29,6 +29,24 @@ async def test_trading(make_duel: MakeDuel, pair: Pair) -> None:
     assert [m.raw for m in duel.near.down.messages] == [m.raw for m in duel.far.down.messages]
 
 
+@pytest.mark.padding
+async def test_a_padded_length_is_read_as_decimal(make_duel: MakeDuel, pair: Pair) -> None:
+    """By every engine, from its stream: of as many lengths, one read otherwise would end a message elsewhere."""
+    duel = await make_duel(pair)
+    await duel.log_on()
+    for extra in range(1, 31):
+        order_id = await duel.order(more=[(58, "x" * extra)])
+        await duel.venue.message("D", _11=order_id)
+        await duel.report(order_id, "S" * extra)
+        await duel.client.message("8", _11=order_id)
+    await duel.assert_whole()
+    padded = duel.far.up.of("D") if pair[0].pads else duel.near.down.of("8")
+    lengths = [message.get(9) for message in padded]
+    assert all(length.startswith("0") for length in lengths)
+    # 8 and 9 are no octal digits, and nearly all others mean another number there.
+    assert {length[-1] for length in lengths} == set("0123456789")
+
+
 async def test_denials_between_orders(make_duel: MakeDuel, pair: Pair) -> None:
     """Sent without waiting: each is judged for itself, and the engine gets the reject of each."""
     duel = await make_duel(pair)
