@@ -86,14 +86,14 @@ class Duel:
         self.far.cut()
         await self.down()
 
-    async def down(self) -> None:
+    async def down(self, within_s: float = 0.0) -> None:
         """Wait until both engines know that the connection has ended."""
 
         def ended() -> bool:
             gone = not self.near.connected and not self.far.connected
             return gone and all(engine.count("logout") >= engine.count("logon") for engine in (self.client, self.venue))
 
-        await eventually(ended, "the end of the connections", self._patience_s)
+        await eventually(ended, "the end of the connections", within_s or self._patience_s)
 
     # --- trading ---
 

@@ -156,13 +156,14 @@ async def test_silence(make_duel: MakeDuel, pair: Pair) -> None:
 async def test_a_days_end(make_duel: MakeDuel, pair: Pair) -> None:
     """By the engines' own clocks: the session ends, and the next one begins with 1, without 141."""
     now = datetime.now(UTC)
-    end, start = now + timedelta(seconds=3), now + timedelta(seconds=4)
+    open_s = 3 + max(kind.connects_in_s for kind in pair)
+    end, start = now + timedelta(seconds=open_s), now + timedelta(seconds=open_s + 1)
     times = {"start_time": f"{start:%H:%M:%S}", "end_time": f"{end:%H:%M:%S}"}
     duel = await make_duel(pair, **times)
     await duel.log_on()
     await duel.trade()
     await duel.assert_whole()
-    await duel.down()
+    await duel.down(within_s=open_s + 10)
     await asyncio.sleep(max(0.0, (start - datetime.now(UTC)).total_seconds()) + 1.0)
     heard = len(duel.near.up.messages)
     await duel.log_on()
