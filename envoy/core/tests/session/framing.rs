@@ -65,8 +65,8 @@ fn what_is_denied_is_answered_in_the_one_form() {
     let order = seven(&format!("35=D|34=2|{HEAD}11=a|"));
     let on_its_way = sent(&mut driver, Direction::Inbound, &order, &Verdict::reject());
     let [(Direction::Inbound, request)] = on_its_way.as_slice() else { panic!("{on_its_way:?}") };
-    let (_, id) = request.split_once("|112=").unwrap();
-    let (id, _) = id.split_once('|').unwrap();
+    let Some((_, rest)) = request.split_once("|112=") else { panic!("{request}") };
+    let id = &rest[..16];
     assert_eq!(*request, show(&fix("FIX.4.4", &format!("35=1|34=2|{HEAD}112={id}|"))));
     let heartbeat = seven(&format!("35=0|34=2|{BACK}112={id}|"));
     let back = sent(&mut driver, Direction::Outbound, &heartbeat, &Verdict::allow());
