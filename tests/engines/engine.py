@@ -39,7 +39,7 @@ class Kind:
     pads: bool = False
     """It writes BodyLength (9) with leading zeros."""
     lacks: frozenset[str] = frozenset()
-    """What the engine has not, by the names in `docs/engines.md`."""
+    """What the engine has not, or not in one part (`name:client`), by the names in the scenarios' `needs`."""
 
     def __str__(self) -> str:
         return self.name

@@ -191,7 +191,6 @@ function start (reset) {
     ResetSeqNumFlag: reset,
     Logon: {}
   }
-  if (settings.body_length_chars) description.BodyLengthChars = settings.body_length_chars
   if (settings.application in APPL_VER_IDS) description.Logon.DefaultApplVerID = APPL_VER_IDS[settings.application]
   const launcher = new Launcher(description)
   launcher.run().catch(error => process.stderr.write(`ended: ${error}\n`))
