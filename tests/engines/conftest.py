@@ -61,11 +61,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "padding: about engines that pad BodyLength (9)")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests here share the session's event loop, as the taps live on it."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """All tests here share the session's event loop, as the taps live on it. A scenario without a pair is none."""
+    without = [item for item in items if item.path.is_relative_to(HERE) and not _has_its_pair(item)]
+    if without:
+        config.hook.pytest_deselected(items=without)
+        items[:] = [item for item in items if item not in without]
     for item in items:
         if item.path.is_relative_to(HERE) and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def _has_its_pair(item: pytest.Item) -> bool:
+    """Pytest makes one item of a test that was given nothing to play with, to skip it."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is None or isinstance(callspec.params.get("pair", ()), tuple)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
