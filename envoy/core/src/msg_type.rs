@@ -17,6 +17,8 @@ impl MsgType {
     pub const LOGOUT: Self = Self::one(b'5');
     /// Logon.
     pub const LOGON: Self = Self::one(b'A');
+    /// TestRequest.
+    pub const TEST_REQUEST: Self = Self::one(b'1');
     /// UserRequest.
     pub const USER_REQUEST: Self = Self([b'B', b'E', 0, 0, 0, 0, 0, 0]);
     /// UserResponse.

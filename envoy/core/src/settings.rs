@@ -35,6 +35,9 @@ pub struct Settings {
     /// What of the framing is not as strict as it could be.
     #[serde(default)]
     pub framing: Framing,
+    /// The end of sessions when the gateway goes down.
+    #[serde(default)]
+    pub drain: Drain,
     /// Length and data fields beyond the dictionary's.
     #[serde(default)]
     pub data_fields: DataFields,
@@ -155,6 +158,21 @@ impl Framing {
     pub const STRICT: Self = Self { padded_body_length: false };
 }
 
+/// The end of sessions when the gateway goes down; times in milliseconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drain {
+    /// When Envoy begins to drain, sessions begin to end at random moments within so long.
+    #[serde(deserialize_with = "whole")]
+    pub spread_ms: u32,
+    /// So long a session waits for a message whose place a Logout may take; then it is disconnected.
+    #[serde(deserialize_with = "whole")]
+    pub wait_ms: u32,
+    /// The same when Envoy is told to stop, which waits for it.
+    #[serde(deserialize_with = "whole")]
+    pub stop_ms: u32,
+}
+
 /// Length and data fields beyond the dictionary's.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -249,6 +267,12 @@ impl Default for Cache {
 impl Default for Accounting {
     fn default() -> Self {
         Self { enabled: true, interval_ms: 5_000 }
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { spread_ms: 10_000, wait_ms: 60_000, stop_ms: 5_000 }
     }
 }
 
@@ -348,6 +372,9 @@ impl Settings {
             ("cache.max_entries", self.cache.max_entries, 16..=65_536),
             ("cache.max_entry_bytes", self.cache.max_entry_bytes, 16..=65_536),
             ("accounting.interval_ms", self.accounting.interval_ms, 10..=600_000),
+            ("drain.spread_ms", self.drain.spread_ms, 0..=86_400_000),
+            ("drain.wait_ms", self.drain.wait_ms, 0..=86_400_000),
+            ("drain.stop_ms", self.drain.stop_ms, 0..=600_000),
         ] {
             if !bounds.contains(&value) {
                 let (least, most) = bounds.into_inner();

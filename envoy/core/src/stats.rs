@@ -1,14 +1,14 @@
 //! What is counted, under the names that Envoy's stats show.
 
-macro_rules! counters {
-    ($($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
-        /// A counter of Envoy's stats.
+macro_rules! metrics {
+    ($(#[$kind:meta])* $metric:ident: $($(#[$doc:meta])* $variant:ident => $name:literal,)*) => {
+        $(#[$kind])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Counter {
+        pub enum $metric {
             $($(#[$doc])* $variant,)*
         }
 
-        impl Counter {
+        impl $metric {
             /// All of them, in the order of their numbers.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
@@ -22,7 +22,9 @@ macro_rules! counters {
     };
 }
 
-counters! {
+metrics! {
+    /// A counter of Envoy's stats.
+    Counter:
     /// Connections accepted.
     Connections => "fix_authz.connections",
     /// Logons that the decision service allowed.
@@ -57,6 +59,12 @@ counters! {
     OutboundPaused => "fix_authz.outbound_paused",
     /// Sessions ended by a Logout of the gateway's, or for want of a message that could become one.
     SessionsEnded => "fix_authz.sessions_ended",
+    /// Sessions among them that ended because the gateway drains or stops.
+    SessionsDrained => "fix_authz.sessions_drained",
+    /// Sessions disconnected between two messages because the gateway drains or stops.
+    SessionsCut => "fix_authz.sessions_cut",
+    /// Connections without a Logon, closed because the gateway drains or stops.
+    ConnectionsTurnedAway => "fix_authz.connections_turned_away",
     /// Connections closed at once on the decision service's order.
     SessionsDisconnected => "fix_authz.sessions_disconnected",
     /// Watches sent.
@@ -85,11 +93,35 @@ counters! {
     Panics => "fix_authz.panics",
 }
 
+metrics! {
+    /// A gauge of Envoy's stats: the sum of all connections' levels.
+    Gauge:
+    /// Connections that are open.
+    ConnectionsActive => "fix_authz.connections_active",
+    /// Those without an authorized Logon yet.
+    LogonsPending => "fix_authz.logons_pending",
+    /// Sessions past their Logon.
+    SessionsActive => "fix_authz.sessions_active",
+    /// Those that are to end because the gateway drains or stops.
+    SessionsDraining => "fix_authz.sessions_draining",
+    /// Bytes of both directions that wait in the filter for an answer, or behind one that does.
+    QueuedBytes => "fix_authz.queued_bytes",
+}
+
+/// What a connection adds to each gauge, in the order of [`Gauge::ALL`].
+pub type Levels = [u64; Gauge::ALL.len()];
+
 const COUNT: usize = Counter::ALL.len();
 
 /// Increments of one event.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counters([u32; COUNT]);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self([0; COUNT])
+    }
+}
 
 impl Counters {
     pub(crate) fn add(&mut self, counter: Counter, n: u32) {

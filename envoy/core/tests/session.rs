@@ -4,6 +4,8 @@
 
 #[path = "session/accounts.rs"]
 mod accounts;
+#[path = "session/draining.rs"]
+mod draining;
 #[path = "session/ending.rs"]
 mod ending;
 #[path = "session/framing.rs"]

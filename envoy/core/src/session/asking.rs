@@ -162,6 +162,7 @@ impl Session {
             Fate::Fill => self.reread(&bytes, |_, message| {
                 out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
             }),
+            Fate::Retire => self.reread(&bytes, |session, message| session.retire(message, now, out)),
             Fate::Reuse(account) => {
                 self.account(account, now, out);
                 self.forward_inbound(&bytes, out);

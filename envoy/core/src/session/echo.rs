@@ -91,6 +91,11 @@ impl Echoes {
         half + self.generator.next_u32() % (most - half + 1)
     }
 
+    /// A number from 0 to `most`.
+    pub fn any(&mut self, most: u32) -> u32 {
+        self.generator.next_u32() % most.saturating_add(1)
+    }
+
     /// The answer that a Heartbeat with this TestReqID (112) carries back, once; and how many are not waited for any more:
     /// a venue takes TestRequests in their order, so it will not answer one from before.
     pub fn take(&mut self, test_req_id: &[u8]) -> Option<(Echo, usize)> {
@@ -151,6 +156,11 @@ impl Echoes {
     /// How many are waited for.
     pub fn len(&self) -> usize {
         self.awaited.len()
+    }
+
+    /// None is waited for.
+    pub fn is_empty(&self) -> bool {
+        self.awaited.is_empty()
     }
 
     /// Takes all that are waited for, in order, and forgets the others.

@@ -16,6 +16,9 @@ use crate::rewrite;
 use crate::stats::Counter;
 use std::time::Duration;
 
+/// Why a session ends that the decision service ends.
+pub(super) const BY_SERVICE: &str = "session ended by the decision service";
+
 /// The order to end a session with the client's next message.
 #[derive(Debug)]
 pub(super) struct Doom {
@@ -42,12 +45,19 @@ impl Session {
     pub(super) fn end_if_doomed(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) {
         if let (Phase::Active, Some(doom)) = (&self.phase, &self.doom) {
             let denial = doom.denial.clone();
-            self.end(message, denial, now, out);
+            self.end(message, denial, BY_SERVICE, now, out);
         }
     }
 
     /// The session ends: a Logout takes the message's place, and the venue's answer closes.
-    pub(super) fn end(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
+    pub(super) fn end(
+        &mut self,
+        message: &Message<'_>,
+        denial: Denial,
+        why: &'static str,
+        now: Now,
+        out: &mut Commands,
+    ) {
         out.count(Counter::InboundDenied);
         if message.poss_dup {
             // A Logout must come in sequence; the client's next fresh message will be it. A GapFill covers more numbers
@@ -58,13 +68,13 @@ impl Session {
             return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
         }
         out.count(Counter::SessionsEnded);
-        out.log(Level::Info, format!("session {}: ended by the decision service", self.name));
+        out.log(Level::Info, format!("session {}: a Logout goes to the venue: {why}", self.name));
         out.send_with(Direction::Inbound, |to| rewrite::logout(message, &denial, to));
         let limits = &self.listener.settings.limits;
         out.push(Command::Tick(limits.logout_timeout_ms));
         let deadline = now.monotonic + limits.logout_timeout();
         self.renewal = None;
-        self.phase = Phase::Ending { denial, deadline, answered: false };
+        self.phase = Phase::Ending { denial, why, deadline, answered: false };
     }
 
     /// Time has passed: a doomed session whose client sends nothing ends without a Logout.
@@ -77,8 +87,10 @@ impl Session {
 
     /// The venue answered the Logout of ours, and all before its answer is delivered.
     pub(super) fn leave_if_ended(&mut self, now: Now, out: &mut Commands) {
-        if matches!(self.phase, Phase::Ending { answered: true, .. }) && self.outbound.is_clear() {
-            self.leave("session ended by the decision service", now, out);
+        if let Phase::Ending { answered: true, why, .. } = self.phase
+            && self.outbound.is_clear()
+        {
+            self.leave(why, now, out);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Client to venue: the Logon, and each message after it.
 
 use super::echo::Echo;
+use super::ending::BY_SERVICE;
 use super::lane::Fate;
 use super::{Phase, Session};
 use crate::command::{Commands, Direction};
@@ -34,6 +35,14 @@ impl Session {
         }
         if self.doom.is_some() {
             self.end_if_doomed(message, now, out);
+            return Ok(());
+        }
+        if self.drain.is_some() && self.may_retire(message, now) {
+            if self.inbound.is_clear() {
+                self.retire(message, now, out);
+            } else {
+                self.inbound.push(message.bytes, message.msg_type, Fate::Retire);
+            }
             return Ok(());
         }
         if let Some(response) = self.listener.renewals.answered_by(message.msg_type, message.version)
@@ -175,7 +184,7 @@ impl Session {
                 self.reread(bytes, |session, message| session.deny(message, denial, now, out))
             }
             Decision::Logout(denial) => {
-                self.reread(bytes, |session, message| session.end(message, denial, now, out));
+                self.reread(bytes, |session, message| session.end(message, denial, BY_SERVICE, now, out));
             }
             Decision::Disconnect => self.disconnect(out),
         }

@@ -16,6 +16,7 @@ impl Session {
         out.lend(bytes);
         self.read(direction, bytes, end, now, out);
         out.give_back();
+        self.cut_if_quiet(now, out);
     }
 
     fn read(&mut self, direction: Direction, bytes: &[u8], end: bool, now: Now, out: &mut Commands) {
@@ -74,6 +75,7 @@ impl Session {
         let limits = &self.listener.settings.limits;
         match (&self.phase, direction) {
             (Phase::AwaitingLogon, Direction::Inbound) => false,
+            (Phase::Active, Direction::Inbound) if self.is_closing() => true,
             // What ends the session needs no room.
             (Phase::Active, Direction::Inbound) if self.doom.is_some() => false,
             (Phase::Active, Direction::Inbound) => {

@@ -38,6 +38,8 @@ pub(super) enum Fate {
     Fill,
     /// It needs no decision, only its turn.
     Pass,
+    /// The Logout takes its place that ends the session with the gateway.
+    Retire,
 }
 
 impl Fate {
@@ -136,6 +138,12 @@ impl Lane {
     /// Nothing waits for a turn.
     pub fn is_clear(&self) -> bool {
         self.queue.is_empty()
+    }
+
+    /// Bytes that wait for answers, or for room behind such; `held`: or for whatever else.
+    pub fn waiting_bytes(&self, held: bool) -> usize {
+        let unread = if held || self.full || !self.queue.is_empty() { self.unread.len() } else { 0 };
+        self.queued_bytes + unread
     }
 
     /// Adds a message behind the others.

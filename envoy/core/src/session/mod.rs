@@ -7,13 +7,14 @@
 //!
 //! This module has the phases and the events. `intake` takes bytes in, `inbound` and `outbound` are the two directions'
 //! rules, `asking` has the decision service's part, `reusing` its answers that hold for more than one message, `watching`
-//! what it may say unasked, `renewing` a fresh credential, `ending` the end that it orders, `passing` the short way of messages
-//! that are like earlier ones; `lane` is the queue of a direction, `cache` has the decisions that are kept, `accounts` what went
-//! on unasked, `echo` the answers on their way.
+//! what it may say unasked, `renewing` a fresh credential, `ending` the end that it orders, `draining` the end that comes
+//! with the gateway's own, `passing` the short way of messages that are like earlier ones; `lane` is the queue of a
+//! direction, `cache` has the decisions that are kept, `accounts` what went on unasked, `echo` the answers on their way.
 
 mod accounts;
 mod asking;
 mod cache;
+mod draining;
 mod echo;
 mod ending;
 mod inbound;
@@ -27,6 +28,8 @@ mod renewing;
 mod reusing;
 mod watching;
 
+pub use draining::Departure;
+
 use crate::command::{CheckId, Command, Commands, Direction, Level};
 use crate::contract::request::{Identity, Peers};
 use crate::credential::Authorization;
@@ -36,11 +39,12 @@ use crate::message::Field;
 use crate::profile::Profile;
 use crate::renewal::Renewals;
 use crate::settings::Settings;
-use crate::stats::Counter;
+use crate::stats::{Counter, Levels};
 use crate::violation::Violation;
 use accounts::Accounts;
 use asking::Unanswered;
 use cache::Cache;
+use draining::Drain;
 use echo::Echoes;
 use ending::Doom;
 use lane::Lane;
@@ -96,7 +100,7 @@ enum Phase {
     /// The Logon went upstream.
     Active,
     /// A Logout of ours went upstream in the place of a message; the venue's answer ends the session.
-    Ending { denial: Denial, deadline: Duration, answered: bool },
+    Ending { denial: Denial, why: &'static str, deadline: Duration, answered: bool },
     /// The last word to the client is said; it may close first.
     Leaving { deadline: Duration, why: &'static str },
     /// A report is out; when it is answered, the connection closes.
@@ -121,6 +125,8 @@ pub struct Session {
     terms: Terms,
     /// The order to end.
     doom: Option<Doom>,
+    /// The gateway's own end.
+    drain: Option<Drain>,
     renewal: Option<Renewal>,
     watch: Option<Watch>,
     /// Watches of before a renewal.
@@ -156,6 +162,7 @@ impl Session {
             authorization: None,
             terms: Terms::default(),
             doom: None,
+            drain: None,
             renewal: None,
             watch: None,
             forgotten: Vec::new(),
@@ -190,6 +197,7 @@ impl Session {
             Phase::Active | Phase::Ending { .. } => self.answered(id, answer, now, out),
             _ => {}
         }
+        self.cut_if_quiet(now, out);
     }
 
     /// Time has passed.
@@ -213,6 +221,20 @@ impl Session {
             Phase::Leaving { deadline, why } if now.monotonic >= *deadline => self.close(why, out),
             _ => {}
         }
+        self.cut_if_overdue(now, out);
+    }
+
+    /// What this connection adds to the gauges.
+    pub fn levels(&self) -> Levels {
+        let (connection, pending, session) = match self.phase {
+            Phase::AwaitingLogon | Phase::Authorizing { .. } => (1, 1, 0),
+            Phase::Active | Phase::Ending { .. } => (1, 0, 1),
+            Phase::Leaving { .. } | Phase::Reporting { .. } => (1, 0, 0),
+            Phase::Closed => return Levels::default(),
+        };
+        let draining = if self.drain.is_some() { session } else { 0 };
+        let queued = self.inbound.waiting_bytes(self.reads_paused) + self.outbound.waiting_bytes(false);
+        [connection, pending, session, draining, queued as u64]
     }
 
     /// The connection is gone; nothing can be sent any more.

@@ -2,9 +2,9 @@
 
 use super::service::{Asked, Verdict};
 use fix_authz_core::command::{CheckId, Command, Commands, Direction, Fact};
-use fix_authz_core::session::{Listener, Now, Session};
+use fix_authz_core::session::{Departure, Listener, Now, Session};
 use fix_authz_core::settings::Settings;
-use fix_authz_core::stats::Counter;
+use fix_authz_core::stats::{Counter, Gauge};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,6 +103,16 @@ impl Driver {
     /// Time passes, and no timer fires.
     pub fn wait(&mut self, millis: u64) {
         self.now.monotonic += Duration::from_millis(millis);
+    }
+
+    /// The gateway goes down.
+    pub fn drain(&mut self, departure: Departure) {
+        self.session.drain(departure, self.now, &mut self.commands);
+        self.carry_out();
+    }
+
+    pub fn level(&self, gauge: Gauge) -> u64 {
+        self.session.levels()[gauge as usize]
     }
 
     pub fn gone(&mut self) {

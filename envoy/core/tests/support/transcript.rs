@@ -7,13 +7,14 @@
 //!
 //! Events: `connect`; `client M`, `venue M`; `client-last M`, `venue-last M` (bytes, then the end); `client-end`,
 //! `venue-end`; `client-bytes B`, `venue-bytes B` (as written); `answer ID VERDICT`; `after MILLISECONDS` (and a tick), `later MILLISECONDS`
-//! (and none); `gone`; `reconnect`. Accounts show as `account KEY=VALUE …`, those of names left out.
+//! (and none); `gone`; `reconnect`; `drain`, `stop` (the gateway). Accounts show as `account KEY=VALUE …`, those of names left out.
 
 use super::driver::{Driver, Effect};
 use super::service::{Asked, Verdict};
 use fix_authz_core::command::{Direction, Fact};
 use fix_authz_core::frame::{Frame, next_frame};
-use fix_authz_core::stats::Counter;
+use fix_authz_core::session::Departure;
+use fix_authz_core::stats::{Counter, Gauge};
 use fix_authz_core::testing::{fix, raw, show};
 
 /// The token of the standard Logon.
@@ -112,6 +113,10 @@ impl Play {
         self.driver.count(counter)
     }
 
+    pub fn level(&self, gauge: Gauge) -> u64 {
+        self.driver.level(gauge)
+    }
+
     fn event(&mut self, event: &str) {
         use Direction::{Inbound, Outbound};
         let (verb, rest) = event.split_once(' ').unwrap_or((event, ""));
@@ -132,6 +137,8 @@ impl Play {
             "later" => self.driver.wait(rest.parse().unwrap()),
             "after" => self.driver.after(rest.parse().unwrap()),
             "gone" => self.driver.gone(),
+            "drain" => self.driver.drain(Departure::Drain),
+            "stop" => self.driver.drain(Departure::Stop),
             "reconnect" => {
                 self.connections += 1;
                 self.driver.again([self.connections; 32]);
