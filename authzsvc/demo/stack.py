@@ -115,11 +115,14 @@ class Stack:
         config.write_text(yaml.safe_dump(self.bootstrap(), sort_keys=False))
         admin_file = self.directory / "envoy-admin"
         admin_file.unlink(missing_ok=True)
-        command = envoy_command(find_envoy(), config, concurrency=self.concurrency)
-        command += ["--admin-address-path", str(admin_file)]
+        command = [*self.envoy_command(config), "--admin-address-path", str(admin_file)]
         self.envoy = Process("Envoy", command, self.envoy_log, envoy_environment(find_filter()))
         self.admin = self.envoy.wait_for(lambda: admin_file.read_text() or None if admin_file.exists() else None)
         self.port = self.envoy.wait_for(self._listening)
+
+    def envoy_command(self, config: Path) -> list[str]:
+        """The command line that starts it."""
+        return envoy_command(find_envoy(), config, concurrency=self.concurrency)
 
     def bootstrap(self) -> dict[str, Any]:
         """Envoy's configuration."""
@@ -140,9 +143,10 @@ class Stack:
             return int(listener["local_address"]["socket_address"]["port_value"])
         return None
 
-    def ask_admin(self, path: str) -> str:
-        """A page of Envoy's admin interface."""
-        with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=5) as answer:
+    def ask_admin(self, path: str, method: str = "GET") -> str:
+        """A page of Envoy's admin interface; what changes something is a POST."""
+        request = urllib.request.Request(f"http://{self.admin}{path}", method=method)
+        with urllib.request.urlopen(request, timeout=5) as answer:
             return str(answer.read().decode())
 
     def stats(self) -> dict[str, int]:

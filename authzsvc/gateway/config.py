@@ -22,6 +22,7 @@ VENUE = "venue"
 LISTENER = "fix"
 
 TYPES = "type.googleapis.com/"
+MODULES = TYPES + "envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension"
 NETWORK_FILTERS = TYPES + "envoy.extensions.filters.network."
 TLS_SOCKETS = TYPES + "envoy.extensions.transport_sockets.tls.v3."
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -37,12 +38,25 @@ Plain = dict[str, Any]
 def envoy_config(options: GatewayOptions) -> Plain:
     """The whole bootstrap (`envoy.config.bootstrap.v3.Bootstrap`) in its JSON form."""
     config: Plain = {
+        "bootstrap_extensions": [_life()],
         "static_resources": {"listeners": [_listener(options)], "clusters": [_venue(options), _authz(options)]},
         "overload_manager": _connection_limit(options.max_connections),
     }
     if options.admin is not None:
         config["admin"] = {"address": _address(options.admin)}
     return config
+
+
+def _life() -> Plain:
+    """The same module hears here that Envoy drains or stops; no filter is told."""
+    return {
+        "name": "envoy.bootstrap.dynamic_modules",
+        "typed_config": {
+            "@type": MODULES,
+            "dynamic_module_config": {"name": MODULE, "do_not_close": True},
+            "extension_name": MODULE,
+        },
+    }
 
 
 def _listener(options: GatewayOptions) -> Plain:

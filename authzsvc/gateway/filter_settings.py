@@ -138,6 +138,17 @@ class Framing(Settings):
     """BodyLength (9) may have leading zeros, within its seven digits."""
 
 
+class Drain(Settings):
+    """The end of sessions when the gateway goes down."""
+
+    spread_ms: int = Field(default=10_000, ge=0, le=86_400_000)
+    """When Envoy begins to drain, sessions begin to end at random moments within so long."""
+    wait_ms: int = Field(default=60_000, ge=0, le=86_400_000)
+    """So long a session waits for a message whose place a Logout may take; then it is disconnected."""
+    stop_ms: int = Field(default=5_000, ge=0, le=600_000)
+    """The same when Envoy is told to stop, which waits for it."""
+
+
 class DataFields(Settings):
     """Data fields beside the standard ones."""
 
@@ -164,6 +175,7 @@ class FilterSettings(Settings):
     accounting: Accounting = Accounting()
     limits: Limits = Limits()
     framing: Framing = Framing()
+    drain: Drain = Drain()
     data_fields: DataFields = DataFields()
     tag_headers: list[Tag] = []
     context: dict[str, str] = {}

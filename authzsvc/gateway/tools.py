@@ -47,10 +47,23 @@ def find_filter(environment: Mapping[str, str] = os.environ, package: Path = PAC
 
 
 def envoy_command(
-    envoy: Path, config: Path, *, concurrency: int | None = None, log_level: str = "warning"
+    envoy: Path,
+    config: Path,
+    *,
+    concurrency: int | None = None,
+    log_level: str = "warning",
+    restart: tuple[int, int] | None = None,
 ) -> list[str]:
-    """The command line that starts Envoy; `concurrency` is the number of worker threads, by default one a processor."""
-    command = [str(envoy), "--config-path", str(config), "--disable-hot-restart", "--log-level", log_level]
+    """The command line that starts Envoy.
+
+    `concurrency` is the number of worker threads, by default one a processor; `restart` is the base id that the Envoys of a
+    hot restart share, and which of them this is, from 0 on.
+    """
+    command = [str(envoy), "--config-path", str(config), "--log-level", log_level]
+    if restart is None:
+        command += ["--disable-hot-restart"]
+    else:
+        command += ["--base-id", str(restart[0]), "--restart-epoch", str(restart[1])]
     return command if concurrency is None else [*command, "--concurrency", str(concurrency)]
 
 

@@ -1,4 +1,4 @@
-//! The part of Envoy's dynamic module ABI that a network filter needs, declared by hand.
+//! The part of Envoy's dynamic module ABI that a network filter and a bootstrap extension need, declared by hand.
 //!
 //! Source: `source/extensions/dynamic_modules/abi/abi.h` of envoyproxy/envoy at the ABI version of Envoy 1.40. The SDK
 //! crate is not published, and its generated bindings would bring a C toolchain into the build for some thirty functions.
@@ -18,6 +18,12 @@ pub type FilterEnvoyPtr = *mut c_void;
 pub type FilterModulePtr = *const c_void;
 /// Envoy's object that posts to a filter's worker.
 pub type SchedulerPtr = *mut c_void;
+/// Envoy's object behind a bootstrap extension's configuration, and behind the extension.
+pub type BootstrapEnvoyPtr = *mut c_void;
+/// Ours behind either.
+pub type BootstrapModulePtr = *const c_void;
+/// Tells Envoy that what it waits for is done; called once, with the context that came with it.
+pub type Completion = unsafe extern "C" fn(*mut c_void);
 
 /// Bytes of Envoy's, lent for the call.
 #[repr(C)]
@@ -125,9 +131,16 @@ callbacks! {
     ) -> u32;
     envoy_dynamic_module_callback_network_filter_config_define_counter(config: ConfigEnvoyPtr, name: ModuleBuffer, id: *mut usize) -> u32;
     envoy_dynamic_module_callback_network_filter_config_define_histogram(config: ConfigEnvoyPtr, name: ModuleBuffer, id: *mut usize) -> u32;
+    envoy_dynamic_module_callback_network_filter_config_define_gauge(config: ConfigEnvoyPtr, name: ModuleBuffer, id: *mut usize) -> u32;
+    envoy_dynamic_module_callback_network_filter_increment_gauge(filter: FilterEnvoyPtr, id: usize, value: u64) -> u32;
+    envoy_dynamic_module_callback_network_filter_decrement_gauge(filter: FilterEnvoyPtr, id: usize, value: u64) -> u32;
     envoy_dynamic_module_callback_network_filter_increment_counter(filter: FilterEnvoyPtr, id: usize, value: u64) -> u32;
     envoy_dynamic_module_callback_network_filter_record_histogram_value(filter: FilterEnvoyPtr, id: usize, value: u64) -> u32;
     envoy_dynamic_module_callback_network_filter_scheduler_new(filter: FilterEnvoyPtr) -> SchedulerPtr;
     envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler: SchedulerPtr, event_id: u64);
     envoy_dynamic_module_callback_network_filter_scheduler_delete(scheduler: SchedulerPtr);
+    envoy_dynamic_module_callback_bootstrap_extension_config_signal_init_complete(config: BootstrapEnvoyPtr);
+    envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_new(config: BootstrapEnvoyPtr) -> SchedulerPtr;
+    envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_commit(scheduler: SchedulerPtr, event_id: u64);
+    envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_delete(scheduler: SchedulerPtr);
 }

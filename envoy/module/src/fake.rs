@@ -3,12 +3,15 @@
 //! What Envoy lends is a fresh allocation for each hook and freed with it, so that whoever keeps it is found out.
 
 use crate::abi::{self, EnvoyBuffer, ModuleBuffer, ModuleHttpHeader};
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Schedulers that are alive, and how often one was used.
 pub static SCHEDULERS: AtomicUsize = AtomicUsize::new(0);
 pub static WAKES: AtomicUsize = AtomicUsize::new(0);
+/// How often the main thread was.
+pub static MAIN_WAKES: AtomicUsize = AtomicUsize::new(0);
 
 /// A connection as Envoy has it.
 #[derive(Default)]
@@ -18,6 +21,7 @@ pub struct Envoy {
     pub calls: Vec<Vec<u8>>,
     pub closed: Option<String>,
     pub limit: u32,
+    pub gauges: HashMap<usize, u64>,
     /// No call can be made.
     pub cut_off: bool,
 }
@@ -158,6 +162,33 @@ callbacks! {
     fn envoy_dynamic_module_callback_network_filter_config_define_histogram(_config: *mut c_void, name: ModuleBuffer, id: *mut usize) -> u32 {
         id.write(text(name).len());
         abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_network_filter_config_define_gauge(_config: *mut c_void, name: ModuleBuffer, id: *mut usize) -> u32 {
+        id.write(text(name).len());
+        abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_network_filter_increment_gauge(filter: *mut c_void, id: usize, value: u64) -> u32 {
+        *envoy(filter).gauges.entry(id).or_default() += value;
+        abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_network_filter_decrement_gauge(filter: *mut c_void, id: usize, value: u64) -> u32 {
+        *envoy(filter).gauges.entry(id).or_default() -= value;
+        abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_config_signal_init_complete(config: *mut c_void) {
+        config.cast::<bool>().write(true);
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_new(_config: *mut c_void) -> *mut c_void {
+        SCHEDULERS.fetch_add(1, Ordering::SeqCst);
+        Box::into_raw(Box::new(7_u64)).cast()
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_commit(scheduler: *mut c_void, _event: u64) {
+        assert!(*scheduler.cast::<u64>() == 7);
+        MAIN_WAKES.fetch_add(1, Ordering::SeqCst);
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_delete(scheduler: *mut c_void) {
+        SCHEDULERS.fetch_sub(1, Ordering::SeqCst);
+        drop(Box::from_raw(scheduler.cast::<u64>()));
     }
     fn envoy_dynamic_module_callback_network_filter_increment_counter(_filter: *mut c_void, _id: usize, _value: u64) -> u32 { 0 }
     fn envoy_dynamic_module_callback_network_filter_record_histogram_value(_filter: *mut c_void, _id: usize, _value: u64) -> u32 { 0 }

@@ -4,12 +4,13 @@
 //! cannot be made completes at once). Such an event waits until the commands at hand are done.
 
 use crate::host::{self, Host, Lent};
+use crate::life::{self, Member};
 use crate::timer::{self, Timer};
 use fix_authz_core::command::{CheckId, Command, Commands, Direction};
 use fix_authz_core::contract::grpc;
 use fix_authz_core::failure::Failure;
-use fix_authz_core::session::{Listener, Now, Session};
-use fix_authz_core::stats::Counter;
+use fix_authz_core::session::{Departure, Listener, Now, Session};
+use fix_authz_core::stats::{Counter, Levels};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub struct Config {
     pub listener: Arc<Listener>,
     /// In the order of [`Counter::ALL`].
     pub counters: Vec<usize>,
+    /// In the order of [`Gauge::ALL`](fix_authz_core::stats::Gauge::ALL).
+    pub gauges: Vec<usize>,
     /// Microseconds of a Check.
     pub latency: usize,
     /// The zero of the monotonic clock.
@@ -65,6 +68,12 @@ struct Connection {
     callouts: HashMap<u64, CheckId>,
     timers: Vec<Timer>,
     introduced: bool,
+    /// What the gauges have of this connection.
+    shown: Levels,
+    /// Its place among those that hear of the process's end.
+    member: Option<Member>,
+    /// What the session was told of it.
+    departing: Option<Departure>,
     /// Bytes of the venue's were left where they are; the buffer limit to put back.
     outbound_held: Option<u32>,
 }
@@ -82,6 +91,9 @@ impl Filter {
             callouts: HashMap::new(),
             timers: Vec::new(),
             introduced: false,
+            shown: Levels::default(),
+            member: None,
+            departing: None,
             outbound_held: None,
         };
         Some(Self {
@@ -95,7 +107,10 @@ impl Filter {
     /// The connection is there: the first commands of the session are due.
     pub fn opened(&self, host: Host<'_>) {
         if let Ok(mut connection) = self.connection.try_borrow_mut() {
+            connection.member = Some(life::join(host.waker()));
+            connection.depart_if_told(self.config.now());
             connection.carry_out(&self.config, host, None);
+            connection.show_levels(&self.config, host);
         }
         self.catch_up(host);
     }
@@ -114,7 +129,7 @@ impl Filter {
         let now = self.config.now();
         // What waits is dealt with before Envoy passes anything on, and may send.
         let may_stay = !end && self.later.borrow().is_empty();
-        host.take_buffer(direction, length, &self.gone, |lent| {
+        let stays = host.take_buffer(direction, length, &self.gone, |lent| {
             let commands = &mut connection.commands;
             lent.read(|bytes| {
                 connection.session.receive(direction, bytes, end && lent.is_last, now, commands);
@@ -126,7 +141,9 @@ impl Filter {
             }
             connection.carry_out(&self.config, host, Some(lent));
             false
-        })
+        });
+        connection.show_levels(&self.config, host);
+        stays
     }
 
     /// A call was answered, or failed.
@@ -165,6 +182,7 @@ impl Filter {
             connection.introduce(host);
             connection.event(event, &self.config);
             connection.carry_out(&self.config, host, None);
+            connection.show_levels(&self.config, host);
         }
     }
 }
@@ -195,13 +213,38 @@ impl Connection {
             Event::Tick => {
                 let reached = config.started + now.monotonic;
                 self.timers.retain(|timer| !timer.is_over(reached));
+                self.depart_if_told(now);
                 self.session.tick(now, &mut self.commands);
             }
             Event::Gone => {
                 self.timers.clear();
+                self.member = None;
                 self.session.gone(now, &mut self.commands);
             }
         }
+    }
+
+    /// Tells the session that the process is to end, where that is news.
+    fn depart_if_told(&mut self, now: Now) {
+        let told = life::departure();
+        if let Some(departure) = told.filter(|_| told != self.departing) {
+            self.departing = told;
+            self.session.drain(departure, now, &mut self.commands);
+        }
+    }
+
+    /// Moves the gauges to where the session now stands.
+    fn show_levels(&mut self, config: &Config, host: Host<'_>) {
+        let levels = self.session.levels();
+        if levels == self.shown {
+            return;
+        }
+        for ((before, after), id) in self.shown.iter().zip(&levels).zip(&config.gauges) {
+            if before != after {
+                host.level(*id, *before, *after);
+            }
+        }
+        self.shown = levels;
     }
 
     /// Leaves the venue's bytes in the buffer of Envoy's upstream connection, which stops reading when that is full.

@@ -1,6 +1,7 @@
 //! Every hook, as Envoy calls them, on a played Envoy; Miri watches the pointers.
 
-use crate::fake::{Envoy, SCHEDULERS, WAKES};
+use crate::bootstrap::*;
+use crate::fake::{Envoy, MAIN_WAKES, SCHEDULERS, WAKES};
 use crate::*;
 use fix_authz_core::contract::wire::{CheckResponse, HeaderValue, HeaderValueOption, OkHttpResponse, Status};
 use fix_authz_core::testing::{fix, show};
@@ -117,6 +118,53 @@ fn allowed() -> Vec<u8> {
 const SETTINGS: &str = r#"{"check":{"cluster":"authz"},"limits":{"logon_timeout_ms":100}}"#;
 const IDS: &str = "49=A|56=B|52=T|";
 
+/// Envoy drains, then stops: the session ends, and Envoy hears when all have.
+fn the_end_of_the_process() {
+    let mut ready = false;
+    let mut done = false;
+    unsafe extern "C" fn complete(context: *mut c_void) {
+        // SAFETY: what was handed in with it.
+        unsafe { context.cast::<bool>().write(true) };
+    }
+    // SAFETY: as Envoy calls them.
+    unsafe {
+        let raw = (&raw mut ready).cast();
+        let refused = b"{\"spread_ms\":1}".to_vec();
+        let none =
+            envoy_dynamic_module_on_bootstrap_extension_config_new(raw, EnvoyBuffer::EMPTY, lend(&refused));
+        assert!(none.is_null());
+        let config = envoy_dynamic_module_on_bootstrap_extension_config_new(
+            raw,
+            EnvoyBuffer::EMPTY,
+            EnvoyBuffer::EMPTY,
+        );
+        assert!(ready);
+        let extension = envoy_dynamic_module_on_bootstrap_extension_new(config, raw);
+        let mut connection = Connection::open(SETTINGS).unwrap();
+        assert!(connection.envoy().gauges.values().any(|level| *level == 1));
+        envoy_dynamic_module_on_bootstrap_extension_drain_started(raw, extension);
+        envoy_dynamic_module_on_network_filter_scheduled(connection.raw(), connection.filter, 0);
+        assert_eq!(
+            connection.envoy().closed.as_deref(),
+            Some("fix_authz: session ended, the gateway drains")
+        );
+        assert!(connection.envoy().gauges.values().all(|level| *level == 0));
+        let mut late = Connection::open(SETTINGS).unwrap();
+        assert!(late.envoy().closed.is_some());
+        let context = (&raw mut done).cast();
+        envoy_dynamic_module_on_bootstrap_extension_shutdown(raw, extension, complete, context);
+        assert_eq!(MAIN_WAKES.load(Ordering::SeqCst), 0, "a connection is left");
+        drop((connection, late));
+        while MAIN_WAKES.load(Ordering::SeqCst) == 0 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        envoy_dynamic_module_on_bootstrap_extension_config_scheduled(raw, config, 0);
+        envoy_dynamic_module_on_bootstrap_extension_destroy(extension);
+        envoy_dynamic_module_on_bootstrap_extension_config_destroy(config);
+    }
+    assert!(done);
+}
+
 /// One test: the timer's thread and its counts are the process's.
 #[test]
 fn all_hooks_keep_to_what_envoy_lends() {
@@ -152,5 +200,7 @@ fn all_hooks_keep_to_what_envoy_lends() {
     // SAFETY: as Envoy calls it.
     unsafe { envoy_dynamic_module_on_network_filter_scheduled(silent.raw(), silent.filter, 0) };
     drop(silent);
+
+    the_end_of_the_process();
     assert_eq!(SCHEDULERS.load(Ordering::SeqCst), 0, "a waker outlives its filter");
 }

@@ -250,6 +250,26 @@ impl Host<'_> {
         };
     }
 
+    /// Moves a gauge by the difference of what this connection adds to it.
+    pub fn level(self, id: usize, before: u64, after: u64) {
+        // SAFETY: the pointer is the running hook's.
+        unsafe {
+            if after > before {
+                abi::envoy_dynamic_module_callback_network_filter_increment_gauge(
+                    self.raw,
+                    id,
+                    after - before,
+                );
+            } else {
+                abi::envoy_dynamic_module_callback_network_filter_decrement_gauge(
+                    self.raw,
+                    id,
+                    before - after,
+                );
+            }
+        };
+    }
+
     /// Records a value in a histogram.
     pub fn record(self, id: usize, value: u64) {
         // SAFETY: the pointer is the running hook's.

@@ -4,6 +4,7 @@
 //! [`guarded`] stands around every hook, and a panic closes the connection.
 
 mod abi;
+mod bootstrap;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod fake;
@@ -12,6 +13,7 @@ mod filter;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod hooks_test;
 mod host;
+mod life;
 mod timer;
 
 use abi::{EnvoyBuffer, EnvoyHttpHeader, FilterEnvoyPtr, FilterModulePtr, ModuleBuffer};
@@ -20,7 +22,7 @@ use fix_authz_core::command::Direction;
 use fix_authz_core::failure::Failure;
 use fix_authz_core::session::Listener;
 use fix_authz_core::settings::Settings;
-use fix_authz_core::stats::Counter;
+use fix_authz_core::stats::{Counter, Gauge};
 use host::Host;
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -50,14 +52,20 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_config_new(
         // SAFETY: Envoy lends the configuration for the call.
         let settings = Settings::from_json(unsafe { host::bytes(json) })?;
         let counter = abi::envoy_dynamic_module_callback_network_filter_config_define_counter;
+        let gauge = abi::envoy_dynamic_module_callback_network_filter_config_define_gauge;
         let histogram = abi::envoy_dynamic_module_callback_network_filter_config_define_histogram;
         // SAFETY: the pointer is this hook's.
         let counters = Counter::ALL.iter().map(|each| unsafe { define(counter, config, each.name()) });
         let counters = counters.collect::<Option<_>>();
         // SAFETY: the pointer is this hook's.
+        let gauges = Gauge::ALL.iter().map(|each| unsafe { define(gauge, config, each.name()) });
+        let gauges = gauges.collect::<Option<_>>();
+        // SAFETY: the pointer is this hook's.
         let latency = unsafe { define(histogram, config, LATENCY) };
+        life::allow_for(&settings);
         Ok::<_, String>(Config {
             counters: counters.ok_or("a counter cannot be defined")?,
+            gauges: gauges.ok_or("a gauge cannot be defined")?,
             latency: latency.ok_or("the histogram cannot be defined")?,
             listener: Arc::new(Listener::new(settings)),
             started: Instant::now(),
@@ -73,7 +81,7 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_config_new(
     }
 }
 
-/// Envoy's callback that defines a counter or a histogram.
+/// Envoy's callback that defines a counter, a gauge or a histogram.
 type Define = unsafe extern "C" fn(abi::ConfigEnvoyPtr, ModuleBuffer, *mut usize) -> u32;
 
 /// # Safety

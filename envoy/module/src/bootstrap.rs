@@ -1,0 +1,211 @@
+//! The bootstrap extension: a network filter hears nothing of a drain or a stop, a bootstrap extension does.
+//!
+//! Envoy runs these hooks on its main thread. It waits with its exit until the shutdown's completion is called, and works on
+//! meanwhile; so a thread of ours waits for the sessions, and the completion is called back on the main thread.
+
+use crate::abi::{self, BootstrapEnvoyPtr, BootstrapModulePtr, Completion, EnvoyBuffer};
+use crate::{host, life};
+use fix_authz_core::session::Departure;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The extension: one a process.
+struct Extension {
+    main: MainThread,
+    /// What Envoy waits for: one for each time that it was told to stop.
+    completions: Mutex<Vec<Awaited>>,
+}
+
+/// A function of Envoy's, and its context.
+struct Awaited {
+    completion: Completion,
+    context: *mut c_void,
+}
+
+// SAFETY: nothing but the main thread calls it; others only keep it.
+unsafe impl Send for Awaited {}
+
+impl Extension {
+    fn waited_for(&self) -> MutexGuard<'_, Vec<Awaited>> {
+        // Sound after every statement.
+        self.completions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn complete(&self) {
+        let completions = std::mem::take(&mut *self.waited_for());
+        for Awaited { completion, context } in completions {
+            // SAFETY: Envoy's function and its context, once, on the main thread.
+            unsafe { completion(context) };
+        }
+    }
+}
+
+/// Calls `…_config_scheduled` on Envoy's main thread.
+struct MainThread(abi::SchedulerPtr);
+
+// SAFETY: Envoy's scheduler may be used and deleted from any thread; that is its purpose.
+unsafe impl Send for MainThread {}
+// SAFETY: as above; it has no state of ours.
+unsafe impl Sync for MainThread {}
+
+impl MainThread {
+    fn wake(&self) {
+        // SAFETY: the scheduler is alive as long as this value.
+        unsafe {
+            abi::envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_commit(self.0, 0);
+        };
+    }
+}
+
+impl Drop for MainThread {
+    fn drop(&mut self) {
+        // SAFETY: deleted once, here.
+        unsafe { abi::envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_delete(self.0) };
+    }
+}
+
+/// Makes the extension; null refuses its configuration, and Envoy does not start.
+///
+/// # Safety
+/// Called by Envoy with buffers that it lends for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_config_new(
+    config: BootstrapEnvoyPtr,
+    _name: EnvoyBuffer,
+    settings: EnvoyBuffer,
+) -> BootstrapModulePtr {
+    // SAFETY: Envoy lends the settings for the call.
+    let settings = unsafe { host::bytes(settings) };
+    if !matches!(settings, b"" | b"{}") {
+        host::log_error(
+            "extension_config: there is nothing to set here; leave it out, `drain` is in filter_config",
+        );
+        return std::ptr::null();
+    }
+    // SAFETY: the pointer is this hook's; the scheduler is ours to delete.
+    let main = MainThread(unsafe {
+        // Envoy listens to nobody before this.
+        abi::envoy_dynamic_module_callback_bootstrap_extension_config_signal_init_complete(config);
+        abi::envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_new(config)
+    });
+    Arc::into_raw(Arc::new(Extension { main, completions: Mutex::default() })).cast()
+}
+
+/// # Safety
+/// Called by Envoy with what `…_config_new` returned, once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_config_destroy(
+    config: BootstrapModulePtr,
+) {
+    // SAFETY: the count that `…_config_new` gave away comes back.
+    drop(unsafe { Arc::from_raw(config.cast::<Extension>()) });
+}
+
+/// # Safety
+/// Called by Envoy with what `…_config_new` returned.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_new(
+    config: BootstrapModulePtr,
+    _extension: BootstrapEnvoyPtr,
+) -> BootstrapModulePtr {
+    let config = config.cast::<Extension>();
+    // SAFETY: Envoy keeps the configuration alive; the extension gets a count of its own.
+    unsafe { Arc::increment_strong_count(config) };
+    config.cast()
+}
+
+/// # Safety
+/// Called by Envoy with what `…_extension_new` returned, once, and last.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_destroy(extension: BootstrapModulePtr) {
+    // SAFETY: the count that `…_extension_new` gave away comes back.
+    drop(unsafe { Arc::from_raw(extension.cast::<Extension>()) });
+}
+
+/// Envoy drains: on an operator's order, or because another takes over.
+///
+/// # Safety
+/// Called by Envoy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_drain_started(
+    _envoy: BootstrapEnvoyPtr,
+    _extension: BootstrapModulePtr,
+) {
+    let _ = catch_unwind(|| life::depart(Departure::Drain));
+}
+
+/// Envoy was told to stop, and does when `completion` was called.
+///
+/// # Safety
+/// Called by Envoy with what `…_extension_new` returned.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_shutdown(
+    _envoy: BootstrapEnvoyPtr,
+    extension: BootstrapModulePtr,
+    completion: Completion,
+    context: *mut c_void,
+) {
+    let extension = extension.cast::<Extension>();
+    // SAFETY: Envoy keeps the extension alive for the call; the thread gets a count of its own.
+    let extension = unsafe {
+        Arc::increment_strong_count(extension);
+        Arc::from_raw(extension)
+    };
+    extension.waited_for().push(Awaited { completion, context });
+    let waiting = Arc::clone(&extension);
+    let started = catch_unwind(AssertUnwindSafe(|| {
+        life::depart(Departure::Stop);
+        std::thread::Builder::new().spawn(move || {
+            let _ = catch_unwind(life::wait_for_the_last);
+            waiting.main.wake();
+        })
+    }));
+    if !matches!(started, Ok(Ok(_))) {
+        extension.complete();
+    }
+}
+
+/// The sessions have ended.
+///
+/// # Safety
+/// Called by Envoy, on its main thread, with what `…_config_new` returned.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_config_scheduled(
+    _envoy: BootstrapEnvoyPtr,
+    config: BootstrapModulePtr,
+    _event_id: u64,
+) {
+    // SAFETY: Envoy keeps the configuration alive for the call.
+    unsafe { &*config.cast::<Extension>() }.complete();
+}
+
+/// Hooks that Envoy asks for and has no cause to call, or that matter to nobody here. Their arguments are the caller's to
+/// clean up, and so need no names.
+macro_rules! unheeded {
+    ($($name:ident)*) => {
+        $(
+            /// Nothing follows from it.
+            #[unsafe(no_mangle)]
+            pub extern "C" fn $name() {}
+        )*
+    };
+}
+
+unheeded! {
+    envoy_dynamic_module_on_bootstrap_extension_server_initialized
+    envoy_dynamic_module_on_bootstrap_extension_worker_thread_initialized
+    envoy_dynamic_module_on_bootstrap_extension_http_callout_done
+    envoy_dynamic_module_on_bootstrap_extension_timer_fired
+    envoy_dynamic_module_on_bootstrap_extension_file_changed
+    envoy_dynamic_module_on_bootstrap_extension_cluster_add_or_update
+    envoy_dynamic_module_on_bootstrap_extension_cluster_removal
+    envoy_dynamic_module_on_bootstrap_extension_listener_add_or_update
+    envoy_dynamic_module_on_bootstrap_extension_listener_removal
+}
+
+/// No page of the admin interface is ours.
+#[unsafe(no_mangle)]
+pub extern "C" fn envoy_dynamic_module_on_bootstrap_extension_admin_request() -> u32 {
+    404
+}
