@@ -61,13 +61,25 @@ def start(config: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("fail_open", True, "unknown field `fail_open`"),
-        ("limits.max_feilds", 9, "unknown field `max_feilds`"),
-        ("check.retries", 3, "unknown field `retries`"),
-        ("token.tag", [554], "unknown field `tag`"),
+        ("fail_open", True, "`fail_open` is no setting of the filter, expected one of `check`, `token`,"),
+        (
+            "limits.max_feilds",
+            9,
+            "`limits.max_feilds` is no setting of the filter, expected one of `logon_timeout_ms`,",
+        ),
+        ("check.retries", 3, "`check.retries` is no setting of the filter, expected one of `cluster`, `authority`,"),
+        ("token.tag", [554], "`token.tag` is no setting of the filter, expected one of `tags`, `strip`,"),
+        ("drain.wait_s", 1, "`drain.wait_s` is no setting of the filter, expected one of `spread_ms`, `wait_ms`,"),
         ("limits.max_fields", 1, "`limits.max_fields` is `1`; it must be from 8 to 65536"),
+        ("limits.max_fields", "many", "`limits.max_fields` is `many`; it must be a whole number"),
         ("limits.remembered_rejects", 5000, "`limits.remembered_rejects` is `5000`; it must be from 0 to 4096"),
-        ("check.cluster", "", "`check.cluster` is empty"),
+        ("drain.stop_ms", 600_001, "`drain.stop_ms` is `600001`; it must be from 0 to 600000"),
+        ("token.strip", "no", '`token.strip`: invalid type: string "no", expected a boolean'),
+        ("token.tags", [554, "96"], "`token.tags[1]` is `96`; it must be a tag, from 1 to 999999"),
+        ("token.scheme", "digest", "`token.scheme` is `digest`; it must be `bearer` or `basic`"),
+        ("cache", "off", '`cache` is `"off"`; it must be an object of settings'),
+        ("data_fields.pairs", [[5001]], "`data_fields.pairs[0]`: invalid length 1, expected a tuple of size 2"),
+        ("check.cluster", "", "`check.cluster` is empty; it must be the name of a cluster"),
     ],
 )
 def test_envoy_does_not_start_and_says_why(path: str, value: object, said: str, tmp_path: Path) -> None:
@@ -76,3 +88,13 @@ def test_envoy_does_not_start_and_says_why(path: str, value: object, said: str, 
     ended = start(config, tmp_path)
     assert ended.returncode != 0
     assert f"filter_config: {said}" in ended.stderr
+
+
+def test_the_bootstrap_extension_has_nothing_to_set(tmp_path: Path) -> None:
+    config = copy.deepcopy(envoy_config(OPTIONS))
+    extension = config["bootstrap_extensions"][0]["typed_config"]
+    struct = "type.googleapis.com/google.protobuf.Struct"
+    extension["extension_config"] = {"@type": struct, "value": {"spread_ms": 1}}
+    ended = start(config, tmp_path)
+    assert ended.returncode != 0
+    assert "extension_config: there is nothing to set here" in ended.stderr

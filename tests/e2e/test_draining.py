@@ -36,9 +36,7 @@ def settings() -> FilterSettings:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def start(
-    start_stack: StartStack, settings: FilterSettings, venue: Venue
-) -> AsyncIterator[StartGateway]:
+async def start(start_stack: StartStack, settings: FilterSettings, venue: Venue) -> AsyncIterator[StartGateway]:
     """Starts a stack that is to go down."""
     rigs: list[Rig] = []
 
@@ -153,7 +151,9 @@ async def test_what_a_drain_counts_and_whom_it_turns_away(start: StartGateway) -
     assert (rig.stat("sessions_draining"), rig.stat("connections_active")) == (1, 1)
     client.send("0")
     await assert_logged_out(rig, client)
-    counted = [rig.stat(name) for name in ("sessions_drained", "sessions_ended", "sessions_cut", "connections_turned_away")]
+    counted = [
+        rig.stat(name) for name in ("sessions_drained", "sessions_ended", "sessions_cut", "connections_turned_away")
+    ]
     assert counted == [1, 1, 0, 2]
     await eventually(lambda: rig.stat("connections_active") == 0, "the connection to close")
     assert (rig.stat("sessions_draining"), rig.stat("sessions_active"), rig.stat("logons_pending")) == (0, 0, 0)

@@ -2,11 +2,15 @@
 //!
 //! Every limit is here. An unknown key, a value of the wrong type or out of its range is an error that names the key.
 
+mod values;
+
 use crate::msg_type::MsgType;
 use crate::profile::Profile;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use values::{fault, pairs, tag, tags, whole};
 
 /// What the filter can be told.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,7 +46,7 @@ pub struct Settings {
     #[serde(default)]
     pub data_fields: DataFields,
     /// Body tags that also travel as headers `x-fix-tag-N`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tags")]
     pub tag_headers: Vec<u32>,
     /// `context_extensions` of every request.
     #[serde(default)]
@@ -71,6 +75,7 @@ pub struct Check {
 #[serde(deny_unknown_fields, default)]
 pub struct Token {
     /// Tried in this order; the first one present counts.
+    #[serde(deserialize_with = "tags")]
     pub tags: Vec<u32>,
     /// The token is cut from the Logon that goes upstream.
     pub strip: bool,
@@ -78,6 +83,7 @@ pub struct Token {
     #[serde(deserialize_with = "scheme")]
     pub scheme: Scheme,
     /// With the Basic scheme, the tag of the client's id.
+    #[serde(deserialize_with = "tag")]
     pub username_tag: u32,
 }
 
@@ -105,6 +111,7 @@ pub struct Renewal {
     /// UserRequest (35=BE) brings one, from FIX 4.4 on; else that is a message like others.
     pub user_request: bool,
     /// Where it stands, tried in this order; none: NewPassword (925), then the Logon's tags.
+    #[serde(deserialize_with = "tags")]
     pub tags: Vec<u32>,
     /// Types of the counterparties' own, of the same fields, for versions that have no UserRequest.
     pub custom: Option<CustomTypes>,
@@ -178,8 +185,10 @@ pub struct Drain {
 #[serde(deny_unknown_fields, default)]
 pub struct DataFields {
     /// (length tag, data tag).
+    #[serde(deserialize_with = "pairs")]
     pub pairs: Vec<(u32, u32)>,
     /// Data tags that this venue sends without their length.
+    #[serde(deserialize_with = "tags")]
     pub without_length: Vec<u32>,
 }
 
@@ -320,29 +329,16 @@ fn default_timeout() -> u32 {
     500
 }
 
-fn scheme<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Scheme, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "bearer" => Ok(Scheme::Bearer),
-        "basic" => Ok(Scheme::Basic),
-        other => Err(serde::de::Error::custom(format_args!(
-            "`token.scheme` is `{other}`; it must be `bearer` or `basic`"
-        ))),
+fn scheme<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scheme, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(scheme) if scheme == "bearer" => Ok(Scheme::Bearer),
+        Value::String(scheme) if scheme == "basic" => Ok(Scheme::Basic),
+        other => Err(fault(&other, "`bearer` or `basic`")),
     }
 }
 
 fn default_logon_timeout() -> u32 {
     8_000
-}
-
-/// A `Struct` has one kind of number, so a whole one may arrive as `500.0`.
-fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let number = f64::deserialize(deserializer)?;
-    if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
-        // The range was just checked.
-        Ok(number as u32)
-    } else {
-        Err(serde::de::Error::custom(format_args!("`{number}` is not a whole number from 0 to {}", u32::MAX)))
-    }
 }
 
 impl Settings {
@@ -351,17 +347,19 @@ impl Settings {
     /// # Errors
     /// One line that names the key.
     pub fn from_json(json: &[u8]) -> Result<Self, String> {
-        let value: serde_json::Value = serde_json::from_slice(json)
+        let value: Value = serde_json::from_slice(json)
             .map_err(|error| format!("filter_config is no JSON object: {error}"))?;
-        let settings: Self = serde_json::from_value(whole_numbers(value))
-            .map_err(|error| format!("filter_config: {error}"))?;
+        values::sections_are_objects(&value).map_err(|error| format!("filter_config{error}"))?;
+        let settings: Self = serde_path_to_error::deserialize(value).map_err(|error| {
+            format!("filter_config: {}", values::plain(&error.path().to_string(), error.inner()))
+        })?;
         settings.check().map_err(|error| format!("filter_config: {error}"))?;
         Ok(settings)
     }
 
     fn check(&self) -> Result<(), String> {
         if self.check.cluster.is_empty() {
-            return Err("`check.cluster` is empty".to_owned());
+            return Err("`check.cluster` is empty; it must be the name of a cluster".to_owned());
         }
         let timeouts =
             [("timeout_ms", self.check.timeout_ms), ("logon_timeout_ms", self.check.logon_timeout_ms)];
@@ -383,21 +381,6 @@ impl Settings {
         }
         if self.token.tags.is_empty() {
             return Err("`token.tags` is empty; name the tag of the Logon that holds the token".to_owned());
-        }
-        let pairs = self.data_fields.pairs.iter().flat_map(|(length, data)| [length, data]);
-        let username = [self.token.username_tag];
-        let lists = [
-            ("token.tags", self.token.tags.as_slice()),
-            ("token.username_tag", &username),
-            ("renewal.tags", &self.renewal.tags),
-            ("tag_headers", &self.tag_headers),
-            ("data_fields.without_length", &self.data_fields.without_length),
-        ];
-        let tags = lists.iter().flat_map(|(key, tags)| tags.iter().map(move |tag| (*key, tag)));
-        for (key, tag) in tags.chain(pairs.map(|tag| ("data_fields.pairs", tag))) {
-            if !(1..=999_999).contains(tag) {
-                return Err(format!("`{key}` has `{tag}`, which is no tag"));
-            }
         }
         const FRAME: [u32; 4] = [
             crate::tags::BEGIN_STRING,
@@ -438,22 +421,6 @@ impl Settings {
         crate::tags::SECRETS.contains(&tag)
             || self.token.tags.contains(&tag)
             || self.renewal.tags.contains(&tag)
-    }
-}
-
-/// A `Struct` writes whole numbers as `500` or `500.0`; integers inside lists want the former.
-fn whole_numbers(value: serde_json::Value) -> serde_json::Value {
-    use serde_json::Value;
-    match value {
-        Value::Number(number) => match number.as_f64() {
-            Some(float) if float.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&float) => {
-                Value::from(float as u64)
-            }
-            _ => Value::Number(number),
-        },
-        Value::Array(items) => Value::Array(items.into_iter().map(whole_numbers).collect()),
-        Value::Object(map) => Value::Object(map.into_iter().map(|(k, v)| (k, whole_numbers(v))).collect()),
-        other => other,
     }
 }
 
@@ -509,13 +476,105 @@ mod tests {
         assert_eq!(settings.data_fields.pairs, [(5001, 5002)]);
     }
 
+    /// Each key, a value of another type, and one out of its range where it has one.
+    const KEYS: &[(&str, &str, &str)] = &[
+        ("check", "[\"authz\"]", ""),
+        ("check.cluster", "7", "\"\""),
+        ("check.authority", "7", ""),
+        ("check.timeout_ms", "\"soon\"", "60001"),
+        ("check.logon_timeout_ms", "[]", "0"),
+        ("token", "3", ""),
+        ("token.tags", "554", "[]"),
+        ("token.tags[0]", "\"554\"", "1000000"),
+        ("token.scheme", "true", "\"digest\""),
+        ("token.username_tag", "\"553\"", "0"),
+        ("token.strip", "\"no\"", ""),
+        ("renewal", "null", ""),
+        ("renewal.user_request", "1", ""),
+        ("renewal.tags", "{}", ""),
+        ("renewal.tags[0]", "null", "0"),
+        ("renewal.custom", "[\"U1\",\"U2\"]", ""),
+        ("cache", "false", ""),
+        ("cache.enabled", "0", ""),
+        ("cache.max_entries", "\"many\"", "65537"),
+        ("cache.max_entry_bytes", "{}", "15"),
+        ("accounting", "[]", ""),
+        ("accounting.enabled", "\"yes\"", ""),
+        ("accounting.interval_ms", "true", "600001"),
+        ("limits", "[]", ""),
+        ("limits.logon_timeout_ms", "\"\"", "9"),
+        ("limits.max_queued_bytes", "1.5", "268435457"),
+        ("limits.max_fields", "-1", "7"),
+        ("limits.remembered_ms", "1e300", "999"),
+        ("drain", "\"\"", ""),
+        ("drain.spread_ms", "\"\"", "86400001"),
+        ("drain.wait_ms", "null", "86400001"),
+        ("drain.stop_ms", "[0]", "600001"),
+        ("data_fields", "[]", ""),
+        ("data_fields.pairs", "5001", ""),
+        ("data_fields.pairs[0]", "[5001]", ""),
+        ("data_fields.pairs[0][1]", "\"\"", "0"),
+        ("data_fields.without_length", "\"96\"", ""),
+        ("data_fields.without_length[0]", "[]", "0"),
+        ("tag_headers", "55", ""),
+        ("tag_headers[0]", "\"55\"", "0"),
+        ("context", "\"east\"", ""),
+        ("context.gateway", "7", ""),
+    ];
+
+    /// Settings that are good but for the value of one key.
+    fn spoiled(key: &str, value: &str) -> String {
+        let mut value: Value = serde_json::from_str(value).unwrap();
+        let mut path = key;
+        loop {
+            if let Some(list) = path.strip_suffix("[0][1]") {
+                (path, value) = (list, serde_json::json!([[5001, value]]));
+            } else if let Some(list) = path.strip_suffix("[0]") {
+                (path, value) = (list, Value::Array(vec![value]));
+            }
+            match path.rsplit_once('.') {
+                Some((parent, name)) => {
+                    value = if parent == "check" && name != "cluster" {
+                        serde_json::json!({"cluster": "a", name: value})
+                    } else {
+                        serde_json::json!({name: value})
+                    };
+                    path = parent;
+                }
+                None => break,
+            }
+        }
+        let mut settings = serde_json::json!({"check": {"cluster": "a"}});
+        settings.as_object_mut().unwrap().insert(path.to_owned(), value);
+        settings.to_string()
+    }
+
+    #[test]
+    fn each_fault_names_the_path_of_its_key_and_the_mend() {
+        for (key, of_another_type, out_of_range) in KEYS {
+            for value in [of_another_type, out_of_range].into_iter().filter(|value| !value.is_empty()) {
+                let error = Settings::from_json(spoiled(key, value).as_bytes()).unwrap_err();
+                assert!(error.starts_with(&format!("filter_config: `{key}`")), "{value}: {error}");
+                let mends = ["must be", "expected", "name the tag"];
+                assert!(mends.iter().any(|mend| error.contains(mend)), "{error}");
+                assert!(!error.contains('\n'), "{error}");
+            }
+            if values::SECTIONS.contains(key) && *key != "context" {
+                let unknown = format!("{key}.no_such");
+                let error = Settings::from_json(spoiled(&unknown, "1").as_bytes()).unwrap_err();
+                let said = format!("filter_config: `{unknown}` is no setting of the filter, expected ");
+                assert!(error.starts_with(&said), "{error}");
+            }
+        }
+    }
+
     #[test]
     fn names_the_key_of_every_fault() {
         for (json, key) in [
             ("", "JSON"),
-            ("[]", "filter_config"),
-            ("{}", "check"),
-            (r#"{"check":{}}"#, "cluster"),
+            ("[]", "filter_config is `[]`; it must be an object of settings"),
+            ("{}", "`check` is missing"),
+            (r#"{"check":{}}"#, "`check.cluster` is missing"),
             (r#"{"check":{"cluster":""}}"#, "check.cluster"),
             (r#"{"check":{"cluster":"a","timeout_ms":0}}"#, "check.timeout_ms"),
             (r#"{"check":{"cluster":"a","logon_timeout_ms":60001}}"#, "check.logon_timeout_ms"),
@@ -535,7 +594,10 @@ mod tests {
             ),
             (r#"{"check":{"cluster":"a"},"renewal":{"tags":[1000000]}}"#, "renewal.tags"),
             (r#"{"check":{"cluster":"a"},"renewal":{"tags":[5000]},"tag_headers":[5000]}"#, "tag_headers"),
-            (r#"{"check":{"cluster":"a"},"renewal":{"custom":{"request":"U1"}}}"#, "response"),
+            (
+                r#"{"check":{"cluster":"a"},"renewal":{"custom":{"request":"U1"}}}"#,
+                "`renewal.custom.response` is missing",
+            ),
             (
                 r#"{"check":{"cluster":"a"},"renewal":{"custom":{"request":"D","response":"U2"}}}"#,
                 "renewal.custom.request",

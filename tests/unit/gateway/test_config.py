@@ -37,6 +37,9 @@ from authzsvc.gateway import (
 )
 from authzsvc.gateway.filter_settings import load
 
+NETWORK_FILTER = "envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter"
+BOOTSTRAP_EXTENSION = "envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension"
+
 PLAIN = GatewayOptions(
     listen=Endpoint.parse("127.0.0.1:9880"),
     upstream=Endpoint.parse("venue.example:9881"),
@@ -120,11 +123,13 @@ def validate(config: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("options", [PLAIN, full(Path("/etc/fix-gateway"))], ids=["plain", "full"])
 def test_envoys_schema_accepts_it(options: GatewayOptions) -> None:
     config = copy.deepcopy(envoy_config(options))
-    # The published stubs have all messages but the network filter's own.
+    # The published stubs have all messages but the module's own.
+    life = config.pop("bootstrap_extensions")[0]["typed_config"]
+    assert life.pop("@type").endswith("/" + BOOTSTRAP_EXTENSION)
+    json_format.ParseDict(life.pop("dynamic_module_config"), dynamic_modules_pb2.DynamicModuleConfig())
+    assert life == {"extension_name": "fix_authz"}
     module = filters(config).pop(0)["typed_config"]
-    assert module.pop("@type").endswith(
-        "/envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter"
-    )
+    assert module.pop("@type").endswith("/" + NETWORK_FILTER)
     json_format.ParseDict(module.pop("dynamic_module_config"), dynamic_modules_pb2.DynamicModuleConfig())
     json_format.ParseDict(module.pop("filter_config")["value"], struct_pb2.Struct())
     assert module == {"filter_name": "fix_authz"}
@@ -142,7 +147,8 @@ def test_each_typed_config_names_a_message_that_exists() -> None:
         http_protocol_options_pb2.HttpProtocolOptions.DESCRIPTOR.full_name,
         downstream_connections_pb2.DownstreamConnectionsConfig.DESCRIPTOR.full_name,
         struct_pb2.Struct.DESCRIPTOR.full_name,
-        "envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter",
+        NETWORK_FILTER,
+        BOOTSTRAP_EXTENSION,
     }
     lines = yaml.safe_dump(envoy_config(full(Path("/etc")))).splitlines()
     named = {line.rpartition("/")[2] for line in lines if "'@type'" in line}

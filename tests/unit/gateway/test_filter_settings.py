@@ -9,9 +9,15 @@ import pytest
 from pydantic import BaseModel
 
 from authzsvc.errors import SettingsFaults
-from authzsvc.gateway.filter_settings import Accounting, Cache, Check, FilterSettings, Limits, load
+from authzsvc.gateway.filter_settings import Accounting, Cache, Check, Drain, FilterSettings, Limits, load
 
-SECTIONS: dict[str, type[BaseModel]] = {"check": Check, "cache": Cache, "accounting": Accounting, "limits": Limits}
+SECTIONS: dict[str, type[BaseModel]] = {
+    "check": Check,
+    "cache": Cache,
+    "accounting": Accounting,
+    "limits": Limits,
+    "drain": Drain,
+}
 
 DEFAULTS = {
     "check": {"cluster": "authz", "authority": "authzsvc", "timeout_ms": 500, "logon_timeout_ms": 8_000},
@@ -36,6 +42,7 @@ DEFAULTS = {
         "end_timeout_ms": 60_000,
     },
     "framing": {"padded_body_length": False},
+    "drain": {"spread_ms": 10_000, "wait_ms": 60_000, "stop_ms": 5_000},
     "data_fields": {"pairs": [], "without_length": []},
     "tag_headers": [],
     "context": {},
@@ -88,6 +95,8 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         ("framing.padded_body_length=7", "framing.padded_body_length"),
         ("framing.padded=true", "framing.padded"),
         ("refusal.keep_numbers=no_reset", "refusal.keep_numbers"),
+        ("drain.stop_ms=-1", "drain.stop_ms"),
+        ("drain.wait=1", "drain.wait"),
         ("data_fields.pairs=[[5001]]", "data_fields.pairs.0.1"),
         ("check.cluster=", "check.cluster"),
         ("fail_open=true", "fail_open"),
@@ -137,6 +146,7 @@ def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
     [
         *("check.timeout_ms", "check.logon_timeout_ms"),
         *("cache.max_entries", "cache.max_entry_bytes", "accounting.interval_ms"),
+        *(f"drain.{key}" for key in Drain.model_fields),
         *(f"limits.{key}" for key in Limits.model_fields),
     ],
 )
