@@ -161,11 +161,6 @@ class Client(AlgoProvider):
         if self._transport is not None:
             self._transport.pause_reading()
 
-    def go_on(self) -> None:
-        """Take what has come."""
-        if self._transport is not None:
-            self._transport.resume_reading()
-
     def draft(self, body: str = "11=x|55=ACME|54=1|38=1|40=1|", msg_type: str = "D") -> Draft:
         """An order under the next number, to be spoiled."""
         return _draft(msg_type, self.next_out, self.comp_id, self.counterparty, body)

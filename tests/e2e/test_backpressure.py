@@ -1,6 +1,6 @@
 """A slow side slows the other down: what waits inside is bounded by settings, and all arrives, whole and in order.
 
-Envoy's buffers and the filter's queues are made small, and the sender pushes some thirty times what they hold. While it
+Envoy's buffers and the filter's queues are made small, and the sender pushes many times what they hold. While it
 pushes, all that waits is watched: bytes taken in and not given out yet, Envoy's own buffers, the filter's queues, and
 Envoy's memory. With decisions kept, messages go on without a Check; without, each waits for its own.
 
@@ -39,9 +39,9 @@ INSIDE = 2 * ROOM + QUEUE + ROOM + 4 * MESSAGE
 room in it, and the messages at the edges."""
 MEMORY = 3 * INSIDE
 """So much may Envoy's memory grow: buffers come in slices, and a message stays where it is while it is copied."""
-FLOOD = 450
+FLOOD = 240
 TEXT = "x" * 60_000
-"""Some 27 MB: more than the kernel's buffers and all of Envoy's together."""
+"""Some 14 MB: more than the kernel's buffers and all of Envoy's together."""
 LONG_S = 60.0
 
 

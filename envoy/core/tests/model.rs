@@ -10,6 +10,7 @@ mod support;
 mod world;
 
 use fix_authz_core::command::Direction;
+use fix_authz_core::session::Departure;
 use proptest::prelude::*;
 use world::{Step, Watched, World};
 
@@ -29,6 +30,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0_usize..8).prop_map(Step::Fail),
         1 => (0_usize..8).prop_map(Step::Expire),
         3 => (0_u64..20_000).prop_map(Step::Wait),
+        2 => (0_u64..3_000).prop_map(Step::Tick),
+        1 => prop_oneof![Just(Departure::Drain), Just(Departure::Stop)].prop_map(Step::Drain),
         1 => Just(Step::Break),
         3 => any::<bool>().prop_map(Step::Connect),
     ]
@@ -59,7 +62,7 @@ proptest! {
         world.step(&Step::Connect(true));
         for step in steps.iter().filter(|step| !matches!(
             step,
-            Step::Break | Step::Expire(_) | Step::Watched(Watched::Kill | Watched::Disconnect)
+            Step::Break | Step::Drain(_) | Step::Expire(_) | Step::Watched(Watched::Kill | Watched::Disconnect)
         )) {
             world.step(step);
         }

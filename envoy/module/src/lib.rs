@@ -295,6 +295,8 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_config_scheduled
 ) {
 }
 
+/// Nothing to do: `tcp_proxy` hears of it too, and stops reading from the other side.
+///
 /// # Safety
 /// Called by Envoy.
 #[unsafe(no_mangle)]

@@ -6,8 +6,8 @@ use crate::support::service::{Asked, Verdict};
 use crate::support::transcript::messages;
 use fix_authz_core::command::Direction;
 use fix_authz_core::profile::Profile;
-use fix_authz_core::session::Listener;
-use fix_authz_core::stats::Counter;
+use fix_authz_core::session::{Departure, Listener};
+use fix_authz_core::stats::{Counter, Gauge};
 use fix_authz_core::tags;
 use fix_authz_core::testing::{read, show};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -50,6 +50,10 @@ pub enum Step {
     Expire(usize),
     /// Time passes, so that decisions that are kept grow old.
     Wait(u64),
+    /// It passes, and a timer fires.
+    Tick(u64),
+    /// The gateway goes down, as this connection sees it; the next one is through another.
+    Drain(Departure),
     Break,
     /// The client logs on, and is let in or not.
     Connect(bool),
@@ -102,7 +106,9 @@ impl Default for World {
         Self {
             client: Engine::new(Direction::Inbound),
             venue: Engine::new(Direction::Outbound),
-            listener: listener(r#""limits":{"remembered_rejects":4096}"#),
+            listener: listener(
+                r#""limits":{"remembered_rejects":4096,"logon_timeout_ms":600000},"drain":{"spread_ms":500,"wait_ms":2000,"stop_ms":200}"#,
+            ),
             core: None,
             rejects: BTreeMap::new(),
             let_in: true,
@@ -134,6 +140,8 @@ impl World {
             Step::Fail(nth) => self.answer(*nth, Policy::failing),
             Step::Expire(nth) => self.answer(*nth, |policy| policy.unless_allowed(Verdict::logout())),
             Step::Wait(millis) => self.core.iter_mut().for_each(|core| core.wait(*millis)),
+            Step::Tick(millis) => self.if_up(|core| core.after(*millis)),
+            Step::Drain(departure) => self.if_up(|core| core.drain(*departure)),
             Step::Break => self.hang_up(),
             Step::Connect(let_in) => self.connect(*let_in),
         }
@@ -151,7 +159,10 @@ impl World {
             }
             self.step(&Step::Deliver { to: Direction::Inbound, messages: 1_000 });
             self.step(&Step::Deliver { to: Direction::Outbound, messages: 1_000 });
-            if self.client.is_settled() && self.venue.is_settled() && self.to_client.is_empty() {
+            // A session that closes, and waits for a venue that waits for it, is let go.
+            self.step(&Step::Tick(1_000));
+            let holds = self.core.as_ref().is_some_and(|core| core.level(Gauge::QueuedBytes) > 0);
+            if self.client.is_settled() && self.venue.is_settled() && self.to_client.is_empty() && !holds {
                 return self.assert_agreement();
             }
         }
@@ -220,6 +231,13 @@ impl World {
     fn if_connected(&mut self, side: Direction, act: impl FnOnce(&mut Engine)) {
         if self.core.is_some() && (side == Direction::Inbound || self.venue.logged_on) {
             act(self.engine(side));
+        }
+    }
+
+    fn if_up(&mut self, act: impl FnOnce(&mut Driver)) {
+        if let Some(core) = &mut self.core {
+            act(core);
+            self.note();
         }
     }
 
@@ -313,8 +331,8 @@ impl World {
                         _ => self.out.push(asked),
                     }
                 }
-                Effect::Closed(_) => {
-                    // What was sent is flushed before the close.
+                Effect::Closed(_) | Effect::Ended(Direction::Outbound) => {
+                    // What was sent is flushed before the close, and an end is answered with one.
                     while !self.to_client.is_empty() {
                         self.deliver(Direction::Inbound);
                     }

@@ -4,7 +4,7 @@ use crate::support::driver::{Driver, Effect};
 use crate::support::service::Verdict;
 use crate::support::transcript::{Play, long};
 use fix_authz_core::command::Direction;
-use fix_authz_core::stats::Counter;
+use fix_authz_core::stats::{Counter, Gauge};
 
 #[test]
 fn reads_pause_at_the_limit_of_checks_and_go_on_with_each_answer() {
@@ -204,5 +204,39 @@ fn a_session_without_answers_takes_a_bounded_number_of_bytes() {
     for direction in [Direction::Inbound, Direction::Outbound] {
         let taken = swallowed(direction);
         assert!(taken <= 16_384 + 2 * 4_096, "{taken} bytes");
+    }
+}
+
+/// Whoever floods, a direction holds a full queue, what came with the bytes that filled it, and no more.
+#[test]
+fn what_waits_is_bounded_whoever_floods() {
+    const QUEUE: u64 = 16_384;
+    const READ: usize = 4_096;
+    let settings = format!(r#""limits":{{"max_queued_bytes":{QUEUE},"max_message_bytes":4096}}"#);
+    for (direction, msg_type) in [(Direction::Inbound, "D"), (Direction::Outbound, "8")] {
+        let mut driver = Driver::new(&settings);
+        driver.receive(
+            Direction::Inbound,
+            &long(Direction::Inbound, "FIX.4.4", "A 1 98=0|554=s3cret|"),
+            false,
+        );
+        driver.answer(1, &Verdict::parse("allow guard-outbound=8"));
+        driver.receive(Direction::Outbound, &long(Direction::Outbound, "FIX.4.4", "A 1 98=0|"), false);
+        driver.take();
+        let order = |seq| long(direction, "FIX.4.4", &format!("{msg_type} {seq} 58={}|", "x".repeat(1_000)));
+        let flood: Vec<u8> = (2..2_000).flat_map(order).collect();
+        let mut most = 0;
+        let mut handed = 0;
+        for read in flood.chunks(READ) {
+            let paused = driver.take().contains(&Effect::ReadsPaused);
+            if paused || (direction == Direction::Outbound && !driver.takes_outbound()) {
+                break;
+            }
+            driver.receive(direction, read, false);
+            handed += read.len();
+            most = most.max(driver.level(Gauge::QueuedBytes));
+        }
+        assert!(handed < flood.len() / 50, "{direction:?}: nothing stops the sender");
+        assert!((QUEUE..=QUEUE + READ as u64 + 2_048).contains(&most), "{direction:?}: {most}");
     }
 }
