@@ -264,8 +264,19 @@ class Rig:
 
         return await eventually(find, f"an audit event about {who} with {wanted}; there are {self.events(who)}")
 
+    def passed(self, client: Client) -> int:
+        """A client's messages in the audit, of both directions: those let through one by one, and the others' totals."""
+        events = self.events(client.comp_id)
+        passed = sum(event["event"] == "message" and event["verdict"] == "allow" for event in events)
+        totals: dict[tuple[str, ...], int] = {}
+        for traffic in (event["traffic"] for event in events if "traffic" in event):
+            for each in traffic["counts"]:
+                kind = (traffic["connection"], each["direction"], each["msg_type"], each["scope"])
+                totals[kind] = max(totals.get(kind, 0), int(each["total"]))
+        return passed + sum(totals.values())
+
     def stat(self, name: str) -> int:
-        """One of the filter's counters."""
+        """One of the filter's counters or gauges."""
         return self.stack.stats().get(f"fix_authz.{name}", 0)
 
     async def assert_whole(self, client: Client) -> None:

@@ -188,19 +188,8 @@ async def test_accounts_add_up_after_a_stop(start: StartGateway) -> None:
     await quiet.closed(LONG_S)
     assert quiet.of_type("5") == []
 
-    def passed(client: Client) -> int:
-        """Orders and reports in the audit: those decided one by one, and the largest totals of the others."""
-        events = rig.events(client.comp_id)
-        single = sum(e["event"] == "message" and e["verdict"] == "allow" for e in events)
-        totals: dict[tuple[str, str], int] = {}
-        for event in events:
-            for count in event.get("traffic", {}).get("counts", []):
-                kind = (count["direction"], count["msg_type"])
-                totals[kind] = max(totals.get(kind, 0), int(count["total"]))
-        return single + sum(totals.values())
-
     for client in clients:
-        await eventually(lambda client=client: passed(client) == 400, "accounts that add up", PATIENCE_S)  # type: ignore[misc]
+        await eventually(lambda client=client: rig.passed(client) == 400, "accounts that add up", PATIENCE_S)  # type: ignore[misc]
 
 
 async def test_a_failed_health_check_ends_no_session(start: StartGateway) -> None:

@@ -82,19 +82,6 @@ async def trade(rig: Rig, client: Client) -> None:
     assert (await rig.at_venue(order, client)).raw == order.raw
 
 
-def passed(rig: Rig, client: Client) -> int:
-    """Orders and reports in the audit: those decided one by one, and the largest totals of the others."""
-    events = rig.events(client.comp_id)
-    single = sum(event["event"] == "message" and event["verdict"] == "allow" for event in events)
-    totals: dict[tuple[str, ...], int] = {}
-    for event in events:
-        traffic = event.get("traffic", {"counts": []})
-        for each in traffic["counts"]:
-            kind = (traffic["connection"], each["direction"], each["msg_type"])
-            totals[kind] = max(totals.get(kind, 0), int(each["total"]))
-    return single + sum(totals.values())
-
-
 @pytest.mark.parametrize("drain", [Drain(spread_ms=0, wait_ms=60_000)])
 async def test_a_session_ends_in_one_envoy_and_goes_on_in_the_next(rig: Rig) -> None:
     stack = successive(rig)
@@ -127,14 +114,13 @@ async def test_a_session_ends_in_one_envoy_and_goes_on_in_the_next(rig: Rig) -> 
     await trade(rig, staying)
     for client, orders in ((moving, 40), (staying, 61), (newcomer, 1)):
         await rig.assert_whole(client)
-        reports = len(client.of_type("8"))
-        assert reports == orders
-        await eventually(lambda c=client, n=orders: passed(rig, c) == 2 * n, "accounts that add up", LONG_S)  # type: ignore[misc]
+        assert len(client.of_type("8")) == orders
+        await eventually(lambda c=client, n=orders: rig.passed(c) == 2 * n, "accounts that add up", LONG_S)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("drain", [Drain(spread_ms=86_400_000, stop_ms=500)])
 async def test_the_one_before_is_ended_by_the_next_in_time(rig: Rig) -> None:
-    """Its sessions trade on until `--parent-shutdown-time-s`; a beating one gets its Logout then, a still one is cut."""
+    """Its sessions trade on until `--parent-shutdown-time-s`, then a beating one gets its Logout, a still one is cut."""
     stack = successive(rig)
     beating, still = await rig.log_on(*TRADER), await rig.log_on(*TRADER)
     beating.beat(BEAT_S)
