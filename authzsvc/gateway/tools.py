@@ -56,8 +56,8 @@ def envoy_command(
 ) -> list[str]:
     """The command line that starts Envoy.
 
-    `concurrency` is the number of worker threads, by default one a processor; `restart` is the base id that the Envoys of
-    a hot restart share, and which of them this is, from 0 on.
+    `concurrency` is the number of worker threads, by default one a processor; `restart` is the base id that all Envoys
+    of a hot restart share, and which of them this is, from 0 on.
     """
     command = [str(envoy), "--config-path", str(config), "--log-level", log_level]
     if restart is None:

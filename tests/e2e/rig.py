@@ -265,9 +265,9 @@ class Rig:
         return await eventually(find, f"an audit event about {who} with {wanted}; there are {self.events(who)}")
 
     def passed(self, client: Client) -> int:
-        """A client's messages in the audit, of both directions: those let through one by one, and the others' totals."""
+        """A client's messages that passed, both ways, as the audit has them: those asked about, and the others' totals."""
         events = self.events(client.comp_id)
-        passed = sum(event["event"] == "message" and event["verdict"] == "allow" for event in events)
+        passed: int = sum(event["event"] == "message" and event["verdict"] == "allow" for event in events)
         totals: dict[tuple[str, ...], int] = {}
         for traffic in (event["traffic"] for event in events if "traffic" in event):
             for each in traffic["counts"]:

@@ -120,7 +120,7 @@ async def test_a_session_ends_in_one_envoy_and_goes_on_in_the_next(rig: Rig) -> 
 
 @pytest.mark.parametrize("drain", [Drain(spread_ms=86_400_000, stop_ms=500)])
 async def test_the_one_before_is_ended_by_the_next_in_time(rig: Rig) -> None:
-    """Its sessions trade on until `--parent-shutdown-time-s`, then a beating one gets its Logout, a still one is cut."""
+    """Sessions trade on until `--parent-shutdown-time-s`; then a beating one gets its Logout, a still one is cut."""
     stack = successive(rig)
     beating, still = await rig.log_on(*TRADER), await rig.log_on(*TRADER)
     beating.beat(BEAT_S)
