@@ -6,6 +6,8 @@ use crate::msg_type::{MsgType, MsgTypes};
 pub const NOT_AVAILABLE: u8 = 4;
 /// BusinessRejectReason (380): not authorized.
 pub const NOT_AUTHORIZED: u8 = 6;
+/// BusinessRejectReason (380): throttle limit exceeded.
+pub const THROTTLED: u8 = 8;
 
 /// Allow or deny.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -240,9 +240,17 @@ limits! {
     max_pending_rejects = 1_024 in 1..=65_536,
     /// After so long they hold up nothing any more.
     reject_timeout_ms = 300_000 in 10..=86_400_000,
+    /// Inbound messages a second that need a decision; 0: no limit.
+    messages_per_s = 0 in 0..=1_000_000,
+    /// The same of a day (UTC), in all connections of a FIX session; 0: no limit.
+    messages_per_day = 0 in 0..=2_000_000_000,
+    /// Denied messages of any minute at which the session is ended; 0: it never is.
+    denials_per_minute = 0 in 0..=10_000,
+    /// Connections from one address that have no authorized Logon yet; 0: no limit.
+    pending_connections_per_address = 0 in 0..=65_536,
     /// Rejects remembered for each FIX session, to be put back where a lost connection took them; 0: none.
     remembered_rejects = 64 in 0..=4_096,
-    /// FIX sessions that something is remembered of.
+    /// FIX sessions that something is remembered of: rejects, and the day's messages.
     remembered_sessions = 4_096 in 1..=1_048_576,
     /// What all that may take.
     remembered_bytes = 16_777_216 in 65_536..=1_073_741_824,
@@ -618,6 +626,23 @@ mod tests {
             (r#"{"check":{"cluster":"a"},"refusal":{"keep":true}}"#, "keep"),
             (r#"{"check":{"cluster":"a"},"framing":{"padded":true}}"#, "padded"),
             (r#"{"check":{"cluster":"a"},"framing":{"padded_body_length":1}}"#, "expected a boolean"),
+            (
+                r#"{"check":{"cluster":"a"},"limits":{"messages_per_s":1000001}}"#,
+                "`limits.messages_per_s` is `1000001`; it must be from 0 to 1000000",
+            ),
+            (
+                r#"{"check":{"cluster":"a"},"limits":{"messages_per_day":2000000001}}"#,
+                "limits.messages_per_day",
+            ),
+            (r#"{"check":{"cluster":"a"},"limits":{"messages_per_day":-1}}"#, "-1"),
+            (
+                r#"{"check":{"cluster":"a"},"limits":{"denials_per_minute":10001}}"#,
+                "limits.denials_per_minute",
+            ),
+            (
+                r#"{"check":{"cluster":"a"},"limits":{"pending_connections_per_address":65537}}"#,
+                "limits.pending_connections_per_address",
+            ),
             (r#"{"check":{"cluster":"a"},"data_fields":{"pairs":[[1]]}}"#, "tuple"),
             (r#"{"check":{"cluster":"a"},"data_fields":{"pairs":[[5001,35]]}}"#, "`data_fields` has `35`"),
             (r#"{"check":{"cluster":"a"},"data_fields":{"without_length":[10]}}"#, "`data_fields` has `10`"),

@@ -67,6 +67,14 @@ metrics! {
     ConnectionsTurnedAway => "fix_authz.connections_turned_away",
     /// Connections closed at once on the decision service's order.
     SessionsDisconnected => "fix_authz.sessions_disconnected",
+    /// Messages denied for `limits.messages_per_s`.
+    DeniedPerSecond => "fix_authz.denied_per_s",
+    /// Messages denied for `limits.messages_per_day`.
+    DeniedPerDay => "fix_authz.denied_per_day",
+    /// Sessions ended for `limits.denials_per_minute`.
+    EndedByDenials => "fix_authz.ended_by_denials",
+    /// Connections refused for `limits.pending_connections_per_address`.
+    ConnectionsRefused => "fix_authz.connections_refused",
     /// Watches sent.
     Watches => "fix_authz.watches",
     /// Watches that told of a change.

@@ -57,6 +57,7 @@ pub const USER_STATUS: u32 = 926;
 pub const USER_STATUS_TEXT: u32 = 927;
 pub const APPL_VER_ID: u32 = 1128;
 pub const CSTM_APPL_VER_ID: u32 = 1129;
+pub const DEFAULT_APPL_VER_ID: u32 = 1137;
 pub const APPL_EXT_ID: u32 = 1156;
 pub const ENCRYPTED_PASSWORD_LEN: u32 = 1401;
 pub const ENCRYPTED_PASSWORD: u32 = 1402;

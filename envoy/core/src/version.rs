@@ -46,9 +46,15 @@ impl Version {
         self >= Self::Fix42
     }
 
-    /// BusinessRejectReason (380) as this version can say it: 4.2 ends at 5, so 6 (not authorized) becomes 0 (other).
+    /// BusinessRejectReason (380) as this version can say it: 4.2 ends at 5, 4.3 and 4.4 at 7. What is beyond, as 6 (not
+    /// authorized) on 4.2, becomes 0 (other).
     pub fn reject_reason(self, reason: u8) -> u8 {
-        if self == Self::Fix42 && reason > 5 { 0 } else { reason }
+        let last = match self {
+            Self::Fix40 | Self::Fix41 | Self::Fix42 => 5,
+            Self::Fix43 | Self::Fix44 => 7,
+            Self::Fixt11 => u8::MAX,
+        };
+        if reason > last { 0 } else { reason }
     }
 
     /// UserRequest (35=BE) and UserResponse (35=BF) exist from 4.4.

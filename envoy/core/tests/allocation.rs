@@ -1,4 +1,4 @@
-//! In the steady state a forwarded message costs no memory: counted by the allocator itself.
+//! In the steady state a forwarded message costs no memory, under limits neither: counted by the allocator itself.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -63,7 +63,10 @@ struct Shell {
 
 impl Shell {
     fn new() -> Self {
-        let settings = Settings::from_json(br#"{"check":{"cluster":"authz"}}"#).unwrap();
+        let settings = Settings::from_json(
+            br#"{"check":{"cluster":"authz"},"limits":{"messages_per_s":1000000,"messages_per_day":1000000}}"#,
+        )
+        .unwrap();
         let now = Now { monotonic: Duration::from_secs(1), utc: OffsetDateTime::UNIX_EPOCH };
         let mut commands = Commands::default();
         let session = Session::open(Arc::new(Listener::new(settings)), [7; 32], now, &mut commands);

@@ -12,6 +12,8 @@ mod ending;
 mod framing;
 #[path = "session/inbound.rs"]
 mod inbound;
+#[path = "session/limiting.rs"]
+mod limiting;
 #[path = "session/limits.rs"]
 mod limits;
 #[path = "session/logon.rs"]

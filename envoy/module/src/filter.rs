@@ -107,7 +107,9 @@ impl Filter {
     /// The connection is there: the first commands of the session are due.
     pub fn opened(&self, host: Host<'_>) {
         if let Ok(mut connection) = self.connection.try_borrow_mut() {
+            let connection = &mut *connection;
             connection.member = Some(life::join(host.waker()));
+            connection.session.admit(host.source(), self.config.now(), &mut connection.commands);
             connection.depart_if_told(self.config.now());
             connection.carry_out(&self.config, host, None);
             connection.show_levels(&self.config, host);

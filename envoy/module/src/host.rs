@@ -284,11 +284,16 @@ impl Host<'_> {
         Waker(unsafe { abi::envoy_dynamic_module_callback_network_filter_scheduler_new(self.raw) })
     }
 
+    /// The client's address and port, known before its first byte.
+    pub fn source(self) -> (String, u32) {
+        self.address(abi::envoy_dynamic_module_callback_network_filter_get_remote_address)
+    }
+
     /// Who is at the two ends.
     pub fn peers(self) -> Peers {
         let (principal, certificate) = self.certificate();
         Peers {
-            source: self.address(abi::envoy_dynamic_module_callback_network_filter_get_remote_address),
+            source: self.source(),
             destination: self.address(abi::envoy_dynamic_module_callback_network_filter_get_local_address),
             principal,
             certificate,

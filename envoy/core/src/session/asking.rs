@@ -224,7 +224,7 @@ impl Session {
     }
 
     /// Tells the service what was done without it; the answer is only awaited where the connection ends on it.
-    fn report(
+    pub(super) fn report(
         &mut self,
         direction: Direction,
         kind: &str,
@@ -248,6 +248,7 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
+        self.tell_refused(now, out);
         let id = self.report(direction, "violation", violation.text(), now, out);
         out.count(Counter::Violations);
         out.log(Level::Warn, format!("session {}: {} violation: {violation}", self.name, direction.as_str()));

@@ -1,4 +1,4 @@
-//! How the decision service ends a session: in sequence, by a Logout in the place of a message; or at once.
+//! How the decision service, or a limit, ends a session: in sequence, by a Logout in the place of a message; or at once.
 //!
 //! The order to end may come with the answer about a message, which then becomes the Logout; or with the answer to a watch,
 //! and then the next message is the one, whatever it is and whatever was to become of it. A client that sends nothing is
@@ -16,8 +16,10 @@ use crate::rewrite;
 use crate::stats::Counter;
 use std::time::Duration;
 
-/// Why a session ends that the decision service ends.
+/// Why a session ended in sequence.
 pub(super) const BY_SERVICE: &str = "session ended by the decision service";
+/// See [`BY_SERVICE`].
+pub(super) const BY_LIMIT: &str = "session ended by a limit";
 
 /// The order to end a session with the client's next message.
 #[derive(Debug)]
@@ -67,6 +69,7 @@ impl Session {
             }
             return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
         }
+        self.tell_limited(now, out);
         out.count(Counter::SessionsEnded);
         out.log(Level::Info, format!("session {}: a Logout goes to the venue: {why}", self.name));
         out.send_with(Direction::Inbound, |to| rewrite::logout(message, &denial, to));

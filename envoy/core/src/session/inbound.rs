@@ -1,7 +1,7 @@
 //! Client to venue: the Logon, and each message after it.
 
 use super::echo::Echo;
-use super::ending::BY_SERVICE;
+use super::ending::{BY_LIMIT, BY_SERVICE};
 use super::lane::Fate;
 use super::{Phase, Session};
 use crate::command::{Commands, Direction};
@@ -51,6 +51,9 @@ impl Session {
             return Ok(());
         }
         if self.terms.asks_inbound(message.msg_type) {
+            if self.limiter.is_some() && self.limit(message, now, out) {
+                return Ok(());
+            }
             self.reuse_or_ask(Direction::Inbound, message, now, out);
         } else if self.inbound.is_clear() {
             self.forget_if_reset(message, now);
@@ -97,6 +100,8 @@ impl Session {
         match decision {
             Decision::Forward(allowance) => {
                 out.count(Counter::LogonsAllowed);
+                self.place = None;
+                self.tell_refused(now, out);
                 self.terms = allowance.terms.unwrap_or_default();
                 self.phase = Phase::Active;
                 self.send_logon(&logon, token_tag, now, out);
@@ -125,7 +130,10 @@ impl Session {
     }
 
     fn send_logon(&mut self, logon: &[u8], token_tag: Option<u32>, now: Now, out: &mut Commands) {
-        self.reread(logon, |session, message| session.set_foot(message, now));
+        self.reread(logon, |session, message| {
+            session.set_foot(message, now);
+            session.set_limits(message, now);
+        });
         match token_tag.filter(|_| self.listener.settings.token.strip) {
             None => out.send(Direction::Inbound, logon),
             Some(tag) => self.reread(logon, |session, message| {
@@ -156,6 +164,7 @@ impl Session {
         if message.is_reset() {
             self.echoes.clear();
             self.forget_lost(now);
+            self.forget_newest();
         }
     }
 
@@ -192,11 +201,16 @@ impl Session {
 
     /// The echo reject: a TestRequest takes the message's place, and its Heartbeat will become the reject. A denied replay
     /// becomes a GapFill instead: it was answered when it was new, and some engines answer no TestRequest off sequence.
-    fn deny(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
-        out.count(Counter::InboundDenied);
+    /// The one denial too many ends the session.
+    pub(super) fn deny(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
         if message.poss_dup {
+            out.count(Counter::InboundDenied);
             return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
         }
+        if let Some(last) = self.too_many_denials(&denial, now, out) {
+            return self.end(message, last, BY_LIMIT, now, out);
+        }
+        out.count(Counter::InboundDenied);
         let id = self.echoes.add(Echo::Reject(Rejected::new(message, denial)), message.seq, now.monotonic);
         out.send_with(Direction::Inbound, |to| rewrite::test_request(message, id.as_bytes(), to));
     }

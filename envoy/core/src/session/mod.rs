@@ -8,21 +8,26 @@
 //! This module has the phases and the events. `intake` takes bytes in, `inbound` and `outbound` are the two directions'
 //! rules, `asking` has the decision service's part, `reusing` its answers that hold for more than one message, `watching`
 //! what it may say unasked, `renewing` a fresh credential, `ending` the end that it orders, `draining` the end that comes
-//! with the gateway's own, `passing` the short way of messages that are like earlier ones; `lane` is the queue of a
-//! direction, `cache` has the decisions that are kept, `accounts` what went on unasked, `echo` the answers on their way.
+//! with the gateway's own, `limiting` what is denied without asking it, `passing` the short way of messages that are like
+//! earlier ones; `lane` is the queue of a direction, `cache` has the decisions that are kept, `accounts` what went on unasked,
+//! `days` the messages of a day, `echo` the answers on their way.
 
 mod accounts;
 mod asking;
 mod cache;
+mod days;
 mod draining;
 mod echo;
 mod ending;
 mod inbound;
 mod intake;
 mod lane;
+mod limiting;
 mod memory;
 mod outbound;
 mod passing;
+mod places;
+mod rate;
 mod redelivering;
 mod renewing;
 mod reusing;
@@ -44,12 +49,15 @@ use crate::violation::Violation;
 use accounts::Accounts;
 use asking::Unanswered;
 use cache::Cache;
+use days::Days;
 use draining::Drain;
 use echo::Echoes;
 use ending::Doom;
 use lane::Lane;
+use limiting::Limiter;
 use memory::Memory;
 use passing::Known;
+use places::{Place, Places};
 use redelivering::Footing;
 use renewing::Renewal;
 use reusing::Refresh;
@@ -65,14 +73,18 @@ pub struct Listener {
     profile: Profile,
     renewals: Renewals,
     memory: Memory,
+    days: Days,
+    /// `None`: connections need none.
+    places: Option<Arc<Places>>,
 }
 
 impl Listener {
     /// Prepares the settings.
     pub fn new(settings: Settings) -> Self {
         let (profile, renewals) = (settings.profile(), Renewals::new(&settings));
-        let memory = Memory::new(&settings.limits);
-        Self { settings, profile, renewals, memory }
+        let (memory, days) = (Memory::new(&settings.limits), Days::new(settings.limits.remembered_sessions));
+        let places = Places::new(settings.limits.pending_connections_per_address);
+        Self { settings, profile, renewals, memory, days, places }
     }
 
     /// The settings.
@@ -123,6 +135,10 @@ pub struct Session {
     identity: Option<Identity>,
     authorization: Option<Authorization>,
     terms: Terms,
+    /// Held until the Logon is authorized, where connections need one.
+    place: Option<Place>,
+    /// `None`: nothing is limited.
+    limiter: Option<Box<Limiter>>,
     /// The order to end.
     doom: Option<Doom>,
     /// The gateway's own end.
@@ -161,6 +177,8 @@ impl Session {
             identity: None,
             authorization: None,
             terms: Terms::default(),
+            place: None,
+            limiter: None,
             doom: None,
             drain: None,
             renewal: None,
@@ -212,6 +230,7 @@ impl Session {
             }
             Phase::Active if self.doom.is_some() => self.close_if_overdue(now, out),
             Phase::Active => {
+                self.tell_limited_if_due(now, out);
                 self.waive_overdue(now, out);
                 self.watch_if_due(now, out);
             }
@@ -245,6 +264,10 @@ impl Session {
                 format!("session {}: the client is gone in the middle of a message", self.name),
             );
         }
+        if !matches!(self.phase, Phase::Closed) {
+            self.log_untold(out);
+        }
+        self.place = None;
         self.tell_accounts(out);
         self.keep_pending(now);
         self.phase = Phase::Closed;
@@ -265,6 +288,7 @@ impl Session {
 
     fn close(&mut self, why: &'static str, out: &mut Commands) {
         self.tell_accounts(out);
+        self.log_untold(out);
         self.phase = Phase::Closed;
         out.push(Command::Close(why));
     }

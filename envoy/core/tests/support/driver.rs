@@ -70,11 +70,22 @@ impl Driver {
         driver
     }
 
+    /// Another connection, beside this one.
+    pub fn beside(&self, seed: [u8; 32]) -> Self {
+        Self::on(Arc::clone(&self.listener), seed)
+    }
+
     /// The connection is gone, and there is another one.
     pub fn again(&mut self, seed: [u8; 32]) {
         self.gone();
         self.closed = false;
         self.session = Session::open(Arc::clone(&self.listener), seed, self.now, &mut self.commands);
+        self.carry_out();
+    }
+
+    /// The connection comes from this address.
+    pub fn admit(&mut self, address: &str) {
+        self.session.admit((address.to_owned(), 5001), self.now, &mut self.commands);
         self.carry_out();
     }
 
@@ -95,7 +106,7 @@ impl Driver {
 
     /// Time passes and a timer fires.
     pub fn after(&mut self, millis: u64) {
-        self.now.monotonic += Duration::from_millis(millis);
+        self.wait(millis);
         self.session.tick(self.now, &mut self.commands);
         self.carry_out();
     }
@@ -103,6 +114,7 @@ impl Driver {
     /// Time passes, and no timer fires.
     pub fn wait(&mut self, millis: u64) {
         self.now.monotonic += Duration::from_millis(millis);
+        self.now.utc += Duration::from_millis(millis);
     }
 
     /// The gateway goes down.

@@ -5,7 +5,7 @@
 //! written out from `35=`. `|` is SOH, ` + ` stands between messages of one event, and `<1>` is the first unguessable
 //! TestReqID (112), `<2>` the second.
 //!
-//! Events: `connect`; `client M`, `venue M`; `client-last M`, `venue-last M` (bytes, then the end); `client-end`,
+//! Events: `connect`; `from ADDRESS`; `client M`, `venue M`; `client-last M`, `venue-last M` (bytes, then the end); `client-end`,
 //! `venue-end`; `client-bytes B`, `venue-bytes B` (as written); `answer ID VERDICT`; `after MILLISECONDS` (and a tick), `later MILLISECONDS`
 //! (and none); `gone`; `reconnect`; `drain`, `stop` (the gateway). Accounts show as `account KEY=VALUE …`, those of names left out.
 
@@ -40,6 +40,14 @@ impl Play {
         let mut driver = Driver::new(settings);
         let opened = driver.take();
         Self { driver, version, echoes: Vec::new(), ticking: false, connections: 7, opened }
+    }
+
+    /// A connection to the same listener, beside this one.
+    pub fn beside(&mut self) -> Self {
+        self.connections += 1;
+        let mut driver = self.driver.beside([self.connections; 32]);
+        let opened = driver.take();
+        Self { driver, version: self.version, echoes: Vec::new(), ticking: false, connections: 7, opened }
     }
 
     /// A session past its Logon, on these terms; the next Check is number 2.
@@ -122,6 +130,7 @@ impl Play {
         let (verb, rest) = event.split_once(' ').unwrap_or((event, ""));
         match verb {
             "connect" => {}
+            "from" => self.driver.admit(rest),
             "client" => self.driver.receive(Inbound, &self.bytes(Inbound, rest), false),
             "venue" => self.driver.receive(Outbound, &self.bytes(Outbound, rest), false),
             "client-last" => self.driver.receive(Inbound, &self.bytes(Inbound, rest), true),

@@ -1,0 +1,238 @@
+//! The limits of a session: messages a second and a day, denials a minute, connections without a Logon.
+//!
+//! What is over a limit of messages is denied without a Check, by the echo reject like any denial; what reduces risk is
+//! counted and goes its way all the same, for a trader must always be able to get flat. Replays (43=Y of a number that was
+//! used before) are not counted: they were when they were new. The denial with which a minute has too many becomes the
+//! Logout. What a limit did is told to the service and to Envoy's log at once, and then summed up for [`QUIET`].
+
+use super::days::{Day, date};
+use super::lane::Fate;
+use super::places::QUIET;
+use super::rate::{Denials, Rate};
+use super::{Now, Phase, Session};
+use crate::command::{CheckId, Command, Commands, Direction, Level};
+use crate::decision::{Decision, Denial, NOT_AVAILABLE, THROTTLED};
+use crate::message::Message;
+use crate::settings::Limits;
+use crate::stats::Counter;
+use crate::tags;
+use crate::version::Version;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A limit of messages.
+#[derive(Debug, Clone, Copy)]
+enum Limit {
+    Second,
+    Day,
+}
+
+impl Limit {
+    /// What the client is told.
+    fn text(self, limits: &Limits) -> String {
+        match self {
+            Self::Second => {
+                format!("Throttle limit exceeded: at most {} messages a second", limits.messages_per_s)
+            }
+            Self::Day => {
+                format!("Throttle limit exceeded: at most {} messages a day", limits.messages_per_day)
+            }
+        }
+    }
+}
+
+/// What a session has used, from its Logon on, where there are limits.
+#[derive(Debug)]
+pub(super) struct Limiter {
+    rate: Option<Rate>,
+    /// Shared with the session's other connections.
+    day: Option<Arc<Day>>,
+    denials: Denials,
+    /// The client's highest number so far, among the Logon and what was counted.
+    newest: u32,
+    /// BusinessRejectReason (380) of what is over a limit.
+    reason: u8,
+    untold: Untold,
+}
+
+/// Messages over a limit that were not told of.
+#[derive(Debug, Default)]
+struct Untold {
+    per_s: u64,
+    per_day: u64,
+    told: Option<Duration>,
+}
+
+impl Limiter {
+    /// Whether `message` is over a limit; if not, it counts.
+    fn exceeded(&mut self, message: &Message<'_>, exempt: bool, limits: &Limits, now: Now) -> Option<Limit> {
+        let replay = message.poss_dup && message.seq <= self.newest;
+        self.newest = self.newest.max(message.seq);
+        if replay {
+            return None;
+        }
+        if self.rate.as_mut().is_some_and(|rate| !rate.take(now.monotonic)) && !exempt {
+            return Some(Limit::Second);
+        }
+        let day = self.day.as_ref()?;
+        (!day.take(date(now.utc), limits.messages_per_day, exempt)).then_some(Limit::Day)
+    }
+}
+
+impl Untold {
+    /// When it is to be told.
+    fn due(&self) -> Option<Duration> {
+        (self.per_s + self.per_day > 0).then(|| self.told.map_or(Duration::ZERO, |told| told + QUIET))
+    }
+
+    /// The words, once.
+    fn take(&mut self, limits: &Limits) -> Option<String> {
+        let per_s = (std::mem::take(&mut self.per_s), "messages_per_s", limits.messages_per_s);
+        let per_day = (std::mem::take(&mut self.per_day), "messages_per_day", limits.messages_per_day);
+        let words = [per_s, per_day].into_iter().filter(|(count, ..)| *count > 0);
+        let words =
+            words.map(|(count, key, most)| format!("{count} messages denied by `limits.{key}` ({most})"));
+        let words: Vec<String> = words.collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
+impl Session {
+    /// The Logon is authorized: what is counted from here on.
+    pub(super) fn set_limits(&mut self, logon: &Message<'_>, now: Now) {
+        let limits = &self.listener.settings.limits;
+        let rate = Rate::new(limits.messages_per_s);
+        let by_day = limits.messages_per_day > 0;
+        if rate.is_none() && !by_day && limits.denials_per_minute == 0 {
+            return;
+        }
+        self.limiter = Some(Box::new(Limiter {
+            rate,
+            day: by_day.then(|| self.listener.days.of(logon, date(now.utc))),
+            denials: Denials::new(limits.denials_per_minute),
+            newest: logon.seq,
+            reason: reason(logon),
+            untold: Untold::default(),
+        }));
+    }
+
+    /// Counts a message that needs a decision; `true`: it was over a limit, and is denied in its turn.
+    pub(super) fn limit(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) -> bool {
+        let Some(limiter) = &mut self.limiter else { return false };
+        let exempt = self.terms.risk_reducing.contains(message.msg_type);
+        let limits = &self.listener.settings.limits;
+        let Some(limit) = limiter.exceeded(message, exempt, limits, now) else { return false };
+        let denial = Denial::new(limit.text(limits).as_bytes(), limiter.reason, None);
+        let (counter, untold) = match limit {
+            Limit::Second => (Counter::DeniedPerSecond, &mut limiter.untold.per_s),
+            Limit::Day => (Counter::DeniedPerDay, &mut limiter.untold.per_day),
+        };
+        *untold += 1;
+        out.count(counter);
+        self.tell_limited_or_wait(now, out);
+        if self.inbound.is_clear() {
+            self.deny(message, denial, now, out);
+        } else {
+            self.inbound.push(message.bytes, message.msg_type, Fate::Decided(Decision::Reject(denial)));
+        }
+        true
+    }
+
+    /// The client's numbers begin anew.
+    pub(super) fn forget_newest(&mut self) {
+        if let Some(limiter) = &mut self.limiter {
+            limiter.newest = 0;
+        }
+    }
+
+    /// A denial takes effect; `Some`: it is one too many, and the session ends with it. Where no decision was to be had,
+    /// the client is not to blame.
+    pub(super) fn too_many_denials(
+        &mut self,
+        denial: &Denial,
+        now: Now,
+        out: &mut Commands,
+    ) -> Option<Denial> {
+        let limiter = self.limiter.as_mut().filter(|_| denial.reason != NOT_AVAILABLE)?;
+        if !limiter.denials.add(now.monotonic) {
+            return None;
+        }
+        out.count(Counter::EndedByDenials);
+        let most = self.listener.settings.limits.denials_per_minute;
+        self.tell(&format!("session ended by `limits.denials_per_minute` ({most})"), now, out);
+        let text = format!("Session ended: {most} messages denied within a minute");
+        Some(Denial::new(text.as_bytes(), denial.reason, None))
+    }
+
+    /// Time has passed: there may be something to tell.
+    pub(super) fn tell_limited_if_due(&mut self, now: Now, out: &mut Commands) {
+        let due = self.limiter.as_ref().and_then(|limiter| limiter.untold.due());
+        if due.is_some_and(|due| now.monotonic >= due) {
+            self.tell_limited(now, out);
+        }
+    }
+
+    /// A message was over a limit: the first one to wait sets the timer.
+    fn tell_limited_or_wait(&mut self, now: Now, out: &mut Commands) {
+        let Some(untold) = self.limiter.as_ref().map(|limiter| &limiter.untold) else { return };
+        let Some(wait) = untold.due().map(|due| due.saturating_sub(now.monotonic)) else { return };
+        if wait.is_zero() {
+            self.tell_limited(now, out);
+        } else if untold.per_s + untold.per_day == 1 {
+            let millis = wait.as_nanos().div_ceil(1_000_000);
+            out.push(Command::Tick(u32::try_from(millis).unwrap_or(u32::MAX)));
+        }
+    }
+
+    /// Tells what has summed up.
+    pub(super) fn tell_limited(&mut self, now: Now, out: &mut Commands) {
+        let Some(limiter) = &mut self.limiter else { return };
+        if let Some(words) = limiter.untold.take(&self.listener.settings.limits) {
+            limiter.untold.told = Some(now.monotonic);
+            self.tell(&words, now, out);
+        }
+    }
+
+    fn tell(&mut self, words: &str, now: Now, out: &mut Commands) -> CheckId {
+        out.log(Level::Warn, format!("session {}: {words}", self.name));
+        self.report(Direction::Inbound, "limit", words, now, out)
+    }
+
+    /// The connection is over: no report would arrive, so what is left goes into Envoy's log alone.
+    pub(super) fn log_untold(&mut self, out: &mut Commands) {
+        if let Some(limiter) = &mut self.limiter
+            && let Some(words) = limiter.untold.take(&self.listener.settings.limits)
+        {
+            out.log(Level::Warn, format!("session {}: {words}", self.name));
+        }
+    }
+
+    /// The connection comes from this address and port. Until its Logon is authorized it holds one of the address's places;
+    /// where there is none it is closed, the first one of several once that is reported.
+    pub fn admit(&mut self, source: (String, u32), now: Now, out: &mut Commands) {
+        let Some(places) = &self.listener.places else { return };
+        self.place = places.take(&source.0);
+        self.peers.source = source;
+        if self.place.is_none() {
+            let why = "too many connections without a Logon";
+            out.count(Counter::ConnectionsRefused);
+            match self.tell_refused(now, out) {
+                Some(check) => self.phase = Phase::Reporting { check, why },
+                None => self.close(why, out),
+            }
+        }
+    }
+
+    /// Tells of connections that were refused, this one or others, if it is time.
+    pub(super) fn tell_refused(&mut self, now: Now, out: &mut Commands) -> Option<CheckId> {
+        let words = self.listener.places.as_ref()?.untold(now.monotonic)?;
+        Some(self.tell(&words, now, out))
+    }
+}
+
+/// Dictionaries know 8 (throttle limit exceeded) from FIX 5.0 SP2 on, by its extension packs: DefaultApplVerID (1137) 9 and
+/// above. Before it there is only 0 (other).
+fn reason(logon: &Message<'_>) -> u8 {
+    let sp2 = logon.get(tags::DEFAULT_APPL_VER_ID).is_some_and(|id| matches!(id, b"9" | b"10"));
+    if logon.version == Version::Fixt11 && sp2 { THROTTLED } else { 0 }
+}
