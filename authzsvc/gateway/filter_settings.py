@@ -114,8 +114,16 @@ class Accounting(Settings):
 
 
 class Limits(Settings):
-    """What one connection may use."""
+    """What one connection may use, and what a session may send."""
 
+    messages_per_s: int = Field(default=0, ge=0, le=1_000_000)
+    """Of the client's that need a decision; 0, here and in the next three: no limit."""
+    messages_per_day: int = Field(default=0, ge=0, le=2_000_000_000)
+    """The same, of a UTC day and all connections of a FIX session."""
+    denials_per_minute: int = Field(default=0, ge=0, le=10_000)
+    """With so many the session is ended."""
+    pending_connections_per_address: int = Field(default=0, ge=0, le=65_536)
+    """Those whose Logon is not authorized yet."""
     logon_timeout_ms: int = Field(default=10_000, ge=10, le=600_000)
     max_message_bytes: int = Field(default=65_536, ge=64, le=8_388_608)
     max_fields: int = Field(default=2_048, ge=8, le=65_536)

@@ -80,6 +80,22 @@ def start(config: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[s
         ("cache", "off", '`cache` is `"off"`; it must be an object of settings'),
         ("data_fields.pairs", [[5001]], "`data_fields.pairs[0]`: invalid length 1, expected a tuple of size 2"),
         ("check.cluster", "", "`check.cluster` is empty; it must be the name of a cluster"),
+        ("limits.messages_per_s", 1_000_001, "`limits.messages_per_s` is `1000001`; it must be from 0 to 1000000"),
+        (
+            "limits.messages_per_day",
+            2_000_000_001,
+            "`limits.messages_per_day` is `2000000001`; it must be from 0 to 2000000000",
+        ),
+        (
+            "limits.denials_per_minute",
+            -1,
+            "`limits.denials_per_minute` is `-1`; it must be a whole number",
+        ),
+        (
+            "limits.pending_connections_per_address",
+            65_537,
+            "`limits.pending_connections_per_address` is `65537`; it must be from 0 to 65536",
+        ),
     ],
 )
 def test_envoy_does_not_start_and_says_why(path: str, value: object, said: str, tmp_path: Path) -> None:

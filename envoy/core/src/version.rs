@@ -67,3 +67,17 @@ impl Version {
         self >= Self::Fix42
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_that_a_version_does_not_know_is_other() {
+        let said = |version: Version| [4, 5, 6, 7, 8, 18].map(|reason| version.reject_reason(reason));
+        assert_eq!(said(Version::Fix42), [4, 5, 0, 0, 0, 0]);
+        assert_eq!(said(Version::Fix43), [4, 5, 6, 7, 0, 0]);
+        assert_eq!(said(Version::Fix44), [4, 5, 6, 7, 0, 0]);
+        assert_eq!(said(Version::Fixt11), [4, 5, 6, 7, 8, 18]);
+    }
+}

@@ -12,7 +12,7 @@ mod world;
 use fix_authz_core::command::Direction;
 use fix_authz_core::session::Departure;
 use proptest::prelude::*;
-use world::{Step, Watched, World};
+use world::{Limits, Step, Watched, World};
 
 fn step() -> impl Strategy<Value = Step> {
     let side = || prop_oneof![Just(Direction::Inbound), Just(Direction::Outbound)];
@@ -37,6 +37,15 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Limits of messages, and of denials where the session may end by itself.
+fn limits(may_end: bool) -> impl Strategy<Value = Limits> {
+    let or_none = |most: u32| prop_oneof![Just(0), 1..most];
+    let denials = if may_end { or_none(6).boxed() } else { Just(0).boxed() };
+    (or_none(6), or_none(30), denials).prop_map(|(messages_per_s, messages_per_day, denials_per_minute)| {
+        Limits { messages_per_s, messages_per_day, denials_per_minute }
+    })
+}
+
 /// As many random histories as `PROPTEST_CASES` says.
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(150);
@@ -47,8 +56,11 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn no_gap_no_number_twice_and_nothing_unapproved(steps in prop::collection::vec(step(), 1..250)) {
-        let mut world = World::default();
+    fn no_gap_no_number_twice_and_nothing_unapproved(
+        limits in limits(true),
+        steps in prop::collection::vec(step(), 1..250),
+    ) {
+        let mut world = World::new(limits);
         world.step(&Step::Connect(true));
         for step in &steps {
             world.step(step);
@@ -57,8 +69,11 @@ proptest! {
     }
 
     #[test]
-    fn while_the_connection_holds_every_denial_is_answered(steps in prop::collection::vec(step(), 1..250)) {
-        let mut world = World::default();
+    fn while_the_connection_holds_every_denial_is_answered(
+        limits in limits(false),
+        steps in prop::collection::vec(step(), 1..250),
+    ) {
+        let mut world = World::new(limits);
         world.step(&Step::Connect(true));
         for step in steps.iter().filter(|step| !matches!(
             step,

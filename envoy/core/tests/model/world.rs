@@ -59,6 +59,14 @@ pub enum Step {
     Connect(bool),
 }
 
+/// The limits of a session; 0: none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    pub messages_per_s: u32,
+    pub messages_per_day: u32,
+    pub denials_per_minute: u32,
+}
+
 /// What a watch is answered.
 #[derive(Debug, Clone, Copy)]
 pub enum Watched {
@@ -85,6 +93,8 @@ pub struct World {
     venue: Engine,
     listener: Arc<Listener>,
     core: Option<Driver>,
+    /// Messages are limited.
+    limited: bool,
     /// The rejects that the core sent, by number.
     rejects: BTreeMap<u32, u32>,
     let_in: bool,
@@ -101,15 +111,21 @@ pub struct World {
     kept: HashSet<String>,
 }
 
-impl Default for World {
-    fn default() -> Self {
+impl World {
+    /// Everybody before the first connection.
+    pub fn new(limits: Limits) -> Self {
+        let Limits { messages_per_s, messages_per_day, denials_per_minute } = limits;
         Self {
             client: Engine::new(Direction::Inbound),
             venue: Engine::new(Direction::Outbound),
-            listener: listener(
-                r#""limits":{"remembered_rejects":4096,"logon_timeout_ms":600000},"drain":{"spread_ms":500,"wait_ms":2000,"stop_ms":200}"#,
-            ),
+            // A place that is not given back refuses the next connection.
+            listener: listener(&format!(
+                r#""limits":{{"remembered_rejects":4096,"logon_timeout_ms":600000,"pending_connections_per_address":1,
+                "messages_per_s":{messages_per_s},"messages_per_day":{messages_per_day},
+                "denials_per_minute":{denials_per_minute}}},"drain":{{"spread_ms":500,"wait_ms":2000,"stop_ms":200}}"#
+            )),
             core: None,
+            limited: messages_per_s > 0 || messages_per_day > 0,
             rejects: BTreeMap::new(),
             let_in: true,
             connections: 0,
@@ -122,9 +138,7 @@ impl Default for World {
             kept: HashSet::new(),
         }
     }
-}
 
-impl World {
     pub fn step(&mut self, step: &Step) {
         match step {
             Step::Trade { from, asked, denied } => self.trade(*from, *asked, *denied),
@@ -317,6 +331,7 @@ impl World {
             match effect {
                 Effect::Sent(Direction::Inbound, bytes) => {
                     self.allow_kept(&bytes);
+                    self.deny_limited(&bytes);
                     self.to_venue.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
                 }
                 Effect::Sent(Direction::Outbound, bytes) => {
@@ -332,6 +347,9 @@ impl World {
                     }
                 }
                 Effect::Closed(_) | Effect::Ended(Direction::Outbound) => {
+                    if let Effect::Closed(why) = effect {
+                        assert!(!why.starts_with("too many"), "a place was lost: {why}");
+                    }
                     // What was sent is flushed before the close, and an end is answered with one.
                     while !self.to_client.is_empty() {
                         self.deliver(Direction::Inbound);
@@ -356,6 +374,26 @@ impl World {
                 && [Policy::Undecided { denied: false }, Policy::Failed].contains(policy)
             {
                 *policy = Policy::Allowed;
+            }
+        }
+    }
+
+    /// What became a TestRequest, or the Logout of a limit, and was not decided by an answer, was over a limit.
+    fn deny_limited(&mut self, bytes: &[u8]) {
+        for message in messages(bytes) {
+            let mut fields = Vec::new();
+            let message = read(message, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+            let replaced = match message.msg_type.as_bytes() {
+                b"1" => true,
+                b"5" => message.get(tags::TEXT).is_some_and(|text| text.starts_with(b"Session ended: ")),
+                _ => false,
+            };
+            if let Some(Content::Trade { name, .. }) = self.client.sent.get(&message.seq)
+                && let Some(policy @ Policy::Undecided { .. }) = self.policy.get_mut(name)
+                && replaced
+            {
+                assert!(self.limited, "denied by nobody");
+                *policy = Policy::Denied;
             }
         }
     }
@@ -417,7 +455,9 @@ impl World {
     fn connect(&mut self, let_in: bool) {
         if self.core.is_none() {
             self.connections = self.connections.wrapping_add(1);
-            self.core = Some(Driver::on(Arc::clone(&self.listener), [self.connections; 32]));
+            let mut core = Driver::on(Arc::clone(&self.listener), [self.connections; 32]);
+            core.admit("10.0.0.1");
+            self.core = Some(core);
             self.let_in = let_in;
             self.client.log_on();
         }
