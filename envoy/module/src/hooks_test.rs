@@ -16,7 +16,7 @@ fn lend(bytes: &[u8]) -> EnvoyBuffer {
 /// A connection: Envoy's side, and ours.
 struct Connection {
     envoy: *mut Envoy,
-    config: abi::ConfigModulePtr,
+    config: Option<abi::ConfigModulePtr>,
     filter: FilterModulePtr,
 }
 
@@ -36,11 +36,35 @@ impl Connection {
                 drop(Box::from_raw(envoy));
                 return None;
             }
-            let filter = envoy_dynamic_module_on_network_filter_new(config, envoy.cast());
-            let connection = Self { envoy, config, filter };
-            envoy_dynamic_module_on_network_filter_new_connection(connection.raw(), filter);
-            Some(connection)
+            Some(Self::of(config, Some(config), envoy))
         }
+    }
+
+    /// # Safety
+    /// The configuration must be alive; the one that is `owned` goes with the connection.
+    unsafe fn of(
+        config: abi::ConfigModulePtr,
+        owned: Option<abi::ConfigModulePtr>,
+        envoy: *mut Envoy,
+    ) -> Self {
+        // SAFETY: as Envoy calls them.
+        unsafe {
+            let filter = envoy_dynamic_module_on_network_filter_new(config, envoy.cast());
+            let connection = Self { envoy, config: owned, filter };
+            envoy_dynamic_module_on_network_filter_new_connection(connection.raw(), filter);
+            connection
+        }
+    }
+
+    /// Another connection to the same listener.
+    fn beside(&self) -> Self {
+        // SAFETY: this one's configuration lives.
+        unsafe { Self::of(self.config.unwrap(), None, Box::into_raw(Box::<Envoy>::default())) }
+    }
+
+    fn hang_up(&self) {
+        // SAFETY: as Envoy calls it.
+        unsafe { envoy_dynamic_module_on_network_filter_event(self.raw(), self.filter, abi::REMOTE_CLOSE) };
     }
 
     fn raw(&self) -> *mut c_void {
@@ -97,7 +121,9 @@ impl Drop for Connection {
     fn drop(&mut self) {
         // SAFETY: as Envoy calls them, the configuration first, as it may.
         unsafe {
-            envoy_dynamic_module_on_network_filter_config_destroy(self.config);
+            self.config
+                .into_iter()
+                .for_each(|config| envoy_dynamic_module_on_network_filter_config_destroy(config));
             envoy_dynamic_module_on_network_filter_event(self.raw(), self.filter, abi::REMOTE_CLOSE);
             envoy_dynamic_module_on_network_filter_destroy(self.filter);
             drop(Box::from_raw(self.envoy));
@@ -192,6 +218,21 @@ fn all_hooks_keep_to_what_envoy_lends() {
     unsafe { envoy_dynamic_module_on_network_filter_scheduled(connection.raw(), connection.filter, 0) };
     assert!(connection.envoy().closed.is_some());
     drop(connection);
+
+    let holder =
+        Connection::open(r#"{"check":{"cluster":"authz"},"limits":{"pending_connections_per_address":1}}"#)
+            .unwrap();
+    let mut refused = holder.beside();
+    assert_eq!((refused.envoy().calls.len(), refused.envoy().closed.as_deref()), (1, None));
+    refused.answer(1, "200", &allowed());
+    let mut next = holder.beside();
+    for connection in [&mut refused, &mut next] {
+        let why = connection.envoy().closed.as_deref();
+        assert_eq!(why, Some("fix_authz: too many connections without a Logon"));
+    }
+    holder.hang_up();
+    assert_eq!(holder.beside().envoy().closed, None);
+    drop((refused, next, holder));
 
     let silent = Connection::open(SETTINGS).unwrap();
     while WAKES.load(Ordering::SeqCst) == 0 {
