@@ -64,13 +64,19 @@ struct Untold {
 }
 
 impl Limiter {
-    /// Whether `message` is over a limit; if not, it counts.
-    fn exceeded(&mut self, message: &Message<'_>, exempt: bool, limits: &Limits, now: Now) -> Option<Limit> {
-        let replay = message.poss_dup && message.seq <= self.newest;
-        self.newest = self.newest.max(message.seq);
-        if replay {
-            return None;
-        }
+    /// Counts the message of this number; `false`: it is over a limit, and is not counted.
+    pub fn is_within(&mut self, seq: u32, exempt: bool, limits: &Limits, now: Now) -> bool {
+        self.exceeded(seq, exempt, limits, now).is_none()
+    }
+
+    /// The message of this number is a replay, and was counted before.
+    fn is_replay(&self, message: &Message<'_>) -> bool {
+        message.poss_dup && message.seq <= self.newest
+    }
+
+    /// Which limit the message of this number is over; if none, it counts.
+    fn exceeded(&mut self, seq: u32, exempt: bool, limits: &Limits, now: Now) -> Option<Limit> {
+        self.newest = self.newest.max(seq);
         if self.rate.as_mut().is_some_and(|rate| !rate.take(now.monotonic)) && !exempt {
             return Some(Limit::Second);
         }
@@ -121,7 +127,10 @@ impl Session {
         let Some(limiter) = &mut self.limiter else { return false };
         let exempt = self.terms.risk_reducing.contains(message.msg_type);
         let limits = &self.listener.settings.limits;
-        let Some(limit) = limiter.exceeded(message, exempt, limits, now) else { return false };
+        if limiter.is_replay(message) {
+            return false;
+        }
+        let Some(limit) = limiter.exceeded(message.seq, exempt, limits, now) else { return false };
         let denial = Denial::new(limit.text(limits).as_bytes(), limiter.reason, None);
         let (counter, untold) = match limit {
             Limit::Second => (Counter::DeniedPerSecond, &mut limiter.untold.per_s),

@@ -54,6 +54,18 @@ impl Session {
             if layout.ground == Ground::Kept {
                 let hit = self.cache.find_by(direction, layout.msg_type, seen.parts(), now.monotonic);
                 let Some(Hit { account, ageing: false }) = hit else { break };
+                // What is over a limit is denied on the long way.
+                if direction == Direction::Inbound
+                    && let Some(limiter) = &mut self.limiter
+                    && !limiter.is_within(
+                        seq,
+                        self.terms.risk_reducing.contains(layout.msg_type),
+                        &self.listener.settings.limits,
+                        now,
+                    )
+                {
+                    break;
+                }
                 self.account(account, now, out);
                 hits += 1;
             }

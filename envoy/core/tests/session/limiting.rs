@@ -124,19 +124,38 @@ fn what_reduces_risk_counts_and_goes_its_way() {
     assert_eq!((play.count(Counter::DeniedPerSecond), play.count(Counter::DeniedPerDay)), (1, 1));
 }
 
+/// However short the way is that a message takes by then.
 #[test]
 fn a_kept_decision_is_no_way_around() {
-    let settings = format!(r#""accounting":{{"enabled":false}},{PER_SECOND}"#);
-    Play::logged_on("FIX.4.4", &settings, "").play(
-        ">> client D 2 11=a|
-         << check 2 message inbound D 2 11=a|
-         >> answer 2 allow cache-control=max-age=100
-         << venue D 2 11=a|
-         >> client D 3 11=b| + D 4 11=c|
-         << venue D 3 11=b|
-         << report 3 inbound limit: 1 messages denied by `limits.messages_per_s` (2)
-         << venue 1 4 112=<1>|",
-    );
+    for limit in ["messages_per_s", "messages_per_day"] {
+        let settings = format!(r#""accounting":{{"enabled":false}},"limits":{{"{limit}":6}}"#);
+        let unit = limit.trim_start_matches("messages_per_").replace('s', "second");
+        let mut play = Play::logged_on("FIX.4.4", &settings, "risk-reducing=F");
+        play.play(
+            ">> client D 2 11=a|
+             << check 2 message inbound D 2 11=a|
+             >> answer 2 allow cache-control=max-age=100
+             << venue D 2 11=a|
+             >> client F 3 11=b|
+             << check 3 message inbound F 3 11=b|
+             >> answer 3 allow cache-control=max-age=100
+             << venue F 3 11=b|",
+        );
+        play.play(&format!(
+            ">> client D 4 11=a| + F 5 11=b| + D 6 11=c| + F 7 11=d| + F 8 11=e| + D 9 11=f| + F 10 11=g|
+             << venue D 4 11=a|
+             << venue F 5 11=b|
+             << venue D 6 11=c|
+             << venue F 7 11=d|
+             << venue F 8 11=e|
+             << report 4 inbound limit: 1 messages denied by `limits.{limit}` (6)
+             << venue 1 9 112=<1>|
+             << venue F 10 11=g|
+             >> venue 0 2 112=<1>|
+             << client j 2 45=9|372=D|379=f|380=0|58=Throttle limit exceeded: at most 6 messages a {unit}|"
+        ));
+        assert_eq!(play.count(Counter::Checks), 3);
+    }
 }
 
 #[test]
