@@ -2,7 +2,8 @@
 //!
 //! What is over a limit of messages is denied without a Check, by the echo reject like any denial; what reduces risk is
 //! counted and goes its way all the same, for a trader must always be able to get flat. Replays (43=Y of a number that was
-//! used before) are not counted: they were when they were new. The denial with which a minute has too many becomes the
+//! used before) are not counted: they were when they were new; and what was denied then is denied again, for the client was
+//! told so. The denial with which a minute has too many becomes the
 //! Logout. What a limit did is told to the service and to Envoy's log at once, and then summed up for [`QUIET`].
 
 use super::days::{Day, date};
@@ -17,6 +18,7 @@ use crate::settings::Limits;
 use crate::stats::Counter;
 use crate::tags;
 use crate::version::Version;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +43,9 @@ impl Limit {
     }
 }
 
+/// Why a replay is denied; it becomes a GapFill, which says nothing.
+const AGAIN: &[u8] = b"Throttle limit exceeded";
+
 /// What a session has used, from its Logon on, where there are limits.
 #[derive(Debug)]
 pub(super) struct Limiter {
@@ -50,9 +55,33 @@ pub(super) struct Limiter {
     denials: Denials,
     /// The client's highest number so far, among the Logon and what was counted.
     newest: u32,
+    denied: Numbers,
     /// BusinessRejectReason (380) of what is over a limit.
     reason: u8,
     untold: Untold,
+}
+
+/// The numbers of messages that were denied for a limit, as ranges: the oldest go when there are too many.
+#[derive(Debug, Default)]
+struct Numbers(VecDeque<(u32, u32)>);
+
+impl Numbers {
+    /// The most ranges.
+    const MOST: usize = 1_024;
+
+    fn add(&mut self, number: u32) {
+        match self.0.back_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+            _ => self.0.push_back((number, number)),
+        }
+        if self.0.len() > Self::MOST {
+            self.0.pop_front();
+        }
+    }
+
+    fn contains(&self, number: u32) -> bool {
+        self.0.iter().any(|(first, last)| (*first..=*last).contains(&number))
+    }
 }
 
 /// Messages over a limit that were not told of.
@@ -117,6 +146,7 @@ impl Session {
             day: by_day.then(|| self.listener.days.of(logon, date(now.utc))),
             denials: Denials::new(limits.denials_per_minute),
             newest: logon.seq,
+            denied: Numbers::default(),
             reason: reason(logon),
             untold: Untold::default(),
         }));
@@ -128,7 +158,12 @@ impl Session {
         let exempt = self.terms.risk_reducing.contains(message.msg_type);
         let limits = &self.listener.settings.limits;
         if limiter.is_replay(message) {
-            return false;
+            let again = limiter.denied.contains(message.seq);
+            if again {
+                let denial = Denial::new(AGAIN, limiter.reason, None);
+                self.deny_in_turn(message, denial, now, out);
+            }
+            return again;
         }
         let Some(limit) = limiter.exceeded(message.seq, exempt, limits, now) else { return false };
         let denial = Denial::new(limit.text(limits).as_bytes(), limiter.reason, None);
@@ -137,20 +172,26 @@ impl Session {
             Limit::Day => (Counter::DeniedPerDay, &mut limiter.untold.per_day),
         };
         *untold += 1;
+        limiter.denied.add(message.seq);
         out.count(counter);
         self.tell_limited_or_wait(now, out);
+        self.deny_in_turn(message, denial, now, out);
+        true
+    }
+
+    fn deny_in_turn(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
         if self.inbound.is_clear() {
             self.deny(message, denial, now, out);
         } else {
             self.inbound.push(message.bytes, message.msg_type, Fate::Decided(Decision::Reject(denial)));
         }
-        true
     }
 
     /// The client's numbers begin anew.
     pub(super) fn forget_newest(&mut self) {
         if let Some(limiter) = &mut self.limiter {
             limiter.newest = 0;
+            limiter.denied = Numbers::default();
         }
     }
 
@@ -244,4 +285,22 @@ impl Session {
 fn reason(logon: &Message<'_>) -> u8 {
     let sp2 = logon.get(tags::DEFAULT_APPL_VER_ID).is_some_and(|id| matches!(id, b"9" | b"10"));
     if logon.version == Version::Fixt11 && sp2 { THROTTLED } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_ranges_and_bounded() {
+        let mut numbers = Numbers::default();
+        (5..10_000).for_each(|number| numbers.add(number));
+        assert_eq!(numbers.0, [(5, 9_999)]);
+        (10_001..20_000).step_by(2).for_each(|number| numbers.add(number));
+        assert_eq!(numbers.0.len(), Numbers::MOST);
+        assert!(numbers.contains(19_999) && !numbers.contains(19_998) && !numbers.contains(5));
+        numbers.add(u32::MAX);
+        numbers.add(0);
+        assert!(numbers.contains(0) && numbers.contains(u32::MAX));
+    }
 }

@@ -100,6 +100,31 @@ fn after_the_clients_numbers_began_anew_what_was_used_before_is_none() {
 }
 
 #[test]
+fn what_was_denied_is_denied_again_when_it_is_asked_for_again() {
+    Play::logged_on("FIX.4.4", PER_DAY, "").play(
+        ">> client D 2 + D 3 + D 4 + D 5
+         << check 2 message inbound D 2
+         << check 3 message inbound D 3
+         << report 4 inbound limit: 1 messages denied by `limits.messages_per_day` (2)
+         << tick 10000
+         # In its turn, too.
+         >> client D 3 43=Y| + D 4 43=Y|
+         << check 5 message inbound D 3 replay
+         >> answer 2 allow
+         << venue D 2
+         >> answer 3 allow
+         << venue D 3
+         << venue 1 4 112=<1>|
+         << venue 1 5 112=<2>|
+         >> answer 5 allow
+         << venue D 3 43=Y|
+         << venue 4 4 43=Y|123=Y|36=5|
+         >> client D 5 43=Y|
+         << venue 4 5 43=Y|123=Y|36=6|",
+    );
+}
+
+#[test]
 fn what_reduces_risk_counts_and_goes_its_way() {
     let mut play = Play::logged_on(
         "FIX.4.4",
