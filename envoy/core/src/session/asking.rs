@@ -1,5 +1,6 @@
 //! Asking the decision service, applying its answers in order, and reporting what was done without one.
 
+use super::ending::BY_LIMIT;
 use super::lane::{Fate, Waiting};
 use super::{Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Direction, Level};
@@ -54,6 +55,7 @@ impl Session {
         if self.watch_answered(id, answer, now, out)
             || self.renewal_answered(id, answer, now, out)
             || self.refresh_answered(id, answer, now, out)
+            || self.sentence_answered(id, now, out)
         {
             return;
         }
@@ -163,6 +165,9 @@ impl Session {
                 out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
             }),
             Fate::Retire => self.reread(&bytes, |session, message| session.retire(message, now, out)),
+            Fate::End(denial) => {
+                self.reread(&bytes, |session, message| session.end(message, denial, BY_LIMIT, now, out));
+            }
             Fate::Reuse(account) => {
                 self.account(account, now, out);
                 self.forward_inbound(&bytes, out);

@@ -1,7 +1,7 @@
 //! Client to venue: the Logon, and each message after it.
 
 use super::echo::Echo;
-use super::ending::{BY_LIMIT, BY_SERVICE};
+use super::ending::BY_SERVICE;
 use super::lane::Fate;
 use super::{Phase, Session};
 use crate::command::{Commands, Direction};
@@ -207,8 +207,8 @@ impl Session {
             out.count(Counter::InboundDenied);
             return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
         }
-        if let Some(last) = self.too_many_denials(&denial, now, out) {
-            return self.end(message, last, BY_LIMIT, now, out);
+        if self.is_one_too_many(&denial, now) {
+            return self.sentence(message, denial.reason, now, out);
         }
         out.count(Counter::InboundDenied);
         let id = self.echoes.add(Echo::Reject(Rejected::new(message, denial)), message.seq, now.monotonic);

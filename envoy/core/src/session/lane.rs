@@ -5,7 +5,7 @@
 
 use super::cache::AccountId;
 use crate::command::CheckId;
-use crate::decision::{Allowance, Decision};
+use crate::decision::{Allowance, Decision, Denial};
 use crate::msg_type::MsgType;
 use crate::renewal::UserResponse;
 use crate::settings::Limits;
@@ -36,6 +36,8 @@ pub(super) enum Fate {
     Respond(UserResponse),
     /// A GapFill takes its place.
     Fill,
+    /// A limit ends the session with it.
+    End(Denial),
     /// It needs no decision, only its turn.
     Pass,
     /// The Logout takes its place that ends the session with the gateway.
@@ -152,6 +154,13 @@ impl Lane {
         self.in_flight += usize::from(matches!(fate, Fate::Asked(..)));
         self.queue.push_back(Waiting { bytes: bytes.to_vec(), msg_type, fate });
         self.full |= self.in_flight >= self.max_in_flight || self.queued_bytes >= self.max_bytes;
+    }
+
+    /// Puts the message back whose turn it was, to wait for the answer to `id`.
+    pub fn put_back(&mut self, bytes: &[u8], msg_type: MsgType, id: CheckId, now: Duration) {
+        self.queued_bytes += bytes.len();
+        self.in_flight += 1;
+        self.queue.push_front(Waiting { bytes: bytes.to_vec(), msg_type, fate: Fate::Asked(id, now) });
     }
 
     /// The message that the Check `id` is about, and since when.

@@ -3,8 +3,8 @@
 //! What is over a limit of messages is denied without a Check, by the echo reject like any denial; what reduces risk is
 //! counted and goes its way all the same, for a trader must always be able to get flat. Replays (43=Y of a number that was
 //! used before) are not counted: they were when they were new; and what was denied then is denied again, for the client was
-//! told so. The denial with which a minute has too many becomes the
-//! Logout. What a limit did is told to the service and to Envoy's log at once, and then summed up for [`QUIET`].
+//! told so. The denial with which a minute has too many becomes the Logout, once that is reported. What a limit did is told
+//! to the service and to Envoy's log at once, and then summed up for [`QUIET`].
 
 use super::days::{Day, date};
 use super::lane::Fate;
@@ -59,6 +59,8 @@ pub(super) struct Limiter {
     /// BusinessRejectReason (380) of what is over a limit.
     reason: u8,
     untold: Untold,
+    /// The report of the session's end is out, and this is what the client will be told.
+    sentence: Option<(CheckId, Denial)>,
 }
 
 /// The numbers of messages that were denied for a limit, as ranges: the oldest go when there are too many.
@@ -149,6 +151,7 @@ impl Session {
             denied: Numbers::default(),
             reason: reason(logon),
             untold: Untold::default(),
+            sentence: None,
         }));
     }
 
@@ -195,23 +198,37 @@ impl Session {
         }
     }
 
-    /// A denial takes effect; `Some`: it is one too many, and the session ends with it. Where no decision was to be had,
-    /// the client is not to blame.
-    pub(super) fn too_many_denials(
-        &mut self,
-        denial: &Denial,
-        now: Now,
-        out: &mut Commands,
-    ) -> Option<Denial> {
-        let limiter = self.limiter.as_mut().filter(|_| denial.reason != NOT_AVAILABLE)?;
-        if !limiter.denials.add(now.monotonic) {
-            return None;
+    /// A denial is to take effect: whether the session ends with it. Where no decision was to be had, the client is not to
+    /// blame.
+    pub(super) fn is_one_too_many(&mut self, denial: &Denial, now: Now) -> bool {
+        let limiter = self.limiter.as_mut().filter(|_| denial.reason != NOT_AVAILABLE);
+        limiter.is_some_and(|limiter| limiter.denials.add(now.monotonic))
+    }
+
+    /// The session is to end with this message, once that is reported: behind the Logout the connection may be gone before.
+    pub(super) fn sentence(&mut self, message: &Message<'_>, reason: u8, now: Now, out: &mut Commands) {
+        self.tell_limited(now, out);
+        let most = self.listener.settings.limits.denials_per_minute;
+        let check = self.tell(&format!("session ended by `limits.denials_per_minute` ({most})"), now, out);
+        let text = format!("Session ended: {most} messages denied within a minute");
+        if let Some(limiter) = &mut self.limiter {
+            limiter.sentence = Some((check, Denial::new(text.as_bytes(), reason, None)));
         }
         out.count(Counter::EndedByDenials);
-        let most = self.listener.settings.limits.denials_per_minute;
-        self.tell(&format!("session ended by `limits.denials_per_minute` ({most})"), now, out);
-        let text = format!("Session ended: {most} messages denied within a minute");
-        Some(Denial::new(text.as_bytes(), denial.reason, None))
+        self.inbound.put_back(message.bytes, message.msg_type, check, now.monotonic);
+    }
+
+    /// The report of a session's end was answered, or failed; `false`: it was another Check.
+    pub(super) fn sentence_answered(&mut self, id: CheckId, now: Now, out: &mut Commands) -> bool {
+        let sentence = self.limiter.as_mut().map(|limiter| &mut limiter.sentence);
+        let Some((_, denial)) = sentence.and_then(|sentence| sentence.take_if(|(check, _)| *check == id))
+        else {
+            return false;
+        };
+        self.inbound.settle(id, Fate::End(denial));
+        self.apply_ready(Direction::Inbound, now, out);
+        self.resume(Direction::Inbound, now, out);
+        true
     }
 
     /// Time has passed: there may be something to tell.

@@ -330,9 +330,14 @@ fn the_denial_too_many_becomes_the_logout() {
          >> answer 4 allow
          >> answer 3 reject 6 no
          << report 5 inbound limit: session ended by `limits.denials_per_minute` (2)
+         # Behind the Logout the connection may be gone before it is reported.
+         >> client D 5 11=d|
+         << check 6 message inbound D 5 11=d|
+         >> answer 6 allow
+         >> answer 5 allow
          << venue 5 3 58=Session ended: 2 messages denied within a minute|
          << tick 2000
-         >> client D 5 11=d|
+         >> client D 6 11=e|
          << pause
          >> venue 0 2 112=<1>| + 5 3 58=bye|
          << client j 2 45=2|372=D|379=a|380=6|58=no|
@@ -387,6 +392,7 @@ fn denials_of_more_than_a_minute_ago_replays_and_what_nobody_decided_do_not_coun
          << check 9 message inbound D 6
          >> answer 9 reject 6 no
          << report 10 inbound limit: session ended by `limits.denials_per_minute` (2)
+         >> answer 10 no-answer
          << venue 5 6 58=Session ended: 2 messages denied within a minute|
          << tick",
     );
@@ -405,11 +411,13 @@ fn denials_for_a_limit_count_and_the_last_of_a_read_may_end_it() {
          << report 3 inbound limit: 1 messages denied by `limits.messages_per_day` (1)
          << venue 1 3 112=<1>|
          << tick 10000
-         << report 4 inbound limit: session ended by `limits.denials_per_minute` (2)
-         << report 5 inbound limit: 1 messages denied by `limits.messages_per_day` (1)
+         << report 4 inbound limit: 1 messages denied by `limits.messages_per_day` (1)
+         << report 5 inbound limit: session ended by `limits.denials_per_minute` (2)
+         >> answer 4 allow
+         >> answer 5 allow
          << venue 5 4 58=Session ended: 2 messages denied within a minute|
          << tick 2000
-         << pause
+         << end venue
          >> venue 0 2 112=<1>| + 5 3
          << client j 2 45=3|372=D|380=0|58=Throttle limit exceeded: at most 1 messages a day|
          << client 5 3 58=Session ended: 2 messages denied within a minute|
@@ -485,4 +493,28 @@ fn without_the_limit_an_address_has_as_many_as_it_likes() {
     let mut first = Play::new("FIX.4.4", "");
     first.play(">> from 10.0.0.1");
     (0..100).for_each(|_| first.beside().play(">> from 10.0.0.1"));
+}
+
+#[test]
+fn an_order_to_end_is_not_held_up_by_the_report_of_another() {
+    let mut play = Play::new("FIX.4.4", r#""limits":{"denials_per_minute":1}"#);
+    play.play(
+        ">> client A 1 98=0|554=s3cret|
+         << check 1 logon inbound A 1 bearer=s3cret 98=0|
+         >> answer 1 allow etag=\"a\" watch=50
+         << venue A 1 98=0|
+         << watch 2 \"a\" 55 s
+         >> client D 2 + D 3
+         << check 3 message inbound D 2
+         << check 4 message inbound D 3
+         >> answer 3 reject 6 no
+         << report 5 inbound limit: session ended by `limits.denials_per_minute` (1)
+         >> answer 2 logout 6 killed
+         << tick 60000
+         << venue 5 2 58=killed|
+         << tick 2000
+         >> answer 5 allow
+         >> answer 4 allow",
+    );
+    assert_eq!(play.count(Counter::SessionsEnded), 1);
 }
