@@ -119,6 +119,17 @@ pub fn message(
     message: &Message<'_>,
     terms: &Terms,
 ) -> CheckRequest {
+    assemble(envelope, http(envelope, event, direction, message, terms))
+}
+
+/// All of it that is about the message.
+pub(super) fn http(
+    envelope: Envelope<'_>,
+    event: Event<'_>,
+    direction: Direction,
+    message: &Message<'_>,
+    terms: &Terms,
+) -> HttpRequest {
     let mut headers = common_headers(envelope, event.as_str(), direction);
     if let Event::Renewal(Some(fresh)) = event {
         headers.insert("x-fix-fresh-authorization".into(), fresh.reveal().into());
@@ -136,15 +147,16 @@ pub fn message(
             headers.insert(format!("x-fix-tag-{tag}"), text(value));
         }
     }
-    let http = HttpRequest {
+    let mut raw_body = Vec::with_capacity(message.bytes.len());
+    write_body(envelope, message, terms, &mut raw_body);
+    HttpRequest {
         path: format!("/fix/{}/{}", direction.as_str(), message.msg_type),
         host: text(message.target),
         protocol: message.version.as_str().into(),
-        raw_body: body(envelope, message, terms),
+        raw_body,
         headers,
         ..Default::default()
-    };
-    assemble(envelope, http)
+    }
 }
 
 /// What the proxy did by itself: `kind` and `reason`.
@@ -199,7 +211,7 @@ fn common_headers(envelope: Envelope<'_>, event: &str, direction: Direction) -> 
     headers
 }
 
-fn assemble(envelope: Envelope<'_>, mut http: HttpRequest) -> CheckRequest {
+pub(super) fn assemble(envelope: Envelope<'_>, mut http: HttpRequest) -> CheckRequest {
     http.id = envelope.id.into();
     http.method = "POST".into();
     let nanos = i32::try_from(envelope.now.nanosecond()).unwrap_or_default();
@@ -226,7 +238,7 @@ fn address((host, port): &(String, u32)) -> Option<Address> {
 }
 
 /// The wanted body fields as they stand: no header, no trailer, no secret.
-fn body(envelope: Envelope<'_>, message: &Message<'_>, terms: &Terms) -> Vec<u8> {
+pub(super) fn write_body(envelope: Envelope<'_>, message: &Message<'_>, terms: &Terms, to: &mut Vec<u8>) {
     let (settings, profile) = (envelope.settings, envelope.profile);
     let wanted = |tag: u32| match &terms.want_tags {
         Some(tags) => tags.binary_search(&tag).is_ok(),
@@ -235,13 +247,11 @@ fn body(envelope: Envelope<'_>, message: &Message<'_>, terms: &Terms) -> Vec<u8>
     let secret = |tag: u32| {
         settings.is_secret(tag) || profile.data_tag(tag).is_some_and(|data| settings.is_secret(data))
     };
-    let mut body = Vec::with_capacity(message.bytes.len());
     for field in message.fields {
         if wanted(field.tag) && !profile.class(field.tag).is_header() && !secret(field.tag) {
-            body.extend_from_slice(message.raw(field));
+            to.extend_from_slice(message.raw(field));
         }
     }
-    body
 }
 
 /// A protobuf string must be UTF-8; what is not, cannot equal any name that a policy knows.

@@ -18,7 +18,23 @@ const MAX_WATCH_S: u32 = 3_600;
 /// # Errors
 /// Anything but an answer that says the same thing throughout.
 pub fn decision(body: &[u8]) -> Result<Decision, Failure> {
+    read(&grpc::unframe(body)?)
+}
+
+/// The same, and how many messages before the one that it is about it allows, where it says so (see [`super::batch`]).
+pub(super) fn counted(body: &[u8]) -> Result<(Decision, Option<usize>), Failure> {
     let response: CheckResponse = grpc::unframe(body)?;
+    let decision = read(&response)?;
+    let headers = match (&response.ok_response, &response.denied_response) {
+        (Some(ok), _) => &ok.headers,
+        (None, Some(denied)) => &denied.headers,
+        (None, None) => return Err(Failure::Contradictory),
+    };
+    let allowed = header(headers, "x-fix-allowed")?;
+    Ok((decision, allowed.map(|count| count.parse().map_err(|_| Failure::Contradictory)).transpose()?))
+}
+
+fn read(response: &CheckResponse) -> Result<Decision, Failure> {
     let code = response.status.as_ref().map_or(0, |status| status.code);
     match (code, &response.ok_response, &response.denied_response) {
         (0, Some(ok), None) => allowed(&ok.headers),
@@ -56,7 +72,8 @@ fn terms(headers: &[HeaderValueOption]) -> Result<Option<Terms>, Failure> {
     let exempt = header(headers, "x-fix-exempt")?;
     let risk_reducing = header(headers, "x-fix-risk-reducing")?;
     let want_tags = header(headers, "x-fix-want-tags")?;
-    if [guard_outbound, exempt, risk_reducing, want_tags].iter().all(Option::is_none) {
+    let batch = header(headers, "x-fix-batch")?;
+    if [guard_outbound, exempt, risk_reducing, want_tags, batch].iter().all(Option::is_none) {
         return Ok(None);
     }
     Ok(Some(Terms {
@@ -64,6 +81,7 @@ fn terms(headers: &[HeaderValueOption]) -> Result<Option<Terms>, Failure> {
         exempt: msg_types(exempt)?,
         risk_reducing: msg_types(risk_reducing)?,
         want_tags: want_tags.map(tag_list).transpose()?,
+        batch: batch.map_or(Ok(1), |most| most.parse().map_err(|_| Failure::Contradictory))?,
     }))
 }
 

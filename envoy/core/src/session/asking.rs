@@ -10,6 +10,7 @@ use crate::decision::Decision;
 use crate::failure::{self, Failure};
 use crate::frame::{Frame, next_frame_by};
 use crate::message::{Message, parse};
+use crate::msg_type::MsgType;
 use crate::rewrite;
 use crate::stats::Counter;
 use crate::violation::Violation;
@@ -62,7 +63,7 @@ impl Session {
         self.message_answered(id, answer, now, out);
     }
 
-    /// The answer to a message's Check, or its failure.
+    /// The answer to messages' Check, or its failure.
     fn message_answered(
         &mut self,
         id: CheckId,
@@ -71,47 +72,75 @@ impl Session {
         out: &mut Commands,
     ) {
         for direction in [Direction::Inbound, Direction::Outbound] {
-            let Some((waiting, since)) = self.lane(direction).asked(id) else { continue };
-            let msg_type = waiting.msg_type;
-            let fate = match self.read_answer(answer, since, now, out) {
-                Ok(Decision::Disconnect) => return self.disconnect(out),
-                Ok(decision) => {
-                    self.report_unanswered(now, out);
-                    self.learn(direction, id, &decision, now, out);
-                    Fate::Decided(decision)
-                }
-                Err(failure) => match self.reuse_stale(direction, id, failure, now, out) {
-                    Some(account) => Fate::Reuse(account),
-                    None => {
-                        let decision = failure::decide(direction, msg_type, &self.terms);
-                        self.log_failure(direction, &msg_type.to_string(), failure, &decision, out);
-                        self.unanswered.add(failure, &decision);
-                        Fate::Decided(decision)
-                    }
-                },
-            };
-            self.lane(direction).settle(id, fate);
-            self.apply_ready(direction, now, out);
-            self.resume(direction, now, out);
-            self.leave_if_ended(now, out);
+            match self.lane(direction).waiting_for(id) {
+                0 => continue,
+                1 => self.one_answered(direction, id, answer, now, out),
+                count => self.several_answered(direction, id, count, answer, now, out),
+            }
+            if !matches!(self.phase, Phase::Closed) {
+                self.apply_ready(direction, now, out);
+                self.resume(direction, now, out);
+                self.leave_if_ended(now, out);
+            }
             return;
         }
     }
 
-    pub(super) fn read_answer(
+    fn one_answered(
+        &mut self,
+        direction: Direction,
+        id: CheckId,
+        answer: Result<&[u8], Failure>,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        let Some((waiting, since)) = self.lane(direction).asked(id) else { return };
+        let msg_type = waiting.msg_type;
+        let fate = match self.read_answer(answer, response::decision, since, now, out) {
+            Ok(Decision::Disconnect) => return self.disconnect(out),
+            Ok(decision) => {
+                self.report_unanswered(now, out);
+                self.learn(direction, id, &decision, now, out);
+                Fate::Decided(decision)
+            }
+            Err(failure) => match self.reuse_stale(direction, id, failure, now, out) {
+                Some(account) => Fate::Reuse(account),
+                None => Fate::Decided(self.decide_alone(direction, msg_type, failure, out)),
+            },
+        };
+        self.lane(direction).settle(id, fate);
+    }
+
+    /// The failure rule, for a message that the service has not answered about.
+    pub(super) fn decide_alone(
+        &mut self,
+        direction: Direction,
+        msg_type: MsgType,
+        failure: Failure,
+        out: &mut Commands,
+    ) -> Decision {
+        let decision = failure::decide(direction, msg_type, &self.terms);
+        self.log_failure(direction, &msg_type.to_string(), failure, &decision, out);
+        self.unanswered.add(failure, &decision);
+        decision
+    }
+
+    /// What `read` makes of an answer.
+    pub(super) fn read_answer<T>(
         &self,
         answer: Result<&[u8], Failure>,
+        read: impl FnOnce(&[u8]) -> Result<T, Failure>,
         since: Duration,
         now: Now,
         out: &mut Commands,
-    ) -> Result<Decision, Failure> {
+    ) -> Result<T, Failure> {
         let micros = now.monotonic.saturating_sub(since).as_micros();
         out.push(Command::CheckLatency(u64::try_from(micros).unwrap_or(u64::MAX)));
-        let decision = answer.and_then(response::decision);
-        if decision.is_err() {
+        let answered = answer.and_then(read);
+        if answered.is_err() {
             out.count(Counter::ChecksFailed);
         }
-        decision
+        answered
     }
 
     /// The service is back: what was decided without it goes into its audit.
@@ -199,6 +228,7 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) -> CheckId {
+        self.send_open(now, out); // Checks go out in the order of what they ask about.
         let (id, name) = self.next_check();
         let request = request::message(self.envelope(&name, now), event, direction, message, &self.terms);
         out.count(Counter::Checks);
@@ -213,7 +243,11 @@ impl Session {
 
     pub(super) fn next_check(&mut self) -> (CheckId, String) {
         self.checks += 1;
-        (self.checks, format!("{}-{}", self.name, self.checks))
+        (self.checks, self.check_name(self.checks))
+    }
+
+    pub(super) fn check_name(&self, id: CheckId) -> String {
+        format!("{}-{id}", self.name)
     }
 
     pub(super) fn envelope<'a>(&'a self, id: &'a str, now: Now) -> Envelope<'a> {
@@ -253,6 +287,7 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
+        self.send_open(now, out);
         self.tell_refused(now, out);
         let id = self.report(direction, "violation", violation.text(), now, out);
         out.count(Counter::Violations);

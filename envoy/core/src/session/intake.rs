@@ -15,6 +15,7 @@ impl Session {
     pub fn receive(&mut self, direction: Direction, bytes: &[u8], end: bool, now: Now, out: &mut Commands) {
         out.lend(bytes);
         self.read(direction, bytes, end, now, out);
+        self.send_open(now, out);
         out.give_back();
         self.cut_if_quiet(now, out);
     }

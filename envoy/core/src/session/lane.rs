@@ -3,6 +3,7 @@
 //! Answers may come in any order; messages leave in the order in which they came. A lane is full when too many Checks are
 //! out or too many bytes wait; then nothing more is taken from the unread bytes, and the shell stops reading.
 
+use super::batching::Open;
 use super::cache::AccountId;
 use crate::command::CheckId;
 use crate::decision::{Allowance, Decision, Denial};
@@ -26,7 +27,7 @@ pub(super) struct Waiting {
 /// What happens to a message in the queue.
 #[derive(Debug)]
 pub(super) enum Fate {
-    /// A Check is out since this moment.
+    /// A Check is out since this moment; it may be about several messages.
     Asked(CheckId, Duration),
     /// The answer is there.
     Decided(Decision),
@@ -101,6 +102,8 @@ impl Unread {
 pub(super) struct Lane {
     /// Bytes that are not a whole message yet, or that wait for room in the queue.
     pub unread: Unread,
+    /// A Check that goes out at the end of the event at hand; messages wait for it already.
+    pub open: Option<Box<Open>>,
     queue: VecDeque<Waiting>,
     queued_bytes: usize,
     in_flight: usize,
@@ -120,6 +123,7 @@ impl Lane {
     pub fn new(limits: &Limits) -> Self {
         Self {
             unread: Unread::default(),
+            open: None,
             queue: VecDeque::new(),
             queued_bytes: 0,
             in_flight: 0,
@@ -163,7 +167,13 @@ impl Lane {
         self.queue.push_front(Waiting { bytes: bytes.to_vec(), msg_type, fate: Fate::Asked(id, now) });
     }
 
-    /// The message that the Check `id` is about, and since when.
+    /// How many messages wait for the Check `id`.
+    pub fn waiting_for(&self, id: CheckId) -> usize {
+        let waits = |waiting: &&Waiting| matches!(waiting.fate, Fate::Asked(asked, _) if asked == id);
+        self.queue.iter().filter(waits).count()
+    }
+
+    /// The first message that waits for the Check `id`, and since when.
     pub fn asked(&mut self, id: CheckId) -> Option<(&mut Waiting, Duration)> {
         self.queue.iter_mut().find_map(|waiting| match waiting.fate {
             Fate::Asked(asked, since) if asked == id => Some((waiting, since)),
@@ -184,7 +194,7 @@ impl Lane {
         self.ease();
     }
 
-    /// Notes the fate of the message that the Check `id` is about.
+    /// Notes the fate of the first message that waits for the Check `id`.
     pub fn settle(&mut self, id: CheckId, fate: Fate) {
         if let Some((waiting, _)) = self.asked(id) {
             waiting.fate = fate;
@@ -222,6 +232,7 @@ impl Lane {
     /// Drops all that waits and all that is unread.
     pub fn drop_all(&mut self) {
         self.unread.clear();
+        self.open = None;
         self.queue.clear();
         self.queued_bytes = 0;
         self.in_flight = 0;

@@ -6,14 +6,15 @@
 //! reported and ends the connection; nothing behind it is forwarded.
 //!
 //! This module has the phases and the events. `intake` takes bytes in, `inbound` and `outbound` are the two directions'
-//! rules, `asking` has the decision service's part, `reusing` its answers that hold for more than one message, `watching`
-//! what it may say unasked, `renewing` a fresh credential, `ending` the end that it orders, `draining` the end that comes
-//! with the gateway's own, `limiting` what is denied without asking it, `passing` the short way of messages that are like
-//! earlier ones; `lane` is the queue of a direction, `cache` has the decisions that are kept, `accounts` what went on unasked,
-//! `days` the messages of a day, `echo` the answers on their way.
+//! rules, `asking` has the decision service's part, `batching` Checks about several messages, `reusing` answers that hold
+//! for more than one message, `watching` what the service may say unasked, `renewing` a fresh credential, `ending` the end
+//! that it orders, `draining` the end that comes with the gateway's own, `limiting` what is denied without asking, `passing`
+//! the short way of messages that are like earlier ones; `lane` is the queue of a direction, `cache` has the decisions that
+//! are kept, `accounts` what went on unasked, `days` the messages of a day, `echo` the answers on their way.
 
 mod accounts;
 mod asking;
+mod batching;
 mod cache;
 mod days;
 mod draining;
@@ -37,6 +38,7 @@ pub use draining::Departure;
 
 use crate::command::{CheckId, Command, Commands, Direction, Level};
 use crate::contract::request::{Identity, Peers};
+use crate::contract::response;
 use crate::credential::Authorization;
 use crate::decision::{Denial, Terms};
 use crate::failure::Failure;
@@ -209,12 +211,13 @@ impl Session {
             Phase::Reporting { check, why } if *check == id => self.close(why, out),
             Phase::Authorizing { check, since, .. } if *check == id => {
                 let since = *since;
-                let decision = self.read_answer(answer, since, now, out);
+                let decision = self.read_answer(answer, response::decision, since, now, out);
                 self.logon_decided(decision, now, out);
             }
             Phase::Active | Phase::Ending { .. } => self.answered(id, answer, now, out),
             _ => {}
         }
+        self.send_open(now, out);
         self.cut_if_quiet(now, out);
     }
 
@@ -240,6 +243,7 @@ impl Session {
             Phase::Leaving { deadline, why } if now.monotonic >= *deadline => self.close(why, out),
             _ => {}
         }
+        self.send_open(now, out);
         self.cut_if_overdue(now, out);
     }
 

@@ -9,6 +9,7 @@ use super::lane::Fate;
 use super::{Now, Session};
 use crate::command::{CheckId, Commands, Direction};
 use crate::contract::request::Event;
+use crate::contract::response;
 use crate::credential::Authorization;
 use crate::decision::{Allowance, Decision, Denial};
 use crate::failure::{self, Failure};
@@ -67,7 +68,7 @@ impl Session {
             return false;
         };
         let Some((_, since)) = self.inbound.asked(id) else { return true };
-        let decision = self.read_answer(answer, since, now, out);
+        let decision = self.read_answer(answer, response::decision, since, now, out);
         if decision == Ok(Decision::Disconnect) {
             self.disconnect(out);
             return true;

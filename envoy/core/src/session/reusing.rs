@@ -10,6 +10,7 @@ use super::lane::Fate;
 use super::{Now, Phase, Session};
 use crate::command::{CheckId, Commands, Direction, Level};
 use crate::contract::request::Event;
+use crate::contract::response;
 use crate::decision::{Allowance, Decision, Reuse};
 use crate::failure::Failure;
 use crate::message::Message;
@@ -62,7 +63,10 @@ impl Session {
         if self.may_reuse(message) {
             out.count(Counter::CacheMisses);
         }
-        let id = self.ask(Event::Message, direction, message, now, out);
+        let id = match self.most_at_once() {
+            1 => self.ask(Event::Message, direction, message, now, out),
+            most => self.ask_with_others(direction, message, most, now, out),
+        };
         self.lane(direction).push(message.bytes, message.msg_type, Fate::Asked(id, now.monotonic));
     }
 
@@ -102,7 +106,7 @@ impl Session {
         let Some(at) = self.refreshes.iter().position(|refresh| refresh.check == id) else { return false };
         let refresh = self.refreshes.swap_remove(at);
         self.lane(refresh.direction).end_refresh();
-        let decision = self.read_answer(answer, refresh.since, now, out);
+        let decision = self.read_answer(answer, response::decision, refresh.since, now, out);
         if decision.is_ok() {
             self.report_unanswered(now, out);
         }
