@@ -64,9 +64,20 @@ def render(
     latency_us: int,
 ) -> bytes:
     """One line, with its newline. `request` is None when not even a CheckRequest could be read."""
-    reported = request is not None and request.event is Event.REPORT
-    denied = reported or decision.shadow or not decision.allowed
-    event: dict[str, object] = {
+    event = _event(request, identity, decision, now, min(max(latency_us, 0), 2**32 - 1))
+    line = orjson.dumps(event, option=_FORMAT)
+    return line if len(line) <= MAX_LINE else orjson.dumps(_bounded(event), option=_FORMAT)
+
+
+def _event(
+    request: FixRequest | StockRequest | None,
+    identity: Identity | None,
+    decision: Decision,
+    now: float,
+    latency_us: int,
+) -> dict[str, object]:
+    denied = decision.shadow or not decision.allowed or (request is not None and request.event is Event.REPORT)
+    return {
         "time": datetime.fromtimestamp(now, UTC),
         "decision_id": decision.id,
         **_about(request, identity),
@@ -76,13 +87,11 @@ def render(
         "missing_scopes": decision.missing_scopes,
         "reason": f"refresh: {decision.reason}" if is_refresh(request) else decision.reason,
         "policy": decision.policy,
-        "latency_us": min(max(latency_us, 0), 2**32 - 1),
+        "latency_us": latency_us,
         "mode": "shadow" if decision.shadow else "enforce",
         "rule": decision.rule,
         "unknown_scopes": decision.unknown_scopes,
     }
-    line = orjson.dumps(event, option=_FORMAT)
-    return line if len(line) <= MAX_LINE else orjson.dumps(_bounded(event), option=_FORMAT)
 
 
 def render_admin(act: Act) -> bytes:

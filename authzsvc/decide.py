@@ -7,7 +7,8 @@ means: `unavailable` (380=4), never a pass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.decision import Action, Decision, LogonTerms, RejectReason
@@ -44,8 +45,7 @@ Ages = tuple[int, int]
 """`max_age` and `stale_if_error` of a decision."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What the world adds to a decision."""
 
     id: str
@@ -63,11 +63,13 @@ def decide(
     stamp: Stamp,
     keeping: Keeping = NOT_KEPT,
     standing: Limit | Ending | None = None,
+    batch: int = 1,
 ) -> Decision:
     """Decide about a FIX message, or what becomes of a session.
 
     `holder` is the token's, or why there is none; `keeping` caps how long the answer holds; `standing` is what the
-    session is left with besides its scopes: while that is anything, nothing is kept.
+    session is left with besides its scopes: while that is anything, nothing is kept. `batch` is how many messages a
+    Check may be about.
     """
     if isinstance(holder, TokenError):
         return _unauthenticated(request, holder, stamp)
@@ -78,7 +80,7 @@ def decide(
         return ended(request.event, standing, stamp)
     ages = (0, 0) if standing else _ages(holder, policy, stamp.now, keeping)
     if request.event is not Event.MESSAGE:
-        return _welcome(policy, holder, ages, stamp)
+        return _welcome(policy, holder, ages, batch, stamp)
     decision = _by_policy(request, holder, policy, ages, stamp)
     return decision if standing is None else _limited(request, policy, decision, standing, stamp)
 
@@ -95,11 +97,10 @@ def decide_stock(request: StockRequest, admitted: frozenset[str], stamp: Stamp) 
 
 def ended(event: Event, ending: Ending, stamp: Stamp) -> Decision:
     """The session ends, or does not begin; a renewal that is refused leaves the session as it was."""
-    denied = replace(_denied(stamp, ending.text, ending.reason), unauthenticated=ending.unauthenticated)
+    denied = _denied(stamp, ending.text, ending.reason)._replace(unauthenticated=ending.unauthenticated)
     if event is Event.RENEWAL and not ending.at_once:
         return denied
-    return replace(
-        denied,
+    return denied._replace(
         action=Action.DISCONNECT if ending.at_once else Action.LOGOUT,
         session_status=ending.session_status,
     )
@@ -108,7 +109,7 @@ def ended(event: Event, ending: Ending, stamp: Stamp) -> Decision:
 def unavailable(event: Event | None, reason: str, stamp: Stamp) -> Decision:
     """The answer to every failure: denied, 380=4; a refused Logon also ends its session."""
     denied = _denied(stamp, NOT_AVAILABLE, reason, RejectReason.APPLICATION_NOT_AVAILABLE)
-    return replace(denied, action=Action.LOGOUT) if event is Event.LOGON else denied
+    return denied._replace(action=Action.LOGOUT) if event is Event.LOGON else denied
 
 
 def _limited(request: FixRequest, policy: Policy, decision: Decision, limit: Limit, stamp: Stamp) -> Decision:
@@ -154,8 +155,7 @@ def _refused(verdict: Verdict, stamp: Stamp) -> Decision:
         if verdict.shadow
         else _denied(stamp, INSUFFICIENT, verdict.reason)
     )
-    return replace(
-        denied,
+    return denied._replace(
         missing_scopes=verdict.missing_scopes,
         vary=verdict.vary,
         shadow=verdict.shadow,
@@ -163,11 +163,11 @@ def _refused(verdict: Verdict, stamp: Stamp) -> Decision:
     )
 
 
-def _welcome(policy: Policy, holder: Identity, ages: Ages, stamp: Stamp) -> Decision:
-    terms = LogonTerms(policy.guard_outbound, policy.exempt, policy.risk_reducing, policy.want_tags)
+def _welcome(policy: Policy, holder: Identity, ages: Ages, batch: int, stamp: Stamp) -> Decision:
+    terms = LogonTerms(policy.guard_outbound, policy.exempt, policy.risk_reducing, policy.want_tags, batch)
     unknown = policy.expand(holder.scopes, holder.claims).unknown
     welcome = _allowed(stamp, "the token and the identity hold", ages=ages)
-    return replace(welcome, terms=terms, unknown_scopes=unknown)
+    return welcome._replace(terms=terms, unknown_scopes=unknown)
 
 
 def acknowledged(request: FixRequest, stamp: Stamp) -> Decision:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 
 class Action(StrEnum):
@@ -58,10 +59,11 @@ class LogonTerms:
     """Inbound MsgTypes that may pass when no answer is to be had."""
     want_tags: tuple[int, ...]
     """Body tags to send from now on."""
+    batch: int = 1
+    """The most messages of one direction that a Check may be about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Allow or deny, and why."""
 
     allowed: bool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +30,7 @@ def command(
     policy = compile_mapping(path)
     question = check.ask(message, scopes, claims, direction)
     client = CompIds(comp_id) if comp_id else clients.client_of(question.fields, direction)
-    question = replace(question, comp_id=client.comp_id if client else "")
+    question = question._replace(comp_id=client.comp_id if client else "")
     explanation = explain.explain(policy, question, clients.refusal(policy, question, client))
     if as_json:
         print(json.dumps(explain.as_document(policy, explanation), ensure_ascii=False))

@@ -1,8 +1,8 @@
 """`CheckRequest` → `FixRequest` or `StockRequest`: parsed once, here, into types that cannot be wrong.
 
-Direction, type and identity come from the `x-fix-…` headers, conditions from `raw_body`. A request without
-`x-fix-event` comes from one of Envoy's stock filters. What no FIX proxy would send is a `ContractError`; a `report` is
-read leniently, because it tells of messages that could not be read.
+Direction, type and identity come from the `x-fix-…` headers, conditions from `raw_body`; where that holds several
+messages, `batch` takes them apart. A request without `x-fix-event` comes from one of Envoy's stock filters. What no FIX
+proxy would send is a `ContractError`; a `report` is read leniently, because it tells of messages that could not be read.
 
 Invariants: no repr shows a secret; no error quotes a value.
 """
@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from authzsvc.errors import ContractError, FieldsError
 from authzsvc.fix.direction import Direction
@@ -26,6 +26,8 @@ MAX_SEQ_NUM = 2**32 - 1
 MAX_MSG_TYPE = 16
 MAX_COMP_ID = 256
 MAX_ETAG = 256
+MAX_MESSAGES = 4096
+"""In a Check, whoever offered to judge them."""
 
 _SESSION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -48,9 +50,8 @@ _EVENTS = {event.value: event for event in tuple(Event)[:5]}
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 
-@dataclass(frozen=True, slots=True)
-class FixRequest:
-    """A FIX message, and whose it is."""
+class FixRequest(NamedTuple):
+    """A FIX message, and whose it is. (There is one for each message, and a named tuple is quick to make.)"""
 
     event: Event
     id: str
@@ -72,7 +73,7 @@ class FixRequest:
     """The client's own ids: the sender's on an inbound message, the target's on an outbound one."""
     credential: Credential | None
     """What the session proved itself with."""
-    fields: Fields = field(repr=False)
+    fields: Fields
     """Body fields, in the message's own order."""
     address: str
     """The client's address and port."""
@@ -96,6 +97,13 @@ class FixRequest:
     """On a report: its kind and words."""
     refresh: bool = False
     """A message that has passed already by a decision at hand: the proxy asks whether that goes on to hold."""
+    messages: int = 1
+    """How many it is about; beyond one `fields` is of all of them, and all else of the first."""
+
+    def __repr__(self) -> str:
+        """All but the fields, which may hold a secret."""
+        shown = (f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True) if name != "fields")
+        return f"FixRequest({', '.join(shown)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ def parse(check: Any) -> FixRequest | StockRequest:  # noqa: ANN401 (the stubs o
     """Read a `CheckRequest`. Raises `ContractError`."""
     attributes = check.attributes
     http = attributes.request.http
-    headers = dict(http.headers)
+    headers = _plain(http.headers)
     event = headers.get("x-fix-event")
     if event is None:
         return _stock(attributes)
@@ -126,16 +134,21 @@ def parse(check: Any) -> FixRequest | StockRequest:  # noqa: ANN401 (the stubs o
 def glimpse(check: Any) -> FixRequest:  # noqa: ANN401
     """What can be read of a request that `parse` refused, for the audit; nothing is decided on it."""
     http = check.attributes.request.http
-    headers = dict(http.headers)
+    headers = _plain(http.headers)
     event = _EVENTS.get(headers.get("x-fix-event", ""), Event.MESSAGE)
     return _read_leniently(check.attributes, http, headers, event)
+
+
+def _plain(entries: Any) -> dict[str, str]:  # noqa: ANN401
+    """The entries of a protobuf map; `dict` would take them one by one through Python."""
+    return {name: entries[name] for name in entries}
 
 
 def _stock(attributes: Any) -> StockRequest:  # noqa: ANN401
     event = Event.HTTP if attributes.request.HasField("http") else Event.CONNECTION
     http_id = attributes.request.http.id
     source = attributes.source
-    return StockRequest(event, http_id, _address(source), source.principal, dict(attributes.context_extensions))
+    return StockRequest(event, http_id, _address(source), source.principal, _plain(attributes.context_extensions))
 
 
 def _message(attributes: Any, http: Any, headers: dict[str, str]) -> FixRequest:  # noqa: ANN401
@@ -165,6 +178,7 @@ def _message(attributes: Any, http: Any, headers: dict[str, str]) -> FixRequest:
         fields=_fields(http.raw_body),
         fresh=_fresh(headers, direction) if event is Event.RENEWAL else None,
         refresh=event is Event.MESSAGE and _flag(headers, "x-fix-refresh"),
+        messages=_messages(headers, event) if "x-fix-batch" in headers else 1,
     )
 
 
@@ -179,7 +193,7 @@ def _read_leniently(attributes: Any, http: Any, headers: dict[str, str], event: 
         event,
         _DIRECTIONS.get(headers.get("x-fix-direction", ""), Direction.INBOUND),
         msg_type=headers.get("x-fix-msg-type", ""),
-        seq=int(seq) if _is_seq_num(seq) else 0,
+        seq=int(seq) if is_number(seq) else 0,
         poss_dup=headers.get("x-fix-poss-dup") == "Y",
         fields=_readable_fields(http.raw_body),
         report=": ".join(part for part in (kind, words) if part) or "no reason given",
@@ -202,6 +216,7 @@ def _filled(
     etag: str = "",
     report: str = "",
     refresh: bool = False,
+    messages: int = 1,
 ) -> FixRequest:
     """What was read of the message, and what is taken as it stands."""
     get = headers.get
@@ -223,7 +238,7 @@ def _filled(
         fields=fields,
         address=_address(source),
         principal=source.principal,
-        context=dict(attributes.context_extensions),
+        context=_plain(attributes.context_extensions),
         target_sub=get("x-fix-target-sub-id", ""),
         target_location=get("x-fix-target-location-id", ""),
         session=session if _SESSION.fullmatch(session) else "",
@@ -232,7 +247,18 @@ def _filled(
         etag=etag,
         report=report,
         refresh=refresh,
+        messages=messages,
     )
+
+
+def _messages(headers: Mapping[str, str], event: Event) -> int:
+    """How many messages a Check is about that says so."""
+    text = headers["x-fix-batch"]
+    if event is not Event.MESSAGE or "x-fix-refresh" in headers:
+        raise ContractError("`x-fix-batch` is for messages that wait for their answers")
+    if not (is_number(text) and 1 < int(text) <= MAX_MESSAGES):
+        raise ContractError(f"`x-fix-batch` is not a number from 2 to {MAX_MESSAGES}")
+    return int(text)
 
 
 def _watched(headers: Mapping[str, str]) -> str:
@@ -265,7 +291,7 @@ def _certificate(headers: Mapping[str, str]) -> Certificate:
 
 def _msg_type(headers: Mapping[str, str]) -> str:
     msg_type = headers.get("x-fix-msg-type", "")
-    if not (0 < len(msg_type) <= MAX_MSG_TYPE and msg_type.isascii() and msg_type.isalnum()):
+    if not is_msg_type(msg_type):
         raise ContractError(f"`x-fix-msg-type` is not 1 to {MAX_MSG_TYPE} letters and digits")
     return msg_type
 
@@ -277,12 +303,18 @@ def _comp_id(headers: Mapping[str, str], name: str) -> None:
 
 def _seq_num(headers: Mapping[str, str]) -> int:
     text = headers.get("x-fix-msg-seq-num", "")
-    if not _is_seq_num(text):
+    if not is_number(text):
         raise ContractError(f"`x-fix-msg-seq-num` is not a number from 0 to {MAX_SEQ_NUM}")
     return int(text)
 
 
-def _is_seq_num(text: str) -> bool:
+def is_msg_type(text: str) -> bool:
+    """Whether it can be a MsgType (35)."""
+    return 0 < len(text) <= MAX_MSG_TYPE and text.isascii() and text.isalnum()
+
+
+def is_number(text: str) -> bool:
+    """Whether it can be a MsgSeqNum (34)."""
     return 0 < len(text) <= 10 and text.isascii() and text.isdigit() and int(text) <= MAX_SEQ_NUM
 
 

@@ -32,10 +32,10 @@ _SOME_ID = "\x1a" * ID_LENGTH
 _REMEMBERED_ANSWERS = 8192
 
 
-def encode(decision: Decision, identity: Identity | None) -> bytes:
+def encode(decision: Decision, identity: Identity | None, allowed: int | None = None) -> bytes:
     """`render`, serialized."""
     if decision.terms is not None or decision.etag or len(decision.id) != ID_LENGTH:
-        whole: bytes = render(decision, identity).SerializeToString()
+        whole: bytes = render(decision, identity, allowed).SerializeToString()
         return whole
     subject, client_id = (identity.subject, identity.client_id) if identity else ("", "")
     pieces = _pieces(
@@ -53,13 +53,18 @@ def encode(decision: Decision, identity: Identity | None) -> bytes:
         decision.stale_if_error,
         subject,
         client_id,
+        allowed,
     )
     return decision.id.encode().join(pieces)
 
 
-def render(decision: Decision, identity: Identity | None) -> Any:  # noqa: ANN401 (the stubs of xds-protos carry no types)
-    """The answer; `identity` is who the token says it is, where it is valid."""
-    return _render(decision, identity.subject if identity else "", identity.client_id if identity else "")
+def render(decision: Decision, identity: Identity | None, allowed: int | None = None) -> Any:  # noqa: ANN401 (the stubs of xds-protos carry no types)
+    """The answer; `identity` is who the token says it is, where it is valid.
+
+    Of several messages, `allowed` is how many are: all, where the decision allows, else those before the one that it is
+    about.
+    """
+    return _render(decision, identity.subject if identity else "", identity.client_id if identity else "", allowed)
 
 
 @lru_cache(_REMEMBERED_ANSWERS)
@@ -78,6 +83,7 @@ def _pieces(
     stale_if_error: int,
     subject: str,
     client_id: str,
+    count: int | None,
 ) -> list[bytes]:
     """The serialized answer, cut where the decision's id stands."""
     decision = Decision(
@@ -97,11 +103,11 @@ def _pieces(
         terms=None,
         stale_if_error=stale_if_error,
     )
-    whole: bytes = _render(decision, subject, client_id).SerializeToString()
+    whole: bytes = _render(decision, subject, client_id, count).SerializeToString()
     return whole.split(_SOME_ID.encode())
 
 
-def _render(decision: Decision, subject: str, client_id: str) -> Any:  # noqa: ANN401
+def _render(decision: Decision, subject: str, client_id: str, allowed: int | None) -> Any:  # noqa: ANN401
     response = CheckResponse()
     if decision.allowed:
         response.status.code = OK
@@ -112,7 +118,10 @@ def _render(decision: Decision, subject: str, client_id: str) -> Any:  # noqa: A
         denied.status.code = HTTP_UNAUTHORIZED if decision.unauthenticated else HTTP_FORBIDDEN
         denied.body = decision.text
         headers = denied.headers
-    for name, value in _headers(decision):
+    told = _headers(decision)
+    if allowed is not None:
+        told.append(("x-fix-allowed", str(allowed)))
+    for name, value in told:
         header = headers.add().header
         header.key = name
         header.value = value
@@ -174,6 +183,7 @@ def _terms(terms: LogonTerms) -> list[tuple[str, str]]:
         ("x-fix-exempt", _list(terms.exempt)),
         ("x-fix-risk-reducing", _list(terms.risk_reducing)),
         ("x-fix-want-tags", _list(terms.want_tags)),
+        *([("x-fix-batch", str(terms.batch))] if terms.batch > 1 else []),
     ]
 
 

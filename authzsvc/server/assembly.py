@@ -82,6 +82,7 @@ def _rules(settings: Settings) -> Rules:
         second_logon=sessions.second_logon,
         warn_before_s=sessions.warn_before_s,
         watch_s=sessions.watch_s,
+        batch=decisions.batch,
     )
 
 

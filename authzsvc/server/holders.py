@@ -38,6 +38,8 @@ class Rules:
     second_logon: SecondLogon = SecondLogon.REFUSE
     warn_before_s: float = 300.0
     watch_s: int = 50
+    batch: int = 1
+    """The most messages of one direction that a Check may be about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Holders:
     def decided(self, request: FixRequest, holder: Holder, stamp: Stamp) -> Decision:
         """The decision about a request of that holder's."""
         standing = self.standing(request, holder)
-        return decide(request, holder.identity, self.in_force.policy, stamp, self.rules.keeping, standing)
+        rules = self.rules
+        return decide(request, holder.identity, self.in_force.policy, stamp, rules.keeping, standing, rules.batch)
 
     async def holder(self, request: FixRequest, *, renew: bool = False) -> Holder | TokenError:
         """Whose the request's credential is; one that expired may still hold, by the settings. What has expired is no

@@ -8,7 +8,8 @@ Invariant: nothing is decided on a mapping or restriction other than the one in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from authzsvc.contract.request import Event, FixRequest
 from authzsvc.decide import Stamp, acknowledged, decide, ended
@@ -22,6 +23,9 @@ from authzsvc.server.live import LiveSessions
 from authzsvc.server.watching import Watching
 from authzsvc.standing import already_logged_on
 from authzsvc.tokens.claims import Identity
+
+JudgeOne = Callable[[FixRequest, Stamp], Awaitable[tuple[Decision, Identity | None]]]
+"""The decision about a request, and who it is from where that is known."""
 
 
 @dataclass(slots=True)
@@ -48,8 +52,25 @@ class Judge:
             case _:
                 return self._report(request, stamp)
 
+    def of_one_holder(self) -> JudgeOne:
+        """A judge of messages that are all the same holder's, who is asked about once."""
+        known: Holder | TokenError | None = None
+
+        async def judge(request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
+            nonlocal known
+            if known is None:
+                known = await self.holders.holder(request)
+            return self._judged(request, known, stamp)
+
+        return judge
+
     async def _message(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
-        holder = await self.holders.holder(request)
+        return self._judged(request, await self.holders.holder(request), stamp)
+
+    def _judged(
+        self, request: FixRequest, holder: Holder | TokenError, stamp: Stamp
+    ) -> tuple[Decision, Identity | None]:
+        """The decision about a message whose holder is known, and who that is."""
         if isinstance(holder, TokenError):
             decision = decide(request, holder, self.in_force.policy, stamp)
             identity = self.holders.remembered(request)
@@ -90,7 +111,7 @@ class Judge:
         other = await self.live.admit(facts, self.holders.rules.second_logon)
         if other is not None:
             return ended(request.event, already_logged_on(other.id), stamp)
-        decision = self.holders.decided(request, holder, replace(stamp, policy=self.in_force.policy.digest))
+        decision = self.holders.decided(request, holder, stamp._replace(policy=self.in_force.policy.digest))
         if not decision.allowed:
             self.live.close(facts.id)
             return decision

@@ -1,4 +1,5 @@
-"""One Check, from bytes to bytes: parse, judge, record, answer.
+"""One Check, from bytes to bytes: parse, judge, record, answer. Where it is about several messages, each is judged and
+recorded by itself.
 
 Whatever goes wrong on the way is answered by `decide.unavailable`, so that no exception ever becomes a pass, and is
 recorded like any other decision. Where nobody has to be asked, nothing on the path waits.
@@ -13,15 +14,16 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 from google.protobuf.message import DecodeError
 
 from authzsvc import audit
 from authzsvc.audit import AuditLog, event_word
+from authzsvc.contract.batch import split
 from authzsvc.contract.request import Event, FixRequest, StockRequest, glimpse, parse
 from authzsvc.contract.response import ID_LENGTH, encode
 from authzsvc.decide import Stamp, decide_stock, unavailable
@@ -29,7 +31,7 @@ from authzsvc.decision import Decision
 from authzsvc.errors import ContractError
 from authzsvc.policy.engine import Policy
 from authzsvc.server.in_force import InForce
-from authzsvc.server.judge import Judge
+from authzsvc.server.judge import Judge, JudgeOne
 from authzsvc.server.metrics import ALLOW, DENY, SHADOW, Counts
 from authzsvc.tokens.claims import Identity
 
@@ -48,8 +50,7 @@ def decision_ids() -> Iterator[str]:
         yield f"{process}{number:0{ID_LENGTH // 2}x}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
+class _Judged(NamedTuple):
     """A decision, and what is known of whom and what it is about."""
 
     request: FixRequest | StockRequest | None
@@ -94,41 +95,63 @@ class Authorizer:
 
     async def answer(self, raw: bytes, _context: Any) -> bytes:  # noqa: ANN401 (grpc's context carries no useful type)
         """A serialized `CheckRequest` → a serialized `CheckResponse`. Never raises for what a caller sent."""
-        started = time.perf_counter_ns()
-        stamp = Stamp(next(self.ids), self.clock(), self.in_force.policy.digest)
-        judged = await self._judged(raw, stamp)
-        if not judged.is_silent:
-            self._record(judged, stamp.now, (time.perf_counter_ns() - started) // 1000)
-        self.counts.decisions[judged.labels] += 1
+        started, stamp = time.perf_counter_ns(), self._stamp()
+        read = self._read(raw, stamp)
+        if isinstance(read, _Judged):
+            judged = read
+        elif len(read) == 1:
+            judged = await self._decided(read[0], stamp, self.judge.judge)
+        else:
+            return await self._several(read, stamp, started)
+        self._note(judged, stamp, started)
         return encode(judged.decision, judged.identity)
 
-    def _record(self, judged: _Judged, now: float, latency_us: int) -> None:
-        if judged.request is not None and judged.request.event is Event.WATCH:
-            now = self.clock()  # it was asked long before
-        line = audit.render(judged.request, judged.identity, judged.decision, now=now, latency_us=latency_us)
-        self.audit.append(line)
+    async def _several(self, requests: Sequence[FixRequest | StockRequest], stamp: Stamp, started: int) -> bytes:
+        """Messages of one Check, each judged as if asked about alone, up to the first that is not allowed."""
+        judge, allowed = self.judge.of_one_holder(), 0
+        for request in requests:
+            judged = await self._decided(request, stamp, judge)
+            self._note(judged, stamp, started)
+            if not judged.decision.allowed:
+                break
+            allowed += 1
+            stamp = self._stamp()
+        return encode(judged.decision, judged.identity, allowed)
 
-    async def _judged(self, raw: bytes, stamp: Stamp) -> _Judged:
+    def _stamp(self) -> Stamp:
+        return Stamp(next(self.ids), self.clock(), self.in_force.policy.digest)
+
+    def _note(self, judged: _Judged, stamp: Stamp, started: int) -> None:
+        """Record a decision, and count it."""
+        request = judged.request
+        if not judged.is_silent:
+            # A watch was asked long before.
+            now = self.clock() if request is not None and request.event is Event.WATCH else stamp.now
+            latency_us = (time.perf_counter_ns() - started) // 1000
+            self.audit.append(audit.render(request, judged.identity, judged.decision, now=now, latency_us=latency_us))
+        self.counts.decisions[judged.labels] += 1
+
+    def _read(self, raw: bytes, stamp: Stamp) -> Sequence[FixRequest | StockRequest] | _Judged:
+        """What is asked about, or the denial of what cannot be read."""
         try:
             check = CheckRequest.FromString(raw)
         except DecodeError:
             return _Judged(None, None, unavailable(None, "the request is not a CheckRequest", stamp))
         try:
             request = parse(check)
+            return split(request) if isinstance(request, FixRequest) else (request,)
         except ContractError as error:
             odd = glimpse(check)
             return _Judged(odd, None, unavailable(odd.event, str(error), stamp))
-        del check  # a watch waits long: 5 kB for each session
-        return await self._decided(request, stamp)
 
-    async def _decided(self, request: FixRequest | StockRequest, stamp: Stamp) -> _Judged:
+    async def _decided(self, request: FixRequest | StockRequest, stamp: Stamp, judge: JudgeOne) -> _Judged:
         """The decision, or the denial that stands for any failure on the way to it."""
         if not self.audit.available and request.event not in (Event.REPORT, Event.WATCH):
             return _Judged(request, None, unavailable(request.event, AUDIT_UNAVAILABLE, stamp))
         try:
             if isinstance(request, StockRequest):
                 return _Judged(request, None, decide_stock(request, self.admitted, stamp))
-            decision, identity = await self.judge.judge(request, stamp)
+            decision, identity = await judge(request, stamp)
         except Exception as error:
             _log.exception("a decision failed", extra={"decision_id": stamp.id})
             reason = f"the decision failed: {type(error).__name__}"

@@ -52,7 +52,7 @@ class Watching:
         warned = 0.0
         with self.live.watching(request.session) as watch:
             while True:
-                now = replace(stamp, policy=self.in_force.policy.digest)
+                now = stamp._replace(policy=self.in_force.policy.digest)
                 decision, holder = await self._state(watch, request, now)
                 changed = not decision.allowed or decision.etag != request.etag
                 if changed or self.live.draining or time.monotonic() >= until:
@@ -88,7 +88,7 @@ class Watching:
 
     def _unchanged(self, request: FixRequest, stamp: Stamp, error: TokenError) -> Decision:
         denied = decide(request, error, self.in_force.policy, stamp)
-        return replace(denied, allowed=True, action=Action.FORWARD, text="", etag=request.etag, reject_reason=0)
+        return denied._replace(allowed=True, action=Action.FORWARD, text="", etag=request.etag, reject_reason=0)
 
     def _note_seen(self, request: FixRequest, identity: Identity) -> None:
         """A session that is not known (the service was restarted, or another one let it in), or whose token was renewed
@@ -150,7 +150,7 @@ class Watching:
         if _who(fresh.identity) != _who(present.identity):
             other = Ending(NOT_ACCEPTED, "the fresh token is of another issuer, subject or client", BAD_CREDENTIALS)
             return ended(request.event, other, stamp), present.identity
-        decision = self.holders.decided(request, fresh, replace(stamp, policy=self.in_force.policy.digest))
+        decision = self.holders.decided(request, fresh, stamp._replace(policy=self.in_force.policy.digest))
         if decision.allowed and request.session:
             self._note_renewed(request, fresh.identity, request.fresh)
             decision = self.tagged(request, fresh, decision)
@@ -168,7 +168,7 @@ class Watching:
         """The decision with the entity tag of what the session's decisions rest on, for a watch to tell changes by."""
         standing = self.holders.standing(request, holder)
         tag = entity.tag(self.in_force.policy.digest, holder.identity, standing)
-        return replace(decision, etag=tag, watch_s=self.holders.rules.watch_s)
+        return decision._replace(etag=tag, watch_s=self.holders.rules.watch_s)
 
 
 def _who(identity: Identity) -> tuple[str, str, str]:

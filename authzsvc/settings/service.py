@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from authzsvc.audit import STANDARD_OUTPUT
+from authzsvc.contract.request import MAX_MESSAGES
 from authzsvc.decision import OnExpiry, SecondLogon
 from authzsvc.settings.admin import AdminSettings
 from authzsvc.settings.tokens import Tokens
@@ -85,11 +86,13 @@ class Metrics(Section):
 
 
 class Decisions(Section):
-    """How long an allowed decision may be kept by the proxy."""
+    """How long an allowed decision may be kept by the proxy, and how many it may ask for at once."""
 
     max_age_s: int = Field(default=60, ge=0, le=86_400)
     stale_if_error_s: int = Field(default=0, ge=0, le=86_400)
     """For how much longer, while the service gives no answer."""
+    batch: int = Field(default=64, ge=1, le=MAX_MESSAGES)
+    """The most messages of a session and direction in one Check, where the proxy keeps no decisions; 1: one each."""
 
 
 class Admission(Section):

@@ -107,7 +107,7 @@ pub struct Terms {
     pub risk_reducing: MsgTypes,
     /// Body tags to send, sorted; `None`: all that are no secret.
     pub want_tags: Option<Vec<u32>>,
-    /// The most messages that one Check may be about; 0 is taken for 1.
+    /// The most messages that one Check may be about; 0 where the service does not say.
     pub batch: usize,
 }
 

@@ -31,7 +31,11 @@ pub(super) fn counted(body: &[u8]) -> Result<(Decision, Option<usize>), Failure>
         (None, None) => return Err(Failure::Contradictory),
     };
     let allowed = header(headers, "x-fix-allowed")?;
-    Ok((decision, allowed.map(|count| count.parse().map_err(|_| Failure::Contradictory)).transpose()?))
+    Ok((decision, allowed.map(count).transpose()?))
+}
+
+fn count(value: &str) -> Result<usize, Failure> {
+    value.parse().map_err(|_| Failure::Contradictory)
 }
 
 fn read(response: &CheckResponse) -> Result<Decision, Failure> {
@@ -81,7 +85,7 @@ fn terms(headers: &[HeaderValueOption]) -> Result<Option<Terms>, Failure> {
         exempt: msg_types(exempt)?,
         risk_reducing: msg_types(risk_reducing)?,
         want_tags: want_tags.map(tag_list).transpose()?,
-        batch: batch.map_or(Ok(1), |most| most.parse().map_err(|_| Failure::Contradictory))?,
+        batch: batch.map(count).transpose()?.unwrap_or_default(),
     }))
 }
 
