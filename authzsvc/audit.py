@@ -186,9 +186,10 @@ def _about(request: FixRequest | StockRequest | None, identity: Identity | None)
         "context": request.context,
     }
     if isinstance(request, FixRequest):
-        session["begin_string"] = request.begin_string
-        session["sender_comp_id"] = request.sender
-        session["target_comp_id"] = request.target
+        party = request.party
+        session["begin_string"] = party.begin_string
+        session["sender_comp_id"] = party.sender
+        session["target_comp_id"] = party.target
         tag, value = _business_id(request.fields)
         about |= {
             "direction": request.direction.value,

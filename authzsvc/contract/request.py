@@ -1,36 +1,34 @@
 """`CheckRequest` → `FixRequest` or `StockRequest`: parsed once, here, into types that cannot be wrong.
 
 Direction, type and identity come from the `x-fix-…` headers, conditions from `raw_body`; where that holds several
-messages, `batch` takes them apart. A request without `x-fix-event` comes from one of Envoy's stock filters. What no FIX
-proxy would send is a `ContractError`; a `report` is read leniently, because it tells of messages that could not be read.
+messages, `batch` takes them apart. A request without `x-fix-event` comes from one of Envoy's stock filters. What no
+FIX proxy would send is a `ContractError`; a `report` is read leniently, because it tells of messages that could not be
+read.
 
 Invariants: no repr shows a secret; no error quotes a value.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from authzsvc.contract.party import Party, address, party, plain
 from authzsvc.errors import ContractError, FieldsError
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
-from authzsvc.policy.engine import CompIds
-from authzsvc.tokens.certificate import NO_CERTIFICATE, Certificate
+from authzsvc.policy.question import CompIds
+from authzsvc.tokens.certificate import Certificate
 from authzsvc.tokens.credential import Credential, read
 
 MAX_SEQ_NUM = 2**32 - 1
 MAX_MSG_TYPE = 16
-MAX_COMP_ID = 256
 MAX_ETAG = 256
 MAX_MESSAGES = 4096
 """In a Check, whoever offered to judge them."""
 
-_SESSION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _NO_FIELDS = Fields(())
 
 
@@ -47,7 +45,20 @@ class Event(StrEnum):
 
 
 _EVENTS = {event.value: event for event in tuple(Event)[:5]}
-_DIRECTIONS = {direction.value: direction for direction in Direction}
+_OWN = (
+    "x-fix-event",
+    "authorization",
+    "x-fix-msg-type",
+    "x-fix-msg-seq-num",
+    "x-fix-poss-dup",
+    "x-fix-batch",
+    "x-fix-refresh",
+    "x-fix-fresh-authorization",
+    "if-none-match",
+    "x-fix-report",
+    "x-fix-reason",
+)
+"""Headers that are about a single request, or secret; all others are its party's."""
 
 
 class FixRequest(NamedTuple):
@@ -56,39 +67,17 @@ class FixRequest(NamedTuple):
     event: Event
     id: str
     """Unique for each request, as the proxy named it."""
-    direction: Direction
-    begin_string: str
-    """8."""
     msg_type: str
     """35; empty on a watch, and may be on a report."""
     seq: int
     """34; 0 where there is none."""
     poss_dup: bool
     """43 is Y."""
-    sender: str
-    """49, as it stands in the message."""
-    target: str
-    """56, as it stands in the message."""
-    client: CompIds
-    """The client's own ids: the sender's on an inbound message, the target's on an outbound one."""
-    credential: Credential | None
-    """What the session proved itself with."""
     fields: Fields
     """Body fields, in the message's own order."""
-    address: str
-    """The client's address and port."""
-    principal: str
-    """The name in the client's certificate."""
-    context: Mapping[str, str]
-    """What the proxy's configuration says of the listener."""
-    target_sub: str = ""
-    """57."""
-    target_location: str = ""
-    """143."""
-    session: str = ""
-    """The connection's own name, unguessable; empty from a proxy that does not name it."""
-    certificate: Certificate = NO_CERTIFICATE
-    """What the client's certificate says."""
+    party: Party
+    credential: Credential | None
+    """What the session proved itself with."""
     fresh: Credential | None = None
     """On a renewal: what the session wants to go on with."""
     etag: str = ""
@@ -104,6 +93,41 @@ class FixRequest(NamedTuple):
         """All but the fields, which may hold a secret."""
         shown = (f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True) if name != "fields")
         return f"FixRequest({', '.join(shown)})"
+
+    @property
+    def direction(self) -> Direction:
+        """Who sent it."""
+        return self.party.direction
+
+    @property
+    def client(self) -> CompIds:
+        """The client's own ids."""
+        return self.party.client
+
+    @property
+    def session(self) -> str:
+        """The connection's own name; empty from a proxy that does not name it."""
+        return self.party.session
+
+    @property
+    def certificate(self) -> Certificate:
+        """What the client's certificate says."""
+        return self.party.certificate
+
+    @property
+    def address(self) -> str:
+        """The client's address and port."""
+        return self.party.address
+
+    @property
+    def principal(self) -> str:
+        """The name in the client's certificate."""
+        return self.party.principal
+
+    @property
+    def context(self) -> Mapping[str, str]:
+        """What the proxy's configuration says of the listener."""
+        return self.party.context
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,133 +145,80 @@ class StockRequest:
 def parse(check: Any) -> FixRequest | StockRequest:  # noqa: ANN401 (the stubs of xds-protos carry no types)
     """Read a `CheckRequest`. Raises `ContractError`."""
     attributes = check.attributes
-    http = attributes.request.http
-    headers = _plain(http.headers)
-    event = headers.get("x-fix-event")
+    own, common = _headers(attributes)
+    event = own.get("x-fix-event")
     if event is None:
         return _stock(attributes)
+    whose = party(common, attributes)
     if event == Event.REPORT:
-        return _read_leniently(attributes, http, headers, Event.REPORT)
-    return _message(attributes, http, headers)
+        return _read_leniently(attributes.request.http, own, whose, Event.REPORT)
+    return _message(attributes.request.http, own, whose)
 
 
 def glimpse(check: Any) -> FixRequest:  # noqa: ANN401
     """What can be read of a request that `parse` refused, for the audit; nothing is decided on it."""
-    http = check.attributes.request.http
-    headers = _plain(http.headers)
-    event = _EVENTS.get(headers.get("x-fix-event", ""), Event.MESSAGE)
-    return _read_leniently(check.attributes, http, headers, event)
+    attributes = check.attributes
+    own, common = _headers(attributes)
+    event = _EVENTS.get(own.get("x-fix-event", ""), Event.MESSAGE)
+    return _read_leniently(attributes.request.http, own, party(common, attributes), event)
 
 
-def _plain(entries: Any) -> dict[str, str]:  # noqa: ANN401
-    """The entries of a protobuf map; `dict` would take them one by one through Python."""
-    return {name: entries[name] for name in entries}
+def _headers(attributes: Any) -> tuple[dict[str, str], dict[str, str]]:  # noqa: ANN401
+    """Those that are about this request alone, and those that are its party's."""
+    headers = plain(attributes.request.http.headers)
+    return {name: headers.pop(name) for name in _OWN if name in headers}, headers
 
 
 def _stock(attributes: Any) -> StockRequest:  # noqa: ANN401
     event = Event.HTTP if attributes.request.HasField("http") else Event.CONNECTION
-    http_id = attributes.request.http.id
     source = attributes.source
-    return StockRequest(event, http_id, _address(source), source.principal, _plain(attributes.context_extensions))
+    context = plain(attributes.context_extensions)
+    return StockRequest(event, attributes.request.http.id, address(source), source.principal, context)
 
 
-def _message(attributes: Any, http: Any, headers: dict[str, str]) -> FixRequest:  # noqa: ANN401
+def _message(http: Any, own: Mapping[str, str], whose: Party) -> FixRequest:  # noqa: ANN401
     """A `logon`, `message`, `renewal` or `watch`: everything must be there and in order."""
-    event = _EVENTS.get(headers["x-fix-event"])
-    direction = _DIRECTIONS.get(headers.get("x-fix-direction", ""))
+    event = _EVENTS.get(own["x-fix-event"])
     if event is None:
         raise ContractError("`x-fix-event` is none that is answered; send `logon`, `message`, `renewal` or `watch`")
-    if direction is None:
-        raise ContractError("`x-fix-direction` is neither `inbound` nor `outbound`")
-    _comp_id(headers, "x-fix-sender-comp-id")
-    _comp_id(headers, "x-fix-target-comp-id")
+    if whose.fault:
+        raise ContractError(whose.fault)
+    credential = read(own.get("authorization", ""))
     if event is Event.WATCH:
-        return _filled(attributes, http, headers, event, direction, etag=_watched(headers))
-    msg_type = _msg_type(headers)
-    if event is Event.LOGON and (msg_type != "A" or direction is not Direction.INBOUND):
+        return FixRequest(event, http.id, "", 0, False, _NO_FIELDS, whose, credential, etag=_watched(own, whose))
+    msg_type = _msg_type(own)
+    if event is Event.LOGON and (msg_type != "A" or whose.direction is not Direction.INBOUND):
         raise ContractError("a `logon` event is about an inbound Logon (35=A) and nothing else")
-    return _filled(
-        attributes,
-        http,
-        headers,
-        event,
-        direction,
-        msg_type=msg_type,
-        seq=_seq_num(headers),
-        poss_dup=_flag(headers, "x-fix-poss-dup"),
-        fields=_fields(http.raw_body),
-        fresh=_fresh(headers, direction) if event is Event.RENEWAL else None,
-        refresh=event is Event.MESSAGE and _flag(headers, "x-fix-refresh"),
-        messages=_messages(headers, event) if "x-fix-batch" in headers else 1,
-    )
-
-
-def _read_leniently(attributes: Any, http: Any, headers: dict[str, str], event: Event) -> FixRequest:  # noqa: ANN401
-    """A `report`, or a request that will be refused: whatever is there."""
-    kind, words = headers.get("x-fix-report", ""), headers.get("x-fix-reason", "")
-    seq = headers.get("x-fix-msg-seq-num", "")
-    return _filled(
-        attributes,
-        http,
-        headers,
-        event,
-        _DIRECTIONS.get(headers.get("x-fix-direction", ""), Direction.INBOUND),
-        msg_type=headers.get("x-fix-msg-type", ""),
-        seq=int(seq) if is_number(seq) else 0,
-        poss_dup=headers.get("x-fix-poss-dup") == "Y",
-        fields=_readable_fields(http.raw_body),
-        report=": ".join(part for part in (kind, words) if part) or "no reason given",
-        refresh=event is Event.MESSAGE and headers.get("x-fix-refresh") == "Y",
-    )
-
-
-def _filled(
-    attributes: Any,  # noqa: ANN401
-    http: Any,  # noqa: ANN401
-    headers: dict[str, str],
-    event: Event,
-    direction: Direction,
-    *,
-    msg_type: str = "",
-    seq: int = 0,
-    poss_dup: bool = False,
-    fields: Fields = _NO_FIELDS,
-    fresh: Credential | None = None,
-    etag: str = "",
-    report: str = "",
-    refresh: bool = False,
-    messages: int = 1,
-) -> FixRequest:
-    """What was read of the message, and what is taken as it stands."""
-    get = headers.get
-    sender, target = get("x-fix-sender-comp-id", ""), get("x-fix-target-comp-id", "")
-    session = get("x-fix-session", "")
-    source = attributes.source
     return FixRequest(
-        event=event,
-        id=http.id,
-        direction=direction,
-        begin_string=get("x-fix-begin-string", ""),
-        msg_type=msg_type,
-        seq=seq,
-        poss_dup=poss_dup,
-        sender=sender,
-        target=target,
-        client=_client(direction, sender, target, headers),
-        credential=read(get("authorization", "")),
-        fields=fields,
-        address=_address(source),
-        principal=source.principal,
-        context=_plain(attributes.context_extensions),
-        target_sub=get("x-fix-target-sub-id", ""),
-        target_location=get("x-fix-target-location-id", ""),
-        session=session if _SESSION.fullmatch(session) else "",
-        certificate=_certificate(headers),
-        fresh=fresh,
-        etag=etag,
-        report=report,
-        refresh=refresh,
-        messages=messages,
+        event,
+        http.id,
+        msg_type,
+        _seq_num(own),
+        _flag(own, "x-fix-poss-dup"),
+        _fields(http.raw_body),
+        whose,
+        credential,
+        fresh=_fresh(own, whose) if event is Event.RENEWAL else None,
+        refresh=event is Event.MESSAGE and _flag(own, "x-fix-refresh"),
+        messages=_messages(own, event) if "x-fix-batch" in own else 1,
+    )
+
+
+def _read_leniently(http: Any, own: Mapping[str, str], whose: Party, event: Event) -> FixRequest:  # noqa: ANN401
+    """A `report`, or a request that will be refused: whatever is there."""
+    kind, words = own.get("x-fix-report", ""), own.get("x-fix-reason", "")
+    seq = own.get("x-fix-msg-seq-num", "")
+    return FixRequest(
+        event,
+        http.id,
+        own.get("x-fix-msg-type", ""),
+        int(seq) if is_number(seq) else 0,
+        own.get("x-fix-poss-dup") == "Y",
+        _readable_fields(http.raw_body),
+        whose,
+        read(own.get("authorization", "")),
+        report=": ".join(part for part in (kind, words) if part) or "no reason given",
+        refresh=event is Event.MESSAGE and own.get("x-fix-refresh") == "Y",
     )
 
 
@@ -261,32 +232,18 @@ def _messages(headers: Mapping[str, str], event: Event) -> int:
     return int(text)
 
 
-def _watched(headers: Mapping[str, str]) -> str:
+def _watched(own: Mapping[str, str], whose: Party) -> str:
     """The entity tag that the proxy knows (RFC 9110, 13.1.2); a watch belongs to a session that has a name."""
-    if not _SESSION.fullmatch(headers.get("x-fix-session", "")):
+    if not whose.session:
         raise ContractError("a `watch` has no `x-fix-session`, or one that is no name")
-    return headers.get("if-none-match", "")[:MAX_ETAG]
+    return own.get("if-none-match", "")[:MAX_ETAG]
 
 
-def _fresh(headers: Mapping[str, str], direction: Direction) -> Credential:
-    fresh = read(headers.get("x-fix-fresh-authorization", ""))
-    if fresh is None or direction is not Direction.INBOUND:
+def _fresh(own: Mapping[str, str], whose: Party) -> Credential:
+    fresh = read(own.get("x-fix-fresh-authorization", ""))
+    if fresh is None or whose.direction is not Direction.INBOUND:
         raise ContractError("a `renewal` is inbound, and has a credential in `x-fix-fresh-authorization`")
     return fresh
-
-
-def _certificate(headers: Mapping[str, str]) -> Certificate:
-    """What the proxy saw of the client's certificate; a digest that is none counts as absent."""
-    get = headers.get
-    digest = get("x-fix-certificate-sha256", "")
-    if not digest:
-        return NO_CERTIFICATE
-    return Certificate(
-        sha256=digest if _DIGEST.fullmatch(digest) else "",
-        uris=tuple(filter(None, get("x-fix-certificate-uri-sans", "").split(","))),
-        dns=tuple(filter(None, get("x-fix-certificate-dns-sans", "").split(","))),
-        subject=get("x-fix-certificate-subject", ""),
-    )
 
 
 def _msg_type(headers: Mapping[str, str]) -> str:
@@ -294,11 +251,6 @@ def _msg_type(headers: Mapping[str, str]) -> str:
     if not is_msg_type(msg_type):
         raise ContractError(f"`x-fix-msg-type` is not 1 to {MAX_MSG_TYPE} letters and digits")
     return msg_type
-
-
-def _comp_id(headers: Mapping[str, str], name: str) -> None:
-    if not 0 < len(headers.get(name, "")) <= MAX_COMP_ID:
-        raise ContractError(f"`{name}` is not 1 to {MAX_COMP_ID} characters")
 
 
 def _seq_num(headers: Mapping[str, str]) -> int:
@@ -325,25 +277,6 @@ def _flag(headers: Mapping[str, str], name: str) -> bool:
     return value == "Y"
 
 
-def _client(direction: Direction, sender: str, target: str, headers: Mapping[str, str]) -> CompIds:
-    get = headers.get
-    if direction is Direction.INBOUND:
-        return CompIds(
-            sender,
-            get("x-fix-sender-sub-id"),
-            get("x-fix-sender-location-id"),
-            get("x-fix-on-behalf-of-comp-id"),
-            target,
-        )
-    return CompIds(
-        target,
-        get("x-fix-target-sub-id"),
-        get("x-fix-target-location-id"),
-        get("x-fix-deliver-to-comp-id"),
-        sender,
-    )
-
-
 def _fields(raw_body: bytes) -> Fields:
     if not raw_body:
         return _NO_FIELDS
@@ -358,10 +291,3 @@ def _readable_fields(raw_body: bytes) -> Fields:
         return _fields(raw_body)
     except ContractError:
         return _NO_FIELDS
-
-
-def _address(source: Any) -> str:  # noqa: ANN401
-    socket = source.address.socket_address
-    if socket.address:
-        return f"{socket.address}:{socket.port_value}"
-    return str(source.address.pipe.path)

@@ -30,6 +30,8 @@ def claim_at(claims: Claims, path: str) -> object:
 def claim_values(claims: Claims, path: str) -> tuple[str, ...]:
     """Give the values of a claim as text; none where it is of no use."""
     claim = claim_at(claims, path)
+    if isinstance(claim, str):
+        return (claim,)
     items = claim if isinstance(claim, list | tuple) else (claim,)
     return tuple(str(item) for item in items if isinstance(item, str | int) and not isinstance(item, bool))
 

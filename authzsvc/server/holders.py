@@ -147,13 +147,13 @@ class Holders:
         return SessionFacts(
             id=request.session,
             key=SessionKey(
-                begin_string=request.begin_string,
-                sender=request.sender,
+                begin_string=request.party.begin_string,
+                sender=request.party.sender,
                 sender_sub=client.sub_id or "",
                 sender_location=client.location_id or "",
-                target=request.target,
-                target_sub=request.target_sub,
-                target_location=request.target_location,
+                target=request.party.target,
+                target_sub=request.party.target_sub,
+                target_location=request.party.target_location,
                 tenant=request.context.get("tenant", ""),
             ),
             identity=identity,

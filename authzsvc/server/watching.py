@@ -128,7 +128,7 @@ class Watching:
         left_s = identity.expires_at - self.holders.clock()
         if not 0 < left_s <= self.holders.rules.warn_before_s:
             return warned
-        facts = {"session": request.session, "sender": request.sender, "client": identity.client_id}
+        facts = {"session": request.session, "sender": request.party.sender, "client": identity.client_id}
         _log.warning("access token expires soon", extra={**facts, "left_s": int(left_s)})
         return identity.expires_at
 

@@ -27,8 +27,8 @@ from authzsvc.tokens.claims import Identity
 from tests.unit.checks import check, soh
 
 STAMP = Stamp("id-1", 1767623400.000125, "digest")
-DENIED = replace(unavailable(Event.MESSAGE, "no scope", STAMP), missing_scopes=("order:create:equity",))
-ALLOWED = replace(DENIED, allowed=True, action=Action.FORWARD, scope="order:cancel", missing_scopes=())
+DENIED = unavailable(Event.MESSAGE, "no scope", STAMP)._replace(missing_scopes=("order:create:equity",))
+ALLOWED = DENIED._replace(allowed=True, action=Action.FORWARD, scope="order:cancel", missing_scopes=())
 WHO = Identity("https://as", "svc", "algo", "", frozenset(), 1.0, {})
 
 
@@ -95,19 +95,19 @@ def test_an_allowed_message_is_info() -> None:
 
 def test_a_report_is_recorded_as_the_denial_it_tells_of() -> None:
     request = fix(check("t", event="report", headers={"x-fix-reason": "wrong 9"}))
-    found = json.loads(line(request, replace(ALLOWED, scope=None, reason=request.report)))
+    found = json.loads(line(request, ALLOWED._replace(scope=None, reason=request.report)))
     assert (found["verdict"], found["severity"], found["reason"]) == ("deny", "high", "wrong 9")
 
 
 def test_a_denial_in_shadow_is_recorded_as_what_it_would_have_been() -> None:
-    passed = replace(ALLOWED, scope=None, shadow=True, rule="restricted-list", missing_scopes=("order:create:x",))
+    passed = ALLOWED._replace(scope=None, shadow=True, rule="restricted-list", missing_scopes=("order:create:x",))
     found = event(line(fix(check("t")), passed))
     assert (found.verdict, found.mode, found.severity, found.rule) == (deny, "shadow", info, "restricted-list")
     assert list(found.missing_scopes) == ["order:create:x"]
 
 
 def test_unknown_scopes_are_recorded() -> None:
-    found = event(line(fix(check("t")), replace(ALLOWED, unknown_scopes=("admin", "openid"))))
+    found = event(line(fix(check("t")), ALLOWED._replace(unknown_scopes=("admin", "openid"))))
     assert list(found.unknown_scopes) == ["admin", "openid"]
 
 
@@ -138,10 +138,10 @@ def test_no_secret_is_in_a_line() -> None:
 @pytest.mark.parametrize("value", ["\n" * 50_000, "\u2028\r\n\x00" * 1000, "é" * 1_000_000, '"},{"' * 10_000])
 def test_a_hostile_value_stays_one_bounded_line(value: str) -> None:
     request = fix(check("t", body=b"11=" + value.encode() + b"\x01", headers={"x-fix-begin-string": value}))
-    hostile = replace(
-        request, id=value, principal=value, address=value, context={f"{n}{value[:999]}": value[:999] for n in range(99)}
-    )
-    decision = replace(DENIED, reason=value, missing_scopes=(value[:999],) * 500)
+    context = {f"{n}{value[:999]}": value[:999] for n in range(99)}
+    party = replace(request.party, principal=value, address=value, context=context)
+    hostile = request._replace(id=value, party=party)
+    decision = DENIED._replace(reason=value, missing_scopes=(value[:999],) * 500)
     raw = line(hostile, decision, replace(WHO, subject=value, client_id=value))
     assert raw.count(b"\n") == 1
     assert raw.endswith(b"\n")

@@ -54,6 +54,7 @@ async def at(tmp_path: Path) -> AsyncIterator[Desk]:
         ("logon.request", "logon.denied", {"exp": EXPIRED}),
         ("message.request", "message.allowed", {}),
         ("message.refused.request", "message.denied", {}),
+        ("messages.request", "messages.denied", {}),
         ("outbound.request", "outbound.allowed", {"accounts": ["ACC-1"]}),
         ("report.request", "report.answer", {}),
         ("network.request", "network.denied", {}),

@@ -28,8 +28,7 @@ ALLOWED = Decision(
     max_age=30,
     terms=None,
 )
-DENIED = replace(
-    ALLOWED,
+DENIED = ALLOWED._replace(
     allowed=False,
     action=Action.REJECT,
     text="Insufficient permissions",
@@ -37,8 +36,8 @@ DENIED = replace(
     scope=None,
     max_age=0,
 )
-LOGON = replace(ALLOWED, scope=None, vary=(), terms=LogonTerms(("8", "AE"), (), ("F", "q"), (11, 167)))
-EXPIRED = replace(DENIED, action=Action.LOGOUT, unauthenticated=True, session_status=8, text="access token expired")
+LOGON = ALLOWED._replace(scope=None, vary=(), terms=LogonTerms(("8", "AE"), (), ("F", "q"), (11, 167)))
+EXPIRED = DENIED._replace(action=Action.LOGOUT, unauthenticated=True, session_status=8, text="access token expired")
 WHO = Identity("https://as", "svc", "algo", "", frozenset(), 1.0, {})
 
 
@@ -61,12 +60,12 @@ def test_allowed() -> None:
     [(30, 0, "max-age=30"), (30, 7, "max-age=30, stale-if-error=7"), (0, 7, "no-store"), (0, 0, "no-store")],
 )
 def test_how_long_it_holds(max_age: int, stale: int, words: str) -> None:
-    decision = replace(ALLOWED, max_age=max_age, stale_if_error=stale)
+    decision = ALLOWED._replace(max_age=max_age, stale_if_error=stale)
     assert Answer(render(decision, WHO)).headers["cache-control"] == words
 
 
 def test_allowed_without_need_of_a_scope() -> None:
-    assert Answer(render(replace(ALLOWED, scope=None), WHO)).headers["x-fix-scope"] == "-"
+    assert Answer(render(ALLOWED._replace(scope=None), WHO)).headers["x-fix-scope"] == "-"
 
 
 def test_an_allowed_logon_has_its_terms() -> None:
@@ -105,10 +104,25 @@ def test_metadata_is_the_documented_message() -> None:
 
 
 @pytest.mark.parametrize(
-    "decision", [ALLOWED, replace(ALLOWED, stale_if_error=9), DENIED, LOGON, EXPIRED, replace(ALLOWED, id="short")]
+    "decision", [ALLOWED, ALLOWED._replace(stale_if_error=9), DENIED, LOGON, EXPIRED, ALLOWED._replace(id="short")]
 )
 @pytest.mark.parametrize("who", [WHO, None])
-def test_the_fast_way_gives_the_same_answer(decision: Decision, who: Identity | None) -> None:
+@pytest.mark.parametrize("allowed", [None, 0, 63])
+def test_the_fast_way_gives_the_same_answer(decision: Decision, who: Identity | None, allowed: int | None) -> None:
     for number in range(3):
-        mine = replace(decision, id=decision.id.replace("0", str(number)))
-        assert CheckResponse.FromString(encode(mine, who)) == render(mine, who)
+        mine = decision._replace(id=decision.id.replace("0", str(number)))
+        assert CheckResponse.FromString(encode(mine, who, allowed)) == render(mine, who, allowed)
+
+
+@pytest.mark.parametrize("decision", [ALLOWED, DENIED])
+def test_how_many_of_several_are_allowed(decision: Decision) -> None:
+    assert "x-fix-allowed" not in Answer(render(decision, WHO)).headers
+    assert Answer(render(decision, WHO, 0)).headers["x-fix-allowed"] == "0"
+    assert Answer(render(decision, WHO, 64)).headers["x-fix-allowed"] == "64"
+
+
+def test_several_at_once_are_offered_where_there_may_be_several() -> None:
+    assert "x-fix-batch" not in Answer(render(LOGON, WHO)).headers
+    assert LOGON.terms is not None
+    offering = LOGON._replace(terms=replace(LOGON.terms, batch=64))
+    assert Answer(render(offering, WHO)).headers["x-fix-batch"] == "64"

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+from authzsvc.contract.party import Party, party, plain
+from tests.unit.checks import check
+
+
+def read(**headers: str) -> Party:
+    return whose(check("t", headers={name.replace("_", "-"): value for name, value in headers.items()}))
+
+
+def whose(request: Any) -> Party:  # noqa: ANN401 (the stubs of xds-protos carry no types)
+    """As `request` has it: without what is about one message, or secret."""
+    attributes = request.attributes
+    own = ("authorization", "x-fix-msg-seq-num")
+    headers = {name: value for name, value in plain(attributes.request.http.headers).items() if name not in own}
+    return party(headers, attributes)
+
+
+def test_the_same_words_are_read_once() -> None:
+    assert whose(check("t")) is whose(check("another", headers={"x-fix-msg-seq-num": "18"}))
+
+
+def test_other_words_are_another_party() -> None:
+    known = read()
+    for name, value in {
+        "x_fix_sender_comp_id": "OTHER",
+        "x_fix_sender_sub_id": "S",
+        "x_fix_session": "s2",
+        "x_fix_certificate_sha256": "a" * 64,
+        "x_fix_direction": "outbound",
+    }.items():
+        assert read(**{name: value}) != known
+    moved = check("t")
+    moved.attributes.source.address.socket_address.port_value = 1
+    assert whose(moved).address == "192.0.2.7:1"
+    renamed = check("t")
+    renamed.attributes.source.principal = "spiffe://other"
+    assert whose(renamed).principal == "spiffe://other"
+    elsewhere = check("t")
+    elsewhere.attributes.context_extensions["tenant"] = "b"
+    assert whose(elsewhere).context == {"gateway": "gw-1", "tenant": "b"}
+
+
+def test_a_name_of_one_kind_is_no_name_of_another() -> None:
+    assert read(x_fix_sender_sub_id="S").client.sub_id == "S"
+    assert read(x_fix_sender_location_id="S").client.sub_id is None
+
+
+def test_long_words_are_not_remembered() -> None:
+    long = {"x_fix_sender_sub_id": "s" * 2000}
+    assert read(**long) == read(**long)
+    assert read(**long) is not read(**long)
+
+
+def test_what_no_proxy_would_say_is_a_fault() -> None:
+    assert read().fault == ""
+    assert "x-fix-direction" in read(x_fix_direction="?").fault
+    assert "x-fix-sender-comp-id" in read(x_fix_sender_comp_id="").fault
+    assert "x-fix-target-comp-id" in read(x_fix_target_comp_id="x" * 257).fault
