@@ -49,6 +49,7 @@ BUSINESS_IDS = (11, 117, 131, 262, 390, 320, 571, 644, 710, 721, 37, 17)
 OrderID, ExecID: the first that is there names the business."""
 
 STANDARD_OUTPUT = "-"
+REFRESH = "refresh"
 
 _FORMAT = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
@@ -76,16 +77,18 @@ def _event(
     now: float,
     latency_us: int,
 ) -> dict[str, object]:
-    denied = decision.shadow or not decision.allowed or (request is not None and request.event is Event.REPORT)
+    word = event_word(request)
+    denied = decision.shadow or not decision.allowed or word == Event.REPORT
     return {
         "time": datetime.fromtimestamp(now, UTC),
         "decision_id": decision.id,
+        "event": word,
         **_about(request, identity),
         "verdict": "deny" if denied else "allow",
         "severity": "high" if denied and not decision.shadow else "info",
         "scope": decision.scope or "",
         "missing_scopes": decision.missing_scopes,
-        "reason": f"refresh: {decision.reason}" if is_refresh(request) else decision.reason,
+        "reason": decision.reason if word != REFRESH else f"refresh: {decision.reason}",
         "policy": decision.policy,
         "latency_us": latency_us,
         "mode": "shadow" if decision.shadow else "enforce",
@@ -159,47 +162,45 @@ def _count(count: Count) -> dict[str, object]:
 
 
 def event_word(request: FixRequest | StockRequest | None) -> str:
-    """What a request is called in the audit and the metrics."""
+    """What a request is called in the audit and the metrics; a `REFRESH` is about a message that has passed already."""
     if request is None:
         return ""
-    return "refresh" if is_refresh(request) else request.event.value
-
-
-def is_refresh(request: FixRequest | StockRequest | None) -> bool:
-    """Whether it is about a message that has passed already, by a decision at hand."""
-    return isinstance(request, FixRequest) and request.refresh
+    return REFRESH if isinstance(request, FixRequest) and request.refresh else request.event
 
 
 def _about(request: FixRequest | StockRequest | None, identity: Identity | None) -> dict[str, object]:
     if request is None:
-        return {"event": ""}
-    session = {
-        "subject": identity.subject if identity else "",
-        "client_id": identity.client_id if identity else "",
-        "address": request.address,
-        "principal": request.principal,
-    }
-    about: dict[str, object] = {
-        "event": event_word(request),
-        "request_id": request.id,
-        "session": session,
-        "context": request.context,
-    }
-    if isinstance(request, FixRequest):
-        party = request.party
-        session["begin_string"] = party.begin_string
-        session["sender_comp_id"] = party.sender
-        session["target_comp_id"] = party.target
-        tag, value = _business_id(request.fields)
-        about |= {
-            "direction": request.direction.value,
-            "msg_type": request.msg_type,
-            "msg_seq_num": request.seq,
-            "poss_dup": request.poss_dup,
-            "business_id": value,
-            "business_id_tag": tag,
+        return {}
+    subject, client_id = (identity.subject, identity.client_id) if identity else ("", "")
+    if isinstance(request, StockRequest):
+        session = {
+            "subject": subject,
+            "client_id": client_id,
+            "address": request.address,
+            "principal": request.principal,
         }
-    return about
+        return {"request_id": request.id, "session": session, "context": request.context}
+    party = request.party
+    tag, value = _business_id(request.fields)
+    return {
+        "request_id": request.id,
+        "session": {
+            "subject": subject,
+            "client_id": client_id,
+            "address": party.address,
+            "principal": party.principal,
+            "begin_string": party.begin_string,
+            "sender_comp_id": party.sender,
+            "target_comp_id": party.target,
+        },
+        "context": party.context,
+        "direction": party.direction,
+        "msg_type": request.msg_type,
+        "msg_seq_num": request.seq,
+        "poss_dup": request.poss_dup,
+        "business_id": value,
+        "business_id_tag": tag,
+    }
 
 
 def _business_id(fields: Fields) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authzsvc.audit import AuditLog
+from authzsvc.policy.compiler import compile_mapping
 from tests.unit.checks import Answer, Desk, ask, check, desk, logon, soh
 
 Message = tuple[str, bool, str]
@@ -108,8 +109,6 @@ def test_together_is_as_one_by_one(
         if shadow:
             mapping = folder / "mapping.yaml"
             mapping.write_text(mapping.read_text() + "rollout: {mode: shadow}\n")
-            from authzsvc.policy.compiler import compile_mapping
-
             at.parts.authorizer.in_force.policy = compile_mapping(mapping)
         token = at.token(**who)
         ask(at.authorizer, logon(at.token(), headers={"x-fix-session": NAME}))
