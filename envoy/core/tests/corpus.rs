@@ -53,6 +53,7 @@ fn contract() {
 #[test]
 fn session() {
     hold_all("session", checks::session);
+    hold_all("session", checks::batching);
 }
 
 #[test]

@@ -60,7 +60,20 @@ proptest! {
         limits in limits(true),
         steps in prop::collection::vec(step(), 1..250),
     ) {
-        let mut world = World::new(limits);
+        let mut world = World::new(limits, false);
+        world.step(&Step::Connect(true));
+        for step in &steps {
+            world.step(step);
+        }
+        world.settle();
+    }
+
+    #[test]
+    fn nor_where_several_are_asked_about_at_once(
+        limits in limits(true),
+        steps in prop::collection::vec(step(), 1..250),
+    ) {
+        let mut world = World::new(limits, true);
         world.step(&Step::Connect(true));
         for step in &steps {
             world.step(step);
@@ -72,8 +85,9 @@ proptest! {
     fn while_the_connection_holds_every_denial_is_answered(
         limits in limits(false),
         steps in prop::collection::vec(step(), 1..250),
+        batching in any::<bool>(),
     ) {
-        let mut world = World::new(limits);
+        let mut world = World::new(limits, batching);
         world.step(&Step::Connect(true));
         for step in steps.iter().filter(|step| !matches!(
             step,

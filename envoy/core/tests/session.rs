@@ -4,6 +4,8 @@
 
 #[path = "session/accounts.rs"]
 mod accounts;
+#[path = "session/batching.rs"]
+mod batching;
 #[path = "session/draining.rs"]
 mod draining;
 #[path = "session/ending.rs"]

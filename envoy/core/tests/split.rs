@@ -180,6 +180,17 @@ proptest! {
     }
 
     #[test]
+    fn where_several_are_asked_about_at_once_the_law_holds_for_any_split(
+        steps in prop::collection::vec(step(), 1..40),
+        cuts in prop::collection::vec(1_usize..400, 1..40),
+    ) {
+        let ops = operations(&steps);
+        Run::play_batching(&ops, |len| len).assert_lawful();
+        let mut cuts = cuts.iter().cycle();
+        Run::play_batching(&ops, |_| *cuts.next().unwrap_or(&1)).assert_lawful();
+    }
+
+    #[test]
     fn whatever_the_bytes_nothing_panics_and_the_laws_of_reading_hold(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         checks::frame(&bytes);
         checks::message(&bytes);

@@ -3,4 +3,7 @@
 #[path = "../../core/tests/support/mod.rs"]
 mod support;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| support::checks::session(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    support::checks::session(bytes);
+    support::checks::batching(bytes);
+});

@@ -98,3 +98,122 @@ pub fn verdicts(body: &[u8], count: usize) -> Result<Verdicts, Failure> {
         (_, Some(_)) => Err(Failure::Contradictory),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::contract::grpc;
+    use crate::contract::request::Peers;
+    use crate::contract::wire::{
+        CheckResponse, DeniedHttpResponse, HeaderValue, HeaderValueOption, OkHttpResponse, Status,
+    };
+    use crate::decision::Denial;
+    use crate::settings::Settings;
+    use crate::testing::{fix, raw, read};
+    use time::OffsetDateTime;
+
+    /// The Check about these messages, each taken if it may be.
+    fn asked(bodies: &[&str], most: usize) -> (HttpRequest, usize) {
+        let settings = Settings::from_json(br#"{"check":{"cluster":"authz"}}"#).unwrap();
+        let (profile, peers, terms) = (settings.profile(), Peers::default(), Terms::default());
+        let envelope = Envelope {
+            id: "c1-2",
+            session: "c1",
+            peers: &peers,
+            authorization: None,
+            settings: &settings,
+            profile: &profile,
+            now: OffsetDateTime::UNIX_EPOCH,
+        };
+        let mut batch: Option<Batch> = None;
+        let mut left_out = 0;
+        for body in bodies {
+            let (bytes, mut fields) = (fix("FIX.4.4", body), Vec::new());
+            let message = read(&bytes, &profile, 64, &mut fields).unwrap();
+            match &mut batch {
+                None => batch = Some(Batch::begin(envelope, Direction::Inbound, &message, &terms)),
+                Some(batch) if batch.takes(&message, most) => batch.add(envelope, &message, &terms),
+                Some(_) => left_out += 1,
+            }
+        }
+        let request = batch.unwrap().request(envelope);
+        (request.attributes.unwrap().request.unwrap().http.unwrap(), left_out)
+    }
+
+    #[test]
+    fn a_lone_message_is_asked_about_as_ever() {
+        let (http, _) = asked(&["35=D|34=7|49=A|56=B|11=1|"], 64);
+        assert_eq!(http.raw_body, raw("11=1|"));
+        assert_eq!(http.headers.get("x-fix-batch"), None);
+    }
+
+    #[test]
+    fn messages_stand_one_behind_another() {
+        let bodies = [
+            "35=D|34=7|49=A|56=B|11=1|554=pw|",
+            "35=F|34=8|43=Y|49=A|56=B|41=1|11=2|",
+            "35=AB|34=9|49=A|56=B|",
+        ];
+        let (http, left_out) = asked(&bodies, 64);
+        assert_eq!(left_out, 0);
+        assert_eq!(http.raw_body, raw("35=D|34=7|11=1|35=F|34=8|43=Y|41=1|11=2|35=AB|34=9|"));
+        let header = |name: &str| http.headers.get(name).map(String::as_str);
+        assert_eq!(header("x-fix-batch"), Some("3"));
+        assert_eq!((header("x-fix-msg-type"), header("x-fix-msg-seq-num")), (Some("D"), Some("7")));
+        assert_eq!((http.path.as_str(), http.id.as_str()), ("/fix/inbound/D", "c1-2"));
+        assert_eq!(asked(&bodies, 2).1, 1);
+    }
+
+    #[test]
+    fn takes_only_what_its_headers_are_true_of() {
+        let first = "35=D|34=7|49=A|56=B|50=s|";
+        for (second, left_out) in [
+            ("35=D|34=8|49=A|56=B|50=s|", 0),
+            ("35=D|34=8|49=A|56=B|50=t|", 1),
+            ("35=D|34=8|49=A|56=B|", 1),
+            ("35=D|34=8|49=A|56=B|50=s|57=x|", 1),
+            ("35=D|34=8|49=C|56=B|50=s|", 1),
+        ] {
+            assert_eq!(asked(&[first, second], 64).1, left_out, "{second}");
+        }
+        let long = format!("35=D|34=8|49=A|56=B|50=s|58={}|", "x".repeat(MAX_BODY));
+        assert_eq!(asked(&[first, &long], 64).1, 1);
+    }
+
+    fn answer(code: i32, action: &str, allowed: &[&str]) -> Vec<u8> {
+        let header = |(key, value): (&str, &str)| HeaderValueOption {
+            header: Some(HeaderValue { key: key.into(), value: value.into() }),
+        };
+        let said = allowed.iter().map(|count| ("x-fix-allowed", *count));
+        let headers = std::iter::once(("x-fix-action", action)).chain(said).map(header).collect();
+        let status = Some(Status { code });
+        grpc::frame(&match code {
+            0 => {
+                CheckResponse { status, ok_response: Some(OkHttpResponse { headers }), ..Default::default() }
+            }
+            _ => {
+                let denied_response = Some(DeniedHttpResponse { headers, body: "no".into() });
+                CheckResponse { status, denied_response, ..Default::default() }
+            }
+        })
+    }
+
+    #[test]
+    fn what_is_not_counted_is_not_allowed() {
+        let said = |code, action: &str, allowed: &[&str]| verdicts(&answer(code, action, allowed), 3);
+        let denial = || Denial::new(b"no", 6, None);
+        assert_eq!(said(0, "forward", &["3"]), Ok(Verdicts::Allowed));
+        for allowed in [&["2"][..], &["4"], &["0"], &[], &["x"], &["-3"], &["3", "3"]] {
+            assert_eq!(said(0, "forward", allowed), Err(Failure::Contradictory), "{allowed:?}");
+        }
+        assert_eq!(said(7, "reject", &[]), Ok(Verdicts::Denied(Decision::Reject(denial()))));
+        assert_eq!(said(7, "reject", &["0"]), Ok(Verdicts::Until(0, Decision::Reject(denial()))));
+        assert_eq!(said(7, "logout", &["2"]), Ok(Verdicts::Until(2, Decision::Logout(denial()))));
+        assert_eq!(said(7, "disconnect", &["1"]), Ok(Verdicts::Until(1, Decision::Disconnect)));
+        for allowed in [&["3"][..], &["x"], &["1", "1"]] {
+            assert_eq!(said(7, "reject", allowed), Err(Failure::Contradictory), "{allowed:?}");
+        }
+        assert_eq!(verdicts(b"", 3), Err(Failure::Grpc));
+    }
+}

@@ -118,14 +118,7 @@ impl Session {
 
     /// Asks again about what waits for the Check `id` and was not judged, no more at once than were `allowed` before: where
     /// denials are many, that is one by one, and no message is asked about more often than its Check can be halved.
-    fn ask_anew(
-        &mut self,
-        direction: Direction,
-        id: CheckId,
-        allowed: usize,
-        now: Now,
-        out: &mut Commands,
-    ) {
+    fn ask_anew(&mut self, direction: Direction, id: CheckId, allowed: usize, now: Now, out: &mut Commands) {
         while let Some((waiting, _)) = self.lane(direction).asked(id) {
             let bytes = std::mem::take(&mut waiting.bytes);
             let mut anew = None;

@@ -2,7 +2,7 @@
 
 use crate::engine::{Content, Engine};
 use crate::support::driver::{Driver, Effect, listener};
-use crate::support::service::{Asked, Verdict};
+use crate::support::service::{Asked, AskedMessage, Verdict};
 use crate::support::transcript::messages;
 use fix_authz_core::command::Direction;
 use fix_authz_core::profile::Profile;
@@ -109,11 +109,13 @@ pub struct World {
     policy: HashMap<String, Policy>,
     /// Types that an answer of this connection's holds for, where they are not of the kind that is denied.
     kept: HashSet<String>,
+    /// What an allowed Logon is told.
+    terms: &'static str,
 }
 
 impl World {
-    /// Everybody before the first connection.
-    pub fn new(limits: Limits) -> Self {
+    /// Everybody before the first connection. With `batching` no decision is kept, and a Check may be about five messages.
+    pub fn new(limits: Limits, batching: bool) -> Self {
         let Limits { messages_per_s, messages_per_day, denials_per_minute } = limits;
         Self {
             client: Engine::new(Direction::Inbound),
@@ -122,7 +124,9 @@ impl World {
             listener: listener(&format!(
                 r#""limits":{{"remembered_rejects":4096,"logon_timeout_ms":600000,"pending_connections_per_address":1,
                 "messages_per_s":{messages_per_s},"messages_per_day":{messages_per_day},
-                "denials_per_minute":{denials_per_minute}}},"drain":{{"spread_ms":500,"wait_ms":2000,"stop_ms":200}}"#
+                "denials_per_minute":{denials_per_minute}}},"drain":{{"spread_ms":500,"wait_ms":2000,"stop_ms":200}},
+                "cache":{{"enabled":{}}}"#,
+                !batching
             )),
             core: None,
             limited: messages_per_s > 0 || messages_per_day > 0,
@@ -136,6 +140,11 @@ impl World {
             killed: false,
             policy: HashMap::new(),
             kept: HashSet::new(),
+            terms: if batching {
+                "allow guard-outbound=8 exempt=B etag=\"0\" watch=50 batch=5"
+            } else {
+                "allow guard-outbound=8 exempt=B etag=\"0\" watch=50"
+            },
         }
     }
 
@@ -151,7 +160,7 @@ impl World {
             Step::Carry { from, bytes } => self.carry(*from, *bytes),
             Step::Deliver { to, messages } => (0..*messages).for_each(|_| self.deliver(*to)),
             Step::Answer(nth) => self.answer(*nth, Policy::ruling),
-            Step::Fail(nth) => self.answer(*nth, Policy::failing),
+            Step::Fail(nth) => self.fail(*nth),
             Step::Expire(nth) => self.answer(*nth, |policy| policy.unless_allowed(Verdict::logout())),
             Step::Wait(millis) => self.core.iter_mut().for_each(|core| core.wait(*millis)),
             Step::Tick(millis) => self.if_up(|core| core.after(*millis)),
@@ -297,19 +306,49 @@ impl World {
         }
     }
 
-    fn answer(&mut self, nth: usize, rule: impl FnOnce(&mut Policy) -> Verdict) {
+    /// A Check about several messages only fails where none of them was allowed before.
+    fn fail(&mut self, nth: usize) {
+        let Some(asked) = self.out.get(nth % self.out.len().max(1)) else { return };
+        let messages = asked.messages();
+        let of = |message: &AskedMessage| self.policy[&name_of(message)];
+        if messages.len() > 1 && messages.iter().any(|message| of(message) == Policy::Allowed) {
+            return self.answer(nth, Policy::ruling);
+        }
+        self.answer(nth, Policy::failing);
+    }
+
+    /// What `rule` says of messages, up to the first that is not allowed; a failure is of all.
+    fn rule_on(&mut self, asked: &Asked, mut rule: impl FnMut(&mut Policy) -> Verdict) -> Verdict {
+        let messages = asked.messages();
+        let mut failure = None;
+        for (allowed, message) in messages.iter().enumerate() {
+            match rule(self.policy.get_mut(&name_of(message)).unwrap()) {
+                Verdict::Allow(_) => {}
+                failed @ Verdict::Failure(_) => failure = Some(failed),
+                denied if messages.len() == 1 => return denied,
+                denied => return Verdict::Until(allowed, Box::new(denied)),
+            }
+        }
+        match failure {
+            Some(failure) => failure,
+            None if messages.len() > 1 => Verdict::allow_all(messages.len()),
+            None => Verdict::allow(),
+        }
+    }
+
+    fn answer(&mut self, nth: usize, mut rule: impl FnMut(&mut Policy) -> Verdict) {
         if self.out.is_empty() {
             return;
         }
         let asked = self.out.remove(nth % self.out.len());
         let verdict = match asked.event() {
-            "logon" if self.let_in => Verdict::parse("allow guard-outbound=8 exempt=B etag=\"0\" watch=50"),
+            "logon" if self.let_in => Verdict::parse(self.terms),
             "logon" => Verdict::logout(),
             "report" => Verdict::allow(),
             "renewal" => rule(&mut Policy::Undecided { denied: asked.id.is_multiple_of(2) }),
             _ if asked.is_refresh() && asked.id.is_multiple_of(3) => Verdict::reject(),
-            _ => match rule(self.policy.get_mut(&name_of(&asked)).unwrap()) {
-                Verdict::Allow(_) => {
+            _ => match self.rule_on(&asked, rule) {
+                Verdict::Allow(_) if !self.is_batching() => {
                     self.kept.insert(asked.msg_type().to_owned());
                     Verdict::parse("allow cache-control=max-age=60 vary=167")
                 }
@@ -320,9 +359,13 @@ impl World {
         let stood_in = core.count(Counter::CacheStale);
         core.answer(asked.id, &verdict);
         if core.count(Counter::CacheStale) > stood_in {
-            self.policy.insert(name_of(&asked), Policy::Allowed);
+            self.policy.insert(name_of(&asked.messages()[0]), Policy::Allowed);
         }
         self.note();
+    }
+
+    fn is_batching(&self) -> bool {
+        self.terms.contains("batch=")
     }
 
     /// What the core did.
@@ -478,9 +521,9 @@ impl World {
     }
 }
 
-/// The name of the message that a Check is about.
-fn name_of(asked: &Asked) -> String {
-    asked.body().trim_start_matches("58=").split('|').next().unwrap().to_owned()
+/// The name of a message that a Check is about.
+fn name_of(asked: &AskedMessage) -> String {
+    asked.body.trim_start_matches("58=").split('|').next().unwrap().to_owned()
 }
 
 impl Policy {

@@ -2,6 +2,7 @@
 //! says can break out of its field or its bounds.
 
 use super::service::header;
+use fix_authz_core::contract::batch::{Verdicts, verdicts};
 use fix_authz_core::contract::grpc;
 use fix_authz_core::contract::response::decision;
 use fix_authz_core::contract::wire::{
@@ -13,7 +14,7 @@ use fix_authz_core::failure::Failure;
 const LONGEST: usize = 2_048;
 
 /// What an allowance may say once.
-const ONCE: [&str; 9] = [
+const ONCE: [&str; 10] = [
     "etag",
     "cache-control",
     "x-fix-watch",
@@ -23,6 +24,7 @@ const ONCE: [&str; 9] = [
     "x-fix-exempt",
     "x-fix-risk-reducing",
     "x-fix-want-tags",
+    "x-fix-batch",
 ];
 
 /// The bytes as the body of an answer, as the message inside a frame, and as headers written out (see [`written`]).
@@ -60,9 +62,50 @@ fn written(text: &str) -> CheckResponse {
     }
 }
 
+/// Of several messages, none is allowed that is not counted.
+fn assert_counted(body: &[u8], decided: &Result<Decision, Failure>) {
+    for count in 1..4 {
+        let verdicts = verdicts(body, count);
+        let Ok(verdicts) = verdicts else {
+            assert!(
+                decided.is_err()
+                    || whole(body).is_some_and(
+                        |response| !said_allowed(&response).is_empty() || response.ok_response.is_some()
+                    )
+            );
+            continue;
+        };
+        let response = whole(body).unwrap();
+        let said = said_allowed(&response);
+        match verdicts {
+            Verdicts::Allowed => {
+                assert!(matches!(decided, Ok(Decision::Forward(_))));
+                assert_eq!(said, [Some(count)]);
+            }
+            Verdicts::Until(allowed, denied) => {
+                assert!(!matches!(denied, Decision::Forward(_)) && *decided == Ok(denied));
+                assert!(allowed < count && said == [Some(allowed)]);
+            }
+            Verdicts::Denied(denied) => {
+                assert!(!matches!(denied, Decision::Forward(_)) && *decided == Ok(denied));
+                assert!(said.is_empty());
+            }
+        }
+    }
+}
+
+/// The numbers of all `x-fix-allowed`.
+fn said_allowed(response: &CheckResponse) -> Vec<Option<usize>> {
+    let ok = response.ok_response.iter().flat_map(|ok| &ok.headers);
+    let denied = response.denied_response.iter().flat_map(|denied| &denied.headers);
+    let headers: Vec<HeaderValueOption> = ok.chain(denied).cloned().collect();
+    said(&headers, "x-fix-allowed").into_iter().map(|count| count.parse().ok()).collect()
+}
+
 fn assert_sound(body: &[u8]) {
     let decided = decision(body);
     assert_eq!(decided, decision(body), "another verdict the second time");
+    assert_counted(body, &decided);
     let Some(response) = whole(body) else {
         assert!(decided.is_err(), "no whole answer, and still {decided:?}");
         return;

@@ -229,6 +229,18 @@ pub fn session(bytes: &[u8]) {
     assert_eq!(run.counts(), forgetful.counts());
 }
 
+/// Sessions where several messages are asked about at once: the law holds, however the bytes are cut.
+pub fn batching(bytes: &[u8]) {
+    let ops = ops(&bytes[..bytes.len().min(LONGEST)]);
+    Run::play_batching(&ops, |len| len).assert_lawful();
+    let mut next = bytes.len();
+    let cut = |_| {
+        next += 1;
+        [400, 150, 33, 700][next % 4]
+    };
+    Run::play_batching(&ops, cut).assert_lawful();
+}
+
 /// Operations, one a line, `|` for SOH: `c` and `v` a message's body or `D 7 11=a|` from client or venue, framed; `C` and
 /// `V` bytes as they stand; `a` `r` `l` `f` `g` an answer (allow, reject, logout, failure, garbage) to the n-th Check that is
 /// out; `k n k` an allowance that is kept; `d` one of disconnect; `w n k` an answer to the n-th watch that is out (k: 0 no change, 1 a change, 2 the end, 3

@@ -6,7 +6,7 @@
 //! kept, no two messages of a direction may have the same number.)
 
 use super::run::{EXEMPT, GUARDED, MAX_FIELDS, MAX_MESSAGE, RISK_REDUCING, Run, framed_as};
-use super::service::{Asked, Verdict};
+use super::service::{Asked, AskedMessage, Verdict};
 use fix_authz_core::frame::{Frame, SOH, next_frame};
 use fix_authz_core::message::{Message, parse};
 use fix_authz_core::profile::Profile;
@@ -22,15 +22,30 @@ impl Run {
         self.assert_downstream(&echoes);
     }
 
-    /// The decisions on this direction's messages, in order.
-    fn verdicts(&self, inbound: bool) -> VecDeque<(&Asked, Option<&Verdict>)> {
+    /// The decisions on this direction's messages, in order. What was not judged is there once it is asked about anew.
+    fn verdicts(&self, inbound: bool) -> VecDeque<Ruled> {
         let asked = self.asked.iter();
         let asked =
             asked.filter(|(asked, _)| !matches!(asked.event(), "report" | "watch") && !asked.is_refresh());
-        asked
-            .filter(|(asked, _)| asked.is_inbound() == inbound)
-            .map(|(asked, verdict)| (asked, verdict.as_ref()))
-            .collect()
+        let mut ruled: Vec<Ruled> = Vec::new();
+        for (asked, verdict) in asked.filter(|(asked, _)| asked.is_inbound() == inbound) {
+            let messages = asked.messages();
+            let verdicts = match verdict {
+                Some(verdict) => verdict.of_each(messages.len()),
+                None => vec![None; messages.len()],
+            };
+            for (message, ruling) in messages.into_iter().zip(verdicts) {
+                let event = asked.event().to_owned();
+                let unjudged = verdict.is_some() && ruling.is_none();
+                let again = ruled.iter().position(|ruled| ruled.unjudged && ruled.message == message);
+                let this = Ruled { event, message, verdict: ruling, unjudged };
+                match again {
+                    Some(at) => ruled[at] = this,
+                    None => ruled.push(this),
+                }
+            }
+        }
+        ruled.into()
     }
 
     /// An answer about another message holds for this one too.
@@ -72,12 +87,12 @@ impl Run {
             let asked = nth == 0
                 || !(is_session_level(&came.msg_type) || came.msg_type == EXEMPT || replayed_renewal);
             let softened = nth > 0 && RISK_REDUCING.contains(&came.msg_type.as_str());
-            let front = verdicts.front().filter(|(check, _)| asked && is_about(check, came));
+            let front = verdicts.front().filter(|ruled| asked && is_about(&ruled.message, came));
             let unasked = asked && nth > 0 && front.is_none();
-            let denied = match front {
-                Some((_, Some(Verdict::Failure(_) | Verdict::Garbage))) => !softened,
-                Some((_, Some(verdict))) => !matches!(verdict, Verdict::Allow(_)),
-                _ => false,
+            let denied = match front.and_then(|ruled| ruled.verdict.as_ref()) {
+                Some(Verdict::Failure(_) | Verdict::Garbage) => !softened,
+                Some(verdict) => !matches!(verdict, Verdict::Allow(_)),
+                None => false,
             };
             // A replay that is denied, or asks for renewal, becomes a GapFill in any case.
             let explained = came.poss_dup && (denied || renewal);
@@ -101,10 +116,10 @@ impl Run {
                 assert_eq!(show(&sent.bytes), show(&came.bytes), "altered");
                 continue;
             }
-            let (asked, verdict) = verdicts.pop_front().unwrap();
-            assert!(is_about(asked, came));
-            assert_eq!(asked.event() == "renewal", renewal);
-            match verdict {
+            let Ruled { event, message, verdict, .. } = verdicts.pop_front().unwrap();
+            assert!(is_about(&message, came));
+            assert_eq!(event == "renewal", renewal);
+            match verdict.as_ref() {
                 None => panic!("at the venue without an answer: {}", show(&sent.bytes)),
                 Some(Verdict::Disconnect) => panic!("at the venue behind the close: {}", show(&sent.bytes)),
                 Some(verdict) if renewal && !matches!(verdict, Verdict::Logout(_)) => {
@@ -157,13 +172,13 @@ impl Run {
             put_back.note(came, sent);
             assert_eq!((sent.seq, &sent.sender, &sent.target), (came.seq, &came.sender, &came.target));
             if GUARDED.contains(&came.msg_type.as_str()) {
-                if !verdicts.front().is_some_and(|(check, _)| is_about(check, came)) {
+                if !verdicts.front().is_some_and(|ruled| is_about(&ruled.message, came)) {
                     assert!(self.is_alike(false, came), "unasked: {}", show(&came.bytes));
                     assert_eq!(show(&sent.bytes), show(&came.bytes), "altered");
                     continue;
                 }
-                let (_, verdict) = verdicts.pop_front().unwrap();
-                match verdict {
+                let ruled = verdicts.pop_front().unwrap();
+                match ruled.verdict.as_ref() {
                     Some(Verdict::Failure(_) | Verdict::Garbage) if sent.bytes == came.bytes => {
                         assert!(self.is_alike(false, came), "without an answer: {}", show(&came.bytes));
                     }
@@ -186,6 +201,15 @@ impl Run {
             }
         }
     }
+}
+
+/// A message that was asked about, and what was said of it.
+struct Ruled {
+    event: String,
+    message: AskedMessage,
+    verdict: Option<Verdict>,
+    /// The answer was about others of its Check.
+    unjudged: bool,
 }
 
 /// What took the place of Heartbeats, by number: a GapFill over it is split around it.
@@ -309,8 +333,8 @@ fn whole(bytes: &[u8]) -> Vec<Read> {
     messages
 }
 
-fn is_about(asked: &Asked, message: &Read) -> bool {
-    (asked.seq(), asked.msg_type()) == (message.seq, message.msg_type.as_str())
+fn is_about(asked: &AskedMessage, message: &Read) -> bool {
+    (asked.seq, asked.msg_type.as_str()) == (message.seq, message.msg_type.as_str())
 }
 
 /// A message that brings a fresh credential.

@@ -25,9 +25,8 @@ pub const EXEMPT: &str = "B";
 pub const RISK_REDUCING: [&str; 2] = ["F", "q"];
 
 /// The terms of every allowed Logon. Watches keep to them, as the law does not know others.
-fn terms() -> Verdict {
-    Verdict::parse("allow guard-outbound=8,AE exempt=B risk-reducing=F,q want-tags=11,167 etag=\"0\" watch=2")
-}
+const TERMS: &str =
+    "allow guard-outbound=8,AE exempt=B risk-reducing=F,q want-tags=11,167 etag=\"0\" watch=2";
 
 /// One thing that happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,12 +82,26 @@ pub struct Run {
     reading: bool,
     /// A watch was answered with an order to end.
     pub killed: bool,
+    terms: Verdict,
 }
 
 impl Default for Run {
     fn default() -> Self {
         static LISTENER: LazyLock<Arc<Listener>> = LazyLock::new(|| listener(SETTINGS));
-        let mut driver = Driver::on(Arc::clone(&LISTENER), [7; 32]);
+        Self::on(&LISTENER, Verdict::parse(TERMS))
+    }
+}
+
+impl Run {
+    /// A session whose decisions are not kept, and whose Checks may be about three messages.
+    fn batching() -> Self {
+        static LISTENER: LazyLock<Arc<Listener>> =
+            LazyLock::new(|| listener(&format!(r#"{SETTINGS},"cache":{{"enabled":false}}"#)));
+        Self::on(&LISTENER, Verdict::parse(&format!("{TERMS} batch=3")))
+    }
+
+    fn on(listener: &Arc<Listener>, terms: Verdict) -> Self {
+        let mut driver = Driver::on(Arc::clone(listener), [7; 32]);
         driver.take();
         Self {
             driver,
@@ -97,11 +110,10 @@ impl Default for Run {
             asked: Vec::new(),
             reading: true,
             killed: false,
+            terms,
         }
     }
-}
 
-impl Run {
     /// Plays all of `ops`; `cut` says how many of the bytes at hand come next.
     pub fn play(ops: &[Op], mut cut: impl FnMut(usize) -> usize) -> (Self, Vec<Outcome>) {
         let mut run = Self::default();
@@ -115,6 +127,13 @@ impl Run {
         run.driver.forgetful = true;
         let outcomes = ops.iter().map(|op| run.step(op, &mut |_| 1)).collect();
         (run, outcomes)
+    }
+
+    /// Plays all of `ops` where several messages are asked about at once.
+    pub fn play_batching(ops: &[Op], mut cut: impl FnMut(usize) -> usize) -> Self {
+        let mut run = Self::batching();
+        ops.iter().for_each(|op| drop(run.step(op, &mut cut)));
+        run
     }
 
     /// A violation was reported, or the connection is closed.
@@ -211,9 +230,9 @@ impl Run {
         // What no message waits for is an order of its own.
         let unasked = watch || asked.is_refresh();
         let verdict = match verdict {
-            Verdict::Allow(_) if logon => terms(),
+            Verdict::Allow(_) if logon => self.terms.clone(),
             Verdict::Logout(_) if unasked => Verdict::kill(),
-            verdict => verdict.clone(),
+            verdict => of_several(verdict, asked.messages().len(), nth),
         };
         *answered = Some(verdict.clone());
         self.killed |= unasked && matches!(verdict, Verdict::Logout(_));
@@ -257,12 +276,25 @@ impl Run {
                 verdict.is_none() && asked.event() == "message" && asked.is_inbound() == inbound
             });
             // After a violation the Checks that are out are forgotten, and count no more.
-            assert!(out.count() <= MAX_CHECKS, "more Checks are out than the limit");
+            let messages: usize = out.map(|(asked, _)| asked.messages().len()).sum();
+            assert!(messages <= MAX_CHECKS, "more messages are asked about than the limit");
         }
         let out = |event: &str| {
             self.asked.iter().filter(|(asked, verdict)| verdict.is_none() && asked.event() == event).count()
         };
         assert!(out("renewal") <= 1 && out("watch") <= MAX_WATCHES, "{} {}", out("renewal"), out("watch"));
+    }
+}
+
+/// An answer about one message as one about `count`: the `nth` of them is the one that is not allowed, or all.
+fn of_several(verdict: &Verdict, count: usize, nth: usize) -> Verdict {
+    match verdict {
+        verdict if count < 2 => verdict.clone(),
+        Verdict::Allow(_) => Verdict::allow_all(count),
+        Verdict::Reject(_) | Verdict::Logout(_) | Verdict::Disconnect if nth % (count + 1) < count => {
+            Verdict::Until(nth % (count + 1), Box::new(verdict.clone()))
+        }
+        verdict => verdict.clone(),
     }
 }
 

@@ -43,6 +43,24 @@ impl Asked {
         self.header("x-fix-msg-seq-num").unwrap().parse().unwrap()
     }
 
+    /// What it asks about: several messages from the body, one from the headers.
+    pub fn messages(&self) -> Vec<AskedMessage> {
+        if matches!(self.event(), "watch" | "report") {
+            return Vec::new();
+        }
+        let Some(count) = self.header("x-fix-batch") else {
+            let poss_dup = self.header("x-fix-poss-dup") == Some("Y");
+            let (msg_type, seq, body) = (self.msg_type().to_owned(), self.seq(), self.body());
+            return vec![AskedMessage { msg_type, seq, poss_dup, body }];
+        };
+        let text = format!("|{}", self.body());
+        let messages: Vec<AskedMessage> = text.split("|35=").skip(1).map(AskedMessage::read).collect();
+        assert!(messages.len() > 1 && messages.len().to_string() == count && text.starts_with("|35="));
+        assert_eq!((messages[0].msg_type.as_str(), messages[0].seq), (self.msg_type(), self.seq()));
+        assert_eq!(messages[0].poss_dup, self.header("x-fix-poss-dup") == Some("Y"));
+        messages
+    }
+
     pub fn bearer(&self) -> Option<&str> {
         self.header("authorization").map(bearer)
     }
@@ -62,6 +80,34 @@ impl Asked {
     }
 }
 
+/// One of the messages that a Check is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedMessage {
+    pub msg_type: String,
+    pub seq: u32,
+    pub poss_dup: bool,
+    pub body: String,
+}
+
+impl AskedMessage {
+    /// Behind its `35=`.
+    fn read(text: &str) -> Self {
+        let (msg_type, rest) = text.split_once("|34=").unwrap();
+        let (seq, rest) = rest.split_once('|').unwrap_or((rest, ""));
+        let (poss_dup, rest) = match rest.strip_prefix("43=Y") {
+            Some(rest) => (true, rest.strip_prefix('|').unwrap_or(rest)),
+            None => (false, rest),
+        };
+        let end = if rest.is_empty() || rest.ends_with('|') { "" } else { "|" };
+        Self {
+            msg_type: msg_type.to_owned(),
+            seq: seq.parse().unwrap(),
+            poss_dup,
+            body: format!("{rest}{end}"),
+        }
+    }
+}
+
 /// What is no bearer token is shown whole.
 fn bearer(value: &str) -> &str {
     value.strip_prefix("Bearer ").unwrap_or(value)
@@ -75,6 +121,8 @@ pub enum Verdict {
     Reject(Denied),
     Logout(Denied),
     Disconnect,
+    /// So many messages of a Check are allowed, and the one behind them is not.
+    Until(usize, Box<Verdict>),
     Failure(Failure),
     /// A body that is no answer.
     Garbage,
@@ -108,8 +156,30 @@ impl Verdict {
         Self::Logout(Denied { code: 7, reason: 6, status: None, text: "ended by the operator".into() })
     }
 
+    /// All of several messages.
+    pub fn allow_all(count: usize) -> Self {
+        Self::Allow(vec![("allowed".into(), count.to_string())])
+    }
+
+    /// What it says of each of `count` messages; `None`: nothing, of what is not judged.
+    pub fn of_each(&self, count: usize) -> Vec<Option<Self>> {
+        match self {
+            Self::Until(allowed, denied) => (0..count)
+                .map(|nth| match nth.cmp(allowed) {
+                    std::cmp::Ordering::Less => Some(Self::allow()),
+                    std::cmp::Ordering::Equal => Some((**denied).clone()),
+                    std::cmp::Ordering::Greater => None,
+                })
+                .collect(),
+            Self::Allow(_) if count > 1 && *self != Self::allow_all(count) => {
+                vec![Some(Self::Garbage); count]
+            }
+            verdict => vec![Some(verdict.clone()); count],
+        }
+    }
+
     /// `allow guard-outbound=8 …`, `reject 6 text`, `reject 401 6 text`, `logout 6 status=8 text`, `disconnect`,
-    /// `no-answer`, `unreachable`, `garbage`. In an `allow`, `^` stands for a space.
+    /// `until 2 reject …`, `no-answer`, `unreachable`, `garbage`. In an `allow`, `^` stands for a space.
     pub fn parse(text: &str) -> Self {
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
         match verb {
@@ -122,6 +192,10 @@ impl Verdict {
             "reject" => Self::Reject(Denied::parse(rest)),
             "logout" => Self::Logout(Denied::parse(rest)),
             "disconnect" => Self::Disconnect,
+            "until" => {
+                let (allowed, denied) = rest.split_once(' ').unwrap();
+                Self::Until(allowed.parse().unwrap(), Box::new(Self::parse(denied)))
+            }
             "no-answer" => Self::Failure(Failure::NoAnswer),
             "unreachable" => Self::Failure(Failure::Unreachable),
             "garbage" => Self::Garbage,
@@ -143,6 +217,12 @@ impl Verdict {
     /// What the shell hands in.
     pub fn body(&self) -> Result<Vec<u8>, Failure> {
         let response = match self {
+            Self::Until(allowed, denied) => {
+                let mut response: CheckResponse = grpc::unframe(&denied.body()?).unwrap();
+                let allowed = header("x-fix-allowed", &allowed.to_string());
+                response.denied_response.as_mut().unwrap().headers.push(allowed);
+                response
+            }
             Self::Allow(terms) => {
                 let mut headers = vec![header("x-fix-action", "forward")];
                 headers.extend(terms.iter().map(|(name, value)| match name.as_str() {

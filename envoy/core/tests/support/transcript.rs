@@ -298,9 +298,10 @@ fn question(asked: &Asked) -> String {
             let fresh = asked.fresh().map(|token| format!(" fresh={token}")).unwrap_or_default();
             let replay = if asked.header("x-fix-poss-dup") == Some("Y") { " replay" } else { "" };
             let refresh = if asked.is_refresh() { " refresh" } else { "" };
-            let (msg_type, seq) = (asked.msg_type(), asked.seq());
+            let (msg_type, seq, messages) = (asked.msg_type(), asked.seq(), asked.messages().len());
+            let several = if messages > 1 { format!(" of {messages}") } else { String::new() };
             format!(
-                "check {id} {event} {direction} {msg_type} {seq}{refresh}{replay}{bearer}{fresh} {}",
+                "check {id} {event} {direction} {msg_type} {seq}{several}{refresh}{replay}{bearer}{fresh} {}",
                 asked.body()
             )
         }
