@@ -114,18 +114,22 @@ class _Place:
         enter, at = self.parts.enter_context, self.directory
         plain = enter(PlainStack(at / "plain", self.venue, MAPPING))
         cold = enter(Stack(at / "gateway", self.venue, MAPPING, gateway(cache=False)))
+        single = {"decisions": {"batch": 1}}
+        each = enter(Stack(at / "each", self.venue, MAPPING, gateway(cache=False), single))
         kept = enter(Front(at / "kept", self.venue, MAPPING, gateway(cache=True), checks_to=cold.socket))
         warm = enter(Stack(at / "warm", self.venue, find_mapping("institutional.yaml"), gateway(cache=True)))
         tokens = {"tokens": {"issuers": [_issuer(cold.issuer)]}}
         two = TwoServices(at / "two", self.venue, MAPPING, gateway(cache=False), tokens, other=cold.socket)
         enter(two)
         client, desk = self._client(cold.issuer, SCOPES), self._client(warm.issuer, DESK)
+        of_each = self._client(each.issuer, SCOPES)
         envoy, one, other = _pid(plain.envoy), (_pid(cold.service),), (_pid(two.service),)
         return {
             Variant.DIRECT: Way(client, self.venue, GRANTED),
             Variant.TCP_PROXY: Way(client, plain.port, GRANTED, envoy),
             Variant.NOCHECK: Way(client, cold.port, EXEMPT, _pid(cold.envoy), one),
             Variant.CHECK: Way(client, cold.port, GRANTED, _pid(cold.envoy), one),
+            Variant.CHECK_ONE: Way(of_each, each.port, GRANTED, _pid(each.envoy), (_pid(each.service),)),
             Variant.CHECK_TWO: Way(client, two.port, GRANTED, _pid(two.envoy), one + other),
             Variant.KEPT: Way(client, kept.port, GRANTED, _pid(kept.envoy), one),
             Variant.MIXED: Way(desk, plain.port, MIXED, envoy),

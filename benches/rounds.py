@@ -20,7 +20,7 @@ from benches.processors import on_one_processor
 from benches.report import Machine, Round, Sample, Variant, percentile
 from benches.rig import Rig, Way
 
-_FLOOD, _CHECKS, _BRIDGE = Run(100_000, 1_000_000), Run(500, 6_000), Run(500, 5_000)
+_FLOOD, _TOGETHER, _CHECKS, _BRIDGE = Run(100_000, 1_000_000), Run(2_000, 30_000), Run(500, 6_000), Run(500, 5_000)
 _FLOWING = (
     Variant.DIRECT,
     Variant.TCP_PROXY,
@@ -32,8 +32,9 @@ _FLOWING = (
 )
 SATURATE = {
     **dict.fromkeys(_FLOWING, _FLOOD),
-    Variant.CHECK: _CHECKS,
-    Variant.CHECK_TWO: _CHECKS,
+    Variant.CHECK: _TOGETHER,
+    Variant.CHECK_ONE: _CHECKS,
+    Variant.CHECK_TWO: _TOGETHER,
     Variant.OPA: _CHECKS,
     Variant.QUICKFIX: _BRIDGE,
 }
@@ -45,6 +46,7 @@ PING_PONG = {
     Variant.MIXED: _DAYS,
     Variant.WARM: _DAYS,
     Variant.CHECK: _CHECK_PINGS,
+    Variant.CHECK_ONE: _CHECK_PINGS,
     Variant.CHECK_TWO: _CHECK_PINGS,
     Variant.OPA: _CHECK_PINGS,
     Variant.QUICKFIX: _CHECK_PINGS,
