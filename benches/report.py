@@ -205,15 +205,15 @@ def as_json(machine: Machine, results: Sequence[Result]) -> dict[str, Any]:
 
 
 METHOD = """\
-Between client and venue: nothing; plain Envoy; the filter with traffic that needs no Check, with a decision asked for \
-each message (`cache: {enabled: false}`; of those that came together in one Check, as shipped, and with \
+Between client and venue: nothing; plain Envoy; the filter with traffic that needs no Check, with a decision asked \
+for each message (`cache: {enabled: false}`; of those that came together in one Check, as shipped, and with \
 `decisions.batch: 1` in a Check each), and with decisions that it keeps. 160-byte orders; the mixed day: orders, \
-replaces, cancels, status requests and spreads of a desk under the institutional mapping, 48 symbols, some 600 different \
-decisions, and reports that need one too. Ratio to `tcp_proxy` with the same messages, with two services to one; \
-Envoy's processor time for a message; medians of interleaved rounds; latency is the round trip of a message and its \
-report, all parts on one processor. OPA: its library in an ext_authz server that logs its decisions, with the Rego \
-policy in `benches/opa`, behind our filter. QuickFIX: the C++ engine, acceptor to initiator, no store, no log, the \
-application in Python. No heap allocation for a forwarded message: `envoy/core/tests/allocation.rs`."""
+replaces, cancels, status requests and spreads of a desk under the institutional mapping, 48 symbols, some 600 \
+different decisions, and reports that need one too. Ratio to `tcp_proxy` with the same messages, with two services to \
+one; Envoy's processor time for a message; medians of interleaved rounds; latency is the round trip of a message and \
+its report, all parts on one processor. OPA: its library in an ext_authz server that logs its decisions, with the \
+Rego policy in `benches/opa`, behind our filter. QuickFIX: the C++ engine, acceptor to initiator, no store, no log, \
+the application in Python. No heap allocation for a forwarded message: `envoy/core/tests/allocation.rs`."""
 
 ENOUGH_CORES = 5
 """For the client, the venue, Envoy and two services."""

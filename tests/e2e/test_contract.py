@@ -39,6 +39,7 @@ SPREAD = (
     "11=SPREAD-7|55=XYZ|54=1|555=2|600=XYZ 260320C100|609=OPT|624=1|600=XYZ 260320C110|609=OPT|624=2|38=1|40=2|44=1.25|"
 )
 STOCK = "11=STOCK-1|55=XYZ|167=CS|54=1|38=100|40=1|"
+NEXT_SPREAD = SPREAD.replace("SPREAD-7", "SPREAD-8")
 REPORT = "1=ACC-1|11=SPREAD-7|17=E-90|37=V-5|55=XYZ|54=1|39=0|150=0|"
 
 
@@ -197,6 +198,39 @@ async def test_message_denied(rig: Rig, recorder: Recorder, authority: Authority
     await assert_like(recorder, "message", "D", "message.refused.request", "message.denied")
 
 
+def headers_of(request: Any) -> Any:  # noqa: ANN401
+    return request.attributes.request.http.headers
+
+
+async def test_several_messages(rig: Rig, recorder: Recorder, authority: Authority, hand_venue: HandVenue) -> None:
+    """What comes together is asked about together; the third is not judged with them."""
+    client, venue = await log_on(rig, authority, hand_venue)
+    recorder.exchanges.clear()
+    client.send(inbound("AB", 17, SPREAD) + inbound("D", 18, STOCK) + inbound("AB", 19, NEXT_SPREAD))
+    messages = [await venue.message() for _ in range(3)]
+    assert [(message.type, message.seq) for message in messages] == [("AB", 17), ("1", 18), ("AB", 19)]
+    (request, answer), (again, _) = [
+        exchange for exchange in recorder.exchanges if headers_of(exchange[0])["x-fix-event"] == "message"
+    ]
+    assert plain(request) == plain(read("messages.request", CheckRequest))
+    assert plain(answer) == plain(read("messages.denied", CheckResponse))
+    assert (headers_of(again)["x-fix-msg-seq-num"], "x-fix-batch" in headers_of(again)) == ("19", False)
+
+    session = headers_of(request)["x-fix-session"]
+
+    def recorded() -> list[dict[str, Any]] | None:
+        of_session = [event for event in rig.stack.events() if event["request_id"].startswith(session)]
+        events = [event for event in of_session if event["event"] == "message"]
+        return events if len(events) == 3 else None
+
+    events = await eventually(recorded, "three events")
+    assert [(event["msg_seq_num"], event["verdict"]) for event in events] == [
+        (17, "allow"),
+        (18, "deny"),
+        (19, "allow"),
+    ]
+
+
 async def test_outbound(rig: Rig, recorder: Recorder, authority: Authority, hand_venue: HandVenue) -> None:
     _, venue = await log_on(rig, authority, hand_venue)
     venue.send(forge(f"35=8|34=44|49=VENUE|56=ALGO|52=20260105-14:30:00.125|{REPORT}"))
@@ -225,7 +259,8 @@ async def test_the_stock_network_filter(network_stack: Stack, authority: Authori
 async def test_ids_are_unique(rig: Rig, recorder: Recorder, authority: Authority, hand_venue: HandVenue) -> None:
     recorder.exchanges.clear()
     client, _ = await log_on(rig, authority, hand_venue)
-    client.send(b"".join(inbound("AB", seq, f"11={seq}|") for seq in range(2, 52)))
+    # Of different senders, so that each is asked about alone.
+    client.send(b"".join(inbound("AB", seq, f"50={seq}|11={seq}|") for seq in range(2, 52)))
     await eventually(lambda: len(recorder.exchanges) >= 51, "51 Checks")
     ids = [request.attributes.request.http.id for request, _ in recorder.exchanges]
     decisions = [answer.dynamic_metadata["decision_id"] for _, answer in recorder.exchanges]
