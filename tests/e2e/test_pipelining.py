@@ -84,15 +84,17 @@ async def test_ten_sessions_at_once(rig: Rig) -> None:
     await asyncio.gather(*(assert_all_in_order(rig, c, sent) for c, sent in zip(clients, bursts, strict=False)))
 
 
-async def test_more_checks_at_once_than_grpc_takes_by_default(rig: Rig) -> None:
+async def test_more_checks_at_once_than_grpc_takes_by_default(start_stack: StartStack, rig: Rig) -> None:
     """gRPC's server would cancel calls at random beyond 1,000 that wait; here twelve sessions have 250 each."""
-    clients = [await rig.log_on(*TRADER) for _ in range(12)]
-    checks = rig.stat("checks")
-    with standing_still(rig.stack):
+    each = Rig(start_stack(service_settings={"decisions": {"batch": 1}}), rig.venue)
+    clients = [await each.log_on(*TRADER) for _ in range(12)]
+    checks = each.stat("checks")
+    with standing_still(each.stack):
         bursts = [client.burst([("AB", [(11, "o")])] * 250) for client in clients]
-        await eventually(lambda: rig.stat("checks") >= checks + 12 * 250, "3,000 Checks")
+        await eventually(lambda: each.stat("checks") >= checks + 12 * 250, "3,000 Checks")
 
     for client, sent in zip(clients, bursts, strict=True):
-        session = rig.session(client)
-        await rig.at_venue(sent[-1], client)
+        session = each.session(client)
+        await each.at_venue(sent[-1], client)
         assert [message.raw for message in session.received[1:]] == [message.raw for message in sent]
+    await each.release()
