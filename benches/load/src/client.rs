@@ -103,7 +103,9 @@ struct Session {
 
 impl Session {
     fn log_on(&mut self, purpose: Purpose, token: &str) -> io::Result<()> {
-        self.say("A", &format!("57={}|98=0|108=30|554={token}|", purpose.name()))?;
+        // A desk of its own each time (50): of two services, one may not know yet that the last run's session has ended.
+        let desk = std::process::id();
+        self.say("A", &format!("50={desk}|57={}|98=0|108=30|554={token}|", purpose.name()))?;
         let answer = self.connection.next()?;
         match answer.msg_type {
             b"A" => Ok(()),
