@@ -265,7 +265,7 @@ class Rig:
         return await eventually(find, f"an audit event about {who} with {wanted}; there are {self.events(who)}")
 
     def passed(self, client: Client) -> int:
-        """A client's messages that passed, both ways, as the audit has them: those asked about, and the others' totals."""
+        """A client's messages that passed, both ways, as the audit has them: what was asked about, and totals."""
         events = self.events(client.comp_id)
         passed: int = sum(event["event"] == "message" and event["verdict"] == "allow" for event in events)
         totals: dict[tuple[str, ...], int] = {}

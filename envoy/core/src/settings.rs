@@ -63,10 +63,10 @@ pub struct Check {
     #[serde(default = "default_authority")]
     pub authority: String,
     /// How long an answer may take, in milliseconds; after that the message is denied.
-    #[serde(default = "default_timeout")]
+    #[serde(default = "default_timeout", deserialize_with = "whole")]
     pub timeout_ms: u32,
     /// The same for a Logon and a renewal, about which the service may have to ask an authorization server.
-    #[serde(default = "default_logon_timeout")]
+    #[serde(default = "default_logon_timeout", deserialize_with = "whole")]
     pub logon_timeout_ms: u32,
 }
 
@@ -134,8 +134,10 @@ pub struct Cache {
     /// Off: one Check for each message.
     pub enabled: bool,
     /// The most decisions of a session; beyond it the sixteenth longest unused goes.
+    #[serde(deserialize_with = "whole")]
     pub max_entries: u32,
     /// The longest: the type and the fields that the decision rests on.
+    #[serde(deserialize_with = "whole")]
     pub max_entry_bytes: u32,
 }
 
@@ -146,6 +148,7 @@ pub struct Accounting {
     /// Off: nobody is told.
     pub enabled: bool,
     /// Told at most so often, in milliseconds, and at the end.
+    #[serde(deserialize_with = "whole")]
     pub interval_ms: u32,
 }
 
@@ -195,7 +198,7 @@ macro_rules! limits {
         #[derive(Debug, Clone, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct Limits {
-            $($(#[$doc])* pub $name: u32,)*
+            $($(#[$doc])* #[serde(deserialize_with = "whole")] pub $name: u32,)*
         }
 
         impl Default for Limits {
@@ -588,7 +591,7 @@ mod tests {
             (r#"{"check":{"cluster":"a"},"limits":{"max_fields":1}}"#, "limits.max_fields"),
             (r#"{"check":{"cluster":"a"},"limits":{"max_fields":-1}}"#, "`limits.max_fields` is `-1`"),
             (r#"{"check":{"cluster":"a"},"limits":{"max_fields":9.5}}"#, "`limits.max_fields` is `9.5`"),
-            (r#"{"check":{"cluster":"a"},"renewal":{"tags":[5000,-1]}}"#, "`renewal.tags` is `-1`"),
+            (r#"{"check":{"cluster":"a"},"renewal":{"tags":[5000,-1]}}"#, "`renewal.tags[1]` is `-1`"),
             (r#"{"check":{"cluster":"a"},"token":{"tags":[]}}"#, "token.tags"),
             (r#"{"check":{"cluster":"a"},"token":{"tags":[0]}}"#, "token.tags"),
             (r#"{"check":{"cluster":"a"},"tag_headers":[554]}"#, "tag_headers"),

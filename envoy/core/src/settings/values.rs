@@ -13,8 +13,19 @@ pub(super) fn fault<E: serde::de::Error>(value: &Value, wanted: &str) -> E {
 }
 
 /// The keys that have keys of their own.
-pub(super) const SECTIONS: [&str; 9] =
-    ["check", "token", "renewal", "cache", "accounting", "limits", "drain", "data_fields", "context"];
+pub(super) const SECTIONS: [&str; 11] = [
+    "check",
+    "token",
+    "renewal",
+    "cache",
+    "accounting",
+    "limits",
+    "framing",
+    "refusal",
+    "drain",
+    "data_fields",
+    "context",
+];
 
 /// Serde would take a list for the fields of a struct in their order.
 pub(super) fn sections_are_objects(settings: &Value) -> Result<(), String> {
