@@ -218,8 +218,11 @@ impl Layout {
             }
             let stays = matches!(field.tag, tags::BEGIN_STRING | tags::BODY_LENGTH | tags::MSG_TYPE)
                 || decisive && ground == Ground::Free;
+            let value = pattern.get_mut(field.value as usize..field.end as usize)?;
             if !stays {
-                pattern.get_mut(field.value as usize..field.end as usize)?.fill(BLANK);
+                value.fill(BLANK);
+            } else if value.contains(&BLANK) {
+                return None;
             }
         }
         Some(Self {

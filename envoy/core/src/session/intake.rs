@@ -180,8 +180,11 @@ impl Session {
         if pause && !self.reads_paused {
             out.count(Counter::ReadsPaused);
             out.push(Command::PauseReads);
-            if self.echoes.len() >= self.listener.settings.limits.max_pending_rejects as usize {
-                out.push(Command::Tick(self.listener.settings.limits.reject_timeout_ms));
+            // A session that ends waits for no reject.
+            let limits = &self.listener.settings.limits;
+            if matches!(self.phase, Phase::Active) && self.echoes.len() >= limits.max_pending_rejects as usize
+            {
+                out.push(Command::Tick(limits.reject_timeout_ms));
             }
         } else if !pause && self.reads_paused {
             out.push(Command::ResumeReads);

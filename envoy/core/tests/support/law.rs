@@ -94,8 +94,9 @@ impl Run {
                 Some(verdict) => !matches!(verdict, Verdict::Allow(_)),
                 None => false,
             };
-            // A replay that is denied, or asks for renewal, becomes a GapFill in any case.
-            let explained = came.poss_dup && (denied || renewal);
+            // A replay that is denied, or asks for renewal, becomes a GapFill in any case. Nothing comes of a Disconnect.
+            let cut = matches!(front.and_then(|ruled| ruled.verdict.as_ref()), Some(Verdict::Disconnect));
+            let explained = came.poss_dup && (denied && !cut || renewal);
             doomed |= self.killed && is_end(sent, came) && !explained;
             if doomed {
                 assert!(self.killed && nth > 0, "the end that nobody ordered");
