@@ -84,7 +84,10 @@ impl Session {
                     || self.inbound.is_full()
                     || self.echoes.len() >= limits.max_pending_rejects as usize
             }
-            (Phase::Active | Phase::Ending { .. }, Direction::Outbound) => self.outbound.is_full(),
+            // Nothing stands behind the venue's last word.
+            (Phase::Active | Phase::Ending { answered: false, .. }, Direction::Outbound) => {
+                self.outbound.is_full()
+            }
             _ => true,
         }
     }
