@@ -6,17 +6,16 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod timing;
+
 use fix_authz_core::frame::{Frame, next_frame};
 use fix_authz_core::message::parse;
 use fix_authz_core::profile::Profile;
 use fix_authz_core::testing::fix;
 use std::hint::black_box;
-use std::time::Instant;
 
 const MESSAGES: usize = 1_024;
 const TIME: &str = "20261120-10:00:00.000";
-/// Timed rounds; their median is what counts.
-const ROUNDS: usize = 301;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -45,21 +44,7 @@ fn time(set: &str) {
     let bytes = set_named(set);
     let reader = Reader::new();
     let mut fields = Vec::new();
-    let mut rounds: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let start = Instant::now();
-            assert_eq!(reader.read_all(black_box(&bytes), &mut fields), MESSAGES);
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    rounds.sort_by(f64::total_cmp);
-    let median = rounds[ROUNDS / 2];
-    println!(
-        r#"{{"set":"{set}","bytes_per_message":{:.1},"ns_per_message":{:.1},"gb_per_s":{:.3}}}"#,
-        bytes.len() as f64 / MESSAGES as f64,
-        median * 1e9 / MESSAGES as f64,
-        bytes.len() as f64 / median / 1e9,
-    );
+    timing::time(set, MESSAGES, bytes.len(), || reader.read_all(black_box(&bytes), &mut fields));
 }
 
 struct Reader(Profile);

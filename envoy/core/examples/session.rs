@@ -10,6 +10,7 @@
 
 #[path = "../tests/support/service.rs"]
 mod service;
+mod timing;
 
 use fix_authz_core::command::{Command, Commands, Direction};
 use fix_authz_core::session::{Listener, Now, Session};
@@ -19,7 +20,7 @@ use fix_authz_core::testing::fix;
 use service::{Asked, Verdict};
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use time::OffsetDateTime;
 
 /// Twice the mixed day.
@@ -30,7 +31,6 @@ const STRIDE: usize = 275;
 const TIME: &str = "20261120-10:00:00.000";
 /// What a read of Envoy's hands over at once.
 const READ: usize = 16_384;
-const ROUNDS: usize = 301;
 
 /// MsgType (35) and the tags that its decisions rest on.
 const VARY: [(&str, &str); 5] = [
@@ -76,21 +76,7 @@ fn main() {
 
 fn time(set: &str) {
     let (bytes, mut shell) = warm(set);
-    let mut rounds: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let start = Instant::now();
-            assert_eq!(shell.pass(black_box(&bytes)) as usize, MESSAGES);
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    rounds.sort_by(f64::total_cmp);
-    let median = rounds[ROUNDS / 2];
-    println!(
-        r#"{{"set":"{set}","bytes_per_message":{:.1},"ns_per_message":{:.1},"gb_per_s":{:.3}}}"#,
-        bytes.len() as f64 / MESSAGES as f64,
-        median * 1e9 / MESSAGES as f64,
-        bytes.len() as f64 / median / 1e9,
-    );
+    timing::time(set, MESSAGES, bytes.len(), || shell.pass(black_box(&bytes)) as usize);
 }
 
 /// The messages of a set, and a session that has a decision for each.
