@@ -79,11 +79,9 @@ def _event(
 ) -> dict[str, object]:
     word = event_word(request)
     denied = decision.shadow or not decision.allowed or word == Event.REPORT
-    return {
-        "time": datetime.fromtimestamp(now, UTC),
-        "decision_id": decision.id,
-        "event": word,
-        **_about(request, identity),
+    event: dict[str, object] = {"time": datetime.fromtimestamp(now, UTC), "decision_id": decision.id, "event": word}
+    event |= _about(request, identity)
+    event |= {
         "verdict": "deny" if denied else "allow",
         "severity": "high" if denied and not decision.shadow else "info",
         "scope": decision.scope or "",
@@ -95,6 +93,7 @@ def _event(
         "rule": decision.rule,
         "unknown_scopes": decision.unknown_scopes,
     }
+    return event
 
 
 def render_admin(act: Act) -> bytes:

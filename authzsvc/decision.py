@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from authzsvc.word import Word
 
-class Action(StrEnum):
+
+class Action(Word):
     """What the proxy does with the message: `x-fix-action`."""
 
     FORWARD = "forward"

@@ -7,7 +7,8 @@ is refused whole.
 
 from __future__ import annotations
 
-from authzsvc.contract.request import FixRequest, is_msg_type, is_number
+from authzsvc.contract.reading import is_msg_type, is_number
+from authzsvc.contract.request import FixRequest
 from authzsvc.errors import ContractError
 from authzsvc.fix.fields import Fields
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from authzsvc.word import Word
 
 
-class Direction(StrEnum):
+class Direction(Word):
     """Inbound is client to venue, outbound is venue to client."""
 
     INBOUND = "inbound"

@@ -10,6 +10,7 @@ Invariants: tags match `[1-9][0-9]{0,5}`; no value is empty or holds SOH; order 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from authzsvc.errors import FieldsError
@@ -18,8 +19,8 @@ from authzsvc.fix.data_fields import DATA_OF_LENGTH
 SOH = b"\x01"
 
 _TAG = re.compile(rb"[1-9][0-9]{0,5}")
-_FIELD = re.compile(rb"([1-9][0-9]{0,5})=([^\x01]+)\x01")
-_ALL_FIELDS = re.compile(rb"(?:[1-9][0-9]{0,5}=[^\x01]+\x01)*+")
+_PLAIN_TAGS = {b"%d" % tag: tag for tag in range(1, 10_000) if tag not in DATA_OF_LENGTH}
+"""Tags as they are written, those alone that most messages have: looked up, they need not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,25 @@ class Fields:
     @classmethod
     def parse(cls, raw: bytes) -> Fields:
         """Read `tag=value<SOH>…`; no bytes are no fields. Raises `FieldsError`, which quotes no value."""
-        whole = _ALL_FIELDS.match(raw)
-        if whole is None or whole.end() != len(raw):
-            raise FieldsError(_complaint(raw, whole.end() if whole else 0))
-        pairs = tuple((int(tag), value) for tag, value in _FIELD.findall(raw))
-        _check_data_fields(pairs)
-        return cls(pairs)
+        if not raw:
+            return cls(())
+        *fields, rest = raw.split(SOH)
+        pairs: list[tuple[int, bytes]] = []
+        plain = True
+        for field in fields:
+            tag, _, value = field.partition(b"=")
+            number = _PLAIN_TAGS.get(tag)
+            if number is None:
+                plain = False
+                number = int(tag) if _TAG.fullmatch(tag) else 0
+            if not (number and value):
+                raise FieldsError(_complaint(raw, fields, len(pairs)))
+            pairs.append((number, value))
+        if rest:
+            raise FieldsError(_complaint(raw, [*fields, rest], len(pairs)))
+        if not plain:
+            _check_data_fields(pairs)
+        return cls(tuple(pairs))
 
     def all(self, tag: int) -> list[bytes]:
         """Every occurrence of `tag`, in order; empty when it is absent."""
@@ -50,7 +64,7 @@ class Fields:
         return None
 
 
-def _check_data_fields(pairs: tuple[tuple[int, bytes], ...]) -> None:
+def _check_data_fields(pairs: Sequence[tuple[int, bytes]]) -> None:
     """Hold each length field against the data field that must follow it."""
     for index, (tag, value) in enumerate(pairs):
         if tag not in DATA_OF_LENGTH:
@@ -61,8 +75,9 @@ def _check_data_fields(pairs: tuple[tuple[int, bytes], ...]) -> None:
             raise FieldsError(f"the length in tag {tag} does not fit the data of tag {data_tag}, which must follow it")
 
 
-def _complaint(raw: bytes, offset: int) -> str:
+def _complaint(raw: bytes, fields: Sequence[bytes], index: int) -> str:
     """Say where reading stopped; the tag is shown when it is one, the value never (it may be a secret)."""
+    offset = sum(len(field) + len(SOH) for field in fields[:index])
     field, soh, _ = raw[offset:].partition(SOH)
     tag, equals, value = field.partition(b"=")
     if not equals or not _TAG.fullmatch(tag):

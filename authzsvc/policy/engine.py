@@ -32,6 +32,7 @@ from authzsvc.policy.terms import Rollout, Scope
 from authzsvc.policy.trace import Trace, trace
 
 _REMEMBERED_SESSIONS = 4096
+_OF_THE_SESSION = frozenset({"comp_id", "target_comp_id"})
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,12 @@ class Policy:
         return {name: role.scopes for name, role in self.granter.roles.items()}
 
     @cached_property
+    def ids_are_the_sessions(self) -> bool:
+        """Whether the ids that are held against claims are the same in each message of a session (a proxy holds these
+        to the Logon's)."""
+        return self.identity.keys() <= _OF_THE_SESSION
+
+    @cached_property
     def has_scope_modes(self) -> bool:
         """Whether any scope has a rollout of its own."""
         return any(scope.mode is not None for scope in self.scope_terms.values())
@@ -125,12 +132,13 @@ class Policy:
             claimed = getattr(comp_ids, name)
             if claimed is None:
                 continue
-            word = reasons.ID_NAMES[name]
             allowed = claim_values(claims, claim)
+            if claimed in allowed:
+                continue
+            word = reasons.ID_NAMES[name]
             if not allowed:
                 return Misnamed(word, f"the token has no usable claim `{claim}` to hold the client's {word} against")
-            if claimed not in allowed:
-                return Misnamed(word, f"the client's {word} `{reasons.shown(claimed)}` is not in claim `{claim}`")
+            return Misnamed(word, f"the client's {word} `{reasons.shown(claimed)}` is not in claim `{claim}`")
         return None
 
     def decide(self, question: Question) -> Verdict:

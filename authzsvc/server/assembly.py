@@ -43,7 +43,7 @@ class Parts:
 
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """What goes on for as long as the service runs."""
-        return [self.control.run(), _sweep(self.live, self.accounting)]
+        return [self.control.run(), _sweep(self.live, self.accounting, self.authorizer)]
 
 
 async def assemble(
@@ -98,8 +98,9 @@ def _left(restrictions: Restrictions, facts: SessionFacts) -> tuple[object, obje
     return restrictions.revocation_of(identity), restrictions.on(facts.key.sender, identity, facts.roles)
 
 
-async def _sweep(live: LiveSessions, accounting: Accounting) -> None:
+async def _sweep(live: LiveSessions, accounting: Accounting, authorizer: Authorizer) -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
         live.sweep()
+        authorizer.kinds.forget()
         accounting.ledger.forget(accounting.clock())

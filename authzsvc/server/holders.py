@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from authzsvc.contract.request import Event, FixRequest
 from authzsvc.decide import Keeping, Stamp, decide
@@ -42,8 +43,7 @@ class Rules:
     """The most messages of one direction that a Check may be about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """Who a request is from, and what is left to them besides their scopes."""
 
     identity: Identity
@@ -67,6 +67,15 @@ class Holders:
         standing = self.standing(request, holder)
         rules = self.rules
         return decide(request, holder.identity, self.in_force.policy, stamp, rules.keeping, standing, rules.batch)
+
+    def known(self, request: FixRequest) -> Holder | None:
+        """Whose the request's credential is, where that can be told at once and it is good; else `holder` tells."""
+        try:
+            party = request.party
+            identity = self.authenticator.known(request.credential, party.certificate, party.context)
+        except TokenError:
+            return None
+        return None if identity is None else Holder(identity)
 
     async def holder(self, request: FixRequest, *, renew: bool = False) -> Holder | TokenError:
         """Whose the request's credential is; one that expired may still hold, by the settings. What has expired is no
@@ -121,7 +130,8 @@ class Holders:
 
     def standing(self, request: FixRequest, holder: Holder) -> Standing:
         """The strongest of what restrictions, expiry and other Logons leave of the session."""
-        if request.session and self.live.is_ousted(request.session):
+        session = request.party.session
+        if session and self.live.is_ousted(session):
             return taken_over()
         restrictions = self.in_force.restrictions
         if not (restrictions.restricted or restrictions.any_revoked):

@@ -59,13 +59,14 @@ class Judge:
         async def judge(request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
             nonlocal known
             if known is None:
-                known = await self.holders.holder(request)
+                known = self.holders.known(request) or await self.holders.holder(request)
             return self._judged(request, known, stamp)
 
         return judge
 
     async def _message(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
-        return self._judged(request, await self.holders.holder(request), stamp)
+        holder = self.holders.known(request) or await self.holders.holder(request)
+        return self._judged(request, holder, stamp)
 
     def _judged(
         self, request: FixRequest, holder: Holder | TokenError, stamp: Stamp
@@ -76,7 +77,7 @@ class Judge:
             identity = self.holders.remembered(request)
         else:
             decision, identity = self.holders.decided(request, holder, stamp), holder.identity
-        if decision.ends_session and request.direction is Direction.INBOUND:
+        if not decision.allowed and decision.ends_session and request.direction is Direction.INBOUND:
             # The client's message becomes the Logout. A report that is withheld ends nothing, and may have been asked
             # about under a token that was renewed meanwhile.
             self.live.close(request.session)

@@ -24,7 +24,9 @@ from google.protobuf.message import DecodeError
 from authzsvc import audit
 from authzsvc.audit import AuditLog, event_word
 from authzsvc.contract.batch import split
-from authzsvc.contract.request import Event, FixRequest, StockRequest, glimpse, parse
+from authzsvc.contract.kinds import Kinds
+from authzsvc.contract.reading import glimpse, parse
+from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.contract.response import ID_LENGTH, encode
 from authzsvc.decide import Stamp, decide_stock, unavailable
 from authzsvc.decision import Decision
@@ -45,9 +47,9 @@ def decision_ids() -> Iterator[str]:
 
     They need not be hard to guess, and a random number for each would be a system call for each.
     """
-    process = os.urandom(ID_LENGTH // 4).hex()
+    process, digits = os.urandom(ID_LENGTH // 4).hex(), ID_LENGTH // 2
     for number in itertools.count(1):
-        yield f"{process}{number:0{ID_LENGTH // 2}x}"
+        yield process + f"{number:x}".rjust(digits, "0")
 
 
 class _Judged(NamedTuple):
@@ -87,6 +89,7 @@ class Authorizer:
     clock: Callable[[], float] = time.time
     ids: Iterator[str] = field(default_factory=decision_ids)
     counts: Counts = field(default_factory=Counts)
+    kinds: Kinds = field(default_factory=Kinds)
 
     @property
     def policy(self) -> Policy:
@@ -133,15 +136,16 @@ class Authorizer:
 
     def _read(self, raw: bytes, stamp: Stamp) -> Sequence[FixRequest | StockRequest] | _Judged:
         """What is asked about, or the denial of what cannot be read."""
+        request: FixRequest | StockRequest | None = self.kinds.read(raw)
         try:
-            check = CheckRequest.FromString(raw)
+            if request is None:
+                request = parse(CheckRequest.FromString(raw))
+                self.kinds.note(raw, request)
+            return split(request) if isinstance(request, FixRequest) else (request,)
         except DecodeError:
             return _Judged(None, None, unavailable(None, "the request is not a CheckRequest", stamp))
-        try:
-            request = parse(check)
-            return split(request) if isinstance(request, FixRequest) else (request,)
         except ContractError as error:
-            odd = glimpse(check)
+            odd = glimpse(CheckRequest.FromString(raw))
             return _Judged(odd, None, unavailable(odd.event, str(error), stamp))
 
     async def _decided(self, request: FixRequest | StockRequest, stamp: Stamp, judge: JudgeOne) -> _Judged:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from authzsvc.audit import STANDARD_OUTPUT
-from authzsvc.contract.request import MAX_MESSAGES
+from authzsvc.contract.reading import MAX_MESSAGES
 from authzsvc.decision import OnExpiry, SecondLogon
 from authzsvc.settings.admin import AdminSettings
 from authzsvc.settings.tokens import Tokens

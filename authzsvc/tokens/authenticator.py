@@ -115,7 +115,7 @@ class Authenticator:
         introspector = self._asked_about(credential.secret, context)
         if introspector is not None:
             return introspector.remembered(credential.secret)
-        return self.verifier.verify(credential.secret, context)
+        return self.verifier.holder(credential, context)
 
     def _asked_about(self, token: str, context: Mapping[str, str]) -> Introspector | None:
         """Whom to ask about a token; None where it is verified here. Raises `TokenError` where nobody can be asked."""

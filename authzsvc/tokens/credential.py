@@ -39,9 +39,15 @@ class Credential:
     """The token, or the client's secret."""
     username: str = ""
     """The client id; empty with a token."""
+    _digest: bytes = field(default=b"", init=False, repr=False, compare=False)
 
     def digest(self) -> bytes:
         """Name the credential in memory, without giving it away: the *whole* of it, so none can meet another's."""
+        if not self._digest:
+            object.__setattr__(self, "_digest", self._hash())
+        return self._digest
+
+    def _hash(self) -> bytes:
         name, secret = self.username.encode(), self.secret.encode("utf-8", "surrogatepass")
         lengths = f"{self.scheme}:{len(name)}:".encode()
         return hashlib.blake2b(lengths + name + secret, key=_KEY, digest_size=32).digest()

@@ -3,7 +3,7 @@
 Each token is held against the issuer that it names, and against that issuer's keys and pinned algorithms alone. The
 signature is checked by PyJWT; the header's own hints on where to find keys (`jku`, `x5u`, `jwk`) are never looked at.
 
-Valid tokens are remembered under the hash of the *whole* token, so a tampered one can never meet another's entry.
+Valid tokens are remembered under the digest of the *whole* token, so a tampered one can never meet another's entry.
 
 Invariants: no entry is used at or past `exp`, past the cache's age, after its issuer's keys have changed, or where its
 issuer is not the one to ask; no error holds a token.
@@ -11,7 +11,6 @@ issuer is not the one to ask; no error holds a token.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from authzsvc.errors import NoKeys, TokenError, UnknownKey
 from authzsvc.tokens import claims as claim
 from authzsvc.tokens import jose
 from authzsvc.tokens.claims import Identity, Reading
+from authzsvc.tokens.credential import Credential, Scheme
 from authzsvc.tokens.endpoint import UNAVAILABLE
 from authzsvc.tokens.jose import MAX_TOKEN_BYTES as MAX_TOKEN_BYTES
 from authzsvc.tokens.jose import Unverified
@@ -98,8 +98,11 @@ class Verifier:
         counterparty."""
         if not token:
             raise TokenError(claim.NO_TOKEN, "no access token was presented")
-        encoded = jose.encoded(token)
-        digest = hashlib.sha256(encoded).digest()
+        return self.holder(Credential(Scheme.BEARER, token), context)
+
+    def holder(self, credential: Credential, context: Mapping[str, str] = _NO_CONTEXT) -> Identity:
+        """`verify`, for a credential that is a token."""
+        token, digest = credential.secret, credential.digest()
         entry = self._remembered(digest, context)
         if entry is not None:
             claim.check_expiry(entry.identity.expires_at, self._clock())

@@ -23,6 +23,8 @@ class Recorder:
     def __init__(self, listen: Path, service: Path) -> None:
         self.exchanges: list[tuple[Any, Any]] = []
         """(CheckRequest, CheckResponse), in the order of the answers."""
+        self.raw: list[bytes] = []
+        """The requests as they stood on the wire."""
         self.entries: list[Any] = []
         """TCPAccessLogEntry, as they came."""
         self._listen = listen
@@ -49,6 +51,7 @@ class Recorder:
 
     async def _check(self, request: bytes, _context: Any) -> bytes:  # noqa: ANN401
         answer: bytes = await self._ask(request)
+        self.raw.append(request)
         self.exchanges.append((CheckRequest.FromString(request), CheckResponse.FromString(answer)))
         return answer
 

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives import hashes
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from google.protobuf import text_format
 
+from authzsvc.contract.kinds import Kinds
+from authzsvc.contract.reading import parse
 from authzsvc.demo.stack import Stack
 from authzsvc.gateway import FilterSettings, ServerTls
 from tests.e2e.certificates import Authority
@@ -190,6 +192,23 @@ async def test_message_allowed(rig: Rig, recorder: Recorder, authority: Authorit
     client, _ = await log_on(rig, authority, hand_venue)
     client.send(inbound("AB", 17, SPREAD))
     await assert_like(recorder, "message", "AB", "message.request", "message.allowed")
+
+
+async def test_messages_of_a_kind_begin_alike(
+    rig: Rig, recorder: Recorder, authority: Authority, hand_venue: HandVenue
+) -> None:
+    """The service that has read one of them reads the others by what is their own, and reads the same."""
+    client, venue = await log_on(rig, authority, hand_venue)
+    recorder.raw.clear()
+    for seq, body in ((17, SPREAD), (18, NEXT_SPREAD)):
+        client.send(inbound("AB", seq, body))
+        assert (await venue.message()).type == "AB"
+    client.send(inbound("D", 19, STOCK))
+    first, second, other = await eventually(lambda: recorder.raw if len(recorder.raw) == 3 else None, "three Checks")
+    kinds = Kinds()
+    kinds.note(first, parse(CheckRequest.FromString(first)))
+    assert kinds.read(second) == parse(CheckRequest.FromString(second))
+    assert kinds.read(other) is None
 
 
 async def test_message_denied(rig: Rig, recorder: Recorder, authority: Authority, hand_venue: HandVenue) -> None:

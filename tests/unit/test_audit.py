@@ -16,7 +16,8 @@ from authzsvc._gen.fixauthz.v1.event_pb2 import AuditEvent, TrafficCount, allow,
 from authzsvc._gen.fixauthz.v1.event_pb2 import Traffic as EventTraffic
 from authzsvc.accounts import Count, Traffic
 from authzsvc.audit import AuditLog
-from authzsvc.contract.request import Event, FixRequest, StockRequest, parse
+from authzsvc.contract.reading import parse
+from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.contract.traffic import Kind, TrafficReport
 from authzsvc.decide import Stamp, unavailable
 from authzsvc.decision import Action, Decision

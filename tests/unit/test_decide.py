@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from authzsvc.contract.request import Event, FixRequest, StockRequest, parse
+from authzsvc.contract.reading import parse
+from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.decide import NOT_KEPT, Keeping, Stamp, acknowledged, decide, decide_stock, unavailable
 from authzsvc.decision import Action, Decision, LogonTerms
 from authzsvc.errors import TokenError

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from authzsvc.contract.batch import split
-from authzsvc.contract.request import FixRequest, parse
+from authzsvc.contract.reading import parse
+from authzsvc.contract.request import FixRequest
 from authzsvc.errors import ContractError
 from tests.unit.checks import check, soh
 

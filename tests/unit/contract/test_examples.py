@@ -11,7 +11,7 @@ import pytest
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from google.protobuf import text_format
 
-from authzsvc.contract.request import parse
+from authzsvc.contract.reading import parse
 from tests.unit.checks import Desk, ask, desk
 
 PROTO = Path(__file__).parents[3] / "proto"

@@ -10,12 +10,12 @@ from typing import Any
 
 from envoy.service.auth.v3.external_auth_pb2 import CheckResponse
 
-from tests.unit.checks import Answer, Desk, check, desk, logon, soh
+from tests.unit.checks import Answer, Desk, check, desk, in_two_parts, logon, soh
 
 
 async def answered(at: Desk, request: Any) -> Answer:  # noqa: ANN401 (the stubs of xds-protos carry no types)
     """One Check, however long its answer takes."""
-    return Answer(CheckResponse.FromString(await at.authorizer.answer(request.SerializeToString(), None)))
+    return Answer(CheckResponse.FromString(await at.authorizer.answer(in_two_parts(request), None)))
 
 
 @asynccontextmanager

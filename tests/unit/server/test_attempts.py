@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from authzsvc.contract.request import FixRequest, parse
+from authzsvc.contract.reading import parse
+from authzsvc.contract.request import FixRequest
 from authzsvc.errors import TokenError
 from authzsvc.server.attempts import Attempts
 from authzsvc.tokens.endpoint import ServerUnavailable

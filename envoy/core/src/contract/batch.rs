@@ -6,9 +6,9 @@
 //!
 //! Invariant: an answer that does not count them allows none.
 
-use super::request::{self, Envelope, Event, IDENTIFIERS};
+use super::request::{self, Asked, BATCH, Envelope, Event, IDENTIFIERS};
 use super::response;
-use super::wire::{CheckRequest, HttpRequest};
+use super::wire::HttpRequest;
 use crate::command::Direction;
 use crate::decision::{Decision, Terms};
 use crate::failure::Failure;
@@ -58,9 +58,9 @@ impl Batch {
     }
 
     /// The Check: about one message, as it has always been; about several, with their number.
-    pub fn request(mut self, envelope: Envelope<'_>) -> CheckRequest {
+    pub fn request(mut self, envelope: Envelope<'_>) -> Asked {
         if self.count > 1 {
-            self.http.headers.insert("x-fix-batch".into(), self.count.to_string());
+            self.http.headers.insert(BATCH.into(), self.count.to_string());
         }
         request::assemble(envelope, self.http)
     }
@@ -106,7 +106,7 @@ mod tests {
     use crate::contract::grpc;
     use crate::contract::request::Peers;
     use crate::contract::wire::{
-        CheckResponse, DeniedHttpResponse, HeaderValue, HeaderValueOption, OkHttpResponse, Status,
+        CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValue, HeaderValueOption, OkHttpResponse, Status,
     };
     use crate::decision::Denial;
     use crate::settings::Settings;
@@ -138,6 +138,7 @@ mod tests {
             }
         }
         let request = batch.unwrap().request(envelope);
+        let request: CheckRequest = grpc::unframe(&request.frame()).unwrap();
         (request.attributes.unwrap().request.unwrap().http.unwrap(), left_out)
     }
 

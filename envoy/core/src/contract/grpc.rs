@@ -13,12 +13,19 @@ const PREFIX: usize = 5;
 
 /// One uncompressed message as a frame.
 pub fn frame(message: &impl Message) -> Vec<u8> {
-    let len = message.encoded_len();
+    frame_parts([message])
+}
+
+/// The message that protobuf merges these parts to, as a frame.
+pub fn frame_parts<'a, M: Message + 'a, const N: usize>(parts: [&'a M; N]) -> Vec<u8> {
+    let len: usize = parts.iter().map(|part| part.encoded_len()).sum();
     let mut frame = Vec::with_capacity(PREFIX + len);
     frame.push(0);
     // A request holds one FIX message, which is bounded far below 4 GiB.
     frame.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
-    message.encode_raw(&mut frame);
+    for part in parts {
+        part.encode_raw(&mut frame);
+    }
     frame
 }
 

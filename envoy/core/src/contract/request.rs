@@ -1,6 +1,11 @@
-//! What is asked: one FIX message, a watch or a report, as a CheckRequest.
+//! What is asked: one FIX message, a watch or a report, as a CheckRequest in two parts.
+//!
+//! The first part is the same for all messages of a kind (session, direction, MsgType, ids), byte for byte; the second has
+//! what is a message's own. Protobuf merges the two, so whoever reads it has one request; who has read the first part
+//! before need not read it again.
 
 use super::certificate::Certificate;
+use super::grpc;
 use super::wire::{
     Address, AttributeContext, CheckRequest, HttpRequest, Peer, Request, SocketAddress, Timestamp,
 };
@@ -107,8 +112,28 @@ pub const IDENTIFIERS: [(u32, &str); 8] = [
     (tags::DELIVER_TO_COMP_ID, "x-fix-deliver-to-comp-id"),
 ];
 
+/// Headers that are a message's own: a kind of messages has the others in common.
+const OWN: [&str; 2] = [SEQ_NUM, BATCH];
+const SEQ_NUM: &str = "x-fix-msg-seq-num";
+/// How many messages a Check is about, where there are several.
+pub(super) const BATCH: &str = "x-fix-batch";
+
 fn identifiers(message: &Message<'_>) -> impl Iterator<Item = (&'static str, String)> {
     IDENTIFIERS.iter().filter_map(|(tag, name)| message.get(*tag).map(|value| (*name, text(value))))
+}
+
+/// A CheckRequest in its two parts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    common: CheckRequest,
+    own: CheckRequest,
+}
+
+impl Asked {
+    /// The two parts, one behind the other, as gRPC frames them.
+    pub fn frame(&self) -> Vec<u8> {
+        grpc::frame_parts([&self.common, &self.own])
+    }
 }
 
 /// A Logon or a later message.
@@ -118,7 +143,7 @@ pub fn message(
     direction: Direction,
     message: &Message<'_>,
     terms: &Terms,
-) -> CheckRequest {
+) -> Asked {
     assemble(envelope, http(envelope, event, direction, message, terms))
 }
 
@@ -139,7 +164,7 @@ pub(super) fn http(
     }
     headers.insert("x-fix-begin-string".into(), message.version.as_str().into());
     headers.insert("x-fix-msg-type".into(), message.msg_type.to_string());
-    headers.insert("x-fix-msg-seq-num".into(), message.seq.to_string());
+    headers.insert(SEQ_NUM.into(), message.seq.to_string());
     headers.insert("x-fix-poss-dup".into(), if message.poss_dup { "Y" } else { "N" }.into());
     headers.extend(identifiers(message).map(|(name, value)| (name.into(), value)));
     for tag in &envelope.settings.tag_headers {
@@ -166,7 +191,7 @@ pub fn report(
     identity: Option<&Identity>,
     kind: &str,
     reason: &str,
-) -> CheckRequest {
+) -> Asked {
     let mut headers = common_headers(envelope, "report", direction);
     headers.insert("x-fix-report".into(), kind.into());
     headers.insert("x-fix-reason".into(), reason.into());
@@ -174,7 +199,7 @@ pub fn report(
 }
 
 /// A long poll: answered when the state of things is no longer the one that `etag` names.
-pub fn watch(envelope: Envelope<'_>, identity: Option<&Identity>, etag: &ETag) -> CheckRequest {
+pub fn watch(envelope: Envelope<'_>, identity: Option<&Identity>, etag: &ETag) -> Asked {
     let mut headers = common_headers(envelope, "watch", Direction::Inbound);
     headers.insert("if-none-match".into(), etag.as_str().into());
     of_session(envelope, Direction::Inbound, identity, headers)
@@ -186,7 +211,7 @@ fn of_session(
     direction: Direction,
     identity: Option<&Identity>,
     mut headers: BTreeMap<String, String>,
-) -> CheckRequest {
+) -> Asked {
     let mut http = HttpRequest { path: format!("/fix/{}/", direction.as_str()), ..Default::default() };
     if let Some(identity) = identity {
         headers.insert("x-fix-begin-string".into(), identity.version.as_str().into());
@@ -211,24 +236,35 @@ fn common_headers(envelope: Envelope<'_>, event: &str, direction: Direction) -> 
     headers
 }
 
-pub(super) fn assemble(envelope: Envelope<'_>, mut http: HttpRequest) -> CheckRequest {
-    http.id = envelope.id.into();
+pub(super) fn assemble(envelope: Envelope<'_>, mut http: HttpRequest) -> Asked {
     http.method = "POST".into();
+    let own = HttpRequest {
+        id: envelope.id.into(),
+        headers: OWN.iter().filter_map(|name| http.headers.remove_entry(*name)).collect(),
+        raw_body: std::mem::take(&mut http.raw_body),
+        ..Default::default()
+    };
     let nanos = i32::try_from(envelope.now.nanosecond()).unwrap_or_default();
     let time = Timestamp { seconds: envelope.now.unix_timestamp(), nanos };
-    CheckRequest {
-        attributes: Some(AttributeContext {
-            source: Some(Peer {
-                address: address(&envelope.peers.source),
-                principal: envelope.peers.principal.clone(),
-            }),
-            destination: Some(Peer {
-                address: address(&envelope.peers.destination),
-                principal: String::new(),
-            }),
-            request: Some(Request { time: Some(time), http: Some(http) }),
-            context_extensions: envelope.settings.context.clone(),
+    let common = AttributeContext {
+        source: Some(Peer {
+            address: address(&envelope.peers.source),
+            principal: envelope.peers.principal.clone(),
         }),
+        destination: Some(Peer {
+            address: address(&envelope.peers.destination),
+            principal: String::new(),
+        }),
+        request: Some(Request { time: None, http: Some(http) }),
+        context_extensions: envelope.settings.context.clone(),
+    };
+    let own = AttributeContext {
+        request: Some(Request { time: Some(time), http: Some(own) }),
+        ..Default::default()
+    };
+    Asked {
+        common: CheckRequest { attributes: Some(common) },
+        own: CheckRequest { attributes: Some(own) },
     }
 }
 
@@ -271,7 +307,7 @@ mod tests {
     }
 
     /// What `write` asks, given the message `body` in a session with the token `tok`.
-    fn request(write: impl FnOnce(Envelope<'_>, &Message<'_>) -> CheckRequest, body: &str) -> HttpRequest {
+    fn request(write: impl FnOnce(Envelope<'_>, &Message<'_>) -> Asked, body: &str) -> HttpRequest {
         let json = br#"{"check":{"cluster":"authz"},"token":{"tags":[5000]},"tag_headers":[167]}"#;
         let settings = Settings::from_json(json).unwrap();
         let profile = settings.profile();
@@ -293,7 +329,8 @@ mod tests {
             profile: &profile,
             now: OffsetDateTime::UNIX_EPOCH,
         };
-        write(envelope, &parsed).attributes.unwrap().request.unwrap().http.unwrap()
+        let whole: CheckRequest = grpc::unframe(&write(envelope, &parsed).frame()).unwrap();
+        whole.attributes.unwrap().request.unwrap().http.unwrap()
     }
 
     const ORDER: &str = "35=D|34=7|49=A|56=B|50=desk|52=T|212=1|213=x|11=1|167=CS|167=OPT|554=pw|95=1|96=s|925=n|\

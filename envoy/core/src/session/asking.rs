@@ -5,7 +5,7 @@ use super::lane::{Fate, Waiting};
 use super::{Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Direction, Level};
 use crate::contract::request::{self, Envelope, Event};
-use crate::contract::{grpc, response};
+use crate::contract::response;
 use crate::decision::Decision;
 use crate::failure::{self, Failure};
 use crate::frame::{Frame, next_frame_by};
@@ -237,7 +237,7 @@ impl Session {
             Event::Logon | Event::Renewal(_) => check.logon_timeout_ms,
             Event::Message | Event::Refresh => check.timeout_ms,
         };
-        out.push(Command::Check { id, frame: grpc::frame(&request), timeout_ms });
+        out.push(Command::Check { id, frame: request.frame(), timeout_ms });
         id
     }
 
@@ -275,7 +275,7 @@ impl Session {
         let identity = self.identity.as_ref();
         let request = request::report(self.envelope(&name, now), direction, identity, kind, reason);
         let timeout_ms = self.listener.settings.check.timeout_ms;
-        out.push(Command::Check { id, frame: grpc::frame(&request), timeout_ms });
+        out.push(Command::Check { id, frame: request.frame(), timeout_ms });
         id
     }
 

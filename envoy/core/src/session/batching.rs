@@ -8,7 +8,6 @@ use super::lane::Fate;
 use super::{Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Direction};
 use crate::contract::batch::{self, Batch, Verdicts};
-use crate::contract::grpc;
 use crate::decision::{Allowance, Decision};
 use crate::failure::{self, Failure};
 use crate::message::Message;
@@ -67,7 +66,7 @@ impl Session {
         let request = batch.request(self.envelope(&self.check_name(id), now));
         let timeout_ms = self.listener.settings.check.timeout_ms;
         out.count(Counter::Checks);
-        out.push(Command::Check { id, frame: grpc::frame(&request), timeout_ms });
+        out.push(Command::Check { id, frame: request.frame(), timeout_ms });
     }
 
     /// The answer to a Check about `count` messages, or its failure.

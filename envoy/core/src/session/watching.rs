@@ -7,7 +7,7 @@
 
 use super::{Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Level};
-use crate::contract::{grpc, request, response};
+use crate::contract::{request, response};
 use crate::decision::{Allowance, Decision, ETag};
 use crate::failure::Failure;
 use crate::stats::Counter;
@@ -165,7 +165,7 @@ impl Session {
         let request = request::watch(self.envelope(&name, now), self.identity.as_ref(), &watch.etag);
         let timeout_ms = (watch.within_s + GRACE_S) * 1_000;
         out.count(Counter::Watches);
-        out.push(Command::Check { id, frame: grpc::frame(&request), timeout_ms });
+        out.push(Command::Check { id, frame: request.frame(), timeout_ms });
         watch.stage = Stage::Out(id, now.monotonic);
         self.watch = Some(watch);
     }

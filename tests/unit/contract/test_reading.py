@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 
-from authzsvc.contract.request import Event, FixRequest, StockRequest, glimpse, parse
+from authzsvc.contract.reading import glimpse, parse
+from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.errors import ContractError
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.engine import CompIds
