@@ -1,6 +1,6 @@
 """What the FIX filter can be told: the `filter_config` of the Envoy configuration, as checked models with defaults.
 
-The filter itself knows the same defaults and bounds (`envoy/core/src/settings.rs`); they are printed in full so that a
+The filter itself knows the same defaults and bounds (`envoy/core/src/settings`); they are printed in full so that a
 configuration shows every limit in force.
 A key that does not exist, or a value out of bounds, is refused here, before Envoy sees it.
 """

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use std::ops::RangeInclusive;
 
 /// What is wrong with a value; the key is put before it.
 pub(super) fn fault<E: serde::de::Error>(value: &Value, wanted: &str) -> E {
@@ -10,6 +11,15 @@ pub(super) fn fault<E: serde::de::Error>(value: &Value, wanted: &str) -> E {
         other => other.to_string(),
     };
     E::custom(format_args!("is `{value}`; it must be {wanted}"))
+}
+
+/// A number out of its range is a fault of `key`.
+pub(super) fn within(key: &str, value: u32, range: RangeInclusive<u32>) -> Result<(), String> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = range.into_inner();
+    Err(format!("`{key}` is `{value}`; it must be from {least} to {most}"))
 }
 
 /// The keys that have keys of their own.
