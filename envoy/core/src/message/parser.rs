@@ -1,0 +1,246 @@
+//! The strict profile: one reading of a message, or none.
+//!
+//! A framed message is walked once, field by field, into a caller's vector. Everything that two FIX engines are known to
+//! read differently is refused here: signs, spaces and leading zeros in tags, tags beyond six digits, empty values,
+//! repeated header fields, data fields whose length does not hold or that hide a separator. See `docs/strict-profile.md`.
+
+use super::{Field, Message, values};
+use crate::frame::TRAILER;
+use crate::msg_type::MsgType;
+use crate::profile::{Classified, Profile};
+use crate::separators::Separators;
+use crate::swar;
+use crate::tags;
+use crate::version::Version;
+use crate::violation::Violation;
+
+/// Reads a framed message. `fields` is room that grows as needed and is worth keeping from message to message.
+///
+/// # Errors
+/// The first departure from the strict profile.
+#[inline]
+pub fn parse<'a>(
+    bytes: &'a [u8],
+    version: Version,
+    profile: &Profile,
+    max_fields: usize,
+    fields: &'a mut Vec<Field>,
+) -> Result<Message<'a>, Violation> {
+    let mut walk = loop {
+        let room = fields.len().min(max_fields);
+        match Walk::over(bytes, profile, fields.get_mut(..room).unwrap_or_default()) {
+            Err(Violation::TooManyFields) if room < max_fields => grow(fields, max_fields),
+            walked => break walked?,
+        }
+    };
+    if walk.apart && may_pair_otherwise(fields.get(..walk.count).unwrap_or_default(), profile) {
+        return Err(Violation::DataLength);
+    }
+    let (Some(msg_type), Some(seq), Some(sender), Some(target)) =
+        (walk.msg_type, walk.seq.take(), walk.sender, walk.target)
+    else {
+        return Err(Violation::MissingHeaderField);
+    };
+    let fields = fields.get(..walk.count).unwrap_or_default();
+    Ok(Message { bytes, fields, version, msg_type, seq, sender, target, poss_dup: walk.poss_dup })
+}
+
+/// More room, for a message that is then walked again.
+#[cold]
+fn grow(fields: &mut Vec<Field>, max_fields: usize) {
+    const FIRST: usize = 32;
+    let len = (fields.len() * 2).max(FIRST).min(max_fields);
+    fields.reserve_exact(len - fields.len());
+    fields.resize(len, Field { tag: 0, start: 0, value: 0, end: 0 });
+}
+
+/// A data field whose length is not the tag before it, in a message that has that tag as well: QuickFIX and QuickFIX/J take
+/// the length from there. All know that Signature (89) is announced by 93.
+#[cold]
+fn may_pair_otherwise(fields: &[Field], profile: &Profile) -> bool {
+    let mut data = fields
+        .iter()
+        .filter_map(|length| profile.data_tag(length.tag).filter(|tag| is_apart(length.tag, *tag)));
+    data.any(|data| fields.iter().any(|field| field.tag + 1 == data))
+}
+
+/// Who takes the tag before the data's for its length would be wrong.
+fn is_apart(length: u32, data: u32) -> bool {
+    length + 1 != data && data != tags::SIGNATURE
+}
+
+/// A walk over the fields, and what is picked up on the way.
+struct Walk<'a> {
+    bytes: &'a [u8],
+    /// The single header fields that were met, by their bits.
+    seen: u64,
+    /// The data tag that must come next, or 0, and the length of its value.
+    data: (u32, usize),
+    /// A length was met that does not stand one below its data tag.
+    apart: bool,
+    count: usize,
+    msg_type: Option<MsgType>,
+    seq: Option<u32>,
+    sender: Option<&'a [u8]>,
+    target: Option<&'a [u8]>,
+    poss_dup: bool,
+}
+
+impl<'a> Walk<'a> {
+    /// Walks over a message. Where `room` ends before it does, there are too many fields.
+    #[inline]
+    fn over(bytes: &'a [u8], profile: &Profile, room: &mut [Field]) -> Result<Self, Violation> {
+        let mut walk = Self {
+            bytes,
+            seen: profile.begun(),
+            data: (0, 0),
+            apart: false,
+            count: 0,
+            msg_type: None,
+            seq: None,
+            sender: None,
+            target: None,
+            poss_dup: false,
+        };
+        let trailer = bytes.len().checked_sub(TRAILER).ok_or(Violation::BodyLength)?;
+        let rooms = room.len();
+        let mut room = room.iter_mut();
+        let mut separators = Separators::of(bytes);
+        let mut at = walk.begin(&mut separators, &mut room)?;
+        while at < trailer {
+            // Whatever stands before the trailer has eight bytes and more.
+            let (classified, len) = walk.tag_at(at, profile).ok_or(Violation::Tag)?;
+            let value = at + len as usize + 1;
+            let end = separators.next_offset().ok_or(Violation::Tag)?;
+            if end <= value {
+                return Err(no_value(value, end));
+            }
+            let field = room.next().ok_or(Violation::TooManyFields)?;
+            if !classified.class().is_plain() || walk.data.0 != 0 {
+                walk.take(profile, classified, value, end)?;
+            }
+            *field = Field::at(classified.tag(), at, value, end);
+            at = end + 1;
+        }
+        let field = room.next().ok_or(Violation::TooManyFields)?;
+        if walk.data.0 != 0 {
+            return Err(Violation::DataLength);
+        }
+        // The framing has seen to it.
+        if at != trailer || !bytes.get(at..).unwrap_or_default().starts_with(b"10=") {
+            return Err(Violation::BodyLength);
+        }
+        *field = Field::at(tags::CHECK_SUM, at, at + 3, bytes.len() - 1);
+        walk.count = rooms - room.len();
+        Ok(walk)
+    }
+
+    /// The tag at `at`, and its length.
+    #[inline]
+    fn tag_at(&self, at: usize, profile: &Profile) -> Option<(Classified, u32)> {
+        // Nearly every tag has one to three digits.
+        match swar::half_at(self.bytes, at).and_then(swar::short_tag) {
+            Some((digits, len)) => Some((profile.short(digits), len)),
+            // Whatever stands before the trailer has eight bytes and more.
+            None => {
+                values::tag(swar::word_at(self.bytes, at)?).map(|(tag, len)| (profile.classified(tag), len))
+            }
+        }
+    }
+
+    /// The three fields that every message begins with: the offset behind them.
+    #[inline]
+    fn begin(
+        &mut self,
+        separators: &mut Separators<'_>,
+        room: &mut std::slice::IterMut<'_, Field>,
+    ) -> Result<usize, Violation> {
+        let version = separators.next_offset().ok_or(Violation::BeginString)?;
+        let length = separators.next_offset().ok_or(Violation::BodyLength)?;
+        let msg_type = separators.next_offset().ok_or(Violation::MsgTypeNotThird)?;
+        let starts = |at, prefix: &[u8]| self.bytes.get(at..).is_some_and(|rest| rest.starts_with(prefix));
+        // The framing has seen to it.
+        if !starts(0, b"8=") || !starts(version + 1, b"9=") || !starts(length + 1, b"35=") {
+            return Err(Violation::MsgTypeNotThird);
+        }
+        let [Some(first), Some(second), Some(third)] = [(); 3].map(|()| room.next()) else {
+            return Err(Violation::TooManyFields);
+        };
+        *first = Field::at(tags::BEGIN_STRING, 0, 2, version);
+        *second = Field::at(tags::BODY_LENGTH, version + 1, version + 3, length);
+        *third = Field::at(tags::MSG_TYPE, length + 1, length + 4, msg_type);
+        let value = self.bytes.get(length + 4..msg_type).unwrap_or_default();
+        if value.is_empty() {
+            return Err(Violation::EmptyValue);
+        }
+        self.msg_type = Some(MsgType::new(value).ok_or(Violation::MsgType)?);
+        Ok(msg_type + 1)
+    }
+
+    /// A field of the header, a length, data, or what stands where data should.
+    #[inline]
+    fn take(
+        &mut self,
+        profile: &Profile,
+        classified: Classified,
+        value: usize,
+        end: usize,
+    ) -> Result<(), Violation> {
+        let (tag, class) = (classified.tag(), classified.class());
+        let data = std::mem::take(&mut self.data);
+        if data.0 != 0 {
+            if data != (tag, end - value) {
+                return Err(Violation::DataLength);
+            }
+        } else if class.is_data() {
+            return Err(Violation::DataWithoutLength);
+        }
+        if class.is_length() {
+            let content = self.bytes.get(value..end).unwrap_or_default();
+            let announced = values::data_length(content).ok_or(Violation::DataLength)?;
+            self.data = (profile.data_tag(tag).unwrap_or_default(), announced as usize);
+            self.apart |= is_apart(tag, self.data.0);
+        }
+        let bit = class.single_bit();
+        if self.seen & bit != 0 {
+            return Err(Violation::RepeatedHeaderField);
+        }
+        self.seen |= bit;
+        if bit == 0 { Ok(()) } else { self.take_header(tag, value, end) }
+    }
+
+    #[inline]
+    fn take_header(&mut self, tag: u32, value: usize, end: usize) -> Result<(), Violation> {
+        match tag {
+            tags::MSG_SEQ_NUM => {
+                self.seq = Some(values::seq_num(self.bytes, value, end).ok_or(Violation::MsgSeqNum)?)
+            }
+            tags::SENDER_COMP_ID => self.sender = Some(values::identifier(self.bytes, value, end)?),
+            tags::TARGET_COMP_ID => self.target = Some(values::identifier(self.bytes, value, end)?),
+            tags::POSS_DUP_FLAG => {
+                self.poss_dup = match self.bytes.get(value..end) {
+                    Some(b"Y") => true,
+                    Some(b"N") => false,
+                    _ => return Err(Violation::Flag),
+                }
+            }
+            tags::SENDER_SUB_ID
+            | tags::SENDER_LOCATION_ID
+            | tags::TARGET_SUB_ID
+            | tags::TARGET_LOCATION_ID
+            | tags::ON_BEHALF_OF_COMP_ID
+            | tags::DELIVER_TO_COMP_ID => {
+                values::identifier(self.bytes, value, end)?;
+            }
+            tags::CHECK_SUM => return Err(Violation::CheckSumNotLast),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A separator stands where the value should, or before that, in the tag.
+#[cold]
+fn no_value(value: usize, end: usize) -> Violation {
+    if end == value { Violation::EmptyValue } else { Violation::Tag }
+}

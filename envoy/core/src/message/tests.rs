@@ -1,0 +1,110 @@
+//! Each rule of the strict profile by itself.
+
+use crate::profile::Profile;
+use crate::testing::{fix, read};
+use crate::violation::Violation;
+
+const HEAD: &str = "34=7|49=ALGO|56=VENUE|52=20261120-10:00:00|";
+
+fn verdict(body: &str) -> Result<(), Violation> {
+    let profile = Profile::new(&[(5001, 5002)], &[]);
+    let mut fields = Vec::new();
+    read(&fix("FIX.4.4", body), &profile, 64, &mut fields).map(|_| ())
+}
+
+#[test]
+fn reads_header_and_fields() {
+    let bytes = fix("FIX.4.4", &format!("35=D|{HEAD}43=Y|11=a|55=X|11=b|"));
+    let mut fields = Vec::new();
+    let message = read(&bytes, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+    assert_eq!((message.seq, message.sender, message.target), (7, &b"ALGO"[..], &b"VENUE"[..]));
+    assert!(message.poss_dup);
+    assert_eq!(message.msg_type.to_string(), "D");
+    assert_eq!(message.get(55), Some(&b"X"[..]));
+    assert_eq!(message.count(11), 2);
+    assert_eq!(message.fields.first().map(|f| f.tag), Some(8));
+    assert_eq!(message.fields.last().map(|f| f.tag), Some(10));
+    let glued: Vec<u8> = message.fields.iter().flat_map(|f| message.raw(f).to_vec()).collect();
+    assert_eq!(glued, bytes);
+}
+
+#[test]
+fn refuses_what_engines_read_differently() {
+    for (body, violation) in [
+        ("0167=CS|", Violation::Tag),
+        ("65703167=CS|", Violation::Tag),
+        ("+167=CS|", Violation::Tag),
+        (" 167=CS|", Violation::Tag),
+        ("1_67=CS|", Violation::Tag),
+        ("-167=CS|", Violation::Tag),
+        ("=CS|", Violation::Tag),
+        ("0=CS|", Violation::Tag),
+        ("167|", Violation::Tag),
+        ("|", Violation::Tag),
+        ("167=|", Violation::EmptyValue),
+        ("35=D|", Violation::RepeatedHeaderField),
+        ("34=8|", Violation::RepeatedHeaderField),
+        ("49=OTHER|", Violation::RepeatedHeaderField),
+        ("8=FIX.4.4|", Violation::RepeatedHeaderField),
+        ("9=5|", Violation::RepeatedHeaderField),
+        ("10=123|", Violation::CheckSumNotLast),
+        ("95=6|96=a|167=CS|", Violation::DataLength),
+        ("1526=20|1525=3|1527=abc|167=CS|1=abcdefg|", Violation::DataLength),
+        ("1525=3|1527=abc|1526=20|", Violation::DataLength),
+        ("95=2|96=a|", Violation::DataLength),
+        ("95=1|58=x|96=a|", Violation::DataLength),
+        ("95=01|96=a|", Violation::DataLength),
+        ("95=-1|96=a|", Violation::DataLength),
+        ("95=+1|96=a|", Violation::DataLength),
+        ("95=4294967297|96=a|", Violation::DataLength),
+        ("95=99999999999999999999|96=a|", Violation::DataLength),
+        ("95=1|", Violation::DataLength),
+        ("96=a|", Violation::DataWithoutLength),
+        ("5002=a|", Violation::DataWithoutLength),
+        ("43=X|", Violation::Flag),
+        ("50=\u{7f}|", Violation::Identifier),
+    ] {
+        assert_eq!(verdict(&format!("35=D|{HEAD}{body}")), Err(violation), "{body}");
+    }
+}
+
+#[test]
+fn sixteen_bits_are_not_enough_for_a_tag() {
+    // 65703 is 167 to an engine that reads tags as 16 bits; here it is a tag of its own.
+    let bytes = fix("FIX.4.4", &format!("35=D|{HEAD}65703=CS|"));
+    let mut fields = Vec::new();
+    let message = read(&bytes, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+    assert_eq!(message.get(167), None);
+    assert_eq!(message.get(65703), Some(&b"CS"[..]));
+}
+
+#[test]
+fn keeps_well_formed_data_and_hops() {
+    assert_eq!(verdict(&format!("35=D|{HEAD}95=3|96=a=b|5001=1|5002=x|")), Ok(()));
+    assert_eq!(verdict(&format!("35=D|{HEAD}627=2|628=A|628=B|")), Ok(()));
+}
+
+#[test]
+fn refuses_a_header_that_lacks_or_bends() {
+    for (body, violation) in [
+        ("35=D|49=A|56=B|", Violation::MissingHeaderField),
+        ("35=D|34=1|56=B|", Violation::MissingHeaderField),
+        ("35=D|34=1|49=A|", Violation::MissingHeaderField),
+        ("35=D|34=0|49=A|56=B|", Violation::MsgSeqNum),
+        ("35=D|34=-1|49=A|56=B|", Violation::MsgSeqNum),
+        ("35=D|34=+1|49=A|56=B|", Violation::MsgSeqNum),
+        ("35=D|34=4294967297|49=A|56=B|", Violation::MsgSeqNum),
+        ("+35=D|34=1|49=A|56=B|", Violation::MsgTypeNotThird),
+        ("34=1|35=D|49=A|56=B|", Violation::MsgTypeNotThird),
+        ("35=D/../x|34=1|49=A|56=B|", Violation::MsgType),
+    ] {
+        assert_eq!(verdict(body), Err(violation), "{body}");
+    }
+    assert_eq!(verdict("35=D|34=007|49=A|56=B|"), Ok(()));
+}
+
+#[test]
+fn bounds_the_number_of_fields() {
+    let many = "58=x|".repeat(70);
+    assert_eq!(verdict(&format!("35=D|{HEAD}{many}")), Err(Violation::TooManyFields));
+}
