@@ -1,0 +1,140 @@
+//! The reject that a client must see: what of the denied message it speaks of, and how each version of FIX says it.
+//!
+//! BusinessMessageReject (35=j) came with FIX 4.2; before it there is only Reject (35=3).
+
+use super::substitute::{field, number, substitute};
+use crate::decision::Denial;
+use crate::message::Message;
+use crate::msg_type::MsgType;
+use crate::tags;
+use crate::version::Version;
+
+/// What a reject must say of the message that was denied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its MsgSeqNum (34).
+    pub seq: u32,
+    /// Its MsgType (35).
+    pub msg_type: MsgType,
+    /// The value of its business-level id, where it has one.
+    pub business_id: Option<Vec<u8>>,
+    /// What the client is told.
+    pub denial: Denial,
+}
+
+impl Rejected {
+    /// The longest id that is kept: many rejects may be on their way, and an id cut short would name another message.
+    const MAX_BUSINESS_ID: usize = 256;
+
+    /// What it takes in memory beside itself.
+    pub fn bytes(&self) -> usize {
+        self.business_id.as_ref().map_or(0, Vec::len) + self.denial.text.len()
+    }
+
+    /// What to remember of `message`.
+    pub fn new(message: &Message<'_>, denial: Denial) -> Self {
+        let business_id = business_id_tag(message.msg_type)
+            .and_then(|tag| message.get(tag))
+            .filter(|id| id.len() <= Self::MAX_BUSINESS_ID)
+            .map(<[u8]>::to_vec);
+        Self { seq: message.seq, msg_type: message.msg_type, business_id, denial }
+    }
+}
+
+/// The field that BusinessRejectRefID (379) repeats, by MsgType.
+fn business_id_tag(msg_type: MsgType) -> Option<u32> {
+    Some(match msg_type.as_bytes() {
+        b"D" | b"F" | b"G" | b"H" | b"AB" | b"AC" | b"q" | b"r" | b"s" | b"t" | b"u" | b"CA" => 11,
+        b"E" | b"K" | b"L" | b"M" | b"N" => 66,
+        b"8" => 17,
+        b"R" | b"AG" => 131,
+        b"S" | b"Z" | b"a" | b"b" | b"i" => 117,
+        b"AJ" => 693,
+        b"AH" => 644,
+        b"V" => 262,
+        b"x" | b"c" | b"v" | b"z" => 320,
+        b"e" | b"f" => 324,
+        b"g" | b"h" => 335,
+        b"J" | b"P" => 70,
+        b"AE" | b"AR" => 571,
+        b"AD" | b"AQ" => 568,
+        b"AN" => 710,
+        b"AF" => 584,
+        b"BE" => 923,
+        _ => return None,
+    })
+}
+
+/// The venue's Heartbeat becomes the reject that the client must see.
+pub fn reject(heartbeat: &Message<'_>, rejected: &Rejected, out: &mut Vec<u8>) {
+    substitute(heartbeat, reject_type(heartbeat.version), out, |body| {
+        reject_body(heartbeat.version, rejected, body);
+    });
+}
+
+pub(super) fn reject_type(version: Version) -> &'static [u8] {
+    if version.has_business_reject() { b"j" } else { b"3" }
+}
+
+pub(super) fn reject_body(version: Version, rejected: &Rejected, body: &mut Vec<u8>) {
+    number(body, tags::REF_SEQ_NUM, rejected.seq);
+    if version.has_business_reject() {
+        field(body, tags::REF_MSG_TYPE, rejected.msg_type.as_bytes());
+        if let Some(id) = &rejected.business_id {
+            field(body, tags::BUSINESS_REJECT_REF_ID, id);
+        }
+        number(body, tags::BUSINESS_REJECT_REASON, version.reject_reason(rejected.denial.reason).into());
+    }
+    field(body, tags::TEXT, &rejected.denial.text);
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::decision::{NOT_AUTHORIZED, NOT_AVAILABLE};
+    use crate::profile::Profile;
+    use crate::rewrite::testing::{denial, rewrite};
+    use crate::testing::{fix, read};
+
+    #[test]
+    fn the_reject_speaks_each_version() {
+        let rejected = |version: &str, reason| {
+            let order = fix(version, "35=D|34=7|49=A|56=B|11=ord-1|");
+            let mut fields = Vec::new();
+            let message = read(&order, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+            let rejected = Rejected::new(&message, denial(reason));
+            rewrite(version, "35=0|34=12|49=B|56=A|52=T|112=ab12|", |beat, out| reject(beat, &rejected, out))
+        };
+        let tail = "58=Insufficient permissions|";
+        for version in ["FIX.4.0", "FIX.4.1"] {
+            assert_eq!(rejected(version, NOT_AUTHORIZED), format!("35=3|34=12|49=B|56=A|52=T|45=7|{tail}"));
+        }
+        for (version, reason, said) in [
+            ("FIX.4.2", NOT_AUTHORIZED, 0),
+            ("FIX.4.2", NOT_AVAILABLE, 4),
+            ("FIX.4.3", NOT_AUTHORIZED, 6),
+            ("FIX.4.4", NOT_AUTHORIZED, 6),
+            ("FIXT.1.1", NOT_AUTHORIZED, 6),
+        ] {
+            assert_eq!(
+                rejected(version, reason),
+                format!("35=j|34=12|49=B|56=A|52=T|45=7|372=D|379=ord-1|380={said}|{tail}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_reject_repeats_an_id_whole_or_not_at_all() {
+        for (length, kept) in [(256, true), (257, false)] {
+            let order = fix("FIX.4.4", &format!("35=D|34=7|49=A|56=B|11={}|", "x".repeat(length)));
+            let mut fields = Vec::new();
+            let message = read(&order, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+            assert_eq!(
+                Rejected::new(&message, denial(NOT_AUTHORIZED)).business_id.is_some(),
+                kept,
+                "{length}"
+            );
+        }
+    }
+}
