@@ -9,14 +9,14 @@
 //! rules, `asking` has the decision service's part, `batching` Checks about several messages, `reusing` answers that hold
 //! for more than one message, `watching` what the service may say unasked, `renewing` a fresh credential, `ending` the end
 //! that it orders, `draining` the end that comes with the gateway's own, `limiting` what is denied without asking, `passing`
-//! the short way of messages that are like earlier ones; `lane` is the queue of a direction, `cache` has the decisions that
-//! are kept, `accounts` what went on unasked, `days` the messages of a day, `echo` the answers on their way.
+//! the short way of messages that are like earlier ones, `redelivering` rejects that a lost connection took with it; `lane`
+//! is the queue of a direction, `cache` has the decisions that are kept, `accounts` what went on unasked, `echo` the answers
+//! on their way, `memory` what outlives a connection of them.
 
 mod accounts;
 mod asking;
 mod batching;
 mod cache;
-mod days;
 mod draining;
 mod echo;
 mod ending;
@@ -27,8 +27,6 @@ mod limiting;
 mod memory;
 mod outbound;
 mod passing;
-mod places;
-mod rate;
 mod redelivering;
 mod renewing;
 mod reusing;
@@ -51,15 +49,13 @@ use crate::violation::Violation;
 use accounts::Accounts;
 use asking::Unanswered;
 use cache::Cache;
-use days::Days;
 use draining::Drain;
 use echo::Echoes;
 use ending::Doom;
 use lane::Lane;
-use limiting::Limiter;
+use limiting::{Days, Limiter, Place, Places};
 use memory::Memory;
 use passing::Known;
-use places::{Place, Places};
 use redelivering::Footing;
 use renewing::Renewal;
 use reusing::Refresh;

@@ -4,12 +4,10 @@
 //! are forgotten, so the table is bounded by the connections there are. Refusals are summed up, and told no more often than
 //! [`QUIET`]: a flood of connections makes no flood of reports.
 
+use super::QUIET;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// What is told again and again is told at most so often.
-pub(super) const QUIET: Duration = Duration::from_secs(10);
 
 /// The most addresses that a report names.
 const MOST_NAMED: usize = 8;
@@ -26,14 +24,14 @@ struct Table {
 
 /// All places of a listener.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(in crate::session) struct Places {
     table: Mutex<Table>,
     most: u32,
 }
 
 /// A place that is held.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::session) struct Place {
     places: Arc<Places>,
     address: String,
 }

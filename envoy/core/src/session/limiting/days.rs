@@ -21,7 +21,7 @@ pub(super) fn date(utc: OffsetDateTime) -> Date {
 
 /// A session's count of a day: the date in the upper half, the number in the lower one, so that both change as one.
 #[derive(Debug, Default)]
-pub(super) struct Day(AtomicU64);
+pub(in crate::session) struct Day(AtomicU64);
 
 impl Day {
     /// Counts a message; `false`, and not counted: the day has had `most`. What is `exempt` is counted and passes in any case.
@@ -52,7 +52,7 @@ type Table = HashMap<Vec<u8>, Arc<Day>>;
 
 /// The counts of a listener's sessions.
 #[derive(Debug)]
-pub(super) struct Days {
+pub(in crate::session) struct Days {
     table: Mutex<Table>,
     most: usize,
 }

@@ -1,0 +1,197 @@
+//! The limits of a session: messages a second and a day, denials a minute, connections without a Logon.
+//!
+//! What is over a limit of messages is denied without a Check, by the echo reject like any denial; what reduces risk is
+//! counted and goes its way all the same, for a trader must always be able to get flat. The denial with which a minute has
+//! too many becomes the Logout, once that is reported. What a limit did is told to the service and to Envoy's log at once,
+//! and then summed up for [`QUIET`].
+//!
+//! This module has the session's part. `limiter` has what a session has used: `rate` of a second and a minute, `days` of a
+//! day, `numbers` what was denied, `untold` what is to be told. `places` are those of connections without a Logon.
+
+mod days;
+mod limiter;
+mod numbers;
+mod places;
+mod rate;
+mod untold;
+
+pub(super) use days::Days;
+pub(super) use limiter::Limiter;
+pub(super) use places::{Place, Places};
+
+use super::lane::Fate;
+use super::{Now, Phase, Session};
+use crate::command::{CheckId, Command, Commands, Direction, Level};
+use crate::decision::{Decision, Denial};
+use crate::message::Message;
+use crate::settings::Limits;
+use crate::stats::Counter;
+use days::date;
+use limiter::Over;
+use std::time::Duration;
+
+/// What is told again and again is told at most so often.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// A limit of messages.
+#[derive(Debug, Clone, Copy)]
+enum Limit {
+    Second,
+    Day,
+}
+
+impl Limit {
+    /// What the client is told.
+    fn text(self, limits: &Limits) -> String {
+        match self {
+            Self::Second => {
+                format!("Throttle limit exceeded: at most {} messages a second", limits.messages_per_s)
+            }
+            Self::Day => {
+                format!("Throttle limit exceeded: at most {} messages a day", limits.messages_per_day)
+            }
+        }
+    }
+
+    /// Of the messages that were denied for it.
+    fn counter(self) -> Counter {
+        match self {
+            Self::Second => Counter::DeniedPerSecond,
+            Self::Day => Counter::DeniedPerDay,
+        }
+    }
+}
+
+impl Session {
+    /// The Logon is authorized: what is counted from here on.
+    pub(super) fn set_limits(&mut self, logon: &Message<'_>, now: Now) {
+        let listener = &self.listener;
+        let day = || listener.days.of(logon, date(now.utc));
+        self.limiter = Limiter::new(&listener.settings.limits, logon, day).map(Box::new);
+    }
+
+    /// Counts a message that needs a decision; `true`: it was over a limit, and is denied in its turn.
+    pub(super) fn limit(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) -> bool {
+        let Some(limiter) = &mut self.limiter else { return false };
+        let exempt = self.terms.risk_reducing.contains(message.msg_type);
+        let limits = &self.listener.settings.limits;
+        let Some(over) = limiter.over(message, exempt, limits, now) else { return false };
+        let denial = limiter.denial(over, limits);
+        if let Over::Now(limit) = over {
+            out.count(limit.counter());
+            self.tell_limited_or_wait(now, out);
+        }
+        self.deny_in_turn(message, denial, now, out);
+        true
+    }
+
+    fn deny_in_turn(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
+        if self.inbound.is_clear() {
+            self.deny(message, denial, now, out);
+        } else {
+            self.inbound.push(message.bytes, message.msg_type, Fate::Decided(Decision::Reject(denial)));
+        }
+    }
+
+    /// The client's numbers begin anew.
+    pub(super) fn forget_newest(&mut self) {
+        if let Some(limiter) = &mut self.limiter {
+            limiter.forget_numbers();
+        }
+    }
+
+    /// A denial is to take effect: whether the session ends with it.
+    pub(super) fn is_one_too_many(&mut self, denial: &Denial, now: Now) -> bool {
+        self.limiter.as_mut().is_some_and(|limiter| limiter.is_one_too_many(denial, now))
+    }
+
+    /// The session is to end with this message, once that is reported: behind the Logout the connection may be gone before.
+    pub(super) fn sentence(&mut self, message: &Message<'_>, reason: u8, now: Now, out: &mut Commands) {
+        self.tell_limited(now, out);
+        let most = self.listener.settings.limits.denials_per_minute;
+        let check = self.tell(&format!("session ended by `limits.denials_per_minute` ({most})"), now, out);
+        let text = format!("Session ended: {most} messages denied within a minute");
+        if let Some(limiter) = &mut self.limiter {
+            limiter.sentence = Some((check, Denial::new(text.as_bytes(), reason, None)));
+        }
+        out.count(Counter::EndedByDenials);
+        self.inbound.put_back(message.bytes, message.msg_type, check, now.monotonic);
+    }
+
+    /// The report of a session's end was answered, or failed; `false`: it was another Check.
+    pub(super) fn sentence_answered(&mut self, id: CheckId, now: Now, out: &mut Commands) -> bool {
+        let sentence = self.limiter.as_mut().map(|limiter| &mut limiter.sentence);
+        let Some((_, denial)) = sentence.and_then(|sentence| sentence.take_if(|(check, _)| *check == id))
+        else {
+            return false;
+        };
+        self.inbound.settle(id, Fate::End(denial));
+        self.apply_ready(Direction::Inbound, now, out);
+        self.resume(Direction::Inbound, now, out);
+        true
+    }
+
+    /// Time has passed: there may be something to tell.
+    pub(super) fn tell_limited_if_due(&mut self, now: Now, out: &mut Commands) {
+        let due = self.limiter.as_ref().and_then(|limiter| limiter.untold.due());
+        if due.is_some_and(|due| now.monotonic >= due) {
+            self.tell_limited(now, out);
+        }
+    }
+
+    /// A message was over a limit: the first one to wait sets the timer.
+    fn tell_limited_or_wait(&mut self, now: Now, out: &mut Commands) {
+        let Some(untold) = self.limiter.as_ref().map(|limiter| &limiter.untold) else { return };
+        let Some(wait) = untold.due().map(|due| due.saturating_sub(now.monotonic)) else { return };
+        if wait.is_zero() {
+            self.tell_limited(now, out);
+        } else if untold.is_first() {
+            let millis = wait.as_nanos().div_ceil(1_000_000);
+            out.push(Command::Tick(u32::try_from(millis).unwrap_or(u32::MAX)));
+        }
+    }
+
+    /// Tells what has summed up.
+    pub(super) fn tell_limited(&mut self, now: Now, out: &mut Commands) {
+        let Some(limiter) = &mut self.limiter else { return };
+        if let Some(words) = limiter.untold.tell(&self.listener.settings.limits, now.monotonic) {
+            self.tell(&words, now, out);
+        }
+    }
+
+    fn tell(&mut self, words: &str, now: Now, out: &mut Commands) -> CheckId {
+        out.log(Level::Warn, format!("session {}: {words}", self.name));
+        self.report(Direction::Inbound, "limit", words, now, out)
+    }
+
+    /// The connection is over: no report would arrive, so what is left goes into Envoy's log alone.
+    pub(super) fn log_untold(&mut self, out: &mut Commands) {
+        if let Some(limiter) = &mut self.limiter
+            && let Some(words) = limiter.untold.take(&self.listener.settings.limits)
+        {
+            out.log(Level::Warn, format!("session {}: {words}", self.name));
+        }
+    }
+
+    /// The connection comes from this address and port. Until its Logon is authorized it holds one of the address's places;
+    /// where there is none it is closed, the first one of several once that is reported.
+    pub fn admit(&mut self, source: (String, u32), now: Now, out: &mut Commands) {
+        let Some(places) = &self.listener.places else { return };
+        self.place = places.take(&source.0);
+        self.peers.source = source;
+        if self.place.is_none() {
+            let why = "too many connections without a Logon";
+            out.count(Counter::ConnectionsRefused);
+            match self.tell_refused(now, out) {
+                Some(check) => self.phase = Phase::Reporting { check, why },
+                None => self.close(why, out),
+            }
+        }
+    }
+
+    /// Tells of connections that were refused, this one or others, if it is time.
+    pub(super) fn tell_refused(&mut self, now: Now, out: &mut Commands) -> Option<CheckId> {
+        let words = self.listener.places.as_ref()?.untold(now.monotonic)?;
+        Some(self.tell(&words, now, out))
+    }
+}
