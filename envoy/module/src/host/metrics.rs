@@ -1,0 +1,66 @@
+//! What Envoy shows of the filter: counters, gauges, a histogram, and facts for its access logs.
+
+use super::Host;
+use crate::abi::{self, ModuleBuffer};
+use fix_authz_core::command::Fact;
+
+/// The namespace of dynamic metadata that facts are noted in.
+const METADATA: &str = "fix_authz";
+
+impl Host<'_> {
+    /// Adds to a counter.
+    pub fn count(self, id: usize, n: u32) {
+        // SAFETY: the pointer is the running hook's.
+        unsafe {
+            abi::envoy_dynamic_module_callback_network_filter_increment_counter(self.raw, id, n.into())
+        };
+    }
+
+    /// Moves a gauge by the difference of what this connection adds to it.
+    pub fn level(self, id: usize, before: u64, after: u64) {
+        // SAFETY: the pointer is the running hook's.
+        unsafe {
+            if after > before {
+                abi::envoy_dynamic_module_callback_network_filter_increment_gauge(
+                    self.raw,
+                    id,
+                    after - before,
+                );
+            } else {
+                abi::envoy_dynamic_module_callback_network_filter_decrement_gauge(
+                    self.raw,
+                    id,
+                    before - after,
+                );
+            }
+        };
+    }
+
+    /// Records a value in a histogram.
+    pub fn record(self, id: usize, value: u64) {
+        // SAFETY: the pointer is the running hook's.
+        unsafe {
+            abi::envoy_dynamic_module_callback_network_filter_record_histogram_value(self.raw, id, value)
+        };
+    }
+
+    /// Notes a fact in the connection's dynamic metadata, which access logs carry.
+    pub fn note(self, key: &str, fact: &Fact) {
+        let (namespace, key) = (ModuleBuffer::of(METADATA.as_bytes()), ModuleBuffer::of(key.as_bytes()));
+        // SAFETY: the pointer is the running hook's, and Envoy copies the texts.
+        unsafe {
+            match fact {
+                Fact::Name(value) => abi::envoy_dynamic_module_callback_network_set_dynamic_metadata_string(
+                    self.raw,
+                    namespace,
+                    key,
+                    ModuleBuffer::of(value.as_bytes()),
+                ),
+                // Exact up to 2^53, which no session counts to.
+                Fact::Count(n) => abi::envoy_dynamic_module_callback_network_set_dynamic_metadata_number(
+                    self.raw, namespace, key, *n as f64,
+                ),
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Envoy's callbacks behind safe methods. With the hooks themselves, the only `unsafe` code there is.
+//!
+//! Safety rests on one promise of the ABI: the pointer that a hook is handed is valid until that hook returns, and what
+//! Envoy lends is valid until the next call that changes it. So a [`Host`] lives no longer than a hook, and lent bytes are
+//! handed to a closure that cannot call back.
+
+mod buffer;
+mod log;
+mod metrics;
+mod peers;
+mod waker;
+
+pub use buffer::Lent;
+pub use log::{log, log_error};
+pub use waker::Waker;
+
+use crate::abi::{self, EnvoyBuffer, ModuleBuffer, ModuleHttpHeader};
+use std::marker::PhantomData;
+
+/// A connection's filter in Envoy, for the time of one hook.
+#[derive(Clone, Copy)]
+pub struct Host<'hook> {
+    raw: abi::FilterEnvoyPtr,
+    hook: PhantomData<&'hook ()>,
+}
+
+impl Host<'_> {
+    /// # Safety
+    /// `raw` must be the pointer of the hook that is running, and the value must not outlive that hook.
+    pub unsafe fn new(raw: abi::FilterEnvoyPtr) -> Self {
+        Self { raw, hook: PhantomData }
+    }
+
+    /// Sends a POST; the id of the call, or `None` if it could not be made.
+    pub fn callout(
+        self,
+        cluster: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        timeout_ms: u32,
+    ) -> Option<u64> {
+        let headers: Vec<ModuleHttpHeader> = headers
+            .iter()
+            .map(|(key, value)| ModuleHttpHeader {
+                key_ptr: key.as_ptr().cast(),
+                key_length: key.len(),
+                value_ptr: value.as_ptr().cast(),
+                value_length: value.len(),
+            })
+            .collect();
+        let mut id = 0;
+        // SAFETY: the pointer is the running hook's, and Envoy copies all that is lent.
+        let result = unsafe {
+            abi::envoy_dynamic_module_callback_network_filter_http_callout(
+                self.raw,
+                &raw mut id,
+                ModuleBuffer::of(cluster.as_bytes()),
+                headers.as_ptr(),
+                headers.len(),
+                ModuleBuffer::of(body),
+                timeout_ms.into(),
+            )
+        };
+        (result == abi::SUCCESS).then_some(id)
+    }
+
+    /// Flushes what was written to the client, then closes.
+    pub fn close(self, details: &str) {
+        let details = ModuleBuffer::of(details.as_bytes());
+        // SAFETY: the pointer is the running hook's, and Envoy copies the text.
+        unsafe {
+            abi::envoy_dynamic_module_callback_network_filter_close_with_details(
+                self.raw,
+                abi::FLUSH_WRITE,
+                details,
+            );
+        }
+    }
+
+    /// Something that can wake this filter from any thread.
+    pub fn waker(self) -> Waker {
+        // SAFETY: the pointer is the running hook's; the result is ours to delete.
+        Waker(unsafe { abi::envoy_dynamic_module_callback_network_filter_scheduler_new(self.raw) })
+    }
+
+    /// A list that Envoy fills after it told the size.
+    fn list(
+        self,
+        size: unsafe extern "C" fn(abi::FilterEnvoyPtr) -> usize,
+        fill: unsafe extern "C" fn(abi::FilterEnvoyPtr, *mut EnvoyBuffer) -> bool,
+    ) -> Vec<EnvoyBuffer> {
+        // SAFETY: the pointer is the running hook's.
+        let mut list = vec![EnvoyBuffer::EMPTY; unsafe { size(self.raw) }];
+        // SAFETY: as above; the vector has room for what Envoy just counted.
+        if list.is_empty() || !unsafe { fill(self.raw, list.as_mut_ptr()) } {
+            list.clear();
+        }
+        list
+    }
+}
+
+/// The bytes of a buffer.
+///
+/// # Safety
+/// The buffer must be lent by Envoy and not change while the result lives.
+pub unsafe fn bytes<'a>(buffer: EnvoyBuffer) -> &'a [u8] {
+    if buffer.ptr.is_null() || buffer.length == 0 {
+        return &[];
+    }
+    // SAFETY: the caller's promise.
+    unsafe { std::slice::from_raw_parts(buffer.ptr.cast(), buffer.length) }
+}
