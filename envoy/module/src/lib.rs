@@ -1,10 +1,12 @@
 //! The Envoy dynamic module: the hooks that Envoy calls.
 //!
 //! This crate is the shell around [`fix_authz_core`], and the only place with `unsafe`. A panic never crosses into Envoy:
-//! [`guarded`] stands around every hook, and a panic closes the connection.
+//! `guarded` stands around every hook of a connection's, and a panic closes the connection.
 
 mod abi;
 mod bootstrap;
+mod config;
+mod connection;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod fake;
@@ -16,21 +18,15 @@ mod host;
 mod life;
 mod timer;
 
-use abi::{EnvoyBuffer, EnvoyHttpHeader, FilterEnvoyPtr, FilterModulePtr, ModuleBuffer};
-use filter::{Config, Filter};
+use abi::{EnvoyBuffer, EnvoyHttpHeader, FilterEnvoyPtr, FilterModulePtr};
+use config::Config;
+use filter::Filter;
 use fix_authz_core::command::Direction;
 use fix_authz_core::failure::Failure;
-use fix_authz_core::session::Listener;
-use fix_authz_core::settings::Settings;
-use fix_authz_core::stats::{Counter, Gauge};
-use host::Host;
+use host::{Host, Registry};
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
-
-/// The name of the histogram of Check latencies.
-const LATENCY: &str = "fix_authz.check_latency_us";
 
 /// Says which ABI this module speaks.
 #[unsafe(no_mangle)]
@@ -49,27 +45,9 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_config_new(
     json: EnvoyBuffer,
 ) -> abi::ConfigModulePtr {
     let made = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: Envoy lends the configuration for the call.
-        let settings = Settings::from_json(unsafe { host::bytes(json) })?;
-        let counter = abi::envoy_dynamic_module_callback_network_filter_config_define_counter;
-        let gauge = abi::envoy_dynamic_module_callback_network_filter_config_define_gauge;
-        let histogram = abi::envoy_dynamic_module_callback_network_filter_config_define_histogram;
-        // SAFETY: the pointer is this hook's.
-        let counters = Counter::ALL.iter().map(|each| unsafe { define(counter, config, each.name()) });
-        let counters = counters.collect::<Option<_>>();
-        // SAFETY: the pointer is this hook's.
-        let gauges = Gauge::ALL.iter().map(|each| unsafe { define(gauge, config, each.name()) });
-        let gauges = gauges.collect::<Option<_>>();
-        // SAFETY: the pointer is this hook's.
-        let latency = unsafe { define(histogram, config, LATENCY) };
-        life::allow_for(&settings);
-        Ok::<_, String>(Config {
-            counters: counters.ok_or("a counter cannot be defined")?,
-            gauges: gauges.ok_or("a gauge cannot be defined")?,
-            latency: latency.ok_or("the histogram cannot be defined")?,
-            listener: Arc::new(Listener::new(settings)),
-            started: Instant::now(),
-        })
+        // SAFETY: Envoy lends the configuration for the call, and the pointer is this hook's.
+        let (json, registry) = unsafe { (host::bytes(json), Registry::new(config)) };
+        Config::new(json, registry)
     }));
     match made {
         Ok(Ok(config)) => Arc::into_raw(Arc::new(config)).cast(),
@@ -79,18 +57,6 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_config_new(
         }
         Err(_) => std::ptr::null(),
     }
-}
-
-/// Envoy's callback that defines a counter, a gauge or a histogram.
-type Define = unsafe extern "C" fn(abi::ConfigEnvoyPtr, ModuleBuffer, *mut usize) -> u32;
-
-/// # Safety
-/// `config` must be the pointer of the hook that is running.
-unsafe fn define(define: Define, config: abi::ConfigEnvoyPtr, name: &str) -> Option<usize> {
-    let mut id = 0;
-    // SAFETY: the caller's promise; Envoy copies the name.
-    let result = unsafe { define(config, ModuleBuffer::of(name.as_bytes()), &raw mut id) };
-    (result == abi::SUCCESS).then_some(id)
 }
 
 /// # Safety

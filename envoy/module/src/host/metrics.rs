@@ -1,11 +1,52 @@
 //! What Envoy shows of the filter: counters, gauges, a histogram, and facts for its access logs.
 
 use super::Host;
-use crate::abi::{self, ModuleBuffer};
+use crate::abi::{self, ConfigEnvoyPtr, ModuleBuffer};
 use fix_authz_core::command::Fact;
+use std::marker::PhantomData;
 
 /// The namespace of dynamic metadata that facts are noted in.
 const METADATA: &str = "fix_authz";
+
+/// Where a listener's metrics are defined, for the time of the hook that reads its configuration.
+#[derive(Clone, Copy)]
+pub struct Registry<'hook> {
+    raw: ConfigEnvoyPtr,
+    hook: PhantomData<&'hook ()>,
+}
+
+/// Envoy's callback that defines a counter, a gauge or a histogram.
+type Define = unsafe extern "C" fn(ConfigEnvoyPtr, ModuleBuffer, *mut usize) -> u32;
+
+impl Registry<'_> {
+    /// # Safety
+    /// `raw` must be the pointer of the hook that is running, and the value must not outlive that hook.
+    pub unsafe fn new(raw: ConfigEnvoyPtr) -> Self {
+        Self { raw, hook: PhantomData }
+    }
+
+    /// The id of a new counter; `None`: it cannot be defined.
+    pub fn counter(self, name: &str) -> Option<usize> {
+        self.define(abi::envoy_dynamic_module_callback_network_filter_config_define_counter, name)
+    }
+
+    /// The same of a gauge.
+    pub fn gauge(self, name: &str) -> Option<usize> {
+        self.define(abi::envoy_dynamic_module_callback_network_filter_config_define_gauge, name)
+    }
+
+    /// The same of a histogram.
+    pub fn histogram(self, name: &str) -> Option<usize> {
+        self.define(abi::envoy_dynamic_module_callback_network_filter_config_define_histogram, name)
+    }
+
+    fn define(self, define: Define, name: &str) -> Option<usize> {
+        let mut id = 0;
+        // SAFETY: the pointer is the running hook's, and Envoy copies the name.
+        let result = unsafe { define(self.raw, ModuleBuffer::of(name.as_bytes()), &raw mut id) };
+        (result == abi::SUCCESS).then_some(id)
+    }
+}
 
 impl Host<'_> {
     /// Adds to a counter.

@@ -12,6 +12,7 @@ mod waker;
 
 pub use buffer::Lent;
 pub use log::{log, log_error};
+pub use metrics::Registry;
 pub use waker::Waker;
 
 use crate::abi::{self, EnvoyBuffer, ModuleBuffer, ModuleHttpHeader};
