@@ -14,6 +14,7 @@ use crate::fix::invalid;
 use crate::member::{First, Member, State};
 use crate::pace::{Pace, Words};
 use crate::wire::{ROOM, Wire};
+use crate::words::joined;
 use mio::net::TcpStream;
 use mio::{Events, Poll, Token, Waker};
 use std::io::{self, BufRead, Write};
@@ -234,11 +235,6 @@ fn is_busy(state: State) -> bool {
 
 fn number(text: &str) -> io::Result<u64> {
     text.parse().map_err(|_| invalid("a number of a command is none"))
-}
-
-fn joined(times: impl Iterator<Item = Duration>) -> String {
-    let times: Vec<String> = times.map(|time| time.as_nanos().to_string()).collect();
-    times.join(",")
 }
 
 /// Fit for a string of JSON.

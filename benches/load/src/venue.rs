@@ -1,21 +1,31 @@
-//! The venue for one session after the other, each as fast as it can be.
+//! The venue for a few sessions at once, each as fast as it can be.
 
 use crate::connection::Connection;
 use crate::desk::Desk;
 use crate::fix::invalid;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::thread;
 
 /// Listens on a free port of loopback, says which, and serves until it is ended.
 pub fn serve() -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("{}", listener.local_addr()?.port());
     io::stdout().flush()?;
+    admit(&listener)
+}
+
+/// Serves all that come, each in a thread, which sleeps while nothing comes: where sessions take turns, none is in
+/// another's way.
+pub fn admit(listener: &TcpListener) -> io::Result<()> {
     for stream in listener.incoming() {
-        // What goes wrong in one session is its client's to notice.
-        if let Err(error) = session(stream?) {
-            eprintln!("bench_load: venue: {error}");
-        }
+        let stream = stream?;
+        thread::Builder::new().spawn(|| {
+            // What goes wrong in one session is its client's to notice.
+            if let Err(error) = session(stream) {
+                eprintln!("bench_load: venue: {error}");
+            }
+        })?;
     }
     Ok(())
 }
