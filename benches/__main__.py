@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from authzsvc.errors import AuthzError
-from benches import record, report
+from benches import figures, record, report
 from benches.load import ROOT
 from benches.rig import rig
 from benches.rounds import rounds, this_machine
@@ -29,7 +29,7 @@ def main(
     with tempfile.TemporaryDirectory(prefix="fix-bench-") as directory, rig(Path(directory)) as parts:
         taken = list(track(rounds(parts, count), "measuring", total=count, console=console))
         missing = parts.missing
-    results = report.summarize(taken)
+    results = figures.summarize(taken)
     for table in report.screen_tables(machine, results, missing):
         console.print(table)
     print(f"\n{report.markdown(machine, results, missing)}")

@@ -21,7 +21,7 @@ import typer
 from authzsvc.errors import AuthzError, ToolError
 from benches import record
 from benches.load import ROOT
-from benches.report import Result
+from benches.results import Result
 from benches.rounds import this_machine
 
 LIMITS = Path(__file__).with_suffix(".json")

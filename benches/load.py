@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,16 @@ class Run:
 
     warmup: int
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How often each of several ways has its turn, after how many round trips that do not count."""
+
+    warmup: int
+    turns: int
+    block: int
+    """Round trips a turn."""
 
 
 def build() -> Path:
@@ -79,12 +91,36 @@ class Client:
 
     def _told(self, port: int, purpose: str, traffic: str, run: Run) -> dict[str, Any]:
         command = [str(self.program), "client", str(port), purpose, traffic, str(run.warmup), str(run.count)]
-        try:
-            # The token goes in by standard input: a command line is for all to see.
-            done = subprocess.run(command, input=self.token, capture_output=True, text=True, timeout=PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            raise ToolError(f"the client took longer than {PATIENCE_S:.0f} s ({purpose}, `{traffic}`)") from None
-        if done.returncode:
-            raise ToolError(f"the client failed ({purpose}, `{traffic}`): {done.stderr.strip()}")
-        told: dict[str, Any] = json.loads(done.stdout)
-        return told
+        return _told(command, self.token, f"{purpose}, `{traffic}`")
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A client's session on one of several ways at once."""
+
+    client: Client
+    port: int
+    traffic: str
+
+
+def by_turns_us(program: Path, lanes: Sequence[Lane], turns: Turns) -> list[list[array[float]]]:
+    """The round trips of each lane, a block a turn (`load/src/turns.rs`). Raises `ToolError`."""
+    numbers = map(str, (turns.warmup, turns.turns, turns.block))
+    command = [str(program), "turns", *numbers, *(f"{lane.port}:{lane.traffic}" for lane in lanes)]
+    told = _told(command, "".join(f"{lane.client.token}\n" for lane in lanes), f"{len(lanes)} ways by turns")
+    return [
+        [array("d", (trip / 1000 for trip in trips[at : at + turns.block])) for at in range(0, len(trips), turns.block)]
+        for trips in told["round_trips_ns"]
+    ]
+
+
+def _told(command: Sequence[str], tokens: str, what: str) -> dict[str, Any]:
+    try:
+        # Tokens go in by standard input: a command line is for all to see.
+        done = subprocess.run(command, input=tokens, capture_output=True, text=True, timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        raise ToolError(f"the client took longer than {PATIENCE_S:.0f} s ({what})") from None
+    if done.returncode:
+        raise ToolError(f"the client failed ({what}): {done.stderr.strip()}")
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benches.report import Machine, Result, as_json
+from benches.results import Machine, Result, as_json
 
 
 def write(path: Path, machine: Machine, results: Sequence[Result], *, keep_load: bool = False) -> None:

@@ -18,8 +18,8 @@ from benches import load
 from benches.instead import bridging, opa
 from benches.instead.bridging import Bridge
 from benches.processors import cpu_us
-from benches.report import INSTEAD, Variant
 from benches.stacks import Front, PlainStack, TwoServices, gateway
+from benches.variants import INSTEAD, Variant
 
 MAPPING = Path(__file__).with_name("mapping.yaml")
 SCOPES = ("order:create:equity",)
@@ -64,11 +64,17 @@ class Way:
         with self.bridge.running("latency") as port:
             return self.client.round_trips_us(port, self.traffic, run)
 
+    def lane(self) -> load.Lane:
+        """Beside others at once; not where a bridge stands there."""
+        return load.Lane(self.client, self.port, self.traffic)
+
 
 @dataclass(frozen=True, slots=True)
 class Rig:
     """All that runs."""
 
+    program: Path
+    """The load's."""
     venue: int
     """Its process id."""
     ways: Mapping[Variant, Way]
@@ -96,7 +102,7 @@ def rig(directory: Path) -> Iterator[Rig]:
                 ways |= more()
             except ToolError as error:
                 missing |= dict.fromkeys(variants, str(error).splitlines()[0])
-        yield Rig(venue.pid, ways, missing)
+        yield Rig(program, venue.pid, ways, missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,8 @@ class _Place:
         """Nothing, plain Envoy, and the gateway in all its ways."""
         enter, at = self.parts.enter_context, self.directory
         plain = enter(PlainStack(at / "plain", self.venue, MAPPING))
+        # One of its own, as each filter has: an Envoy with two ways would have the warmer caches.
+        mixed = enter(PlainStack(at / "plain-mixed", self.venue, MAPPING))
         cold = enter(Stack(at / "gateway", self.venue, MAPPING, gateway(cache=False)))
         single = {"decisions": {"batch": 1}}
         each = enter(Stack(at / "each", self.venue, MAPPING, gateway(cache=False), single))
@@ -123,16 +131,16 @@ class _Place:
         enter(two)
         client, desk = self._client(cold.issuer, SCOPES), self._client(warm.issuer, DESK)
         of_each = self._client(each.issuer, SCOPES)
-        envoy, one, other = _pid(plain.envoy), (_pid(cold.service),), (_pid(two.service),)
+        one, other = (_pid(cold.service),), (_pid(two.service),)
         return {
             Variant.DIRECT: Way(client, self.venue, GRANTED),
-            Variant.TCP_PROXY: Way(client, plain.port, GRANTED, envoy),
+            Variant.TCP_PROXY: Way(client, plain.port, GRANTED, _pid(plain.envoy)),
             Variant.NOCHECK: Way(client, cold.port, EXEMPT, _pid(cold.envoy), one),
             Variant.CHECK: Way(client, cold.port, GRANTED, _pid(cold.envoy), one),
             Variant.CHECK_ONE: Way(of_each, each.port, GRANTED, _pid(each.envoy), (_pid(each.service),)),
             Variant.CHECK_TWO: Way(client, two.port, GRANTED, _pid(two.envoy), one + other),
             Variant.KEPT: Way(client, kept.port, GRANTED, _pid(kept.envoy), one),
-            Variant.MIXED: Way(desk, plain.port, MIXED, envoy),
+            Variant.MIXED: Way(desk, mixed.port, MIXED, _pid(mixed.envoy)),
             Variant.WARM: Way(desk, warm.port, MIXED, _pid(warm.envoy), (_pid(warm.service),)),
         }
 

@@ -3,6 +3,9 @@
 For the throughput, every part runs where the kernel puts it. For the latency all parts share one processor: of a round
 trip but one of them is at work at any moment, and a sleeping processor (a virtual one above all) takes longer to wake
 than a message takes to the venue and back. So what is measured is the length of the path, not the sleep.
+
+The variants whose latencies lie microseconds apart take turns within a round (`trips` says why); those that take ten
+times as long, and QuickFIX, whose bridge is made for each run, come one after the other.
 """
 
 from __future__ import annotations
@@ -15,42 +18,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from authzsvc.gateway.tools import find_envoy
-from benches.load import Run
+from benches.figures import Round, Sample
+from benches.load import Run, Turns, by_turns_us
 from benches.processors import on_one_processor
-from benches.report import Machine, Round, Sample, Variant, percentile
+from benches.results import Machine
 from benches.rig import Rig, Way
+from benches.trips import Trips
+from benches.variants import BY_TURNS, Variant
 
 _FLOOD, _TOGETHER, _CHECKS, _BRIDGE = Run(100_000, 1_000_000), Run(2_000, 30_000), Run(500, 6_000), Run(500, 5_000)
-_FLOWING = (
-    Variant.DIRECT,
-    Variant.TCP_PROXY,
-    Variant.NOCHECK,
-    Variant.KEPT,
-    Variant.MIXED,
-    Variant.WARM,
-    Variant.OPA_KEPT,
-)
 SATURATE = {
-    **dict.fromkeys(_FLOWING, _FLOOD),
+    **dict.fromkeys(BY_TURNS, _FLOOD),
     Variant.CHECK: _TOGETHER,
     Variant.CHECK_ONE: _CHECKS,
     Variant.CHECK_TWO: _TOGETHER,
     Variant.OPA: _CHECKS,
     Variant.QUICKFIX: _BRIDGE,
 }
-_PINGS, _CHECK_PINGS = Run(300, 3_000), Run(200, 1_500)
-# The mixed day takes 816 messages until every decision has been met; what is measured has met them all.
-_DAYS = Run(1_000, 3_000)
-PING_PONG = {
-    **dict.fromkeys(_FLOWING, _PINGS),
-    Variant.MIXED: _DAYS,
-    Variant.WARM: _DAYS,
-    Variant.CHECK: _CHECK_PINGS,
-    Variant.CHECK_ONE: _CHECK_PINGS,
-    Variant.CHECK_TWO: _CHECK_PINGS,
-    Variant.OPA: _CHECK_PINGS,
-    Variant.QUICKFIX: _CHECK_PINGS,
-}
+ALONE = Run(200, 1_500)
+"""Round trips of the variants that take no turns."""
+LEAD_IN = 56
+"""Round trips at the beginning of each turn that do not count: after some fifty, a trip is as long as any later one."""
+# The mixed day takes 816 messages until every decision has been met; what is measured has met them all. Each way is as
+# often behind each other after twice as many turns as there are ways, be it seven, or six without OPA.
+TURNS = Turns(warmup=1_000, turns=84, block=LEAD_IN + 200)
 
 
 def rounds(rig: Rig, count: int) -> Iterator[Round]:
@@ -58,8 +49,8 @@ def rounds(rig: Rig, count: int) -> Iterator[Round]:
     for _ in range(count):
         loads = {variant: _saturate(variant, way) for variant, way in rig.ways.items()}
         with on_one_processor(rig.pids()):
-            trips = {variant: _ping_pong(variant, way) for variant, way in rig.ways.items()}
-        yield {variant: Sample(*loads[variant], *trips[variant]) for variant in rig.ways}
+            trips = {**_by_turns(rig), **_alone(rig)}
+        yield {variant: Sample(*loads[variant], trips[variant]) for variant in rig.ways}
 
 
 def _saturate(variant: Variant, way: Way) -> tuple[float, float, float]:
@@ -73,10 +64,15 @@ def _saturate(variant: Variant, way: Way) -> tuple[float, float, float]:
     return throughput, envoy, service
 
 
-def _ping_pong(variant: Variant, way: Way) -> tuple[float, float]:
-    """The round trip's p50 and p99, in microseconds."""
-    trips = way.round_trips_us(PING_PONG[variant])
-    return percentile(trips, 50), percentile(trips, 99)
+def _by_turns(rig: Rig) -> dict[Variant, Trips]:
+    ways = {variant: way for variant, way in rig.ways.items() if variant in BY_TURNS}
+    found = by_turns_us(rig.program, [way.lane() for way in ways.values()], TURNS)
+    return {variant: Trips.of_turns(blocks, LEAD_IN) for variant, blocks in zip(ways, found, strict=True)}
+
+
+def _alone(rig: Rig) -> dict[Variant, Trips]:
+    ways = {variant: way for variant, way in rig.ways.items() if variant not in BY_TURNS}
+    return {variant: Trips((way.round_trips_us(ALONE),)) for variant, way in ways.items()}
 
 
 def this_machine() -> Machine:

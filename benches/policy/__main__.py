@@ -18,13 +18,14 @@ from authzsvc.errors import AuthzError
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
 from benches import record, replay
+from benches.aims import AIM_HEADINGS
 from benches.load import ROOT
 from benches.policy import report, sizes
 from benches.policy.day import ALGO_PROVIDER, DAY, SCOPES, Message
 from benches.policy.engines import Engine, engines
 from benches.policy.timing import Contestant, race
-from benches.report import AIM_HEADINGS, screen_table
 from benches.rounds import this_machine
+from benches.tables import screen_table
 
 SMALL, LARGE = (10, 10), (10_000, 2_000)
 """Scopes, and rules on one message."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benches.report import Aim, Result
+from benches.aims import Aim
+from benches.results import Result
 
 OURS = "authzsvc"
 

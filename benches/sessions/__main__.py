@@ -12,12 +12,13 @@ from rich.console import Console
 
 from authzsvc.errors import AuthzError
 from benches import record
+from benches.aims import AIM_HEADINGS
 from benches.load import ROOT
-from benches.report import AIM_HEADINGS, screen_table
 from benches.rounds import this_machine
 from benches.sessions import report, trials
 from benches.sessions.open_files import raise_limit
 from benches.sessions.storm import storm
+from benches.tables import screen_table
 
 SPARE_FILES = 500
 ROUNDS = 3

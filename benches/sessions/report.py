@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from math import inf
 from statistics import median
 
-from benches.report import AIM_HEADINGS, Aim, Machine, Result, markdown_table, percentile
+from benches.aims import AIM_HEADINGS, Aim
+from benches.results import Machine, Result
 from benches.sessions.crowd import Logons
 from benches.sessions.storm import Storm
 from benches.sessions.trials import Beside, Killed, Many
+from benches.tables import markdown_table
+from benches.trips import percentile
 
 AIMS = (
     Aim("sessions_first_decision_p99_us", "under 2 ms", lambda result: result.value < 2_000),

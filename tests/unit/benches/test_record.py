@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benches.record import merged, write
-from benches.report import Machine, Result, as_json
+from benches.results import Machine, Result, as_json
 
 MACHINE = Machine("A Processor", 2, "6.1", "1.40.0", "3.11.7", 0.25)
 BUSY = replace(MACHINE, load=2.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benches.aims import AIM_HEADINGS
 from benches.policy.report import (
     AIMS,
     ENGINE_HEADINGS,
@@ -15,7 +16,7 @@ from benches.policy.report import (
     size_rows,
     summarize,
 )
-from benches.report import AIM_HEADINGS, Result
+from benches.results import Result
 
 ENGINES = {
     "authzsvc": Times(2.0, 1.0, 3.0),

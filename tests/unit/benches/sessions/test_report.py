@@ -6,7 +6,8 @@ from math import inf
 
 import pytest
 
-from benches.report import AIM_HEADINGS, Machine, Result
+from benches.aims import AIM_HEADINGS
+from benches.results import Machine, Result
 from benches.sessions.crowd import Ends, Logons
 from benches.sessions.memory import Resident
 from benches.sessions.report import AIMS, HEADINGS, aim_rows, figure_rows, markdown, summarize
