@@ -1,9 +1,9 @@
 """From samples to figures. Pure.
 
 Each round measures every variant once; a figure is the median over the rounds. What a variant adds to a round trip is
-the way's affair, where the two took turns (`trips`); where they did not, it is the median of the rounds' own
-differences. Ratios are always value by baseline, and `BASELINES` says what that is: for the gateway plain `tcp_proxy`
-with the same messages in the same run (for added microseconds: what they are added to).
+told turn by turn where it and its baseline took turns (`trips` says why), and else by the rounds' own differences.
+Ratios are always value by baseline, and `BASELINES` says what that is: for the gateway plain `tcp_proxy` with the same
+messages in the same run (for added microseconds: what they are added to).
 """
 
 from __future__ import annotations

@@ -37,5 +37,5 @@ def test_ways_by_turns_are_told_in_blocks_and_no_token_is_in_the_command(tmp_pat
 
 def test_what_goes_wrong_is_told_in_the_program_s_words(tmp_path: Path) -> None:
     program = a_program(tmp_path / "load", "cat > /dev/null; echo no report >&2; exit 1")
-    with pytest.raises(ToolError, match="2 ways by turns.*no report"):
+    with pytest.raises(ToolError, match=r"2 ways by turns.*no report"):
         by_turns_us(program, lanes(program), TURNS)
