@@ -90,7 +90,7 @@ def _exchange(in_force: InForce, control: Control, live: LiveSessions) -> None:
     """Put other restrictions in force, and wake the sessions for which that makes a difference."""
     before, now = in_force.restrictions, control.restrictions
     in_force.restrictions = now
-    live.wake(facts.id for facts in live.registry if _left(before, facts) != _left(now, facts))
+    live.wake(facts.id for facts in live.present() if _left(before, facts) != _left(now, facts))
 
 
 def _left(restrictions: Restrictions, facts: SessionFacts) -> tuple[object, object]:

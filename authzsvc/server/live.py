@@ -1,11 +1,12 @@
 """The sessions that live, and the watches that tell so.
 
 A session is known from its allowed Logon on. The filter keeps one `watch` call outstanding for it; when the connection
-ends, Envoy resets that call, and the session has ended. A session without a watch (between two of them, or after a
-restart of the service) is kept for `GRACE_S`, and gives way to another Logon much earlier.
+ends, Envoy resets that call, and the session has ended. A session without a watch (between two of them, after a restart
+of the service, or because another service has its watch) is kept for `GRACE_S`, and gives way much earlier: to another
+Logon, and to another session that is watched here, for that one lives and this one may have ended.
 
-Invariants: at most one session lives under a FIX identity; a session that lost its identity to another never gets it
-back.
+Invariants: at most one session lives under a FIX identity; a session that was ousted never gets its identity back; a
+watch ousts no session but its own.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ GRACE_S = 60.0
 """How long a session is believed to live without a watch: the filter tries again at least every 30 s."""
 WATCHED_PATIENCE_S = 0.5
 """How long a Logon waits for a live session of its identity to end: a client that reconnects at once may be quicker
-than the word that its old connection is gone."""
+than the word that its old connection is gone. The watch of a session that another service let in waits as long."""
 UNWATCHED_PATIENCE_S = 3.0
-"""The same where nothing tells that the session still lives; after that it gives way."""
+"""The same where nothing tells that the session still lives; after that it gives way. Its next watch would have come by
+then."""
 TOLD_S = 2.0
 """How long a kill waits for the sessions' watches to be answered."""
 OUSTED_S = 3600.0
@@ -43,9 +45,13 @@ _log = logging.getLogger(__name__)
 class Watch:
     """An outstanding watch. There is one for each session, so it is small: no event's queue, no task for a wait."""
 
+    since: float
+    """When it came, on the monotonic clock."""
     changed: bool = False
     superseded: bool = False
     """The session has another watch by now."""
+    contender: SessionFacts | None = None
+    """The session, while it waits for its FIX identity."""
     done: asyncio.Event | None = None
     """Set when it is answered, or cancelled; there where somebody waits for that."""
     _waiter: asyncio.Future[None] | None = None
@@ -85,7 +91,8 @@ class LiveSessions:
         self._unwatched: dict[str, float] = {facts.id: clock() for facts in registry}
         """Since when, on the monotonic clock."""
         self._departed: TTLCache[str, SessionFacts] = TTLCache(_MOST, GRACE_S)
-        """Sessions whose watch was cancelled: mostly they have ended, but the call to the service may have been cut."""
+        """Sessions whose watch was cancelled, or that gave way to one that is watched: mostly they have ended, but the
+        call to the service may have been cut, or another service may have it."""
         self._draining = False
         self._ousted: TTLCache[str, None] = TTLCache(_MOST, OUSTED_S)
         self._waiting: dict[SessionKey, list[asyncio.Event]] = {}
@@ -129,6 +136,30 @@ class LiveSessions:
         if facts.id not in self._watches:
             self._unwatched[facts.id] = self._clock()
 
+    def take_up(self, facts: SessionFacts, watch: Watch) -> None:
+        """Note a session that is watched and was not known: another service let it in, or this one before a restart.
+        While its FIX identity is another's, that one has a moment to end or to be watched, and this is to be called
+        again; then the other is forgotten where nobody watches it, else this one is ousted."""
+        watch.contender = None
+        other = self.registry.of(facts.key)
+        if other is None:
+            self.open(facts)
+            return
+        watched = other.id in self._watches
+        decided_at = watch.since + WATCHED_PATIENCE_S if watched else self._unwatched[other.id] + UNWATCHED_PATIENCE_S
+        if self._clock() < decided_at:
+            watch.contender = facts
+        elif watched:
+            self.oust(facts.id)
+        else:
+            self._depart(other.id)
+            self.open(facts)
+
+    def present(self) -> Iterator[SessionFacts]:
+        """Those that live, and those that wait for their FIX identity."""
+        yield from self.registry
+        yield from [watch.contender for watch in self._watches.values() if watch.contender is not None]
+
     def update(self, facts: SessionFacts) -> None:
         """Note what changed of a live session."""
         if self.registry.update(facts.id, facts):
@@ -160,7 +191,7 @@ class LiveSessions:
     @contextlib.contextmanager
     def watching(self, session_id: str) -> Iterator[Watch]:
         """A watch of a session, for as long as this lasts; when it is cancelled, the session has ended."""
-        watch = Watch()
+        watch = Watch(self._clock())
         previous = self._watches.get(session_id)
         self._watches[session_id] = watch
         self._unwatched.pop(session_id, None)

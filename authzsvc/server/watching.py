@@ -33,6 +33,8 @@ OUTAGE_WAIT_S = 5.0
 """How soon it looks again where the authorization server could not be asked."""
 LEEWAY_WAIT_S = 1.0
 """How soon it looks again where the token has ended, but for the issuer's leeway."""
+CONTENTION_WAIT_S = 0.5
+"""How soon it looks again where another session has the session's FIX identity."""
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +83,7 @@ class Watching:
         if not decision.allowed:
             return decision, holder
         if not watch.superseded:
-            self._note_seen(request, holder.identity)
+            self._note_seen(watch, request, holder.identity)
         if self.live.is_ousted(request.session):
             return ended(request.event, taken_over(), stamp), None
         return self.tagged(request, holder, decision), holder
@@ -90,17 +92,12 @@ class Watching:
         denied = decide(request, error, self.in_force.policy, stamp)
         return denied._replace(allowed=True, action=Action.FORWARD, text="", etag=request.etag, reject_reason=0)
 
-    def _note_seen(self, request: FixRequest, identity: Identity) -> None:
+    def _note_seen(self, watch: Watch, request: FixRequest, identity: Identity) -> None:
         """A session that is not known (the service was restarted, or another one let it in), or whose token was renewed
         meanwhile, by its broker or through another service: what its latest watch carries is the session's."""
         known = self.live.find(request.session)
         if known is None:
-            facts = self.holders.facts(request, identity)
-            other = self.live.registry.of(facts.key)
-            if other is None:
-                self.live.open(facts)
-            elif other.id != facts.id:
-                self.live.oust(facts.id)
+            self.live.take_up(self.holders.facts(request, identity), watch)
         elif known.identity is not identity and known.identity != identity:
             self._note_renewed(request, identity, request.credential)
 
@@ -116,6 +113,8 @@ class Watching:
             ahead.append(OUTAGE_WAIT_S)
         elif identity.expires_at <= now and self.holders.rules.on_expiry is OnExpiry.LOGOUT:
             ahead.append(LEEWAY_WAIT_S)
+        if watch.contender is not None:
+            ahead.append(CONTENTION_WAIT_S)
         await watch.wait(min(left_s, max(MIN_WAIT_S, min(ahead, default=left_s)) + 0.001))
 
     def _warn(self, request: FixRequest, identity: Identity | None, warned: float) -> float:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from authzsvc.decision import SecondLogon
-from authzsvc.server.live import GRACE_S, UNWATCHED_PATIENCE_S, LiveSessions
+from authzsvc.server.live import GRACE_S, UNWATCHED_PATIENCE_S, WATCHED_PATIENCE_S, LiveSessions
 from authzsvc.sessions.facts import SessionFacts
 from authzsvc.sessions.registry import Registry
 from authzsvc.sessions.sqlite import SqliteStore
@@ -226,6 +226,94 @@ async def test_another_identity_does_not_wait(live: LiveSessions) -> None:
     tenant: SessionFacts = replace(session("b"), key=replace(key(), tenant="other"))
     assert await live.admit(tenant, REFUSE) is None
     assert ids(live) == {"a", "b"}
+
+
+async def test_a_watched_session_is_taken_up_where_its_identity_is_free(live: LiveSessions) -> None:
+    with live.watching("a") as one:
+        live.take_up(session("a"), one)
+        assert one.contender is None
+        assert ids(live) == {"a"}
+
+
+async def test_a_watched_session_waits_for_one_that_nobody_watches_and_follows_it(
+    live: LiveSessions, clock: Clock
+) -> None:
+    live.open(session("a"))
+    clock.now += UNWATCHED_PATIENCE_S - 0.1
+    with live.watching("b") as one:
+        live.take_up(session("b"), one)
+        assert ids(live) == {"a"}
+        assert [facts.id for facts in live.present()] == ["a", "b"]
+        clock.now += 0.1
+        live.take_up(session("b"), one)
+        assert [facts.id for facts in live.present()] == ["b"]
+    assert live.find("a") is not None
+    assert not live.is_ousted("a")
+
+
+async def test_it_follows_one_that_nobody_has_watched_for_long_at_once(live: LiveSessions, clock: Clock) -> None:
+    live.open(session("a"))
+    with live.watching("a"):
+        clock.now += 50
+    clock.now += UNWATCHED_PATIENCE_S
+    with live.watching("b") as one:
+        live.take_up(session("b"), one)
+        assert ids(live) == {"b"}
+
+
+async def test_of_two_that_are_watched_the_later_is_ousted(live: LiveSessions, clock: Clock) -> None:
+    """Though the earlier one is watched only while the later one waits."""
+    live.open(session("a"))
+    with live.watching("b") as late:
+        live.take_up(session("b"), late)
+        clock.now += WATCHED_PATIENCE_S
+        with live.watching("a"):
+            clock.now += UNWATCHED_PATIENCE_S
+            live.take_up(session("b"), late)
+            assert live.is_ousted("b")
+            assert not live.is_ousted("a")
+            assert [facts.id for facts in live.present()] == ["a"]
+
+
+async def test_a_watched_session_that_ends_has_a_moment_to_be_known_to(live: LiveSessions, clock: Clock) -> None:
+    live.open(session("a"))
+    first = watch(live, "a")
+    await turns()
+    with live.watching("b") as one:
+        live.take_up(session("b"), one)
+        clock.now += WATCHED_PATIENCE_S - 0.1
+        live.take_up(session("b"), one)
+        assert not live.is_ousted("b")
+        await cancel(first)
+        live.take_up(session("b"), one)
+        assert ids(live) == {"b"}
+
+
+async def test_who_gave_way_comes_back_when_its_successor_is_gone(live: LiveSessions, clock: Clock) -> None:
+    """It lived after all: another service had its watch, and the successor was refused by the venue."""
+    live.open(session("a"))
+    clock.now += UNWATCHED_PATIENCE_S
+    with live.watching("b") as one:
+        live.take_up(session("b"), one)
+    live.close("b")
+    again = watch(live, "a")
+    await turns()
+    assert ids(live) == {"a"}
+    await cancel(again)
+
+
+async def test_a_logon_that_waits_for_one_that_gives_way_meets_its_successor(live: LiveSessions, clock: Clock) -> None:
+    live.open(session("a"))
+    clock.now += UNWATCHED_PATIENCE_S
+    trying = asyncio.create_task(live.admit(session("c"), REFUSE))
+    await turns()
+    with live.watching("b") as one:
+        live.take_up(session("b"), one)
+        await turns()
+        clock.now += WATCHED_PATIENCE_S
+        other = await asyncio.wait_for(trying, 5)
+        assert other is not None
+        assert other.id == "b"
 
 
 async def test_what_the_store_told_is_believed_for_a_while(clock: Clock) -> None:

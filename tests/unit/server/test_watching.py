@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -18,12 +18,19 @@ from tests.unit.server.asking import Session, opened, turns
 
 ANN = Operator("unix:ann", claimed=True)
 FOUR_SECONDS = {"watch_s": 4}
+OTHER = "f" * 16
 
 
 @pytest.fixture
 async def at(tmp_path: Path) -> AsyncIterator[Desk]:
     async with opened(tmp_path, sessions=FOUR_SECONDS) as made:
         yield made
+
+
+async def eventually(happens: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not happens():
+            await asyncio.sleep(0.02)
 
 
 async def live(at: Desk, token: str = "") -> Session:
@@ -140,12 +147,68 @@ async def test_a_session_that_is_not_known_is_noted(at: Desk) -> None:
     task.cancel()
 
 
-async def test_of_two_under_one_identity_the_later_known_is_cut_off(at: Desk) -> None:
+async def test_of_two_that_are_watched_under_one_identity_the_later_known_is_cut_off(at: Desk) -> None:
     session = await live(at)
-    other = Session(at, at.token(), "f" * 16)
+    task = session.watching()
+    await turns()
+    other = Session(at, at.token(), OTHER)
+    other.etag = session.etag
     assert (await other.watched()).headers["x-fix-action"] == "disconnect"
     assert (await other.send()).headers["x-fix-action"] == "disconnect"
     assert (await session.send()).allowed
+    assert not task.done()
+    task.cancel()
+
+
+async def test_one_that_nobody_watches_gives_way_to_one_that_is_watched(at: Desk) -> None:
+    """Its watch went to another service, which alone heard of its end; and another service let its successor in."""
+    session = await live(at)
+    other = Session(at, at.token(), OTHER)
+    other.etag = session.etag
+    task = other.watching()
+    await asyncio.sleep(0.6)
+    assert [facts.id for facts in at.parts.live.registry] == [session.name]  # its own watch may be on its way
+    await eventually(lambda: [facts.id for facts in at.parts.live.registry] == [OTHER])
+    assert not task.done()
+    assert (await other.send()).allowed
+    assert (await session.send()).allowed  # nothing proves that it is gone
+    task.cancel()
+
+
+async def test_one_whose_first_watch_comes_in_time_does_not_give_way(at: Desk) -> None:
+    session = await live(at)
+    other = Session(at, at.token(), OTHER)
+    other.etag = session.etag
+    contending = other.watching()
+    await turns()
+    task = session.watching()
+    assert (await asyncio.wait_for(contending, 2)).headers["x-fix-action"] == "disconnect"
+    assert [facts.id for facts in at.parts.live.registry] == [session.name]
+    task.cancel()
+
+
+async def test_one_that_ends_is_followed_by_one_that_came_before_the_word_of_that(at: Desk) -> None:
+    session = await live(at)
+    task = session.watching()
+    await turns()
+    other = Session(at, at.token(), OTHER)
+    other.etag = session.etag
+    contending = other.watching()
+    await turns()
+    task.cancel()
+    await eventually(lambda: [facts.id for facts in at.parts.live.registry] == [OTHER])
+    assert not contending.done()
+    contending.cancel()
+
+
+async def test_one_that_waits_for_its_identity_can_be_killed(at: Desk) -> None:
+    session = await live(at)
+    other = Session(at, at.token(), OTHER)
+    other.etag = session.etag
+    contending = other.watching()
+    await turns()
+    await at.parts.control.kill(Selector(By.COMP_ID, "ALGO"), Mode.KILL, "runaway", ANN)
+    assert (await asyncio.wait_for(contending, 1)).text == "runaway"
 
 
 async def test_a_renewal(at: Desk) -> None:
