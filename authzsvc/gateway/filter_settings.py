@@ -147,8 +147,10 @@ class Framing(Settings):
 
 
 class Drain(Settings):
-    """The end of sessions when the gateway goes down."""
+    """The end of sessions when the gateway goes down, or their listener."""
 
+    listener: Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")] = ""
+    """The listener's name, which Envoy tells no filter; empty: only the gateway's end is heard of."""
     spread_ms: int = Field(default=10_000, ge=0, le=86_400_000)
     """When Envoy begins to drain, sessions begin to end at random moments within so long."""
     wait_ms: int = Field(default=60_000, ge=0, le=86_400_000)

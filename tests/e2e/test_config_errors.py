@@ -69,7 +69,7 @@ def start(config: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[s
         ),
         ("check.retries", 3, "`check.retries` is no setting of the filter, expected one of `cluster`, `authority`,"),
         ("token.tag", [554], "`token.tag` is no setting of the filter, expected one of `tags`, `strip`,"),
-        ("drain.wait_s", 1, "`drain.wait_s` is no setting of the filter, expected one of `spread_ms`, `wait_ms`,"),
+        ("drain.wait_s", 1, "`drain.wait_s` is no setting of the filter, expected one of `listener`, `spread_ms`,"),
         ("limits.max_fields", 1, "`limits.max_fields` is `1`; it must be from 8 to 65536"),
         ("limits.max_fields", "many", "`limits.max_fields` is `many`; it must be a whole number"),
         ("limits.remembered_rejects", 5000, "`limits.remembered_rejects` is `5000`; it must be from 0 to 4096"),

@@ -140,6 +140,7 @@ callbacks! {
     envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler: SchedulerPtr, event_id: u64);
     envoy_dynamic_module_callback_network_filter_scheduler_delete(scheduler: SchedulerPtr);
     envoy_dynamic_module_callback_bootstrap_extension_config_signal_init_complete(config: BootstrapEnvoyPtr);
+    envoy_dynamic_module_callback_bootstrap_extension_enable_listener_lifecycle(config: BootstrapEnvoyPtr) -> bool;
     envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_new(config: BootstrapEnvoyPtr) -> SchedulerPtr;
     envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_commit(scheduler: SchedulerPtr, event_id: u64);
     envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_delete(scheduler: SchedulerPtr);

@@ -1,4 +1,5 @@
-//! The bootstrap extension: a network filter hears nothing of a drain or a stop, a bootstrap extension does.
+//! The bootstrap extension: a network filter hears nothing of a drain, a stop or a listener's change, a bootstrap
+//! extension does.
 //!
 //! Envoy runs these hooks on its main thread. It waits with its exit until the shutdown's completion is called, and works on
 //! meanwhile; so a thread of ours waits for the sessions, and the completion is called back on the main thread.
@@ -9,6 +10,11 @@ use fix_authz_core::session::Departure;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the main thread is called for: the sessions have ended.
+const ENDED: u64 = 0;
+/// The same: it can be asked to tell of listeners.
+const READY: u64 = 1;
 
 /// The extension: one a process.
 struct Extension {
@@ -50,10 +56,10 @@ unsafe impl Send for MainThread {}
 unsafe impl Sync for MainThread {}
 
 impl MainThread {
-    fn wake(&self) {
+    fn call(&self, event: u64) {
         // SAFETY: the scheduler is alive as long as this value.
         unsafe {
-            abi::envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_commit(self.0, 0);
+            abi::envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_commit(self.0, event);
         };
     }
 }
@@ -158,7 +164,7 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_shutdown(
         life::depart(Departure::Stop);
         std::thread::Builder::new().spawn(move || {
             let _ = catch_unwind(life::wait_for_the_last);
-            waiting.main.wake();
+            waiting.main.call(ENDED);
         })
     }));
     if !matches!(started, Ok(Ok(_))) {
@@ -166,16 +172,65 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_shutdown(
     }
 }
 
-/// The sessions have ended.
+/// Envoy has its listeners. That it is to tell of them is asked for with the configuration's pointer, which comes next.
+///
+/// # Safety
+/// Called by Envoy with what `…_extension_new` returned.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_server_initialized(
+    _envoy: BootstrapEnvoyPtr,
+    extension: BootstrapModulePtr,
+) {
+    // SAFETY: Envoy keeps the extension alive for the call.
+    unsafe { &*extension.cast::<Extension>() }.main.call(READY);
+}
+
+/// A listener, or a change of it, is in force.
+///
+/// # Safety
+/// Called by Envoy with a name that it lends for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_listener_add_or_update(
+    _envoy: BootstrapEnvoyPtr,
+    _config: BootstrapModulePtr,
+    name: EnvoyBuffer,
+) {
+    // SAFETY: Envoy lends the name for the call.
+    let name = String::from_utf8_lossy(unsafe { host::bytes(name) });
+    let _ = catch_unwind(|| life::listener_changed(&name));
+}
+
+/// A listener is taken away.
+///
+/// # Safety
+/// Called by Envoy with a name that it lends for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_listener_removal(
+    _envoy: BootstrapEnvoyPtr,
+    _config: BootstrapModulePtr,
+    name: EnvoyBuffer,
+) {
+    // SAFETY: Envoy lends the name for the call.
+    let name = String::from_utf8_lossy(unsafe { host::bytes(name) });
+    let _ = catch_unwind(|| life::listener_removed(&name));
+}
+
+/// What the main thread was called for.
 ///
 /// # Safety
 /// Called by Envoy, on its main thread, with what `…_config_new` returned.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_config_scheduled(
-    _envoy: BootstrapEnvoyPtr,
+    envoy: BootstrapEnvoyPtr,
     config: BootstrapModulePtr,
-    _event_id: u64,
+    event: u64,
 ) {
+    if event == READY {
+        let _ = catch_unwind(life::listeners_settled);
+        // SAFETY: the pointer is this hook's.
+        unsafe { abi::envoy_dynamic_module_callback_bootstrap_extension_enable_listener_lifecycle(envoy) };
+        return;
+    }
     // SAFETY: Envoy keeps the configuration alive for the call.
     unsafe { &*config.cast::<Extension>() }.complete();
 }
@@ -193,15 +248,12 @@ macro_rules! unheeded {
 }
 
 unheeded! {
-    envoy_dynamic_module_on_bootstrap_extension_server_initialized
     envoy_dynamic_module_on_bootstrap_extension_worker_thread_initialized
     envoy_dynamic_module_on_bootstrap_extension_http_callout_done
     envoy_dynamic_module_on_bootstrap_extension_timer_fired
     envoy_dynamic_module_on_bootstrap_extension_file_changed
     envoy_dynamic_module_on_bootstrap_extension_cluster_add_or_update
     envoy_dynamic_module_on_bootstrap_extension_cluster_removal
-    envoy_dynamic_module_on_bootstrap_extension_listener_add_or_update
-    envoy_dynamic_module_on_bootstrap_extension_listener_removal
 }
 
 /// No page of the admin interface is ours.

@@ -1,7 +1,7 @@
 //! A listener's configuration: the settings, and the ids of its metrics.
 
 use crate::host::{Host, Registry};
-use crate::life;
+use crate::life::Origin;
 use fix_authz_core::command::Commands;
 use fix_authz_core::session::{Listener, Now};
 use fix_authz_core::settings::Settings;
@@ -16,6 +16,8 @@ const LATENCY: &str = "fix_authz.check_latency_us";
 pub struct Config {
     /// The settings, and what the sessions have in common.
     pub listener: Arc<Listener>,
+    /// Its place among those that may be over before the process is.
+    pub origin: Arc<Origin>,
     /// In the order of [`Counter::ALL`].
     counters: Vec<usize>,
     /// In the order of [`Gauge::ALL`].
@@ -35,8 +37,8 @@ impl Config {
         let counters = Counter::ALL.iter().map(|each| registry.counter(each.name())).collect::<Option<_>>();
         let gauges = Gauge::ALL.iter().map(|each| registry.gauge(each.name())).collect::<Option<_>>();
         let latency = registry.histogram(LATENCY);
-        life::allow_for(&settings);
         Ok(Self {
+            origin: Origin::new(&settings),
             counters: counters.ok_or("a counter cannot be defined")?,
             gauges: gauges.ok_or("a gauge cannot be defined")?,
             latency: latency.ok_or("the histogram cannot be defined")?,

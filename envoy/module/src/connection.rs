@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::host::{self, Host, Lent};
-use crate::life::{self, Member};
+use crate::life::Member;
 use crate::timer::{self, Timer};
 use fix_authz_core::command::{CheckId, Command, Commands, Direction};
 use fix_authz_core::contract::grpc;
@@ -33,7 +33,7 @@ pub struct Connection {
     introduced: bool,
     /// What the gauges have of this connection.
     shown: Levels,
-    /// Its place among those that hear of the process's end.
+    /// Its place among those that hear of the end of the process, or of their listener.
     member: Option<Member>,
     /// What the session was told of it.
     departing: Option<Departure>,
@@ -61,9 +61,9 @@ impl Connection {
         })
     }
 
-    /// It is there, and joins those that hear of the process's end.
+    /// It is there, and joins those that hear of the end of the process, or of their listener.
     pub fn join(&mut self, config: &Config, host: Host<'_>) {
-        self.member = Some(life::join(host.waker()));
+        self.member = Some(Member::new(host.waker(), &config.origin));
         self.session.admit(host.source(), config.now(), &mut self.commands);
         self.depart_if_told(config.now());
     }
@@ -131,9 +131,9 @@ impl Connection {
         }
     }
 
-    /// Tells the session that the process is to end, where that is news.
+    /// Tells the session that the process or its listener is to end, where that is news.
     fn depart_if_told(&mut self, now: Now) {
-        let told = life::departure();
+        let told = self.member.as_ref().and_then(Member::departure);
         if let Some(departure) = told.filter(|_| told != self.departing) {
             self.departing = told;
             self.session.drain(departure, now, &mut self.commands);

@@ -12,6 +12,8 @@ pub static SCHEDULERS: AtomicUsize = AtomicUsize::new(0);
 pub static WAKES: AtomicUsize = AtomicUsize::new(0);
 /// How often the main thread was.
 pub static MAIN_WAKES: AtomicUsize = AtomicUsize::new(0);
+/// How often it was asked to tell of listeners.
+pub static LISTENERS_TOLD: AtomicUsize = AtomicUsize::new(0);
 
 /// A connection as Envoy has it.
 #[derive(Default)]
@@ -177,6 +179,10 @@ callbacks! {
     }
     fn envoy_dynamic_module_callback_bootstrap_extension_config_signal_init_complete(config: *mut c_void) {
         config.cast::<bool>().write(true);
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_enable_listener_lifecycle(_config: *mut c_void) -> bool {
+        LISTENERS_TOLD.fetch_add(1, Ordering::SeqCst);
+        true
     }
     fn envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_new(_config: *mut c_void) -> *mut c_void {
         SCHEDULERS.fetch_add(1, Ordering::SeqCst);

@@ -1,7 +1,7 @@
 //! Every hook, as Envoy calls them, on a played Envoy; Miri watches the pointers.
 
 use crate::bootstrap::*;
-use crate::fake::{Envoy, MAIN_WAKES, SCHEDULERS, WAKES};
+use crate::fake::{Envoy, LISTENERS_TOLD, MAIN_WAKES, SCHEDULERS, WAKES};
 use crate::*;
 use fix_authz_core::contract::wire::{CheckResponse, HeaderValue, HeaderValueOption, OkHttpResponse, Status};
 use fix_authz_core::testing::{fix, show};
@@ -198,6 +198,52 @@ fn the_end_of_the_process() {
     assert!(done);
 }
 
+/// Envoy changes one of two listeners, and then takes it away: only its connections end.
+fn the_end_of_a_listener() {
+    // No timer wakes anybody meanwhile.
+    const OTHER: &str = r#"{"check":{"cluster":"authz"},"limits":{"logon_timeout_ms":600000}}"#;
+    const OF_FIX: &str = r#"{"check":{"cluster":"authz"},"limits":{"logon_timeout_ms":600000},
+        "drain":{"listener":"fix"}}"#;
+    let drained = Some("fix_authz: session ended, the gateway drains");
+    let mut ready = false;
+    // SAFETY: as Envoy calls them.
+    unsafe {
+        let raw = (&raw mut ready).cast();
+        let config = envoy_dynamic_module_on_bootstrap_extension_config_new(
+            raw,
+            EnvoyBuffer::EMPTY,
+            EnvoyBuffer::EMPTY,
+        );
+        let extension = envoy_dynamic_module_on_bootstrap_extension_new(config, raw);
+        let (mut first, mut other) = (Connection::open(OF_FIX).unwrap(), Connection::open(OTHER).unwrap());
+        envoy_dynamic_module_on_bootstrap_extension_server_initialized(raw, extension);
+        assert_eq!(MAIN_WAKES.swap(0, Ordering::SeqCst), 1);
+        envoy_dynamic_module_on_bootstrap_extension_config_scheduled(raw, config, 1);
+        assert_eq!(LISTENERS_TOLD.load(Ordering::SeqCst), 1);
+
+        let mut second = Connection::open(OF_FIX).unwrap();
+        let name = b"fix".to_vec();
+        let woken = WAKES.load(Ordering::SeqCst);
+        envoy_dynamic_module_on_bootstrap_extension_listener_add_or_update(raw, config, lend(&name));
+        assert_eq!(WAKES.load(Ordering::SeqCst), woken + 1);
+        for connection in [&first, &second, &other] {
+            envoy_dynamic_module_on_network_filter_scheduled(connection.raw(), connection.filter, 0);
+        }
+        assert_eq!(first.envoy().closed.as_deref(), drained);
+        assert_eq!((second.envoy().closed.as_deref(), other.envoy().closed.as_deref()), (None, None));
+        assert_eq!(first.beside().envoy().closed.as_deref(), drained);
+        drop(first);
+
+        envoy_dynamic_module_on_bootstrap_extension_listener_removal(raw, config, lend(&name));
+        for connection in [&second, &other] {
+            envoy_dynamic_module_on_network_filter_scheduled(connection.raw(), connection.filter, 0);
+        }
+        assert_eq!((second.envoy().closed.as_deref(), other.envoy().closed.as_deref()), (drained, None));
+        envoy_dynamic_module_on_bootstrap_extension_destroy(extension);
+        envoy_dynamic_module_on_bootstrap_extension_config_destroy(config);
+    }
+}
+
 /// Reads of many slices: what passes goes on in order, together with what the gateway says in between.
 fn reads_of_many_slices(connection: &mut Connection) {
     let news = |seq: usize| fix("FIX.4.4", &format!("35=0|34={seq}|{IDS}112=news|"));
@@ -283,6 +329,7 @@ fn all_hooks_keep_to_what_envoy_lends() {
     unsafe { envoy_dynamic_module_on_network_filter_scheduled(silent.raw(), silent.filter, 0) };
     drop(silent);
 
+    the_end_of_a_listener();
     the_end_of_the_process();
     assert_eq!(SCHEDULERS.load(Ordering::SeqCst), 0, "a waker outlives its filter");
 }

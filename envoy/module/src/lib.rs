@@ -16,6 +16,7 @@ mod filter;
 mod hooks_test;
 mod host;
 mod life;
+mod listeners;
 mod timer;
 
 use abi::{EnvoyBuffer, EnvoyHttpHeader, FilterEnvoyPtr, FilterModulePtr};

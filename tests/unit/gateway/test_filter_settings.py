@@ -46,7 +46,7 @@ DEFAULTS = {
         "end_timeout_ms": 60_000,
     },
     "framing": {"padded_body_length": False},
-    "drain": {"spread_ms": 10_000, "wait_ms": 60_000, "stop_ms": 5_000},
+    "drain": {"listener": "", "spread_ms": 10_000, "wait_ms": 60_000, "stop_ms": 5_000},
     "data_fields": {"pairs": [], "without_length": []},
     "tag_headers": [],
     "context": {},
@@ -105,6 +105,7 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         ("refusal.keep_numbers=no_reset", "refusal.keep_numbers"),
         ("drain.stop_ms=-1", "drain.stop_ms"),
         ("drain.wait=1", "drain.wait"),
+        ("drain.listener=7", "drain.listener"),
         ("data_fields.pairs=[[5001]]", "data_fields.pairs.0.1"),
         ("check.cluster=", "check.cluster"),
         ("fail_open=true", "fail_open"),
@@ -154,7 +155,7 @@ def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
     [
         *("check.timeout_ms", "check.logon_timeout_ms"),
         *("cache.max_entries", "cache.max_entry_bytes", "accounting.interval_ms"),
-        *(f"drain.{key}" for key in Drain.model_fields),
+        *(f"drain.{key}" for key in Drain.model_fields if key != "listener"),
         *(f"limits.{key}" for key in Limits.model_fields),
     ],
 )

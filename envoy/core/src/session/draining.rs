@@ -1,4 +1,4 @@
-//! The gateway goes down: each session ends, and nothing that it carries is lost or doubled.
+//! The gateway goes down, or the session's listener: each session ends, and nothing that it carries is lost or doubled.
 //!
 //! A Logout takes the place of the client's next Heartbeat or TestRequest, in its turn: of nothing that anybody would miss.
 //! A message of an application's is never given up for it. So a client that is too busy to send either is, in the end,
@@ -20,7 +20,7 @@ const TEXT: &[u8] = b"The gateway is going down: log on again";
 /// How the gateway goes down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Departure {
-    /// Envoy drains its listeners, for a restart or for good: there is time.
+    /// Envoy drains its listeners, for a restart or for good, or the session's alone: there is time.
     Drain,
     /// Envoy was told to stop, and waits for the sessions.
     Stop,

@@ -1,12 +1,14 @@
-//! How long sessions may take to end when the gateway goes down.
+//! How long sessions may take to end when the gateway goes down, or their listener.
 
 use super::values::{whole, within};
 use serde::Deserialize;
 
-/// The end of sessions when the gateway goes down; times in milliseconds.
+/// The end of sessions when the gateway goes down, or their listener; times in milliseconds.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Drain {
+    /// The listener's name, which Envoy tells no filter; empty: only the gateway's end is heard of.
+    pub listener: String,
     /// When Envoy begins to drain, sessions begin to end at random moments within so long.
     #[serde(deserialize_with = "whole")]
     pub spread_ms: u32,
@@ -20,7 +22,7 @@ pub struct Drain {
 
 impl Default for Drain {
     fn default() -> Self {
-        Self { spread_ms: 10_000, wait_ms: 60_000, stop_ms: 5_000 }
+        Self { listener: String::new(), spread_ms: 10_000, wait_ms: 60_000, stop_ms: 5_000 }
     }
 }
 

@@ -81,6 +81,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("limits.max_fields", "-1", "7"),
     ("limits.remembered_ms", "1e300", "999"),
     ("drain", "\"\"", ""),
+    ("drain.listener", "7", ""),
     ("drain.spread_ms", "\"\"", "86400001"),
     ("drain.wait_ms", "null", "86400001"),
     ("drain.stop_ms", "[0]", "600001"),
