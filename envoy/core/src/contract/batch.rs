@@ -106,7 +106,8 @@ mod tests {
     use crate::contract::grpc;
     use crate::contract::request::Peers;
     use crate::contract::wire::{
-        CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValue, HeaderValueOption, OkHttpResponse, Status,
+        CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValue, HeaderValueOption, OkHttpResponse,
+        Status,
     };
     use crate::decision::Denial;
     use crate::settings::Settings;

@@ -251,10 +251,7 @@ pub(super) fn assemble(envelope: Envelope<'_>, mut http: HttpRequest) -> Asked {
             address: address(&envelope.peers.source),
             principal: envelope.peers.principal.clone(),
         }),
-        destination: Some(Peer {
-            address: address(&envelope.peers.destination),
-            principal: String::new(),
-        }),
+        destination: Some(Peer { address: address(&envelope.peers.destination), principal: String::new() }),
         request: Some(Request { time: None, http: Some(http) }),
         context_extensions: envelope.settings.context.clone(),
     };
@@ -262,10 +259,7 @@ pub(super) fn assemble(envelope: Envelope<'_>, mut http: HttpRequest) -> Asked {
         request: Some(Request { time: Some(time), http: Some(own) }),
         ..Default::default()
     };
-    Asked {
-        common: CheckRequest { attributes: Some(common) },
-        own: CheckRequest { attributes: Some(own) },
-    }
+    Asked { common: CheckRequest { attributes: Some(common) }, own: CheckRequest { attributes: Some(own) } }
 }
 
 fn address((host, port): &(String, u32)) -> Option<Address> {
