@@ -80,19 +80,17 @@ def _event(
     word = event_word(request)
     denied = decision.shadow or not decision.allowed or word == Event.REPORT
     event: dict[str, object] = {"time": datetime.fromtimestamp(now, UTC), "decision_id": decision.id, "event": word}
-    event |= _about(request, identity)
-    event |= {
-        "verdict": "deny" if denied else "allow",
-        "severity": "high" if denied and not decision.shadow else "info",
-        "scope": decision.scope or "",
-        "missing_scopes": decision.missing_scopes,
-        "reason": decision.reason if word != REFRESH else f"refresh: {decision.reason}",
-        "policy": decision.policy,
-        "latency_us": latency_us,
-        "mode": "shadow" if decision.shadow else "enforce",
-        "rule": decision.rule,
-        "unknown_scopes": decision.unknown_scopes,
-    }
+    _add_request(event, request, identity)
+    event["verdict"] = "deny" if denied else "allow"
+    event["severity"] = "high" if denied and not decision.shadow else "info"
+    event["scope"] = decision.scope or ""
+    event["missing_scopes"] = decision.missing_scopes
+    event["reason"] = decision.reason if word != REFRESH else f"refresh: {decision.reason}"
+    event["policy"] = decision.policy
+    event["latency_us"] = latency_us
+    event["mode"] = "shadow" if decision.shadow else "enforce"
+    event["rule"] = decision.rule
+    event["unknown_scopes"] = decision.unknown_scopes
     return event
 
 
@@ -167,39 +165,39 @@ def event_word(request: FixRequest | StockRequest | None) -> str:
     return REFRESH if isinstance(request, FixRequest) and request.refresh else request.event
 
 
-def _about(request: FixRequest | StockRequest | None, identity: Identity | None) -> dict[str, object]:
+def _add_request(
+    event: dict[str, object], request: FixRequest | StockRequest | None, identity: Identity | None
+) -> None:
     if request is None:
-        return {}
+        return
     subject, client_id = (identity.subject, identity.client_id) if identity else ("", "")
+    event["request_id"] = request.id
     if isinstance(request, StockRequest):
-        session = {
+        event["session"] = {
             "subject": subject,
             "client_id": client_id,
             "address": request.address,
             "principal": request.principal,
         }
-        return {"request_id": request.id, "session": session, "context": request.context}
+        event["context"] = request.context
+        return
     party = request.party
-    tag, value = _business_id(request.fields)
-    return {
-        "request_id": request.id,
-        "session": {
-            "subject": subject,
-            "client_id": client_id,
-            "address": party.address,
-            "principal": party.principal,
-            "begin_string": party.begin_string,
-            "sender_comp_id": party.sender,
-            "target_comp_id": party.target,
-        },
-        "context": party.context,
-        "direction": party.direction,
-        "msg_type": request.msg_type,
-        "msg_seq_num": request.seq,
-        "poss_dup": request.poss_dup,
-        "business_id": value,
-        "business_id_tag": tag,
+    event["session"] = {
+        "subject": subject,
+        "client_id": client_id,
+        "address": party.address,
+        "principal": party.principal,
+        "begin_string": party.begin_string,
+        "sender_comp_id": party.sender,
+        "target_comp_id": party.target,
     }
+    event["context"] = party.context
+    event["direction"] = party.direction
+    event["msg_type"] = request.msg_type
+    event["msg_seq_num"] = request.seq
+    event["poss_dup"] = request.poss_dup
+    tag, event["business_id"] = _business_id(request.fields)
+    event["business_id_tag"] = tag
 
 
 def _business_id(fields: Fields) -> tuple[int, str]:
