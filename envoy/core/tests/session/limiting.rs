@@ -149,6 +149,19 @@ fn what_reduces_risk_counts_and_goes_its_way() {
     assert_eq!((play.count(Counter::DeniedPerSecond), play.count(Counter::DeniedPerDay)), (1, 1));
 }
 
+#[test]
+fn what_is_over_the_day_takes_nothing_of_the_second() {
+    let limits = r#""limits":{"messages_per_s":2,"messages_per_day":1}"#;
+    let mut play = Play::logged_on("FIX.4.4", limits, "");
+    play.play(
+        ">> client D 2 11=a| + D 3 11=b| + D 4 11=c| + D 5 11=d|
+         << check 2 message inbound D 2 11=a|
+         << report 3 inbound limit: 1 messages denied by `limits.messages_per_day` (1)
+         << tick 10000",
+    );
+    assert_eq!((play.count(Counter::DeniedPerDay), play.count(Counter::DeniedPerSecond)), (3, 0));
+}
+
 /// However short the way is that a message takes by then.
 #[test]
 fn a_kept_decision_is_no_way_around() {
@@ -292,11 +305,11 @@ fn a_flood_makes_a_report_at_once_and_then_sums() {
          >> client D 10
          << tick 10000
          >> answer 2 logout 6 bye
-         << report 7 inbound limit: 1 messages denied by `limits.messages_per_s` (1)
+         << report 7 inbound limit: 1 messages denied by `limits.messages_per_day` (2)
          << venue 5 2 58=bye|
          << tick 2000",
     );
-    assert_eq!((play.count(Counter::DeniedPerSecond), play.count(Counter::DeniedPerDay)), (5, 2));
+    assert_eq!((play.count(Counter::DeniedPerSecond), play.count(Counter::DeniedPerDay)), (4, 3));
 }
 
 #[test]

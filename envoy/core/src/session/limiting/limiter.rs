@@ -108,11 +108,17 @@ impl Limiter {
     /// Which limit the message of this number is over; if none, it counts.
     fn exceeded(&mut self, seq: u32, exempt: bool, limits: &Limits, now: Now) -> Option<Limit> {
         self.newest = self.newest.max(seq);
-        if self.rate.as_mut().is_some_and(|rate| !rate.take(now.monotonic)) && !exempt {
+        if self.rate.as_ref().is_some_and(|rate| !rate.has_one(now.monotonic)) && !exempt {
             return Some(Limit::Second);
         }
-        let day = self.day.as_ref()?;
-        (!day.take(date(now.utc), limits.messages_per_day, exempt)).then_some(Limit::Day)
+        if self.day.as_ref().is_some_and(|day| !day.take(date(now.utc), limits.messages_per_day, exempt)) {
+            return Some(Limit::Day);
+        }
+        // Last, so that what is over the day takes nothing of the second.
+        if let Some(rate) = &mut self.rate {
+            rate.take(now.monotonic);
+        }
+        None
     }
 }
 

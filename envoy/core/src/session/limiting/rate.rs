@@ -21,15 +21,23 @@ impl Rate {
         Some(Self { each: SECOND.checked_div(per_second)?, full_at: Duration::ZERO })
     }
 
-    /// Takes one message's worth; `false`: there is none left.
+    /// Whether there is one message's worth.
     #[inline]
-    pub fn take(&mut self, now: Duration) -> bool {
-        let full_at = self.full_at.max(now) + self.each;
-        let fits = full_at <= now + SECOND;
-        if fits {
-            self.full_at = full_at;
+    pub fn has_one(&self, now: Duration) -> bool {
+        self.full_with_one_less(now) <= now + SECOND
+    }
+
+    /// Takes one message's worth, where there is one.
+    #[inline]
+    pub fn take(&mut self, now: Duration) {
+        if self.has_one(now) {
+            self.full_at = self.full_with_one_less(now);
         }
-        fits
+    }
+
+    #[inline]
+    fn full_with_one_less(&self, now: Duration) -> Duration {
+        self.full_at.max(now) + self.each
     }
 }
 
@@ -69,7 +77,12 @@ mod tests {
 
     /// How many of `tries` at this moment pass.
     fn passed(rate: &mut Rate, now: Duration, tries: usize) -> usize {
-        (0..tries).filter(|_| rate.take(now)).count()
+        let takes = |rate: &mut Rate| {
+            let fits = rate.has_one(now);
+            rate.take(now);
+            fits
+        };
+        (0..tries).filter(|_| takes(rate)).count()
     }
 
     #[test]
@@ -90,7 +103,8 @@ mod tests {
             let every = SECOND.as_nanos().div_ceil(per_second.into());
             let mut now = SECOND;
             for nth in 0..5_000 {
-                assert!(rate.take(now), "the {nth}. of {per_second} a second");
+                assert!(rate.has_one(now), "the {nth}. of {per_second} a second");
+                rate.take(now);
                 now += Duration::from_nanos(u64::try_from(every).unwrap_or(u64::MAX));
             }
         }
