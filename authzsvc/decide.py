@@ -38,6 +38,9 @@ class Keeping:
 
 NOT_KEPT = Keeping()
 
+# An enum's members take longer to get at by their enum.
+_FORWARD, _NO_REASON = Action.FORWARD, RejectReason.NONE
+
 Ages = tuple[int, int]
 """`max_age` and `stale_if_error` of a decision."""
 
@@ -193,8 +196,8 @@ def _allowed(
     shadow, rule, etag, watch_s, unknown_scopes = False, "", "", 0, ()
     max_age, stale_if_error = ages
     fields = (
-        True, Action.FORWARD, stamp.id, text, reason, unauthenticated, RejectReason.NONE, session_status, scope,
-        missing_scopes, vary, stamp.policy, max_age, terms, shadow, rule, etag, watch_s, unknown_scopes, stale_if_error,
+        True, _FORWARD, stamp.id, text, reason, unauthenticated, _NO_REASON, session_status, scope, missing_scopes, vary,
+        stamp.policy, max_age, terms, shadow, rule, etag, watch_s, unknown_scopes, stale_if_error,
     )  # fmt: skip
     return Decision._make(fields)
 

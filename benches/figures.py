@@ -14,7 +14,7 @@ from statistics import median
 
 from benches.results import Result
 from benches.trips import Pair, Trips, added, first_added
-from benches.variants import ADDS, BASELINES, BY_TURNS, Variant
+from benches.variants import ADDS, ASKED, BASELINES, Variant
 
 PERCENTS = (50, 99)
 
@@ -48,11 +48,11 @@ def _results(rounds: Sequence[Round], variant: Variant) -> Iterator[Result]:
         yield _result(rounds, variant, f"p{percent}_us", "us", _percentile(percent))
         if variant in ADDS:
             yield _added(rounds, variant, percent)
-    if variant in ADDS and variant in BY_TURNS:
+    if variant in ADDS:
         yield _first(rounds, variant)
     if any(samples[variant].envoy_cpu_us for samples in rounds):
         yield _result(rounds, variant, "envoy_cpu_us", "us", lambda sample: sample.envoy_cpu_us)
-    if variant in (Variant.CHECK, Variant.CHECK_ONE, Variant.CHECK_TWO, Variant.OPA):
+    if variant in ASKED:
         yield _result(rounds, variant, "service_cpu_us", "us", lambda sample: sample.service_cpu_us)
 
 
@@ -63,6 +63,8 @@ def _percentile(percent: float) -> Figure:
 def _result(rounds: Sequence[Round], variant: Variant, name: str, unit: str, figure: Figure) -> Result:
     value = median(figure(samples[variant]) for samples in rounds)
     against = BASELINES.get(variant)
+    if unit == "us" and against is not None and (variant in ASKED) is not (against in ASKED):
+        against = None  # they were not in the same places
     # Plain Envoy has nothing to be held against, and no decision service of its own.
     baseline = median(figure(samples[against]) for samples in rounds) if against else None
     return Result(f"{variant}_{name}", value, unit, baseline or None, value / baseline if baseline else None)
@@ -81,6 +83,4 @@ def _first(rounds: Sequence[Round], variant: Variant) -> Result:
 
 
 def _pairs(rounds: Sequence[Round], variant: Variant) -> list[Pair]:
-    """Block by block, where the two took turns; else round by round."""
-    pairs = [(samples[variant].trips, samples[BASELINES[variant]].trips) for samples in rounds]
-    return pairs if variant in BY_TURNS else [(way.whole(), baseline.whole()) for way, baseline in pairs]
+    return [(samples[variant].trips, samples[BASELINES[variant]].trips) for samples in rounds]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
@@ -23,6 +25,44 @@ def on_one_processor(pids: Iterable[int]) -> Iterator[None]:
         yield
     finally:
         _confine(everyone, allowed)
+
+
+@contextmanager
+def apart(some: Iterable[int], others: Iterable[int]) -> Iterator[None]:
+    """Keep `some` processes on a processor of their own, the others, ourselves and our children on another, and both
+    awake; then let them all go. Where there is one processor, all share it."""
+    allowed = os.sched_getaffinity(0)
+    first, second = min(allowed), max(allowed)
+    some, others = list(some), [os.getpid(), *others]
+    _confine(some, {first})
+    _confine(others, {second})
+    try:
+        with _awake({first, second}):
+            yield
+    finally:
+        _confine([*some, *others], allowed)
+
+
+_TURNING = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(100_000):
+        pass
+"""
+
+
+@contextmanager
+def _awake(processors: set[int]) -> Iterator[None]:
+    """On each processor something turns for as long as nothing else wants to run there (`SCHED_IDLE`)."""
+    with ExitStack() as ending:
+        for processor in processors:
+            turning = subprocess.Popen([sys.executable, "-c", _TURNING])
+            ending.callback(turning.wait)
+            ending.callback(turning.kill)
+            os.sched_setaffinity(turning.pid, {processor})
+            os.sched_setscheduler(turning.pid, os.SCHED_IDLE, os.sched_param(0))
+        yield
 
 
 def _confine(pids: Iterable[int], processors: set[int]) -> None:

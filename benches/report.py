@@ -18,12 +18,13 @@ for each message (`cache: {enabled: false}`; of those that came together in one 
 replaces, cancels, status requests and spreads of a desk under the institutional mapping, 48 symbols, some 600 \
 different decisions, and reports that need one too. Ratio to `tcp_proxy` with the same messages, with two services to \
 one; Envoy's processor time for a message; medians of interleaved rounds; latency is the round trip of a message and \
-its report, all parts on one processor. Where nothing is asked, the ways take turns within a round, 200 round trips \
-each, after 56 that do not count, and what one adds is told by turns that are milliseconds apart: the median over all \
-turns of the difference of their p50, or p99; what the first trip of a turn adds, with cold caches, is in \
-`build/bench.json`. OPA: its library in an ext_authz server that logs its decisions, with the Rego policy in \
-`benches/opa`, behind our filter. QuickFIX: the C++ engine, acceptor to initiator, no store, no log, the application \
-in Python. No heap allocation for a forwarded message: `envoy/core/tests/allocation.rs`."""
+its report. Where a service is asked, it has a processor and all else another, and neither sleeps. Where none is, all \
+parts are on one, and the ways take turns within a round, 200 round trips each, after 56 that do not count; what one \
+adds is told by turns that are milliseconds apart: the median over all turns of the difference of their p50, or p99 \
+(what the first trip of a turn adds, with cold caches, is in `build/bench.json`). OPA: its library in an ext_authz \
+server that logs its decisions, with the Rego policy in `benches/opa`, behind our filter. QuickFIX: the C++ engine, \
+acceptor to initiator, no store, no log, the application in Python. No heap allocation for a forwarded message: \
+`envoy/core/tests/allocation.rs`."""
 
 ENOUGH_CORES = 5
 """For the client, the venue, Envoy and two services."""

@@ -84,7 +84,11 @@ class Rig:
     def pids(self) -> set[int]:
         """Every process of it."""
         envoys = {way.envoy for way in self.ways.values() if way.envoy is not None}
-        return envoys | {pid for way in self.ways.values() for pid in way.services} | {self.venue}
+        return envoys | self.services() | {self.venue}
+
+    def services(self) -> set[int]:
+        """Those of them that are asked."""
+        return {pid for way in self.ways.values() for pid in way.services}
 
 
 @contextmanager

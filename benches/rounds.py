@@ -1,11 +1,13 @@
 """The rounds: every variant's throughput, then every variant's latency, over and over.
 
-For the throughput, every part runs where the kernel puts it. For the latency all parts share one processor: of a round
-trip but one of them is at work at any moment, and a sleeping processor (a virtual one above all) takes longer to wake
-than a message takes to the venue and back. So what is measured is the length of the path, not the sleep.
+For the throughput, every part runs where the kernel puts it. For the latency parts are kept in their places, and no
+processor sleeps: a sleeping one (a virtual one above all) takes longer to wake than a message takes to the venue and
+back. So what is measured is the length of the path, not the sleep.
 
-The variants whose latencies lie microseconds apart take turns within a round (`trips` says why); those that take ten
-times as long, and QuickFIX, whose bridge is made for each run, come one after the other.
+Where nobody is asked, all parts share one processor, as but one of them is at work at any moment, and the variants,
+whose latencies lie microseconds apart, take turns within a round (`trips` says why); QuickFIX, whose bridge is made for
+each run, comes alone. Where a service is asked, which takes ten times as long, it has a processor, and all others
+another: where there is traffic, a service does not run where Envoy's worker does.
 """
 
 from __future__ import annotations
@@ -14,17 +16,17 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from authzsvc.gateway.tools import find_envoy
 from benches.figures import Round, Sample
 from benches.load import Run, Turns, by_turns_us
-from benches.processors import on_one_processor
+from benches.processors import apart, on_one_processor
 from benches.results import Machine
 from benches.rig import Rig, Way
 from benches.trips import Trips
-from benches.variants import BY_TURNS, Variant
+from benches.variants import ALONE, ASKED, BY_TURNS, Variant
 
 _FLOOD, _TOGETHER, _CHECKS, _BRIDGE = Run(100_000, 1_000_000), Run(2_000, 30_000), Run(500, 6_000), Run(500, 5_000)
 SATURATE = {
@@ -35,7 +37,7 @@ SATURATE = {
     Variant.OPA: _CHECKS,
     Variant.QUICKFIX: _BRIDGE,
 }
-ALONE = Run(200, 1_500)
+TRIPS = Run(1_000, 2_000)
 """Round trips of the variants that take no turns."""
 LEAD_IN = 56
 """Round trips at the beginning of each turn that do not count: after some fifty, a trip is as long as any later one."""
@@ -49,7 +51,9 @@ def rounds(rig: Rig, count: int) -> Iterator[Round]:
     for _ in range(count):
         loads = {variant: _saturate(variant, way) for variant, way in rig.ways.items()}
         with on_one_processor(rig.pids()):
-            trips = {**_by_turns(rig), **_alone(rig)}
+            trips = {**_by_turns(rig), **_alone(rig, ALONE)}
+        with apart(rig.services(), rig.pids() - rig.services()):
+            trips |= _alone(rig, ASKED)
         yield {variant: Sample(*loads[variant], trips[variant]) for variant in rig.ways}
 
 
@@ -70,9 +74,9 @@ def _by_turns(rig: Rig) -> dict[Variant, Trips]:
     return {variant: Trips.of_turns(blocks, LEAD_IN) for variant, blocks in zip(ways, found, strict=True)}
 
 
-def _alone(rig: Rig) -> dict[Variant, Trips]:
-    ways = {variant: way for variant, way in rig.ways.items() if variant not in BY_TURNS}
-    return {variant: Trips((way.round_trips_us(ALONE),)) for variant, way in ways.items()}
+def _alone(rig: Rig, variants: Collection[Variant]) -> dict[Variant, Trips]:
+    ways = {variant: way for variant, way in rig.ways.items() if variant in variants}
+    return {variant: Trips((way.round_trips_us(TRIPS),)) for variant, way in ways.items()}
 
 
 def this_machine() -> Machine:

@@ -34,10 +34,6 @@ class Trips:
         """Of turns, each of which begins with so many trips that do not count."""
         return cls(tuple(turn[lead_in:] for turn in turns), tuple(turn[0] for turn in turns))
 
-    def whole(self) -> Trips:
-        """The same, as if they were one block."""
-        return Trips((list(chain.from_iterable(self.blocks)),), self.firsts)
-
     def percentile(self, percent: float) -> float:
         """Of all. Raises `ValueError` where there are none."""
         return percentile(list(chain.from_iterable(self.blocks)), percent)

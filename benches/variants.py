@@ -61,7 +61,11 @@ BY_TURNS = (
     Variant.OPA_KEPT,
 )
 """Those whose round trip takes some tens of microseconds: they take turns, so that their differences can be told."""
-ADDS = (Variant.NOCHECK, Variant.CHECK, Variant.KEPT, Variant.WARM)
+ASKED = (Variant.CHECK, Variant.CHECK_ONE, Variant.CHECK_TWO, Variant.OPA)
+"""Those with whose round trip a service is asked."""
+ALONE = (Variant.QUICKFIX,)
+"""The others."""
+ADDS = (Variant.NOCHECK, Variant.KEPT, Variant.WARM)
 """Those of which it is told what they add to plain Envoy's round trip."""
 INSTEAD = (Variant.OPA, Variant.OPA_KEPT, Variant.QUICKFIX)
 """What people would use instead of the gateway; not everyone can build them."""

@@ -39,6 +39,8 @@ from authzsvc.tokens.claims import Identity
 
 AUDIT_UNAVAILABLE = "the audit log cannot be written"
 
+_PERMITS_NOTHING = (Event.REPORT, Event.WATCH)
+
 _log = logging.getLogger(__name__)
 
 
@@ -150,7 +152,7 @@ class Authorizer:
 
     async def _decided(self, request: FixRequest | StockRequest, stamp: Stamp, judge: JudgeOne) -> _Judged:
         """The decision, or the denial that stands for any failure on the way to it."""
-        if not self.audit.available and request.event not in (Event.REPORT, Event.WATCH):
+        if not self.audit.available and request.event not in _PERMITS_NOTHING:
             return _Judged(request, None, unavailable(request.event, AUDIT_UNAVAILABLE, stamp))
         try:
             if isinstance(request, StockRequest):

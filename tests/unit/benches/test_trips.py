@@ -79,12 +79,6 @@ def test_a_turn_is_held_against_the_baseline_s_of_the_same_turn() -> None:
     assert added([pair, (Trips(((9.0,), (9.0,))), Trips(((4.0,), (4.0,))))], 50) == 3.0
 
 
-def test_rounds_that_are_one_block_each_are_held_against_each_other() -> None:
-    alone, by_turns = Trips(((7.0, 8.0, 9.0),)), Trips(((1.0, 2.0), (3.0,)))
-    assert by_turns.whole().blocks == ([1.0, 2.0, 3.0],)
-    assert added([(alone.whole(), by_turns.whole())], 50) == 6.0
-
-
 def test_ways_that_had_not_the_same_turns_are_not_held_against_each_other() -> None:
     with pytest.raises(ValueError, match="zip"):
         added([(Trips(((1.0,),)), Trips(((1.0,), (1.0,))))], 50)
