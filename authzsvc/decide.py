@@ -196,8 +196,8 @@ def _allowed(
     shadow, rule, etag, watch_s, unknown_scopes = False, "", "", 0, ()
     max_age, stale_if_error = ages
     fields = (
-        True, _FORWARD, stamp.id, text, reason, unauthenticated, _NO_REASON, session_status, scope, missing_scopes, vary,
-        stamp.policy, max_age, terms, shadow, rule, etag, watch_s, unknown_scopes, stale_if_error,
+        True, _FORWARD, stamp.id, text, reason, unauthenticated, _NO_REASON, session_status, scope, missing_scopes,
+        vary, stamp.policy, max_age, terms, shadow, rule, etag, watch_s, unknown_scopes, stale_if_error,
     )  # fmt: skip
     return Decision._make(fields)
 
