@@ -17,9 +17,12 @@ from authzsvc.contract.reading import is_common, own_part
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.errors import ContractError
 
-MAX_KINDS = 8192
-"""Remembered at once, at most twice as many while the older ones await their end."""
+MAX_BYTES = 16 * 1024 * 1024
+"""What is remembered comes to about so much at most, and to twice that while the older half awaits its end: a client
+chooses some of a first part's words, and may send others with each message."""
 
+_KIND_BYTES = 2048
+"""What a kind takes besides its first part."""
 _ATTRIBUTES = 0x0A
 """How a `CheckRequest` begins: field 1, `attributes`, with a length."""
 _SECOND_BYTE = 0x80
@@ -32,6 +35,7 @@ class Kinds:
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._recent: dict[bytes, FixRequest] = {}
+        self._room = MAX_BYTES
         self._earlier: dict[bytes, FixRequest] = {}
 
     def read(self, raw: bytes) -> FixRequest | None:
@@ -51,13 +55,13 @@ class Kinds:
         end = _first_part(raw)
         if not end or not isinstance(request, FixRequest) or request.event is not Event.MESSAGE:
             return
-        first = raw[:end]
-        if is_common(CheckRequest.FromString(first)):
+        first, own = raw[:end], CheckRequest.FromString(raw[end:])
+        if is_common(CheckRequest.FromString(first)) and own_part(request, own) is not None:
             self._remember(first, request)
 
     def forget(self) -> None:
         """Called now and then: forget the kinds that nobody has asked about since the call before the last one."""
-        self._earlier, self._recent = self._recent, {}
+        self._earlier, self._recent, self._room = self._recent, {}, MAX_BYTES
 
     def _known_earlier(self, first: bytes) -> FixRequest | None:
         kind = self._earlier.get(first)
@@ -66,8 +70,10 @@ class Kinds:
         return kind
 
     def _remember(self, first: bytes, kind: FixRequest) -> None:
-        if len(self._recent) >= MAX_KINDS:
+        takes = len(first) + _KIND_BYTES
+        if self._room < takes:
             self.forget()
+        self._room -= takes
         self._recent[first] = kind
 
 
