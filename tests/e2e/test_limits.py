@@ -160,7 +160,7 @@ async def test_an_address_has_so_many_connections_without_a_logon(rig: Rig) -> N
 
     # A place that is given back is another's, on any worker, once the worker that had it has seen its end.
     def here() -> int:
-        return rig.stack.stats()["fix_authz.connections"]
+        return rig.stack.stats()["fix_authz.connections_active"]
 
     await eventually(lambda: here() == len(clients) + len(held), "the flood is gone")
     await held.pop().close()
