@@ -20,7 +20,8 @@ from envoy.service.accesslog.v3 import als_pb2
 from google.protobuf.message import DecodeError
 
 from authzsvc.accounts import OTHER, Ledger, Traffic
-from authzsvc.audit import AuditLog, render_traffic
+from authzsvc.audit import render_traffic
+from authzsvc.audit_log import AuditLog
 from authzsvc.contract.traffic import Kind, read
 from authzsvc.policy.engine import Policy
 from authzsvc.server.in_force import InForce

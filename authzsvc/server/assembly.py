@@ -7,7 +7,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
 
-from authzsvc.audit import AuditLog, render_admin
+from authzsvc.audit import render_admin
+from authzsvc.audit_log import AuditLog
 from authzsvc.decide import Keeping
 from authzsvc.decision import OnExpiry
 from authzsvc.policy.engine import Policy

@@ -22,7 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
-from authzsvc.audit import AuditLog
+from authzsvc.audit_log import AuditLog
 from authzsvc.server import accounting
 from authzsvc.server.admin import OPTIONS as ADMIN_OPTIONS
 from authzsvc.server.admin import Admin, bind_admin

@@ -22,7 +22,8 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 from google.protobuf.message import DecodeError
 
 from authzsvc import audit
-from authzsvc.audit import AuditLog, event_word
+from authzsvc.audit import event_word
+from authzsvc.audit_log import AuditLog
 from authzsvc.contract.batch import split
 from authzsvc.contract.kinds import Kinds
 from authzsvc.contract.reading import glimpse, parse

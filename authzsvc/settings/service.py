@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from authzsvc.audit import STANDARD_OUTPUT
+from authzsvc.audit_log import STANDARD_OUTPUT
 from authzsvc.contract.reading import MAX_MESSAGES
 from authzsvc.decision import OnExpiry, SecondLogon
 from authzsvc.settings.admin import AdminSettings

@@ -8,7 +8,7 @@ from typing import Any
 
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
-from authzsvc.audit import AuditLog
+from authzsvc.audit_log import AuditLog
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
 from authzsvc.server.assembly import Parts, assemble

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authzsvc.audit import AuditLog
+from authzsvc.audit_log import AuditLog
 from authzsvc.policy.compiler import compile_mapping
 from tests.unit.checks import Answer, Desk, ask, check, desk, logon, soh
 
