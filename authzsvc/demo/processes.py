@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import subprocess
 import time
@@ -12,10 +11,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from authzsvc.errors import ToolError
-
-# gRPC's fork handlers would run in our children between fork and exec, where they have nothing to mend and have been
-# seen to abort the child. gRPC reads this when it is first used.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 PR_SET_PDEATHSIG = 1
 LAST_WORDS = 4000
