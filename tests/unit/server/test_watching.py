@@ -147,12 +147,18 @@ async def test_a_session_that_is_not_known_is_noted(at: Desk) -> None:
     task.cancel()
 
 
+def _another(session: Session) -> Session:
+    """Of the same identity, whose Logon another service has answered."""
+    other = Session(session.at, session.at.token(), OTHER)
+    other.etag = session.etag
+    return other
+
+
 async def test_of_two_that_are_watched_under_one_identity_the_later_known_is_cut_off(at: Desk) -> None:
     session = await live(at)
     task = session.watching()
     await turns()
-    other = Session(at, at.token(), OTHER)
-    other.etag = session.etag
+    other = _another(session)
     assert (await other.watched()).headers["x-fix-action"] == "disconnect"
     assert (await other.send()).headers["x-fix-action"] == "disconnect"
     assert (await session.send()).allowed
@@ -163,8 +169,7 @@ async def test_of_two_that_are_watched_under_one_identity_the_later_known_is_cut
 async def test_one_that_nobody_watches_gives_way_to_one_that_is_watched(at: Desk) -> None:
     """Its watch went to another service, which alone heard of its end; and another service let its successor in."""
     session = await live(at)
-    other = Session(at, at.token(), OTHER)
-    other.etag = session.etag
+    other = _another(session)
     task = other.watching()
     await asyncio.sleep(0.6)
     assert [facts.id for facts in at.parts.live.registry] == [session.name]  # its own watch may be on its way
@@ -177,8 +182,7 @@ async def test_one_that_nobody_watches_gives_way_to_one_that_is_watched(at: Desk
 
 async def test_one_whose_first_watch_comes_in_time_does_not_give_way(at: Desk) -> None:
     session = await live(at)
-    other = Session(at, at.token(), OTHER)
-    other.etag = session.etag
+    other = _another(session)
     contending = other.watching()
     await turns()
     task = session.watching()
@@ -191,8 +195,7 @@ async def test_one_that_ends_is_followed_by_one_that_came_before_the_word_of_tha
     session = await live(at)
     task = session.watching()
     await turns()
-    other = Session(at, at.token(), OTHER)
-    other.etag = session.etag
+    other = _another(session)
     contending = other.watching()
     await turns()
     task.cancel()
@@ -203,8 +206,7 @@ async def test_one_that_ends_is_followed_by_one_that_came_before_the_word_of_tha
 
 async def test_one_that_waits_for_its_identity_can_be_killed(at: Desk) -> None:
     session = await live(at)
-    other = Session(at, at.token(), OTHER)
-    other.etag = session.etag
+    other = _another(session)
     contending = other.watching()
     await turns()
     await at.parts.control.kill(Selector(By.COMP_ID, "ALGO"), Mode.KILL, "runaway", ANN)
