@@ -106,6 +106,14 @@ async def assert_trades(rig: Rig, client: Client) -> None:
     await rig.assert_whole(client)
 
 
+async def trading(rig: Rig) -> Client:
+    """A client that trades, and then sends nothing but Heartbeats."""
+    client = await rig.log_on(*TRADER)
+    await assert_trades(rig, client)
+    client.beat(BEAT_S)
+    return client
+
+
 async def assert_logged_out(rig: Rig, client: Client) -> None:
     """The client was told, long before Envoy would have closed, and the venue saw a Logout under the next number."""
     session = rig.session(client)
@@ -155,9 +163,7 @@ async def test_sessions_of_a_listener_end_in_sequence(rig: Rig, change: Callable
 async def test_a_listener_that_comes_back(rig: Rig) -> None:
     stack = dynamic(rig)
     fix, other = stack.listeners
-    client = await rig.log_on(*TRADER)
-    await assert_trades(rig, client)
-    client.beat(BEAT_S)
+    client = await trading(rig)
     stack.publish(other)
     await assert_logged_out(rig, client)
     stack.publish(fix, other)
@@ -173,9 +179,7 @@ async def test_a_change_that_envoy_refuses_ends_nothing(rig: Rig) -> None:
     """Though the settings of one of its filter chains were read, and are good."""
     stack = dynamic(rig)
     fix, other = copy.deepcopy(stack.listeners)
-    client = await rig.log_on(*TRADER)
-    await assert_trades(rig, client)
-    client.beat(BEAT_S)
+    client = await trading(rig)
     filter_settings(fix)["limits"]["max_fields"] = 1_000
     bad = copy.deepcopy(fix["filter_chains"][0]) | {"filter_chain_match": {"destination_port": 1}}
     bad["filters"][0]["typed_config"]["filter_config"]["value"]["limits"]["max_fields"] = 1
@@ -192,9 +196,7 @@ async def test_a_filter_chain_that_comes_beside_ends_nothing(rig: Rig) -> None:
     """Nor do its changes; Envoy keeps the chain that has the filter."""
     stack = dynamic(rig)
     fix, other = copy.deepcopy(stack.listeners)
-    client = await rig.log_on(*TRADER)
-    await assert_trades(rig, client)
-    client.beat(BEAT_S)
+    client = await trading(rig)
     added: Plain = {
         "filter_chain_match": {"destination_port": 1},
         "filters": [copy.deepcopy(fix["filter_chains"][0]["filters"][1])],
