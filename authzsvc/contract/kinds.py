@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from authzsvc.contract.reading import is_common, own_part
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.errors import ContractError
+from authzsvc.fix.fields import Fields
 
 MAX_BYTES = 16 * 1024 * 1024
 """What is remembered comes to about so much at most, and to twice that while the older half awaits its end: a client
@@ -23,6 +24,7 @@ chooses some of a first part's words, and may send others with each message."""
 
 _KIND_BYTES = 2048
 """What a kind takes besides its first part."""
+_NO_FIELDS = Fields(())
 _ATTRIBUTES = 0x0A
 """How a `CheckRequest` begins: field 1, `attributes`, with a length."""
 _SECOND_BYTE = 0x80
@@ -57,7 +59,7 @@ class Kinds:
             return
         first, own = raw[:end], CheckRequest.FromString(raw[end:])
         if is_common(CheckRequest.FromString(first)) and own_part(request, own) is not None:
-            self._remember(first, request)
+            self._remember(first, request._replace(id="", seq=0, fields=_NO_FIELDS, messages=1))
 
     def forget(self) -> None:
         """Called now and then: forget the kinds that nobody has asked about since the call before the last one."""

@@ -250,6 +250,12 @@ def test_a_kind_is_forgotten_once_nobody_asks_about_it() -> None:
     assert kinds.read(raw) is None
 
 
+def test_nothing_of_a_message_is_kept_with_its_kind() -> None:
+    kinds = after(order(body="35=AB|34=17|11=a|35=AB|34=18|", batch="2"))
+    (kind,) = kinds._recent.values()
+    assert (kind.id, kind.seq, kind.fields.pairs, kind.messages) == ("", 0, (), 1)
+
+
 def test_no_more_are_known_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     all_raw = [in_two_parts(order(sender=f"S{number:02}")) for number in range(20)]
     monkeypatch.setattr(module, "MAX_BYTES", 4 * (len(all_raw[0]) + module._KIND_BYTES))
