@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::host::{self, Host, Lent};
 use crate::life::Member;
+use crate::outgoing::Outgoing;
 use crate::timer::{self, Timer};
 use fix_authz_core::command::{CheckId, Command, Commands, Direction};
 use fix_authz_core::contract::grpc;
@@ -27,6 +28,7 @@ pub enum Event {
 pub struct Connection {
     session: Session,
     commands: Commands,
+    outgoing: Outgoing,
     /// The Check behind each of Envoy's calls.
     callouts: HashMap<u64, CheckId>,
     timers: Vec<Timer>,
@@ -51,6 +53,7 @@ impl Connection {
         Some(Self {
             session,
             commands,
+            outgoing: Outgoing::default(),
             callouts: HashMap::new(),
             timers: Vec::new(),
             introduced: false,
@@ -168,6 +171,7 @@ impl Connection {
     }
 
     /// Carries all commands out, and those that calls that could not be made lead to. `lent` is what was just received.
+    /// Bytes may still wait to [go on](Self::send).
     pub fn carry_out(&mut self, config: &Config, host: Host<'_>, lent: Option<&Lent<'_>>) {
         while !self.commands.is_empty() {
             let mut commands = std::mem::take(&mut self.commands);
@@ -185,6 +189,11 @@ impl Connection {
         }
     }
 
+    /// What waits to go on does.
+    pub fn send(&mut self, host: Host<'_>) {
+        self.outgoing.send(host);
+    }
+
     /// Carries one command out; the Check that could not be sent, if it was one.
     fn one(
         &mut self,
@@ -194,13 +203,18 @@ impl Connection {
         lent: Option<&Lent<'_>>,
         command: &Command,
     ) -> Option<CheckId> {
+        if !matches!(command, Command::Send { .. } | Command::Forward { .. }) {
+            self.outgoing.send(host);
+        }
         match command {
             Command::Send { direction, start, end } => {
-                host.inject(*direction, commands.bytes(*start, *end), false);
+                let bytes = commands.bytes(*start, *end);
+                self.outgoing.room(host, *direction, bytes.len()).extend_from_slice(bytes);
             }
             Command::Forward { direction, start, end } => {
                 if let Some(lent) = lent {
-                    host.inject_lent(*direction, lent, *start, *end);
+                    let room = self.outgoing.room(host, *direction, end - start);
+                    lent.read(|bytes| room.extend_from_slice(bytes.get(*start..*end).unwrap_or_default()));
                 }
             }
             Command::End(direction) => host.inject(*direction, &[], true),

@@ -35,6 +35,7 @@ impl Filter {
         if let Ok(mut connection) = self.connection.try_borrow_mut() {
             connection.join(&self.config, host);
             connection.carry_out(&self.config, host, None);
+            connection.send(host);
             connection.show_levels(&self.config, host);
         }
         self.catch_up(host);
@@ -59,6 +60,7 @@ impl Filter {
             connection.carry_out(config, host, Some(lent));
             false
         });
+        connection.send(host);
         connection.show_levels(config, host);
         stays
     }
@@ -99,6 +101,7 @@ impl Filter {
             connection.introduce(host);
             connection.event(event, &self.config);
             connection.carry_out(&self.config, host, None);
+            connection.send(host);
             connection.show_levels(&self.config, host);
         }
     }

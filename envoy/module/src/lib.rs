@@ -17,6 +17,7 @@ mod hooks_test;
 mod host;
 mod life;
 mod listeners;
+mod outgoing;
 mod timer;
 
 use abi::{EnvoyBuffer, EnvoyHttpHeader, FilterEnvoyPtr, FilterModulePtr};

@@ -1,6 +1,6 @@
 //! What flows through a connection's filter: bytes that Envoy has buffered, and bytes that go on.
 //!
-//! Bytes in the buffer are lent, and pass on from there without a copy of ours.
+//! Bytes in the buffer are lent; where all of them may go on, they stay there.
 
 use super::{Host, bytes};
 use crate::abi::{self, EnvoyBuffer, ModuleBuffer};
@@ -35,7 +35,7 @@ impl Host<'_> {
     /// Hands the buffered bytes of a direction to `take`, slice by slice, and drains them; but where `take` says `true` of
     /// the only slice, that stays where it is, and the result is `true`. `gone` must tell of a close as soon as Envoy does.
     ///
-    /// A few slices at a time: what is passed on then takes the memory of those just drained, which is still at hand.
+    /// A few slices at a time: what is read next then takes the memory of those just drained, which is still at hand.
     pub fn take_buffer(
         self,
         direction: Direction,
@@ -96,20 +96,9 @@ impl Host<'_> {
         }
     }
 
-    /// Passes a range of a slice of the buffer's on behind this filter.
-    pub fn inject_lent(self, direction: Direction, lent: &Lent<'_>, start: usize, end: usize) {
-        let part = lent.read(|bytes| ModuleBuffer::of(bytes.get(start..end).unwrap_or_default()));
-        if part.length > 0 {
-            self.inject_raw(direction, part, false);
-        }
-    }
-
     /// Passes bytes on behind this filter; `end` also passes a half-close on.
     pub fn inject(self, direction: Direction, data: &[u8], end: bool) {
-        self.inject_raw(direction, ModuleBuffer::of(data), end);
-    }
-
-    fn inject_raw(self, direction: Direction, data: ModuleBuffer, end: bool) {
+        let data = ModuleBuffer::of(data);
         // SAFETY: the pointer is the running hook's, and Envoy copies the bytes before it does anything else.
         unsafe {
             match direction {
