@@ -75,17 +75,38 @@ pub fn index_of(word: u64, byte: u8) -> Option<u32> {
 /// The number that the first `len` (1 to 8) bytes spell; leading zeros are digits as others.
 #[inline]
 pub fn number(word: u64, len: u32) -> Option<u32> {
+    digits(word, len).map(Digits::value)
+}
+
+/// The first `len` (1 to 8) bytes, if they are digits.
+#[inline]
+pub fn digits(word: u64, len: u32) -> Option<Digits> {
     let digits = (word ^ all(b'0')).wrapping_shl(64_u32.wrapping_sub(8 * len));
     // A carry comes out of such a byte only as has its own high bit set.
-    if (digits.wrapping_add(all(0x7f - 9)) | digits) & HIGH != 0 {
-        return None;
+    ((digits.wrapping_add(all(0x7f - 9)) | digits) & HIGH == 0).then_some(Digits(digits))
+}
+
+/// Eight decimal digits, each in a byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digits(u64);
+
+impl Digits {
+    /// Nothing but zeros.
+    #[inline]
+    pub fn is_zero(self) -> bool {
+        self.0 == 0
     }
-    const PAIRS: u64 = 0x00ff_00ff_00ff_00ff;
-    const QUADS: u64 = 0x0000_00ff_0000_00ff;
-    let pairs = (digits.wrapping_mul(10 * 256 + 1) >> 8) & PAIRS;
-    let upper = (pairs & QUADS).wrapping_mul(100 + (1_000_000 << 32));
-    let lower = ((pairs >> 16) & QUADS).wrapping_mul(1 + (10_000 << 32));
-    Some((upper.wrapping_add(lower) >> 32) as u32)
+
+    /// The number that they spell.
+    #[inline]
+    pub fn value(self) -> u32 {
+        const PAIRS: u64 = 0x00ff_00ff_00ff_00ff;
+        const QUADS: u64 = 0x0000_00ff_0000_00ff;
+        let pairs = (self.0.wrapping_mul(10 * 256 + 1) >> 8) & PAIRS;
+        let upper = (pairs & QUADS).wrapping_mul(100 + (1_000_000 << 32));
+        let lower = ((pairs >> 16) & QUADS).wrapping_mul(1 + (10_000 << 32));
+        (upper.wrapping_add(lower) >> 32) as u32
+    }
 }
 
 /// Whether the first `len` (1 to 8) bytes are printable ASCII.

@@ -22,6 +22,8 @@ mod limits;
 mod logon;
 #[path = "session/outbound.rs"]
 mod outbound;
+#[path = "session/precedents.rs"]
+mod precedents;
 #[path = "session/redelivering.rs"]
 mod redelivering;
 #[path = "session/renewing.rs"]

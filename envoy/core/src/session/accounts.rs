@@ -52,12 +52,16 @@ impl Accounts {
         AccountId::try_from(at).ok()
     }
 
-    /// A message goes on; `Some`: for the first time since this was told, so it is to be told again so much later.
+    /// A message goes on.
     #[inline]
-    fn add(&mut self, account: AccountId, now: Duration) -> Option<u32> {
+    pub fn add(&mut self, account: AccountId) {
         if let Some(account) = self.accounts.get_mut(usize::from(account)) {
             account.count += 1;
         }
+    }
+
+    /// Messages went on; `Some`: for the first time since this was told, so it is to be told again so much later.
+    fn note(&mut self, now: Duration) -> Option<u32> {
         let interval_ms = self.interval_ms.filter(|_| self.due.is_none())?;
         self.due = Some(now + Duration::from_millis(interval_ms.into()));
         Some(interval_ms)
@@ -77,7 +81,14 @@ impl Session {
     /// A message goes on by a decision that was kept.
     #[inline]
     pub(super) fn account(&mut self, account: AccountId, now: Now, out: &mut Commands) {
-        if let Some(millis) = self.accounts.add(account, now.monotonic) {
+        self.accounts.add(account);
+        self.note_accounts(now, out);
+    }
+
+    /// What was added to accounts is to be told.
+    #[inline]
+    pub(super) fn note_accounts(&mut self, now: Now, out: &mut Commands) {
+        if let Some(millis) = self.accounts.note(now.monotonic) {
             out.push(Command::Tick(millis));
         }
     }

@@ -4,25 +4,35 @@
 //! asked about its type. Whatever else there may be to do takes the long way: messages that wait, an end, a decision that is to
 //! be asked about anew, the session's own messages.
 
-use super::cache::Hit;
+use super::accounts::Accounts;
+use super::cache::{Cache, Held, Hit};
+use super::limiting::Limiter;
 use super::{Now, Phase, Session};
 use crate::command::{Commands, Direction};
 use crate::contract::request::IDENTIFIERS;
-use crate::layouts::{Ground, Layouts, Sighting};
+use crate::decision::Terms;
+use crate::layouts::{Ground, Layout, Layouts, Sighting};
 use crate::message::Message;
 use crate::msg_type::MsgType;
+use crate::settings::Limits;
 use crate::stats::Counter;
+use crate::swar::Digits;
 
 /// The layouts of both directions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Known {
-    inbound: Layouts,
-    outbound: Layouts,
+    inbound: Layouts<Held>,
+    outbound: Layouts<Held>,
 }
 
 impl Known {
+    /// None yet. `seed` must give what is not known to who sends messages.
+    pub fn new(mut seed: impl FnMut() -> u64) -> Self {
+        Self { inbound: Layouts::new(seed()), outbound: Layouts::new(seed()) }
+    }
+
     #[inline]
-    fn of(&mut self, direction: Direction) -> &mut Layouts {
+    fn of(&mut self, direction: Direction) -> &mut Layouts<Held> {
         match direction {
             Direction::Inbound => &mut self.inbound,
             Direction::Outbound => &mut self.outbound,
@@ -31,7 +41,63 @@ impl Known {
 
     /// Forgets all: what decides may be something else now.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        self.inbound.clear();
+        self.outbound.clear();
+    }
+}
+
+/// Messages that pass: what lets them, and how many did.
+struct Passing<'session> {
+    direction: Direction,
+    now: Now,
+    cache: &'session mut Cache,
+    accounts: &'session mut Accounts,
+    limiter: Option<&'session mut Limiter>,
+    terms: &'session Terms,
+    limits: &'session Limits,
+    /// How many bytes they are.
+    length: usize,
+    messages: usize,
+    /// How many of them by a kept decision.
+    hits: usize,
+    /// The highest MsgSeqNum (34), if the venue sent them.
+    highest: u32,
+}
+
+impl Passing<'_> {
+    /// One more passes by a decision that holds, if nothing else is to be done; `false` if it is to take the long way.
+    #[inline]
+    fn by(&mut self, hit: Hit, message: &[u8], msg_type: MsgType, number: Digits) -> bool {
+        // It is to be asked about anew.
+        if hit.ageing {
+            return false;
+        }
+        // What is over a limit is denied on the long way.
+        if self.direction == Direction::Inbound
+            && let Some(limiter) = &mut self.limiter
+            && !limiter.is_within(
+                number.value(),
+                self.terms.risk_reducing.contains(msg_type),
+                self.limits,
+                self.now,
+            )
+        {
+            return false;
+        }
+        self.accounts.add(hit.account);
+        self.hits += 1;
+        self.freely(message, number);
+        true
+    }
+
+    /// One more passes.
+    #[inline]
+    fn freely(&mut self, message: &[u8], number: Digits) {
+        if self.direction == Direction::Outbound {
+            self.highest = self.highest.max(number.value());
+        }
+        self.length += message.len();
+        self.messages += 1;
     }
 }
 
@@ -48,39 +114,57 @@ impl Session {
         if !self.lane(direction).is_clear() || self.doom.is_some() || !matches!(self.phase, Phase::Active) {
             return 0;
         }
-        let (mut at, mut passed, mut hits) = (0, 0, 0);
-        while let Some(seen) = self.layouts.of(direction).sight(bytes.get(at..).unwrap_or_default()) {
-            let Sighting { layout, message, seq } = seen;
-            if layout.ground == Ground::Kept {
-                let hit = self.cache.find_by(direction, layout.msg_type, seen.parts(), now.monotonic);
-                let Some(Hit { account, ageing: false }) = hit else { break };
-                // What is over a limit is denied on the long way.
-                if direction == Direction::Inbound
-                    && let Some(limiter) = &mut self.limiter
-                    && !limiter.is_within(
-                        seq,
-                        self.terms.risk_reducing.contains(layout.msg_type),
-                        &self.listener.settings.limits,
-                        now,
-                    )
-                {
-                    break;
-                }
-                self.account(account, now, out);
-                hits += 1;
+        let Passing { length, messages, hits, highest, .. } = self.pass(direction, bytes, now);
+        if messages > 0 {
+            if hits > 0 {
+                self.note_accounts(now, out);
             }
-            if direction == Direction::Outbound {
-                self.follow_number(seq);
-            }
-            at += message.len();
-            passed += 1;
-        }
-        if passed > 0 {
+            self.follow_number(highest);
             out.count_many(Counter::CacheHits, hits);
-            self.layouts.of(direction).earn(passed);
-            self.forward_many(direction, bytes.get(..at).unwrap_or_default(), passed, out);
+            self.layouts.of(direction).earn(messages);
+            self.forward_many(direction, bytes.get(..length).unwrap_or_default(), messages, out);
         }
-        at
+        length
+    }
+
+    fn pass(&mut self, direction: Direction, bytes: &[u8], now: Now) -> Passing<'_> {
+        let layouts = self.layouts.of(direction);
+        let mut passing = Passing {
+            direction,
+            now,
+            cache: &mut self.cache,
+            accounts: &mut self.accounts,
+            limiter: self.limiter.as_deref_mut(),
+            terms: &self.terms,
+            limits: &self.listener.settings.limits,
+            length: 0,
+            messages: 0,
+            hits: 0,
+            highest: 0,
+        };
+        loop {
+            let rest = bytes.get(passing.length..).unwrap_or_default();
+            let alike = layouts.sight_alike(rest, |alike| {
+                let hit = passing.cache.find_held(alike.held, now.monotonic);
+                hit.is_some_and(|hit| passing.by(hit, alike.message, alike.msg_type, alike.number))
+            });
+            if alike > 0 {
+                continue;
+            }
+            let Some(seen) = layouts.sight(rest) else { return passing };
+            let Sighting { layout: Layout { msg_type, ground, .. }, message, number } = seen;
+            let msg_type = *msg_type;
+            match ground {
+                Ground::Free => passing.freely(message, number),
+                Ground::Kept => {
+                    let hit = passing.cache.find_by(direction, msg_type, seen.parts(), now.monotonic);
+                    let Some(hit) = hit.filter(|hit| passing.by(*hit, message, msg_type, number)) else {
+                        return passing;
+                    };
+                    layouts.follow(message, hit.held);
+                }
+            }
+        }
     }
 
     /// A message passed by a decision that was kept: those like it may take the short way.

@@ -43,7 +43,7 @@ impl Session {
     ) {
         let hit =
             if self.may_reuse(message) { self.cache.find(direction, message, now.monotonic) } else { None };
-        let Some(Hit { account, ageing }) = hit else {
+        let Some(Hit { account, ageing, .. }) = hit else {
             return self.ask_in_turn(direction, message, now, out);
         };
         out.count(Counter::CacheHits);

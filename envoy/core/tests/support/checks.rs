@@ -6,7 +6,7 @@ use super::slow_parser;
 use fix_authz_core::command::Direction;
 use fix_authz_core::contract::request::IDENTIFIERS;
 use fix_authz_core::frame::{Frame, SOH, next_frame, next_frame_by};
-use fix_authz_core::layouts::{Ground, Layouts, Sighting};
+use fix_authz_core::layouts::{Alike, Ground, Layouts, Sighting};
 use fix_authz_core::message::{Field, Message, parse};
 use fix_authz_core::profile::Profile;
 use fix_authz_core::settings::Framing;
@@ -113,16 +113,34 @@ pub fn glance(first: &[u8], second: &[u8]) -> bool {
     for ground in [Ground::Free, Ground::Kept] {
         let mut fields = Vec::new();
         let Some(message) = whole(first, &mut fields) else { return false };
-        let mut layouts = Layouts::default();
+        let mut layouts = Layouts::new(SEED);
         layouts.learn(&message, profile(), ground, decides);
-        let Some(sighting) = layouts.sight(second) else { continue };
-        if ground == Ground::Kept && deciding(&sighting) != raw(&message, decides) {
-            continue;
+        layouts.follow(message.bytes, message.seq);
+        let alike = alike(&mut layouts, second);
+        let sighting = layouts.sight(second);
+        let like = sighting
+            .filter(|sighting| ground == Ground::Free || deciding(sighting) == raw(&message, decides));
+        // A precedent sees no other messages than its layout does with what decides.
+        if let Some(alike) = alike {
+            assert_eq!(ground, Ground::Kept);
+            let Some(Sighting { message: read, number, layout }) = like else { panic!("{}", show(second)) };
+            assert_eq!((alike.message, alike.number, alike.held), (read, number, message.seq));
+            assert_eq!(alike.msg_type, layout.msg_type);
         }
+        let Some(sighting) = like else { continue };
+        assert_eq!(alike.is_some(), ground == Ground::Kept, "{}", show(second));
         seen = true;
         assert_alike(&message, &sighting);
     }
     seen
+}
+
+const SEED: u64 = 7;
+
+fn alike<'a>(layouts: &mut Layouts<u32>, bytes: &'a [u8]) -> Option<Alike<'a, u32>> {
+    let mut found = None;
+    layouts.sight_alike(bytes, |alike| found.replace(alike).is_none());
+    found
 }
 
 /// What every decision rests on, and some tags more.
@@ -155,7 +173,7 @@ fn assert_alike(message: &Message<'_>, sighting: &Sighting<'_, '_>) {
     let read = whole(sighting.message, &mut fields).expect("what is seen is read");
     assert_eq!(read.bytes, sighting.message);
     assert_eq!(read.fields, message.fields);
-    assert_eq!((read.seq, read.msg_type, read.poss_dup), (sighting.seq, message.msg_type, false));
+    assert_eq!((read.seq, read.msg_type, read.poss_dup), (sighting.number.value(), message.msg_type, false));
     assert_eq!((read.version, read.sender, read.target), (message.version, message.sender, message.target));
     assert_eq!(sighting.layout.msg_type, message.msg_type);
     assert_eq!(raw(&read, decides), raw(message, decides));

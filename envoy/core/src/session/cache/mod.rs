@@ -5,14 +5,17 @@
 //! be decided differently share one. The fields that say whose a message is are always part of it. Entries are bounded in
 //! number and length; those longest unused go first. Looking up allocates nothing.
 
+mod key;
+
 use crate::command::{CheckId, Direction};
-use crate::contract::request::IDENTIFIERS;
 use crate::decision::Reuse;
 use crate::layouts::Part;
 use crate::message::Message;
 use crate::msg_type::MsgType;
 use crate::settings;
 use foldhash::fast::FixedState;
+use key::{Draft, Types, Vary, prefix};
+use slab::Slab;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -31,7 +34,11 @@ pub(super) struct Cache {
     max_entries: usize,
     max_key: usize,
     types: Types,
-    entries: HashMap<Key, Entry, FixedState>,
+    /// Where the entry of each is.
+    places: HashMap<Key, usize, FixedState>,
+    entries: Slab<Entry>,
+    /// How many were kept, ever.
+    kept: u64,
     /// How often a decision was used.
     uses: u64,
     /// Room for a key, reused.
@@ -40,32 +47,47 @@ pub(super) struct Cache {
     pub outdated: CheckId,
 }
 
+/// A moment, in nanoseconds since the one that monotonic time counts from.
+type Nanos = u64;
+
+#[inline]
+fn nanos(moment: Duration) -> Nanos {
+    moment.as_nanos() as Nanos
+}
+
 /// An allowance that holds for other messages.
 #[derive(Debug)]
 struct Entry {
-    fresh_until: Duration,
-    /// When the last fifth of its life begins.
-    ageing_from: Duration,
+    fresh_until: Nanos,
+    /// When the last fifth of its life begins; never, once it was asked about anew, whatever comes of that.
+    ageing_from: Nanos,
     /// It may still stand in for an answer that failed.
-    stale_until: Duration,
-    /// It was asked about anew; once in a life, whatever comes of it.
-    refreshed: bool,
+    stale_until: Nanos,
     account: AccountId,
     /// [`Cache::uses`] when it last was.
     used: u64,
+    /// No other of the session's has it.
+    serial: u64,
+}
+
+/// How a kept decision is found without its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Held {
+    place: usize,
+    serial: u64,
 }
 
 impl Entry {
-    fn new(reuse: &Reuse, account: AccountId, now: Duration, used: u64) -> Self {
+    fn new(reuse: &Reuse, account: AccountId, now: Duration, used: u64, serial: u64) -> Self {
         let life = Duration::from_secs(reuse.max_age_s.into());
         let fresh_until = now + life;
         Self {
-            fresh_until,
-            ageing_from: fresh_until - life / 5,
-            stale_until: fresh_until + Duration::from_secs(reuse.stale_if_error_s.into()),
-            refreshed: false,
+            fresh_until: nanos(fresh_until),
+            ageing_from: nanos(fresh_until - life / 5),
+            stale_until: nanos(fresh_until + Duration::from_secs(reuse.stale_if_error_s.into())),
             account,
             used,
+            serial,
         }
     }
 }
@@ -73,6 +95,7 @@ impl Entry {
 /// A decision at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hit {
+    pub held: Held,
     pub account: AccountId,
     /// It ends soon, and was not asked about anew yet.
     pub ageing: bool,
@@ -94,7 +117,9 @@ impl Cache {
             max_entries: if settings.enabled { settings.max_entries as usize } else { 0 },
             max_key: settings.max_entry_bytes as usize,
             types: Types::default(),
-            entries: HashMap::with_hasher(FixedState::with_seed(seed)),
+            places: HashMap::with_hasher(FixedState::with_seed(seed)),
+            entries: Slab::new(),
+            kept: 0,
             uses: 0,
             key: Draft::default(),
             outdated: 0,
@@ -130,10 +155,27 @@ impl Cache {
 
     #[inline]
     fn use_drafted(&mut self, now: Duration) -> Option<Hit> {
-        let entry = self.entries.get_mut(self.key.bytes()).filter(|entry| now < entry.fresh_until)?;
+        let place = *self.places.get(self.key.bytes())?;
+        let serial = self.entries.get(place)?.serial;
+        self.find_held(Held { place, serial }, now)
+    }
+
+    /// A decision that was found before, if it still holds.
+    #[inline]
+    pub fn find_held(&mut self, held: Held, now: Duration) -> Option<Hit> {
+        let now = nanos(now);
+        let entry = self.entries.get_mut(held.place)?;
+        if entry.serial != held.serial || now >= entry.fresh_until {
+            return None;
+        }
         self.uses += 1;
         entry.used = self.uses;
-        Some(Hit { account: entry.account, ageing: !entry.refreshed && now >= entry.ageing_from })
+        Some(Hit { held, account: entry.account, ageing: now >= entry.ageing_from })
+    }
+
+    /// The decision of the key at hand, whatever its age.
+    fn drafted(&mut self) -> Option<&mut Entry> {
+        self.entries.get_mut(*self.places.get(self.key.bytes())?)
     }
 
     /// Whether decisions on a type rest on `tag`.
@@ -149,14 +191,14 @@ impl Cache {
         now: Duration,
     ) -> Option<AccountId> {
         self.write_key(direction, message)?;
-        let entry = self.entries.get(self.key.bytes())?;
-        (now < entry.stale_until).then_some(entry.account)
+        let entry = self.drafted()?;
+        (nanos(now) < entry.stale_until).then_some(entry.account)
     }
 
     /// The decision on `message`, just found, is being asked about anew.
     pub fn begin_refresh(&mut self, direction: Direction, message: &Message<'_>) -> Option<Key> {
         self.write_key(direction, message)?;
-        self.entries.get_mut(self.key.bytes())?.refreshed = true;
+        self.drafted()?.ageing_from = Nanos::MAX;
         Some(self.key.bytes().into())
     }
 
@@ -175,29 +217,42 @@ impl Cache {
             return kept;
         }
         self.uses += 1;
-        let entry = Entry::new(reuse, account, now, self.uses);
-        if let Some(old) = self.entries.get_mut(self.key.bytes()) {
+        self.kept += 1;
+        let entry = Entry::new(reuse, account, now, self.uses, self.kept);
+        if let Some(old) = self.drafted() {
             *old = entry;
             return kept;
         }
         if self.entries.len() >= self.max_entries {
             kept.evicted = self.make_room();
         }
-        self.entries.insert(self.key.bytes().into(), entry);
+        let place = self.entries.insert(entry);
+        self.places.insert(self.key.bytes().into(), place);
         kept
     }
 
     /// Drops the sixteenth that is longest unused: one by one, each would be looked for among all.
     fn make_room(&mut self) -> u32 {
         let drop = (self.max_entries / 16).max(1);
-        let mut uses: Vec<u64> = self.entries.values().map(|entry| entry.used).collect();
+        let mut uses: Vec<u64> = self.entries.iter().map(|(_, entry)| entry.used).collect();
         let last = drop.min(uses.len()).saturating_sub(1);
         let before = uses.len();
         if last < before {
             let (_, &mut last, _) = uses.select_nth_unstable(last);
-            self.entries.retain(|_, entry| entry.used > last);
+            self.retain(|_, entry| entry.used > last);
         }
         u32::try_from(before - self.entries.len()).unwrap_or(u32::MAX)
+    }
+
+    fn retain(&mut self, stays: impl Fn(&Key, &Entry) -> bool) {
+        let entries = &mut self.entries;
+        self.places.retain(|key, place| {
+            let stays = entries.get(*place).is_some_and(|entry| stays(key, entry));
+            if !stays {
+                entries.try_remove(*place);
+            }
+            stays
+        });
     }
 
     /// The kept decision of this key is allowed again; one that is gone by now stays gone. `true`: decisions on the type rest
@@ -213,8 +268,8 @@ impl Cache {
     ) -> bool {
         let Some(anew) = self.learn(direction, msg_type, &reuse.vary) else { return false };
         // With another list of tags, the key says nothing any more, and is gone.
-        if let Some(entry) = self.entries.get_mut(key) {
-            *entry = Entry::new(reuse, account, now, entry.used);
+        if let Some(entry) = self.places.get(key).and_then(|place| self.entries.get_mut(*place)) {
+            *entry = Entry::new(reuse, account, now, entry.used, entry.serial);
         }
         anew
     }
@@ -222,19 +277,22 @@ impl Cache {
     /// What holds for `message` holds no more.
     pub fn forget(&mut self, direction: Direction, message: &Message<'_>) {
         if self.write_key(direction, message).is_some() {
-            self.entries.remove(self.key.bytes());
+            let place = self.places.remove(self.key.bytes());
+            place.and_then(|place| self.entries.try_remove(place));
         }
     }
 
     /// The decision of this key holds no more.
     pub fn drop_key(&mut self, key: &Key) {
-        self.entries.remove(key);
+        let place = self.places.remove(key);
+        place.and_then(|place| self.entries.try_remove(place));
     }
 
     /// Nothing that was asked up to the Check `asked` holds any more; `false`: nothing was kept.
     pub fn drop_all(&mut self, asked: CheckId) -> bool {
         self.outdated = asked;
         let any = !self.entries.is_empty();
+        self.places.clear();
         self.entries.clear();
         self.types = Types::default();
         any
@@ -251,7 +309,7 @@ impl Cache {
                 if anew {
                     **vary = Vary::new(tags);
                     let prefix = prefix(direction, msg_type);
-                    self.entries.retain(|key, _| !key.starts_with(&prefix));
+                    self.retain(|key, _| !key.starts_with(&prefix));
                 }
                 Some(anew)
             }
@@ -278,114 +336,5 @@ impl Cache {
             end = field.end + 1;
         }
         self.key.add(Part::of(message.bytes, start, end)?)
-    }
-}
-
-/// Bytes that are copied in one piece, though fewer may be meant.
-const BLOCK: usize = 32;
-
-/// A key that is being written.
-#[derive(Debug, Default)]
-struct Draft {
-    /// The key, and blanks, so that whole blocks can be written.
-    bytes: Vec<u8>,
-    length: usize,
-}
-
-impl Draft {
-    /// Begins one of at most `most` bytes. What all keys of a type begin with is of one length, so that what follows cannot be
-    /// taken for it.
-    #[inline]
-    fn begin(&mut self, direction: Direction, msg_type: MsgType, most: usize) {
-        if self.bytes.len() != most + BLOCK {
-            self.bytes.resize(most + BLOCK, 0);
-        }
-        let prefix = prefix(direction, msg_type);
-        if let Some(start) = self.bytes.first_chunk_mut() {
-            *start = prefix;
-        }
-        self.length = prefix.len();
-    }
-
-    /// Adds a part; `None`: the key becomes too long.
-    #[inline]
-    fn add(&mut self, part: Part<'_>) -> Option<()> {
-        let room = self.bytes.get_mut(self.length..)?;
-        if room.len() < part.length + BLOCK {
-            return None;
-        }
-        match (part.bytes.first_chunk::<BLOCK>(), room.first_chunk_mut()) {
-            (Some(from), Some(to)) if part.length <= BLOCK => *to = *from,
-            _ => room.get_mut(..part.length)?.copy_from_slice(part.bytes.get(..part.length)?),
-        }
-        self.length += part.length;
-        Some(())
-    }
-
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-}
-
-/// The types that decisions are kept for, sorted, with the tags that those rest on.
-#[derive(Debug, Default)]
-struct Types {
-    inbound: Vec<(MsgType, Box<Vary>)>,
-    outbound: Vec<(MsgType, Box<Vary>)>,
-}
-
-impl Types {
-    #[inline]
-    fn of(&mut self, direction: Direction) -> &mut Vec<(MsgType, Box<Vary>)> {
-        match direction {
-            Direction::Inbound => &mut self.inbound,
-            Direction::Outbound => &mut self.outbound,
-        }
-    }
-
-    #[inline]
-    fn find(&self, direction: Direction, msg_type: MsgType) -> Option<&Vary> {
-        let types = match direction {
-            Direction::Inbound => &self.inbound,
-            Direction::Outbound => &self.outbound,
-        };
-        let at = types.binary_search_by_key(&msg_type, |(known, _)| *known).ok()?;
-        types.get(at).map(|(_, vary)| vary.as_ref())
-    }
-}
-
-#[inline]
-fn prefix(direction: Direction, msg_type: MsgType) -> [u8; 9] {
-    let [a, b, c, d, e, f, g, h] = msg_type.packed();
-    [direction as u8, a, b, c, d, e, f, g, h]
-}
-
-/// The tags that a decision rests on.
-#[derive(Debug)]
-struct Vary {
-    /// As the service said, sorted.
-    tags: Vec<u32>,
-    /// Those, and the identifying ones: bit n of word m is tag 64 m + n.
-    low: [u64; 16],
-}
-
-impl Vary {
-    fn new(tags: &[u32]) -> Self {
-        let mut low = [0; 16];
-        for tag in tags.iter().copied().chain(IDENTIFIERS.iter().map(|(tag, _)| *tag)) {
-            if let Some(word) = low.get_mut((tag / 64) as usize) {
-                *word |= 1 << (tag % 64);
-            }
-        }
-        Self { tags: tags.to_vec(), low }
-    }
-
-    #[inline]
-    fn contains(&self, tag: u32) -> bool {
-        match self.low.get((tag / 64) as usize) {
-            Some(word) => word >> (tag % 64) & 1 == 1,
-            None => self.tags.binary_search(&tag).is_ok(),
-        }
     }
 }
