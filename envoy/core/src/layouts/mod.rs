@@ -136,10 +136,11 @@ impl<H: Copy> Layouts<H> {
         (passed, cut.len())
     }
 
-    /// The first message of `bytes`, if it is as long as those of the first layout that begins so.
+    /// The first message of `bytes`, if it is as long as those of the first layout that begins so, and those have precedents.
     #[inline]
     fn cut<'a>(&self, bytes: &'a [u8]) -> Option<(&Layout, &'a [u8])> {
         let layout = self.like(bytes)?.next()?;
+        layout.mask.as_ref()?;
         Some((layout, layout.pattern.shape.cut(bytes)?))
     }
 

@@ -15,9 +15,13 @@ impl Orders {
 
     /// Such an order passed by this decision, and was read whole.
     fn learn(&mut self, body: &str) {
+        self.learn_on(Ground::Kept, body);
+    }
+
+    fn learn_on(&mut self, ground: Ground, body: &str) {
         let (bytes, mut fields, profile) = (order(body), Vec::new(), Profile::new(&[], &[]));
         let message = read(&bytes, &profile, 64, &mut fields).unwrap();
-        self.0.learn(&message, &profile, Ground::Kept, |tag| tag == 1);
+        self.0.learn(&message, &profile, ground, |tag| tag == 1);
     }
 
     /// And left a precedent.
@@ -69,6 +73,10 @@ fn as_many_are_looked_at_as_passed_of_late() {
     orders.follow("1=a|11=x|", 0);
     let alike: Vec<&str> = std::iter::repeat_n("1=a|11=y|", 40).collect();
     assert_eq!(orders.held(&alike).len(), 40);
+    assert_eq!(orders.0.at_once, AT_ONCE);
+    // One that nobody is asked about is none that passed by a decision, but no failure either.
+    orders.learn_on(Ground::Free, "1=a|58=xyz|");
+    assert_eq!(orders.held(&["1=a|11=y|", "1=a|58=uvw|", "1=a|11=y|"]), [0]);
     assert_eq!(orders.0.at_once, AT_ONCE);
     assert_eq!(orders.held(&["1=a|11=y|", "1=b|11=y|"]), [0]);
     assert_eq!(orders.0.at_once, 1);
