@@ -37,10 +37,13 @@ impl Shape {
         bytes.get(..self.length())
     }
 
-    /// MsgSeqNum (34) of a message of this length, if it fits the stencils and adds up.
+    /// MsgSeqNum (34) of a message, if that has this length, fits the stencils and adds up.
     #[inline]
     pub fn read(self, stencils: &[Stencil], message: &[u8]) -> Option<Digits> {
-        let sum = simd::fit(message.get(..self.length().checked_sub(TRAILER)?)?, stencils)?;
+        if message.len() != self.length() {
+            return None;
+        }
+        let sum = simd::fit(message.get(..message.len().checked_sub(TRAILER)?)?, stencils)?;
         if message.last_chunk() != Some(&ends(sum)) {
             return None;
         }
