@@ -222,13 +222,6 @@ impl<H: Copy> Layouts<H> {
         affords
     }
 
-    /// Forgets all: what decides may be something else now.
-    pub fn clear(&mut self) {
-        self.sets = Vec::new();
-        self.stencils = 0;
-        self.precedents.clear();
-    }
-
     fn forget(&mut self) {
         self.sets.iter_mut().for_each(|set| *set = Set::default());
         self.stencils = 0;

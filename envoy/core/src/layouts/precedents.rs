@@ -147,13 +147,6 @@ impl<H: Copy> Precedents<H> {
             self.stencils -= gone.stencils.len();
         }
     }
-
-    /// Forgets all.
-    pub fn clear(&mut self) {
-        self.known = HashTable::new();
-        self.order = VecDeque::new();
-        self.stencils = 0;
-    }
 }
 
 #[cfg(test)]
@@ -204,8 +197,6 @@ mod tests {
         assert!((1..=most).all(|n| find(&precedents, n) == Some(n)));
         assert_eq!((precedents.known.len(), precedents.order.len()), (most, most));
         assert_eq!(precedents.stencils, most * each);
-        precedents.clear();
-        assert_eq!((find(&precedents, most), precedents.stencils), (None, 0));
     }
 
     #[test]

@@ -97,13 +97,3 @@ fn one_in_sixteen_is_learnt_once_the_first_are() {
     assert_eq!(followed(1..1_024), 1_023);
     assert_eq!(followed(1_024..1_024 + 1_700), 100);
 }
-
-#[test]
-fn what_was_forgotten_is_followed_no_more() {
-    let mut orders = Orders::new();
-    orders.follow("1=a|11=x|", 0);
-    orders.0.clear();
-    assert_eq!(orders.held(&["1=a|11=x|"]), Vec::<usize>::new());
-    orders.learn("1=a|11=x|");
-    assert_eq!(orders.held(&["1=a|11=x|"]), Vec::<usize>::new());
-}

@@ -186,7 +186,7 @@ impl Session {
             checks: 0,
             unanswered: Unanswered::default(),
             cache: Cache::new(&listener.settings.cache, echoes.fresh()),
-            layouts: Known::new(|| echoes.fresh()),
+            layouts: Known::new(echoes.fresh()),
             refreshes: Vec::new(),
             accounts: Accounts::new(&listener.settings.accounting),
             echoes,

@@ -18,31 +18,52 @@ use crate::settings::Limits;
 use crate::stats::Counter;
 use crate::swar::Digits;
 
-/// The layouts of both directions.
+/// What is known of earlier messages; nothing in a session that has hardly any.
 #[derive(Debug)]
 pub(super) struct Known {
+    seed: u64,
+    layouts: Option<Box<Both>>,
+}
+
+/// The layouts of both directions.
+#[derive(Debug)]
+struct Both {
     inbound: Layouts<Held>,
     outbound: Layouts<Held>,
 }
 
 impl Known {
-    /// None yet. `seed` must give what is not known to who sends messages.
-    pub fn new(mut seed: impl FnMut() -> u64) -> Self {
-        Self { inbound: Layouts::new(seed()), outbound: Layouts::new(seed()) }
+    /// None yet. `seed` must not be known to who sends messages.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, layouts: None }
     }
 
+    #[inline]
+    fn of(&mut self, direction: Direction) -> Option<&mut Layouts<Held>> {
+        self.layouts.as_mut().map(|both| both.of(direction))
+    }
+
+    /// To learn from a message.
+    #[inline]
+    fn to(&mut self, direction: Direction) -> &mut Layouts<Held> {
+        let seed = self.seed;
+        let layouts = || Box::new(Both { inbound: Layouts::new(seed), outbound: Layouts::new(!seed) });
+        self.layouts.get_or_insert_with(layouts).of(direction)
+    }
+
+    /// Forgets all: what decides may be something else now.
+    pub fn clear(&mut self) {
+        self.layouts = None;
+    }
+}
+
+impl Both {
     #[inline]
     fn of(&mut self, direction: Direction) -> &mut Layouts<Held> {
         match direction {
             Direction::Inbound => &mut self.inbound,
             Direction::Outbound => &mut self.outbound,
         }
-    }
-
-    /// Forgets all: what decides may be something else now.
-    pub fn clear(&mut self) {
-        self.inbound.clear();
-        self.outbound.clear();
     }
 }
 
@@ -114,21 +135,21 @@ impl Session {
         if !self.lane(direction).is_clear() || self.doom.is_some() || !matches!(self.phase, Phase::Active) {
             return 0;
         }
-        let Passing { length, messages, hits, highest, .. } = self.pass(direction, bytes, now);
+        let passing = self.pass(direction, bytes, now);
+        let Some(Passing { length, messages, hits, highest, .. }) = passing else { return 0 };
         if messages > 0 {
             if hits > 0 {
                 self.note_accounts(now, out);
             }
             self.follow_number(highest);
             out.count_many(Counter::CacheHits, hits);
-            self.layouts.of(direction).earn(messages);
             self.forward_many(direction, bytes.get(..length).unwrap_or_default(), messages, out);
         }
         length
     }
 
-    fn pass(&mut self, direction: Direction, bytes: &[u8], now: Now) -> Passing<'_> {
-        let layouts = self.layouts.of(direction);
+    fn pass(&mut self, direction: Direction, bytes: &[u8], now: Now) -> Option<Passing<'_>> {
+        let layouts = self.layouts.of(direction)?;
         let mut passing = Passing {
             direction,
             now,
@@ -151,7 +172,7 @@ impl Session {
             if alike > 0 {
                 continue;
             }
-            let Some(seen) = layouts.sight(rest) else { return passing };
+            let Some(seen) = layouts.sight(rest) else { break };
             let Sighting { layout: Layout { msg_type, ground, .. }, message, number } = seen;
             let msg_type = *msg_type;
             match ground {
@@ -159,19 +180,21 @@ impl Session {
                 Ground::Kept => {
                     let hit = passing.cache.find_by(direction, msg_type, seen.parts(), now.monotonic);
                     let Some(hit) = hit.filter(|hit| passing.by(*hit, message, msg_type, number)) else {
-                        return passing;
+                        break;
                     };
                     layouts.follow(message, hit.held);
                 }
             }
         }
+        layouts.earn(passing.messages);
+        Some(passing)
     }
 
     /// A message passed by a decision that was kept: those like it may take the short way.
     pub(super) fn learn_kept(&mut self, direction: Direction, message: &Message<'_>) {
         let (cache, msg_type) = (&self.cache, message.msg_type);
         let decides = |tag| cache.rests_on(direction, msg_type, tag);
-        self.layouts.of(direction).learn(message, &self.listener.profile, Ground::Kept, decides);
+        self.layouts.to(direction).learn(message, &self.listener.profile, Ground::Kept, decides);
     }
 
     /// A message passed that nobody was asked about: those like it may take the short way.
@@ -180,7 +203,7 @@ impl Session {
         let is_ours = message.msg_type.is_session_level() || message.msg_type == MsgType::LOGON;
         if !is_ours && self.listener.renewals.answered_by(message.msg_type, message.version).is_none() {
             let decides = |tag| IDENTIFIERS.iter().any(|(identifier, _)| *identifier == tag);
-            self.layouts.of(direction).learn(message, &self.listener.profile, Ground::Free, decides);
+            self.layouts.to(direction).learn(message, &self.listener.profile, Ground::Free, decides);
         }
     }
 }
