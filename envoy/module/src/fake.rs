@@ -26,6 +26,8 @@ pub struct Envoy {
     pub gauges: HashMap<usize, u64>,
     /// No call can be made.
     pub cut_off: bool,
+    /// The connection closes, and its buffers are gone, with the next bytes that this filter passes on to the venue.
+    pub closes: Option<abi::FilterModulePtr>,
 }
 
 fn text(buffer: ModuleBuffer) -> Vec<u8> {
@@ -108,7 +110,12 @@ callbacks! {
         true
     }
     fn envoy_dynamic_module_callback_network_filter_inject_read_data(filter: *mut c_void, data: ModuleBuffer, _end: bool) {
-        envoy(filter).sent[0].extend(text(data));
+        let connection = envoy(filter);
+        connection.sent[0].extend(text(data));
+        if let Some(module) = connection.closes.take() {
+            connection.buffers[0].clear();
+            crate::envoy_dynamic_module_on_network_filter_event(filter, module, abi::REMOTE_CLOSE);
+        }
     }
     fn envoy_dynamic_module_callback_network_filter_inject_write_data(filter: *mut c_void, data: ModuleBuffer, _end: bool) {
         envoy(filter).sent[1].extend(text(data));

@@ -274,6 +274,19 @@ fn reads_of_many_slices(connection: &mut Connection) {
     }
 }
 
+/// The connection closes while the first of many bytes go on: what Envoy lent is gone, and is not read any more.
+fn a_close_in_the_middle(connection: &mut Connection) {
+    let text = "x".repeat(8 * 1_024);
+    let news = |seq: usize| fix("FIX.4.4", &format!("35=0|34={seq}|{IDS}112={text}|"));
+    let messages: Vec<Vec<u8>> = (100..120).map(news).collect();
+    let slices: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+    connection.envoy().closes = Some(connection.filter);
+    connection.envoy().sent[0].clear();
+    connection.bytes(true, &slices, false);
+    let sent = std::mem::take(&mut connection.envoy().sent[0]);
+    assert!(!sent.is_empty() && messages.concat().starts_with(&sent) && sent.len() < messages.concat().len());
+}
+
 /// One test: the timer's thread and its counts are the process's.
 #[test]
 fn all_hooks_keep_to_what_envoy_lends() {
@@ -296,6 +309,11 @@ fn all_hooks_keep_to_what_envoy_lends() {
     connection.bytes(true, &[&fix("FIX.4.4", &format!("35=D|34=3|{IDS}11=b|"))], false);
     assert!(show(&connection.envoy().sent[0]).contains("|35=1|34=3|"));
     reads_of_many_slices(&mut connection);
+    let mut another = Connection::open(SETTINGS).unwrap();
+    another.bytes(true, &[&logon], false);
+    another.answer(1, "200", &allowed());
+    a_close_in_the_middle(&mut another);
+    drop(another);
     // What came before a violation has gone on when that closes the connection.
     let last = fix("FIX.4.4", &format!("35=0|34=4|{IDS}"));
     connection.bytes(true, &[&last, b"nonsense"], false);
