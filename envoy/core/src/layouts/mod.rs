@@ -85,7 +85,7 @@ impl<H: Copy> Layouts<H> {
     /// The message at the head of `bytes`, if its layout is known.
     #[inline]
     pub fn sight<'a>(&self, bytes: &'a [u8]) -> Option<Sighting<'_, 'a>> {
-        self.like(bytes)?.find_map(|layout| layout.sight(bytes))
+        like(&self.sets, bytes)?.find_map(|layout| layout.sight(bytes))
     }
 
     /// Hands the messages at the head of `bytes` to `pass` that are like such as passed by a kept decision, one after the
@@ -139,7 +139,7 @@ impl<H: Copy> Layouts<H> {
     /// The first message of `bytes`, if it is as long as those of the first layout that begins so, and those have precedents.
     #[inline]
     fn cut<'a>(&self, bytes: &'a [u8]) -> Option<(&Layout, &'a [u8])> {
-        let layout = self.like(bytes)?.next()?;
+        let layout = like(&self.sets, bytes)?.next()?;
         layout.mask.as_ref()?;
         Some((layout, layout.pattern.shape.cut(bytes)?))
     }
@@ -152,18 +152,10 @@ impl<H: Copy> Layouts<H> {
     /// The message as one that the first of the layouts that begin so has nothing like.
     #[cold]
     fn sight_by_others<'a>(&self, message: &'a [u8]) -> Option<Alike<'a, H>> {
-        self.like(message)?.skip(1).find_map(|other| {
+        like(&self.sets, message)?.skip(1).find_map(|other| {
             let mark = self.mark(other, message)?;
             self.precedents.find(mark, other.pattern.shape)?.read(message)
         })
-    }
-
-    /// The layouts that begin as `bytes` does.
-    #[inline]
-    fn like(&self, bytes: &[u8]) -> Option<impl Iterator<Item = &Layout>> {
-        let begin = swar::word_at(bytes, BEGIN)?;
-        let set = self.sets.get(set_of(begin))?;
-        Some(set.layouts.iter().filter(move |layout| layout.begin == begin))
     }
 
     /// So many messages passed at a glance.
@@ -177,11 +169,10 @@ impl<H: Copy> Layouts<H> {
         if !self.affords() {
             return;
         }
-        let Self { sets, precedents, .. } = self;
-        let set = swar::word_at(message, BEGIN).and_then(|begin| sets.get(set_of(begin)));
-        let mut layouts = set.into_iter().flat_map(|set| &set.layouts);
-        if let Some(layout) = layouts.find(|layout| layout.sight(message).is_some()) {
-            layout.add_precedent(message, held, precedents);
+        let layout = like(&self.sets, message)
+            .and_then(|mut layouts| layouts.find(|layout| layout.sight(message).is_some()));
+        if let Some(layout) = layout {
+            layout.add_precedent(message, held, &mut self.precedents);
         }
     }
 
@@ -243,6 +234,14 @@ impl Set {
         let old = self.layouts.get_mut(at).map(|old| std::mem::replace(old, layout));
         old.map_or(0, |old| old.pattern.stencils.len())
     }
+}
+
+/// The layouts that begin as `bytes` does.
+#[inline]
+fn like<'known>(sets: &'known [Set], bytes: &[u8]) -> Option<impl Iterator<Item = &'known Layout>> {
+    let begin = swar::word_at(bytes, BEGIN)?;
+    let set = sets.get(set_of(begin))?;
+    Some(set.layouts.iter().filter(move |layout| layout.begin == begin))
 }
 
 /// Which set messages are in that begin so.
