@@ -171,7 +171,7 @@ impl Connection {
     }
 
     /// Carries all commands out, and those that calls that could not be made lead to. `lent` is what was just received.
-    /// Bytes may still wait to [go on](Self::send).
+    /// Of a buffer in slices, bytes may then still wait for more to [go on](Self::send) with.
     pub fn carry_out(&mut self, config: &Config, host: Host<'_>, lent: Option<&Lent<'_>>) {
         while !self.commands.is_empty() {
             let mut commands = std::mem::take(&mut self.commands);
@@ -186,6 +186,9 @@ impl Connection {
             for id in failed {
                 self.session.answer(id, Err(Failure::Unreachable), config.now(), &mut self.commands);
             }
+        }
+        if lent.is_none() {
+            self.send(host);
         }
     }
 

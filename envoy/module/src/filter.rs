@@ -35,7 +35,6 @@ impl Filter {
         if let Ok(mut connection) = self.connection.try_borrow_mut() {
             connection.join(&self.config, host);
             connection.carry_out(&self.config, host, None);
-            connection.send(host);
             connection.show_levels(&self.config, host);
         }
         self.catch_up(host);
@@ -101,7 +100,6 @@ impl Filter {
             connection.introduce(host);
             connection.event(event, &self.config);
             connection.carry_out(&self.config, host, None);
-            connection.send(host);
             connection.show_levels(&self.config, host);
         }
     }
