@@ -31,7 +31,7 @@ def command(
     question = check.ask(message, scopes, claims, direction)
     client = CompIds(comp_id) if comp_id else clients.client_of(question.fields, direction)
     question = question._replace(comp_id=client.comp_id if client else "")
-    explanation = explain.explain(policy, question, clients.refusal(policy, question, client))
+    explanation = explain.explain(policy, question, clients.beforehand(policy, question, client))
     if as_json:
         print(json.dumps(explain.as_document(policy, explanation), ensure_ascii=False))
     else:

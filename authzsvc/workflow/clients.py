@@ -1,14 +1,17 @@
-"""The client of a message: who it says it is, held against the token as the service does at Logon."""
+"""What the service decides before it asks any rule: whether the client is whom its token names, and the Logon."""
 
 from __future__ import annotations
 
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
 from authzsvc.policy.engine import Policy
+from authzsvc.policy.lookup import LOGON
 from authzsvc.policy.question import CompIds, Question, Verdict
 
 TAGS = {Direction.INBOUND: (49, 50, 142, 115, 56), Direction.OUTBOUND: (56, 57, 143, 128, 49)}
 """The tags that name the client: CompID, SubID, LocationID, the firm on whose behalf it acts; and the counterparty."""
+
+_LOGON = Verdict(True, None, (), "a Logon needs no scope: the token and the client's identity decide", ())
 
 
 def client_of(fields: Fields, direction: Direction) -> CompIds | None:
@@ -24,9 +27,18 @@ def refusal(policy: Policy, question: Question, client: CompIds | None) -> Verdi
     return None if misnamed is None else Verdict(False, None, (), misnamed.reason, ())
 
 
+def beforehand(policy: Policy, question: Question, client: CompIds | None) -> Verdict | None:
+    """Give the verdict that no rule is asked for: a client that is refused, or a Logon; None for any other message."""
+    refused = refusal(policy, question, client)
+    if refused is not None:
+        return refused
+    is_logon = question.direction is Direction.INBOUND and question.msg_type == LOGON
+    return _LOGON if is_logon else None
+
+
 def decide(policy: Policy, question: Question, client: CompIds | None) -> Verdict:
-    """Decide as the service does: whom the token names comes before what it may do."""
-    return refusal(policy, question, client) or policy.decide(question)
+    """Decide as the service does: whom the token names comes before what it may do, and a Logon needs no scope."""
+    return beforehand(policy, question, client) or policy.decide(question)
 
 
 def _text(value: bytes | None) -> str | None:

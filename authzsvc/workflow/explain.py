@@ -44,13 +44,14 @@ class Explanation:
         return tuple(_would_allow(self)) if self.denied else ()
 
 
-def explain(policy: Policy, question: Question, refusal: Verdict | None = None) -> Explanation:
-    """Decide a question and look at every rule of its direction and type; `refusal` where the client is refused."""
+def explain(policy: Policy, question: Question, beforehand: Verdict | None = None) -> Explanation:
+    """Decide a question and look at every rule of its direction and type; `beforehand` is the verdict where none is
+    asked (`clients.beforehand`)."""
     trace = policy.trace(question)
     return Explanation(
         question=question,
-        verdict=refusal or trace.verdict,
-        refused=refusal is not None,
+        verdict=beforehand or trace.verdict,
+        refused=beforehand is not None and not beforehand.allowed,
         label=policy.dictionary.message_name(question.msg_type),
         forbids=trace.forbids,
         grants=trace.grants,

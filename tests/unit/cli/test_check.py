@@ -45,6 +45,14 @@ def test_allowed_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     }
 
 
+def test_a_logon_needs_no_scope(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "--message", "35=A|49=ALGO|98=0|108=30", "--json", scopes="") == 0
+    found = document(capsys)
+    assert (found["decision"], found["scope"], found["missing_scopes"], found["vary"]) == ("allow", None, [], [])
+    refused = ("--message", "35=A|49=ALGO|98=0|108=30", "--claims", '{"fix_comp_id": "OTHER"}')
+    assert run(monkeypatch, *refused, scopes="") == 1
+
+
 def test_denied_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, "--message", "35=D|167=CS", "--json", scopes="order:cancel order:replace") == 1
     found = document(capsys)

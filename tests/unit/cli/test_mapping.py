@@ -178,6 +178,13 @@ def test_explain(run: Run, scopes: str, code: int) -> None:
     assert ("would allow it: the scope `order:create:equity`" in out) is bool(code)
 
 
+def test_explain_a_logon(run: Run) -> None:
+    found, out, _ = run("explain", "desk.yaml", "--scopes", "", "--message", "35=A|98=0|108=30")
+    assert found == 0
+    assert out.startswith("ALLOW  Logon (A) inbound\n")
+    assert "would allow" not in out
+
+
 def test_explain_as_json(run: Run) -> None:
     message = ("--scopes", "role:trader", "--message", "35=D|55=EVIL|167=CS|54=1")
     code, out, _ = run("explain", "desk.yaml", *message, "--json")

@@ -99,6 +99,52 @@ tests:
     expect: deny
 """
 
+VENUE = """\
+version: 1
+name: apikey
+fix: FIX.4.4
+session: {identity: {}, risk_reducing: [OrderCancelRequest, OrderMassCancelRequest]}
+custom:
+  tags: {25002: {name: CancelRestriction, type: INT}}
+  messages: {XCN: {name: CancelAndNew}, XLQ: {name: LimitQuery}}
+scopes:
+  fix:trade:
+    description: Order entry
+    grants:
+      - message: NewOrderSingle
+      - message: OrderCancelRequest
+      - message: OrderMassCancelRequest
+        when: {MassCancelRequestType: CancelOrdersForASecurity}
+      - message: XCN
+      - message: XLQ
+  fix:read:
+    description: Drop copy and market data, no orders
+    grants:
+      - message: MarketDataRequest
+      - message: XLQ
+      - {message: ExecutionReport, direction: outbound}
+      - {message: ListStatus, direction: outbound}
+"""
+"""A venue whose clients hold one of two scopes, and which has messages of its own."""
+
+VENUE_SUITE = """\
+mapping: venue.yaml
+tests:
+  - {name: order, scopes: ["fix:trade"], message: "35=D|55=BTCUSDT", expect: allow}
+  - {name: cancel, scopes: ["fix:trade"], message: "35=F|55=BTCUSDT", expect: allow}
+  - {name: cancel and new, scopes: ["fix:trade"], message: "35=XCN|25002=1", expect: allow}
+  - {name: limits, scopes: ["fix:trade"], message: "35=XLQ", expect: allow}
+  - {name: limits read, scopes: ["fix:read"], message: "35=XLQ", expect: allow}
+  - {name: mass cancel of a symbol, scopes: ["fix:trade"], message: "35=q|530=1|55=BTCUSDT", expect: allow}
+  - {name: mass cancel of all, scopes: ["fix:trade"], message: "35=q|530=7", expect: deny}
+  - {name: read only sends no order, scopes: ["fix:read"], message: "35=D|55=BTCUSDT", expect: deny}
+  - {name: data, scopes: ["fix:read"], message: "35=V", expect: allow}
+  - {name: drop copy, scopes: ["fix:read"], direction: outbound, message: "35=8|55=BTCUSDT", expect: allow}
+  - {name: list status, scopes: ["fix:read"], direction: outbound, message: "35=N", expect: allow}
+  - {name: a client may log on, scopes: ["fix:read"], message: "35=A|98=0|108=30", expect: allow}
+  - {name: a Logon needs no scope, scopes: [], message: "35=A|98=0|108=30", expect: allow}
+"""
+
 
 def write_text(path: Path, text: str, changes: tuple[tuple[str, str], ...] = ()) -> Path:
     """Write a text, changed by (old, new) pairs."""

@@ -100,6 +100,19 @@ def test_who_a_client_is_counts(desk: Policy) -> None:
     assert report.differing == 1
 
 
+def test_a_logon_needs_no_scope(desk: Policy) -> None:
+    day = [message("A", "98=0|108=30|"), message("A", "98=0|108=30|", "VENUE", "ALGO"), message("F", "11=1|")]
+    report = replayed(day, desk, held=Held())
+    assert {row: sum(found.values()) for row, found in report.counts.items()} == {
+        Row("ALGO", Direction.INBOUND, "A"): 1,
+        Row("ALGO", Direction.OUTBOUND, "A"): 1,
+        Row("ALGO", Direction.INBOUND, "F"): 1,
+    }
+    assert [change.row.msg_type for change in report.changes] == ["F"]
+    other = Held(claims={"fix_comp_id": "OTHER"})
+    assert [change.row.msg_type for change in replayed(day[:1], desk, held=other).changes] == ["A"]
+
+
 def test_memory_is_bounded(desk: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "MAX_REMEMBERED", 5)
     monkeypatch.setattr(replay, "MAX_ROWS", 4)

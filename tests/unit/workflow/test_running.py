@@ -10,6 +10,7 @@ import pytest
 from authzsvc.errors import MappingFaults, ToolError
 from authzsvc.workflow import running
 from authzsvc.workflow.running import Result
+from tests.unit.workflow.desk import VENUE, VENUE_SUITE, write_text
 
 Write = Callable[..., Path]
 
@@ -26,6 +27,13 @@ def test_all_pass(write: Write, write_suite: Write, tmp_path: Path) -> None:
     assert run.passed
     assert len(run.results) == 11
     assert run.coverage.percent == 100.0
+
+
+def test_a_logon_needs_no_scope(tmp_path: Path) -> None:
+    write_text(tmp_path / "venue.yaml", VENUE)
+    write_text(tmp_path / "venue.test.yaml", VENUE_SUITE)
+    (run,) = running.run_all(tmp_path)
+    assert [result.case.spec.name for result in run.results if not result.passed] == []
 
 
 @pytest.mark.parametrize(
