@@ -80,7 +80,7 @@ class Admin:
     async def _let_in(self, action: Action, context: _Context) -> Operator:
         peer = context.peer()
         try:
-            return self._access.operator(peer, _texts(context.invocation_metadata()), context.auth_context())
+            return await self._access.operator(peer, _texts(context.invocation_metadata()), context.auth_context())
         except AccessError as error:
             self._note(action, Operator(error.who, claimed=True, address=peer), refused=str(error))
             await context.abort(error.status, str(error))

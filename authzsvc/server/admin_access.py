@@ -2,29 +2,34 @@
 
 Over the unix socket, which only its owner can open, operators say their name themselves; the audit marks it as claimed.
 Over TLS a certificate or an access token proves it, or both where both are asked for, and then the token's subject is
-the name.
+the name. A token is held against all that its issuer's settings demand of a FIX client's token: that it belongs to the
+certificate of the connection, and that its server says that it is active.
 
 Invariants: a call that came over TCP is never taken for a local one, because the transport says which it is and no
-header does; nothing is believed of a token before the verifier has accepted it.
+header does; nothing is believed of a token before the authenticator has accepted it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
-from cryptography import x509
 
 from authzsvc.errors import AdminError, TokenError
 from authzsvc.sessions.acts import MAX_NAME, Operator
 from authzsvc.settings.admin import AdminSettings, AdminToken
+from authzsvc.tokens.certificate import Certificate, from_pem
 from authzsvc.tokens.claims import Identity
+from authzsvc.tokens.credential import Credential, Scheme
 
 CLAIMED_BY = "x-operator"
 LOCAL = "unix:"
 UNNAMED = "unnamed"
+
+Authenticate = Callable[[Credential, Certificate], Awaitable[Identity]]
+"""Tells who presents a credential over the connection of that certificate. Raises `TokenError`."""
 
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
@@ -44,52 +49,55 @@ class Access:
     def __init__(
         self,
         settings: AdminSettings,
-        verify: Callable[[str], Identity],
+        authenticate: Authenticate,
         revoked: Callable[[Identity], bool] = lambda _identity: False,
     ) -> None:
-        """`verify` raises `TokenError`; `revoked` tells of tokens that an operator has revoked."""
+        """`revoked` tells of tokens that an operator has revoked."""
         self._local = settings.unix is not None
         self._certificate = settings.tls is not None and settings.tls.client_ca is not None
-        self._names = frozenset(settings.operators)
+        self._names = tuple(settings.operators)
         self._token = settings.token
-        self._verify = verify
+        self._authenticate = authenticate
         self._revoked = revoked
 
-    def operator(self, peer: str, metadata: Mapping[str, str], transport: Mapping[str, Any]) -> Operator:
+    async def operator(self, peer: str, metadata: Mapping[str, str], transport: Mapping[str, Any]) -> Operator:
         """The caller, by gRPC's peer, headers and auth context. Raises `AccessError`."""
         if peer.startswith(LOCAL):
             if not self._local:
                 raise AccessError(grpc.StatusCode.PERMISSION_DENIED, "no unix socket is open to operators")
             return Operator(_claimed(metadata), claimed=True, address="unix")
-        name = ""
+        name, certificate = "", certificate_of(transport)
         if self._certificate:
-            name = self._certified(transport)
+            name = self._certified(certificate)
         if self._token is not None:
-            name = self._authorized(self._token, metadata, name)
+            name = await self._authorized(self._token, metadata, certificate, name)
         if not name:
             raise AccessError(grpc.StatusCode.UNAUTHENTICATED, "no way for operators to prove who they are is set")
         return Operator(name, claimed=False, address=peer)
 
-    def _certified(self, transport: Mapping[str, Any]) -> str:
-        names = certificate_names(transport)
+    def _certified(self, certificate: Certificate) -> str:
+        names = [name for name in certificate.names() if len(name) <= MAX_NAME * 2 and name.isprintable()]
         if not names:
             raise AccessError(grpc.StatusCode.UNAUTHENTICATED, "no client certificate, or one without a name")
         if not self._names:
             return names[0]
-        known = [name for name in names if name in self._names]
+        known = [name for name in self._names if certificate.has(name)]
         if not known:
             text = "the client certificate's name is not one of `admin.operators`"
             raise AccessError(grpc.StatusCode.PERMISSION_DENIED, text, names[0])
         return known[0]
 
-    def _authorized(self, wanted: AdminToken, metadata: Mapping[str, str], name: str) -> str:
+    async def _authorized(
+        self, wanted: AdminToken, metadata: Mapping[str, str], certificate: Certificate, name: str
+    ) -> str:
         found = _BEARER.fullmatch(metadata.get("authorization", "").strip())
         if found is None:
             raise AccessError(grpc.StatusCode.UNAUTHENTICATED, "no access token (give `--token-file`)", name)
         try:
-            identity = self._verify(found[1])
+            identity = await self._authenticate(Credential(Scheme.BEARER, found[1]), certificate)
         except TokenError as error:
-            raise AccessError(grpc.StatusCode.UNAUTHENTICATED, error.text, name) from None
+            status = grpc.StatusCode.UNAVAILABLE if error.unavailable else grpc.StatusCode.UNAUTHENTICATED
+            raise AccessError(status, error.text, name) from None
         if self._revoked(identity):
             raise AccessError(grpc.StatusCode.UNAUTHENTICATED, "access token revoked", identity.subject)
         if identity.issuer != wanted.issuer or wanted.scope not in identity.scopes:
@@ -98,25 +106,9 @@ class Access:
         return identity.subject
 
 
-def certificate_names(transport: Mapping[str, Any]) -> list[str]:
-    """The names in the verified client certificate of gRPC's auth context: URI, DNS and e-mail SANs, the subject."""
-    pem = transport.get("x509_pem_cert") or [b""]
-    try:
-        certificate = x509.load_pem_x509_certificate(pem[0])
-        names = _alternatives(certificate)
-        subject = certificate.subject.rfc4514_string()
-    except ValueError:
-        return []
-    return [name for name in (*names, subject) if 0 < len(name) <= MAX_NAME * 2 and name.isprintable()]
-
-
-def _alternatives(certificate: x509.Certificate) -> list[str]:
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    kinds = (x509.UniformResourceIdentifier, x509.DNSName, x509.RFC822Name)
-    return [name for kind in kinds for name in found.get_values_for_type(kind)]
+def certificate_of(transport: Mapping[str, Any]) -> Certificate:
+    """Returns the verified client certificate of gRPC's auth context, or an empty one where the client showed none."""
+    return from_pem(next(iter(transport.get("x509_pem_cert") or ()), b""))
 
 
 def _claimed(metadata: Mapping[str, str]) -> str:

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 
-from authzsvc.errors import Fault, HttpError, KeysError, SettingsFaults
+from authzsvc.errors import Fault, HttpError, KeysError, SettingsFaults, TokenError
+from authzsvc.server.admin_access import Authenticate
+from authzsvc.settings.admin import AdminToken
 from authzsvc.settings.tokens import ClientMethod, ClientSettings, IssuerSettings, Tokens
 from authzsvc.tokens.authenticator import Authenticator, Route
 from authzsvc.tokens.binding import Binding
 from authzsvc.tokens.broker import Broker, Grant
+from authzsvc.tokens.certificate import Certificate
+from authzsvc.tokens.claims import NOT_ACCEPTED, Identity
 from authzsvc.tokens.client_auth import Basic, ClientAuth, Post, PrivateKeyJwt, TlsClient, read_key, read_secret
+from authzsvc.tokens.credential import Credential
 from authzsvc.tokens.discovery import Discovered, ServerMetadata
 from authzsvc.tokens.http import Http
 from authzsvc.tokens.introspection import Asking, Caching, Introspector
@@ -32,6 +37,8 @@ class Issuers:
     """All of them, and what has to run and be closed for them."""
 
     authenticator: Authenticator
+    contexts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By issuer: the facts of the listeners on which it is asked."""
     key_sets: list[KeySet] = field(default_factory=list)
     """Those that must be loaded before any token can be verified."""
     from_files: list[KeySet] = field(default_factory=list)
@@ -44,6 +51,18 @@ class Issuers:
         """What keeps keys and metadata fresh, for ever."""
         keep = [_keep_metadata(metadata, refresh) for metadata, refresh in self.discovered]
         return [key_set.keep_fresh() for key_set in self.key_sets] + keep
+
+    def of_operators(self, token: AdminToken | None) -> Authenticate:
+        """Returns what tells whose an operator's token is: of the issuer that `admin.token` names, and held against the
+        settings of that issuer as a FIX client's is. Raises `SettingsFaults` where no such issuer is set."""
+        if token is None:
+            return _no_tokens
+        context = self.contexts.get(token.issuer)
+        if context is None:
+            text = f"`{token.issuer}` is none of `tokens.issuers`"
+            raise SettingsFaults([Fault("settings", 0, "admin.token.issuer", text, "name one of them")])
+        authenticator = self.authenticator.of_issuer(token.issuer)
+        return lambda credential, certificate: authenticator.look_up(credential, certificate, context)
 
     async def wait_until_loaded(self) -> None:
         """Return once all keys are there."""
@@ -60,7 +79,11 @@ def build(tokens: Tokens) -> Issuers:
     """Put the issuers together; nothing is asked yet. Raises `SettingsFaults`."""
     made = [_Made(entry, f"tokens.issuers[{index}]") for index, entry in enumerate(tokens.issuers)]
     verifier = Verifier([each.issuer for each in made], cache_size=tokens.cache_size, cache_ttl_s=tokens.cache_ttl_s)
-    introspectors = [Route(each.entry.context, asked) for each in made if (asked := each.introspector()) is not None]
+    introspectors = [
+        Route(each.entry.context, asked, each.entry.issuer)
+        for each in made
+        if (asked := each.introspector()) is not None
+    ]
     bindings = {
         each.entry.issuer: Binding(each.entry.binding.certificate, each.entry.binding.name_claim) for each in made
     }
@@ -69,9 +92,11 @@ def build(tokens: Tokens) -> Issuers:
     )
     authenticator = Authenticator(verifier, introspectors, (), bindings, by_asking)
     authenticator.brokers = [
-        Route(each.entry.context, found) for each in made if (found := each.broker(authenticator)) is not None
+        Route(each.entry.context, found, each.entry.issuer)
+        for each in made
+        if (found := each.broker(authenticator)) is not None
     ]
-    issuers = Issuers(authenticator)
+    issuers = Issuers(authenticator, {each.entry.issuer: each.entry.context for each in made})
     for each in made:
         if each.entry.jwks.file is not None:
             issuers.from_files.append(each.issuer.keys)
@@ -200,6 +225,10 @@ def _client(settings: ClientSettings, place: str) -> ClientAuth:
 
 def _fault(place: str, error: HttpError | KeysError) -> SettingsFaults:
     return SettingsFaults([Fault("settings", 0, place, str(error))])
+
+
+async def _no_tokens(_credential: Credential, _certificate: Certificate) -> Identity:
+    raise TokenError(NOT_ACCEPTED, "no access token is an operator's (set `admin.token`)")
 
 
 async def _no_keys(_known: Validator | None) -> Document:

@@ -131,7 +131,7 @@ async def _administered(settings: Settings, parts: Parts, issuers: Issuers) -> A
     def is_revoked(identity: Identity) -> bool:
         return parts.control.restrictions.revocation_of(identity) is not None
 
-    access = Access(settings.admin, issuers.authenticator.verifier.verify, is_revoked)
+    access = Access(settings.admin, issuers.of_operators(settings.admin.token), is_revoked)
     server = grpc.aio.server(options=ADMIN_OPTIONS)
     Admin(parts.control, access).add_to(server)
     addresses = bind_admin(server, settings.admin)

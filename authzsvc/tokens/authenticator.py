@@ -11,7 +11,7 @@ certificate the credential's is, is held against what its issuer demands, each t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from authzsvc.errors import TokenError, UnknownKey
@@ -37,6 +37,7 @@ class Route(Generic[Asked]):
 
     context: Mapping[str, str]
     asked: Asked
+    issuer: str = ""
 
 
 @dataclass(slots=True)
@@ -78,6 +79,15 @@ class Authenticator:
             identity = await self._introspector(context).introspect(credential.secret)
         self._check_binding(identity, certificate)
         return identity
+
+    def of_issuer(self, issuer: str) -> Authenticator:
+        """Returns an authenticator that shows tokens to no server but that issuer's, and takes no client's secret."""
+        return replace(
+            self,
+            introspectors=[route for route in self.introspectors if route.issuer == issuer],
+            brokers=(),
+            ask_about_jwts=self.ask_about_jwts & {issuer},
+        )
 
     async def _known_soon(
         self, credential: Credential | None, certificate: Certificate, context: Mapping[str, str]

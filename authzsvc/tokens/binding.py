@@ -1,7 +1,8 @@
 """Whether a token belongs to the client certificate that it came with.
 
 Two ties, each demanded per issuer: the certificate's digest in the token (`cnf`, RFC 8705, 3.1), and a claim that holds
-one of the certificate's names. Pure; Envoy has verified the certificate and that the client holds its key.
+one of the certificate's names, as a name of the same kind. Pure; Envoy has verified the certificate and that the client
+holds its key.
 
 Invariant: a token that names a certificate is never good without it, whatever the setting. (One that is bound in some
 other way, which nobody here can check, has no `Identity`: `claims` refuses it.)
@@ -40,7 +41,8 @@ class Binding:
 
     certificate: CertificateDemand = CertificateDemand.IF_BOUND
     name_claim: str = ""
-    """The path of a claim that must be, or hold, one of the certificate's names; empty when none is asked for."""
+    """The path of a claim that must be, or hold, one of the names of the certificate, each of the kind whose form the
+    value has. Empty when none is asked for."""
 
 
 def check(identity: Identity, certificate: Certificate, binding: Binding) -> None:
@@ -66,9 +68,7 @@ def _check_name(identity: Identity, certificate: Certificate, path: str) -> None
     wanted = {value for value in claim_values(identity.claims, path) if value}
     if not wanted:
         raise _refused(f"the token's claim `{path}` names no certificate")
-    exact = {*certificate.uris, certificate.subject}
-    dns = {name.lower() for name in certificate.dns}
-    if exact.isdisjoint(wanted) and dns.isdisjoint(value.lower() for value in wanted):
+    if not any(certificate.has(value) for value in wanted):
         raise _refused(f"none of the certificate's names is in the token's claim `{path}`")
 
 

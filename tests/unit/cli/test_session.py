@@ -16,9 +16,17 @@ from authzsvc.cli.app import app
 from authzsvc.errors import ToolError
 from authzsvc.sessions.restrictions import Mode
 from authzsvc.settings.admin import AdminSettings
+from authzsvc.tokens.certificate import Certificate
+from authzsvc.tokens.claims import Identity
+from authzsvc.tokens.credential import Credential
 from tests.e2e.certificates import Authority
 from tests.unit.server.test_admin import SCOPE, Service, serving
 from tests.unit.sessions.building import session, who
+
+
+async def holder(credential: Credential, _certificate: Certificate) -> Identity:
+    """An operator who is called what his token is."""
+    return who(subject=credential.secret, issuer="https://as", scopes=frozenset({SCOPE}))
 
 
 @contextlib.contextmanager
@@ -27,7 +35,7 @@ def running(settings: AdminSettings) -> Iterator[Service]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    context = serving(settings, lambda token: who(subject=token, issuer="https://as", scopes=frozenset({SCOPE})))
+    context = serving(settings, holder)
     try:
         yield asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(20)
     finally:

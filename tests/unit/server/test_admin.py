@@ -1,34 +1,42 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import stat
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from google.protobuf.message import Message
 from pydantic import ValidationError
 
 from authzsvc._gen.fixauthz.v1 import admin_pb2 as pb
 from authzsvc.errors import SettingsFaults
 from authzsvc.server.admin import OPTIONS, Admin, bind_admin
-from authzsvc.server.admin_access import Access
+from authzsvc.server.admin_access import Access, Authenticate
+from authzsvc.server.issuers import Issuers, build
 from authzsvc.sessions.acts import Act
 from authzsvc.sessions.control import Control
 from authzsvc.sessions.registry import Registry
 from authzsvc.sessions.sqlite import SqliteStore
-from authzsvc.settings.admin import AdminSettings
-from authzsvc.tokens.development import DevelopmentIssuer
+from authzsvc.settings.admin import AdminSettings, AdminToken
+from authzsvc.settings.tokens import Tokens
+from authzsvc.tokens.authenticator import Authenticator
+from authzsvc.tokens.development import ALGORITHM, AUDIENCE, DevelopmentIssuer
 from authzsvc.tokens.keys import KeySet, Refresh, from_file
+from authzsvc.tokens.verifier import Verifier
 from tests.e2e.certificates import Authority, Pem
 from tests.unit.sessions.building import eventually, session
 from tests.unit.tokens.conftest import Bench, Clock
+from tests.unit.tokens.web import Reply, Web
+from tests.unit.tokens.web import serving as web_serving
 
 SCOPE = "fix:admin"
 KILL = pb.KillRequest(selector=pb.Selector(all=True), mode=pb.kill, reason="desk says stop")
@@ -74,14 +82,14 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def serving(
-    settings: AdminSettings, verify: Callable[[str], Any] | None = None, store: SqliteStore | None = None
+    settings: AdminSettings, authenticate: Authenticate | None = None, store: SqliteStore | None = None
 ) -> AsyncIterator[Service]:
     store = store or await SqliteStore.open(None)
     registry, acts = Registry(), list[Act]()
     control = Control(store, registry, acts.append)
     access = Access(
         settings,
-        verify or (lambda _: pytest.fail("nobody asked for tokens")),
+        authenticate or (lambda *_: pytest.fail("nobody asked for tokens")),
         lambda identity: control.restrictions.revocation_of(identity) is not None,
     )
     server = grpc.aio.server(options=OPTIONS)
@@ -283,9 +291,14 @@ async def tokens(tmp_path: Path) -> Bench:
     return Bench(issuer, keys, Clock(float(int(time.time()))))
 
 
+def operators_of(tokens: Bench, made: AdminSettings) -> Authenticate:
+    """What tells whose a token of the bench's issuer is."""
+    return Issuers(Authenticator(tokens.verifier()), {tokens.issuer.name: {}}).of_operators(made.token)
+
+
 async def test_a_token_with_the_scope_and_no_other(authority: Authority, tokens: Bench) -> None:
     made = settings(authority, token={"issuer": tokens.issuer.name, "scope": SCOPE})
-    async with serving(made, tokens.verifier().verify) as service:
+    async with serving(made, operators_of(tokens, made)) as service:
 
         async def status(header: str) -> str:
             return await service.refused("Kill", KILL, channel(service, authority), headers={"authorization": header})
@@ -308,12 +321,116 @@ async def test_a_token_with_the_scope_and_no_other(authority: Authority, tokens:
 
 async def test_where_both_are_asked_for_a_certificate_alone_is_not_enough(authority: Authority, tokens: Bench) -> None:
     made = settings(authority, tls={"client_ca": authority.ca}, token={"issuer": tokens.issuer.name, "scope": SCOPE})
-    async with serving(made, tokens.verifier().verify) as service:
+    async with serving(made, operators_of(tokens, made)) as service:
         ann = authority.issue("ann")
         assert "no access token" in await service.refused("Kill", KILL, channel(service, authority, ann))
         good = tokens.issuer.mint(scopes=[SCOPE], subject="ann-of-the-token")
         await service.call("Kill", KILL, channel(service, authority, ann), headers={"authorization": f"Bearer {good}"})
         assert service.acts[-1].operator.name == "ann-of-the-token"
+
+
+def thumbprint(pem: Pem) -> str:
+    """`x5t#S256` of a certificate (RFC 8705, 3.1)."""
+    digest = x509.load_pem_x509_certificate(Path(pem.cert).read_bytes()).fingerprint(hashes.SHA256())
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+@contextlib.asynccontextmanager
+async def guarded(
+    authority: Authority, tokens: Bench, *, tls: bool = True, **more: object
+) -> AsyncIterator[tuple[Service, Web]]:
+    """An admin service whose issuer has these settings, and the server that it asks about tokens."""
+    made = settings(
+        authority,
+        tls={"client_ca": authority.ca} if tls else {},
+        token={"issuer": tokens.issuer.name, "scope": SCOPE},
+    )
+    entry = {
+        "issuer": tokens.issuer.name,
+        "audience": AUDIENCE,
+        "algorithms": [ALGORITHM],
+        "jwks": {"file": str(tokens.issuer.jwks_path)},
+    }
+    async with web_serving() as web:
+        if "introspection" in more:
+            client = {"id": "gateway", "method": "tls_client_auth"}
+            more["introspection"] = {"client": client, "url": f"{web.url}/introspect", "jwt": True}
+        issuers = build(Tokens.model_validate({"issuers": [{**entry, **more}]}))
+        for keys in issuers.from_files:
+            await keys.load()
+        async with serving(made, issuers.of_operators(made.token)) as service:
+            yield service, web
+        await issuers.close()
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+async def test_a_bound_token_comes_with_its_certificate_alone(authority: Authority, tokens: Bench) -> None:
+    ann, eve = authority.issue("ann"), authority.issue("eve")
+    bound = bearer(tokens.issuer.mint(scopes=[SCOPE], claims={"cnf": {"x5t#S256": thumbprint(ann)}}))
+    async with guarded(authority, tokens) as (service, _):
+        refused = await service.refused("Kill", KILL, channel(service, authority, eve), headers=bound)
+        assert refused == "UNAUTHENTICATED: client certificate is not the token's"
+        await service.call("Kill", KILL, channel(service, authority, ann), headers=bound)
+    async with guarded(authority, tokens, tls=False) as (service, _):
+        refused = await service.refused("Kill", KILL, channel(service, authority), headers=bound)
+        assert refused == "UNAUTHENTICATED: client certificate is not the token's"
+        assert service.control.restrictions.restrictions == {}
+
+
+async def test_an_unbound_token_where_the_settings_demand_a_bound_one(authority: Authority, tokens: Bench) -> None:
+    ann = authority.issue("ann")
+    async with guarded(authority, tokens, binding={"certificate": "required"}) as (service, _):
+        unbound = bearer(tokens.issuer.mint(scopes=[SCOPE]))
+        refused = await service.refused("Kill", KILL, channel(service, authority, ann), headers=unbound)
+        assert refused == "UNAUTHENTICATED: client certificate is not the token's"
+
+
+async def test_a_token_whose_claim_must_name_the_certificate(authority: Authority, tokens: Bench) -> None:
+    ann = authority.issue("ann", x509.UniformResourceIdentifier("spiffe://desk/ann"))
+    feint = authority.issue("feint", x509.DNSName("spiffe://desk/ann"))
+    async with guarded(authority, tokens, binding={"name_claim": "sub"}) as (service, _):
+        token = bearer(tokens.issuer.mint(scopes=[SCOPE], subject="spiffe://desk/ann"))
+        refused = await service.refused("Kill", KILL, channel(service, authority, feint), headers=token)
+        assert refused == "UNAUTHENTICATED: client certificate is not the token's"
+        await service.call("Kill", KILL, channel(service, authority, ann), headers=token)
+
+
+async def test_a_token_that_its_server_calls_inactive(authority: Authority, tokens: Bench) -> None:
+    ann = authority.issue("ann")
+    good, bad = (bearer(tokens.issuer.mint(scopes=[SCOPE], subject="ann")) for _ in range(2))
+    async with guarded(authority, tokens, introspection=True) as (service, web):
+        json = {"Content-Type": "application/json"}
+        web.replies["/introspect"] = Reply(b'{"active":false}', headers=json)
+        refused = await service.refused("Kill", KILL, channel(service, authority, ann), headers=bad)
+        assert refused == "UNAUTHENTICATED: access token not accepted"
+        web.replies["/introspect"] = Reply(b"", status=503)
+        refused = await service.refused("Kill", KILL, channel(service, authority, ann), headers=good)
+        assert refused == "UNAVAILABLE: authorization server not available"
+        said = f'{{"active":true,"sub":"ann","scope":"{SCOPE}","aud":"{AUDIENCE}"}}'
+        web.replies["/introspect"] = Reply(said.encode(), headers=json)
+        third = bearer(tokens.issuer.mint(scopes=[SCOPE], subject="ann"))
+        await service.call("Kill", KILL, channel(service, authority, ann), headers=third)
+        assert service.acts[-1].operator.name == "ann"
+
+
+async def test_an_operator_named_by_a_uri_is_no_dns_name(authority: Authority) -> None:
+    made = settings(authority, tls={"client_ca": authority.ca}, operators="spiffe://desk/ann")
+    feint = authority.issue("feint", x509.DNSName("spiffe://desk/ann"))
+    ann = authority.issue("ann", x509.UniformResourceIdentifier("spiffe://desk/ann"))
+    async with serving(made) as service:
+        status = await service.refused("Kill", KILL, channel(service, authority, feint))
+        assert status == "PERMISSION_DENIED: the client certificate's name is not one of `admin.operators`"
+        assert service.acts[0].operator.name == "CN=feint"
+        await service.call("Kill", KILL, channel(service, authority, ann))
+
+
+def test_an_issuer_of_operators_tokens_that_is_not_set() -> None:
+    token = AdminToken(issuer="https://other.example", scope=SCOPE)
+    with pytest.raises(SettingsFaults, match=r"admin\.token\.issuer.*none of `tokens\.issuers`"):
+        Issuers(Authenticator(Verifier([])), {"https://as.example": {}}).of_operators(token)
 
 
 @pytest.mark.parametrize(

@@ -147,3 +147,22 @@ def test_both_ties_are_demanded() -> None:
     check(holder(THUMBPRINT, {"name": "CN=algo,O=Firm"}), CERTIFICATE, binding)
     refusal(holder(THUMBPRINT, {"name": "CN=desk"}), CERTIFICATE, binding)
     refusal(holder("", {"name": "CN=algo,O=Firm"}), CERTIFICATE, binding)
+
+
+@pytest.mark.parametrize(
+    ("name", "certificate"),
+    [
+        ("spiffe://firm.example/algo", Certificate(dns=("spiffe://firm.example/algo",))),
+        ("spiffe://firm.example/algo", Certificate(subject="spiffe://firm.example/algo")),
+        ("algo.firm.example", Certificate(uris=("algo.firm.example",))),
+        ("algo.firm.example", Certificate(subject="algo.firm.example")),
+        ("CN=algo,O=Firm", Certificate(uris=("CN=algo,O=Firm",))),
+        ("CN=algo,O=Firm", Certificate(dns=("CN=algo,O=Firm",))),
+        ("Algo Trading", Certificate(dns=("Algo Trading",), uris=("Algo Trading",), subject="Algo Trading")),
+    ],
+)
+def test_a_name_of_another_kind_is_not_the_claims(name: str, certificate: Certificate) -> None:
+    assert (
+        "none of the certificate's names"
+        in refusal(holder(claims={"name": name}), certificate, Binding(name_claim="name")).reason
+    )
