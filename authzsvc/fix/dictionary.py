@@ -70,6 +70,8 @@ class Dictionary:
         self._messages: Mapping[str, list[Any]] = table["messages"]
         self._fields_by_type: dict[str, frozenset[int]] = {}
         self._anywhere: frozenset[int] = frozenset()
+        self.added: Mapping[str, Any] = {}
+        """What `with_custom` added, as plain data: the fields by tag, the names of messages by MsgType."""
 
     def message(self, name_or_type: str) -> str:
         """Give the MsgType (35) of a message by its name or MsgType. Raises `UnknownName`."""
@@ -149,6 +151,7 @@ class Dictionary:
         table = {**self._table, "fields": {**self._fields, **fields}, "messages": {**self._messages, **bodies}}
         extended = Dictionary(self.version, table)
         extended._anywhere = self._anywhere | tags.keys()
+        extended.added = {"fields": fields, "messages": dict(messages)}
         return extended
 
     def stands_anywhere(self, tag: int) -> bool:

@@ -72,15 +72,22 @@ class _Whole:
 
     @property
     def meaning(self) -> dict[str, Any]:
-        """Give it in a form that is equal for mappings that mean the same, and can be written as JSON."""
+        """Returns plain data for the digest: equal for two mappings only if no behaviour tells them apart.
+
+        Left out are the mapping's name, descriptions, and the words for which a condition is shown in a reason (the
+        name of a list, `occurrences` where it says the default): they change no decision.
+        """
         return {
+            "fix": self.dictionary.version,
+            "custom": self.dictionary.added,
             "identity": dict(self.session.identity),
             "exempt": self.session.exempt,
             "risk_reducing": self.session.risk_reducing,
             "scopes": {name: [scope.sensitive, scope.mode] for name, scope in self.scopes.items()},
             "prefixes": self.granter.defined.prefixes,
             "roles": {name: sorted(role.scopes) for name, role in self.granter.roles.items()},
-            "role_claim": self.granter.role_claim if self.granter.roles else "",
+            # Without roles too: a kill by role reads this claim, whether the mapping defines the role or not.
+            "role_claim": self.granter.role_claim,
             "rollout": [self.rollout.mode, dict(self.rollout.messages), dict(self.rollout.senders)],
             "grants": _once(grant.meaning for grant in self.grants),
             "forbids": _once(forbid.meaning for forbid in self.forbids),

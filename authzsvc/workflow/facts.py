@@ -10,7 +10,7 @@ from authzsvc.policy.engine import Policy
 from authzsvc.policy.rules import Mode
 from authzsvc.workflow.lines import Kind, Line, all_lines, lists_of
 
-KINDS = ("session", "rollout", "list", "forbid", "scope", "role", "mapping")
+KINDS = ("dictionary", "session", "rollout", "list", "forbid", "scope", "role", "mapping")
 """What a subject can be, in the order in which they are told."""
 
 _SUBJECTS = {Kind.GRANT: "scope", Kind.FORBID: "forbid"}
@@ -42,11 +42,20 @@ Facts = Mapping[Subject, frozenset[Fact]]
 def of(policy: Policy) -> Facts:
     """Give all that a mapping means."""
     found: dict[Subject, set[Fact]] = {}
-    for subject, fact in (*_session(policy), *_rollout(policy), *_rules(policy)):
+    for subject, fact in (*_dictionary(policy), *_session(policy), *_rollout(policy), *_rules(policy)):
         found.setdefault(subject, set())
         if fact is not None:
             found[subject].add(fact)
     return {subject: frozenset(facts) for subject, facts in found.items()}
+
+
+def _dictionary(policy: Policy) -> Iterator[tuple[Subject, Fact | None]]:
+    dictionary, added = Subject("dictionary", ""), policy.dictionary.added
+    yield dictionary, Fact("version", policy.fix)
+    for tag, (name, type_, values) in added.get("fields", {}).items():
+        yield dictionary, Fact(f"field {tag}", f"`{name}` of type {type_}", repr(sorted(values.items())))
+    for msg_type, name in added.get("messages", {}).items():
+        yield dictionary, Fact(f"message {msg_type}", f"`{name}`")
 
 
 def _session(policy: Policy) -> Iterator[tuple[Subject, Fact | None]]:

@@ -49,6 +49,12 @@ def test_text_that_means_the_same(desk: Policy, write: Write, old: str, new: str
                 "when Side one of 1, 2 and SecurityType=CS → when Side=1 and SecurityType=CS",
             ],
         ),
+        ("fix: FIX.5.0SP2", "fix: FIX.5.0SP1", ["dictionary  ~ version: FIX.5.0SP2 → FIX.5.0SP1"]),
+        (
+            "roles:\n",
+            "custom: {tags: {5001: {name: Desk}}, messages: {U1: {name: Report}}}\nroles:\n",
+            ["dictionary  + field 5001 `Desk` of type STRING", "dictionary  + message U1 `Report`"],
+        ),
         (", roles: [canceller]", "", ["role trader - OrderCancelRequest inbound always"]),
         (
             "roles:\n",
