@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from authzsvc.contract.session_name import public_name
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.question import CompIds
 from authzsvc.tokens.certificate import NO_CERTIFICATE, Certificate
@@ -21,7 +22,7 @@ MAX_COMP_ID = 256
 _REMEMBERED = 4096
 _MAX_REMEMBERED = 1024
 """Characters of its headers' values beyond which a party is read each time: a client chooses some of them."""
-_SESSION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_SESSION = "x-fix-session"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
@@ -52,7 +53,7 @@ class Party:
     target_location: str = ""
     """143."""
     session: str = ""
-    """The connection's own name, unguessable; empty from a proxy that does not name it."""
+    """The public name of the connection's session; empty from a proxy that does not name it."""
     certificate: Certificate = NO_CERTIFICATE
     """What the client's certificate says."""
     fault: str = ""
@@ -61,7 +62,7 @@ class Party:
 
 def party(headers: Mapping[str, str], attributes: Any) -> Party:  # noqa: ANN401 (the stubs of xds-protos carry no types)
     """Who is meant; `headers` are those that are not about a single message."""
-    source, said = attributes.source, tuple(headers.items())
+    source, said = attributes.source, tuple(_printable(headers).items())
     words = said, address(source), source.principal, tuple(plain(attributes.context_extensions).items())
     short = len("".join(headers.values())) <= _MAX_REMEMBERED
     return _remembered(*words) if short else _read(*words)
@@ -80,11 +81,15 @@ def address(source: Any) -> str:  # noqa: ANN401
     return str(source.address.pipe.path)
 
 
+def _printable(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The same with the session's public name, so that what is remembered does not hold the secret one."""
+    return {**headers, _SESSION: public_name(headers[_SESSION])} if _SESSION in headers else headers
+
+
 def _read(said: Items, address: str, principal: str, context: Items) -> Party:
     headers = dict(said)
     get = headers.get
     sender, target = get("x-fix-sender-comp-id", ""), get("x-fix-target-comp-id", "")
-    session = get("x-fix-session", "")
     direction = _DIRECTIONS.get(get("x-fix-direction", ""))
     return Party(
         direction=direction or Direction.INBOUND,
@@ -97,7 +102,7 @@ def _read(said: Items, address: str, principal: str, context: Items) -> Party:
         context=dict(context),
         target_sub=get("x-fix-target-sub-id", ""),
         target_location=get("x-fix-target-location-id", ""),
-        session=session if _SESSION.fullmatch(session) else "",
+        session=get(_SESSION, ""),
         certificate=_certificate(headers),
         fault=_fault(direction, sender, target),
     )

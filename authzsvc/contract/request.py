@@ -76,7 +76,7 @@ class FixRequest(NamedTuple):
 
     @property
     def session(self) -> str:
-        """The connection's own name; empty from a proxy that does not name it."""
+        """The public name of the connection's session; empty from a proxy that does not name it."""
         return self.party.session
 
     @property

@@ -4,6 +4,9 @@ The proxy puts numbers into the connection's dynamic metadata, under `fix_authz`
 (proto/README.md, "Accounting"). They run from the connection's beginning, so an entry that is lost or comes twice does
 no harm.
 
+A report is about the session whose secret name comes with it, in a namespace of its own. Whoever knows only the public
+name, which logs print, cannot report about the session.
+
 Invariants: a report's numbers are whole, not negative and exact; what is odd is left out and counted, never repaired.
 """
 
@@ -16,14 +19,16 @@ from typing import Any
 
 from envoy.data.accesslog.v3 import accesslog_pb2
 
+from authzsvc.contract.session_name import public_name
 from authzsvc.fix.direction import Direction
 
 NAMESPACE = "fix_authz"
+PROOF = "fix_authz.proof"
+"""The namespace of the session's secret name, apart from what an access log may print."""
 MAX_COUNT = 2**53
 """The numbers travel as floating-point ones, which are exact up to here."""
 MAX_TEXT = 256
 
-_SESSION = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _KEY = re.compile(r"(?:inbound|outbound):[A-Za-z0-9]{1,16}:[!-~]{1,256}")
 _ENDED: int = accesslog_pb2.TcpConnectionEnd
 
@@ -49,7 +54,7 @@ class TrafficReport:
     """What a connection's numbers were at one moment."""
 
     session: str
-    """The connection's name, as in `x-fix-session`."""
+    """The session's public name, by the secret one that came with the report."""
     began_at: float
     """When the connection began: Unix time, by Envoy's clock; 0 where it is not told."""
     ended: bool
@@ -80,10 +85,11 @@ def read(entry: Any) -> TrafficReport | None:  # noqa: ANN401 (the stubs of xds-
             totals[name] = number
         else:
             odd += 1
-    if not _SESSION.fullmatch(texts.get("session", "")):
+    session = public_name(common.metadata.filter_metadata[PROOF].fields["session"].string_value)
+    if not session:
         return None
     return TrafficReport(
-        session=texts["session"],
+        session=session,
         began_at=common.start_time.seconds + common.start_time.nanos / 1e9,
         ended=common.access_log_type == _ENDED,
         totals=totals,

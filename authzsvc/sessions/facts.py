@@ -43,7 +43,7 @@ class SessionFacts:
     """One live session."""
 
     id: str
-    """The connection's name, as the filter made it (`x-fix-session`)."""
+    """Its public name (`contract.session_name`)."""
     key: SessionKey
     identity: Identity
     roles: frozenset[str]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from authzsvc.contract.session_name import public_name
 from authzsvc.demo.stack import Stack
 from authzsvc.demo.venue import Venue
 from authzsvc.gateway import FilterSettings
@@ -90,7 +91,10 @@ async def test_at_intervals_and_at_the_end(rig: Rig, recorder: Recorder) -> None
     logon = recorder.of("logon", "A")
     assert logon is not None
     names = {"begin_string": "FIX.4.4", "sender": client.comp_id, "target": "VENUE"}
-    session = logon[0].attributes.request.http.headers["x-fix-session"]
+    secret = logon[0].attributes.request.http.headers["x-fix-session"]
+    session = public_name(secret)
+    proofs = [entry.common_properties.metadata.filter_metadata["fix_authz.proof"] for entry in recorder.entries]
+    assert {"session": secret} in [dict(proof.items()) for proof in proofs]
     assert facts == {"session": session, **names, SPREADS: 3, REPORTS: 3}
     client.spread()
     await client.wait_until(lambda: len(client.of_type("8")) == 5)

@@ -23,6 +23,7 @@ from google.protobuf import text_format
 
 from authzsvc.contract.kinds import Kinds
 from authzsvc.contract.reading import parse
+from authzsvc.contract.session_name import public_name
 from authzsvc.demo.stack import Stack
 from authzsvc.gateway import FilterSettings, ServerTls
 from tests.e2e.certificates import Authority
@@ -151,7 +152,7 @@ def _fix_request(attributes: Any) -> None:  # noqa: ANN401
         assert http.headers["authorization"].startswith("Bearer ")
         http.headers["authorization"] = "Bearer TOKEN"
     if "x-fix-session" in http.headers:
-        assert re.fullmatch("[0-9a-f]{16}", http.headers["x-fix-session"])
+        assert re.fullmatch("[0-9a-f]{32}", http.headers["x-fix-session"])
         http.headers["x-fix-session"] = "SESSION"
 
 
@@ -238,7 +239,7 @@ async def test_several_messages(rig: Rig, recorder: Recorder, authority: Authori
     session = headers_of(request)["x-fix-session"]
 
     def recorded() -> list[dict[str, Any]] | None:
-        of_session = [event for event in rig.stack.events() if event["request_id"].startswith(session)]
+        of_session = [event for event in rig.stack.events() if event["request_id"].startswith(public_name(session))]
         events = [event for event in of_session if event["event"] == "message"]
         return events if len(events) == 3 else None
 

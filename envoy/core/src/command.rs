@@ -86,6 +86,8 @@ pub enum Command {
 pub enum Fact {
     /// Who it is.
     Name(String),
+    /// What proves to the decision service who it is. It stands apart from all that an access log may print.
+    Proof(String),
     /// How many messages, since the session began.
     Count(u64),
 }

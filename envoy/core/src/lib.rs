@@ -21,6 +21,7 @@ pub mod renewal;
 pub mod rewrite;
 pub mod separators;
 pub mod session;
+pub mod session_name;
 pub mod settings;
 pub mod simd;
 pub mod stats;

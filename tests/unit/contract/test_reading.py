@@ -5,6 +5,7 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 
 from authzsvc.contract.reading import glimpse, parse
 from authzsvc.contract.request import Event, FixRequest, StockRequest
+from authzsvc.contract.session_name import public_name
 from authzsvc.errors import ContractError
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.engine import CompIds
@@ -161,7 +162,7 @@ def test_a_stock_http_filter_with_the_headers_set_by_its_caller_is_judged_by_the
 def test_a_watch_names_its_session_and_what_it_knows() -> None:
     headers = {"x-fix-session": "0123456789abcdef", "if-none-match": '"e1"'}
     found = fix(check("tok", event="watch", headers=headers, without=("x-fix-msg-type", "x-fix-msg-seq-num")))
-    assert (found.event, found.session, found.etag) == (Event.WATCH, "0123456789abcdef", '"e1"')
+    assert (found.event, found.session, found.etag) == (Event.WATCH, public_name("0123456789abcdef"), '"e1"')
     assert (found.msg_type, found.seq, found.client.comp_id) == ("", 0, "ALGO")
 
 

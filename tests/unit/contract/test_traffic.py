@@ -10,6 +10,7 @@ from envoy.data.accesslog.v3 import accesslog_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authzsvc.contract.session_name import public_name
 from authzsvc.contract.traffic import MAX_COUNT, Kind, TrafficReport, read
 from authzsvc.fix.direction import Direction
 
@@ -27,13 +28,15 @@ def entry(session: Any = "0123456789abcdef", /, *, ended: Any = False, began: An
     common.downstream_remote_address.socket_address.port_value = 40001
     named = {"sender": "ALGO", "target": "VENUE", "begin_string": "FIX.4.4", **fields}
     struct = common.metadata.filter_metadata["fix_authz"]
-    struct.update({"session": session, **named} if session is not None else named)
+    struct.update(named)
+    if session is not None:
+        common.metadata.filter_metadata["fix_authz.proof"].update({"session": session})
     return made
 
 
 def test_a_report() -> None:
     assert read(entry(**{D: 17, "outbound:8:-": 3})) == TrafficReport(
-        session="0123456789abcdef",
+        session=public_name("0123456789abcdef"),
         began_at=1000.5,
         ended=False,
         totals={D: 17, "outbound:8:-": 3},
@@ -58,6 +61,15 @@ def test_kinds() -> None:
 @pytest.mark.parametrize("session", [None, "", "x" * 65, "a b", "a\n", "ü", 17])
 def test_without_a_session_it_is_no_report(session: object) -> None:
     assert read(entry(session, **{D: 1})) is None
+
+
+def test_what_an_access_log_prints_proves_no_session() -> None:
+    made = entry(None, session=public_name("0123456789abcdef"), **{D: 1})
+    assert read(made) is None
+    made.common_properties.metadata.filter_metadata["fix_authz.proof"].update({"session": "another"})
+    found = read(made)
+    assert found is not None
+    assert found.session == public_name("another")
 
 
 def test_other_entries_are_none() -> None:

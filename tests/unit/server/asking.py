@@ -10,6 +10,7 @@ from typing import Any
 
 from envoy.service.auth.v3.external_auth_pb2 import CheckResponse
 
+from authzsvc.contract.session_name import public_name
 from tests.unit.checks import Answer, Desk, check, desk, in_two_parts, logon, soh
 
 
@@ -38,6 +39,11 @@ class Session:
         self.name = name
         self.header = header
         self.etag = ""
+
+    @property
+    def id(self) -> str:
+        """Its public name."""
+        return public_name(self.name)
 
     def _headers(self, **more: str) -> dict[str, str]:
         return {"x-fix-session": self.name, **more}

@@ -47,7 +47,7 @@ async def test_what_passed_is_in_the_audit_and_the_metrics(at: Desk) -> None:
     }
     first, last = traffic(at)
     assert first["traffic"] == {
-        "connection": session.name,
+        "connection": session.id,
         "resumed": False,
         "ended": False,
         "counts": [

@@ -22,7 +22,7 @@ async def test_restrictions_and_sessions_outlive_the_service(tmp_path: Path) -> 
         await session.log_on()
         done = await at.parts.control.kill(Selector(By.ALL), Mode.CANCEL_ONLY, "get flat", ANN)
     async with opened(tmp_path, **sections) as at:
-        assert [facts.id for facts in at.parts.live.registry] == [session.name]
+        assert [facts.id for facts in at.parts.live.registry] == [session.id]
         session.at = at
         assert (await session.send()).text == "only risk-reducing messages are allowed: get flat"
         await at.parts.control.restore(ANN, ids=frozenset(done.ids))

@@ -28,7 +28,7 @@ async def test_a_session_is_known_from_its_logon_to_its_end(at: Desk) -> None:
     answer = await session.log_on()
     assert answer.headers["x-fix-watch"] == "50"
     (facts,) = at.parts.live.registry
-    assert (facts.id, facts.key.sender, facts.identity.client_id) == (session.name, "ALGO", "algoprovider-mm")
+    assert (facts.id, facts.key.sender, facts.identity.client_id) == (session.id, "ALGO", "algoprovider-mm")
     watch = session.watching()
     await turns()
     watch.cancel()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from authzsvc.contract.session_name import public_name
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.sessions.acts import Operator
 from authzsvc.sessions.restrictions import By, Mode, RevokedBy, Selector
@@ -140,10 +141,10 @@ async def test_a_session_that_is_not_known_is_noted(at: Desk) -> None:
     """The service was restarted, or another one let it in."""
     session = Session(at, at.token())
     session.etag = (await Session(at, at.token(), "f" * 16, sender="ALGO").log_on()).headers["etag"]
-    at.parts.live.close("f" * 16)
+    at.parts.live.close(public_name("f" * 16))
     task = session.watching()
     await turns()
-    assert [facts.id for facts in at.parts.live.registry] == [session.name]
+    assert [facts.id for facts in at.parts.live.registry] == [session.id]
     task.cancel()
 
 
@@ -172,8 +173,8 @@ async def test_one_that_nobody_watches_gives_way_to_one_that_is_watched(at: Desk
     other = _another(session)
     task = other.watching()
     await asyncio.sleep(0.6)
-    assert [facts.id for facts in at.parts.live.registry] == [session.name]  # its own watch may be on its way
-    await eventually(lambda: [facts.id for facts in at.parts.live.registry] == [OTHER])
+    assert [facts.id for facts in at.parts.live.registry] == [session.id]  # its own watch may be on its way
+    await eventually(lambda: [facts.id for facts in at.parts.live.registry] == [public_name(OTHER)])
     assert not task.done()
     assert (await other.send()).allowed
     assert (await session.send()).allowed  # nothing proves that it is gone
@@ -187,7 +188,7 @@ async def test_one_whose_first_watch_comes_in_time_does_not_give_way(at: Desk) -
     await turns()
     task = session.watching()
     assert (await asyncio.wait_for(contending, 2)).headers["x-fix-action"] == "disconnect"
-    assert [facts.id for facts in at.parts.live.registry] == [session.name]
+    assert [facts.id for facts in at.parts.live.registry] == [session.id]
     task.cancel()
 
 
@@ -199,7 +200,7 @@ async def test_one_that_ends_is_followed_by_one_that_came_before_the_word_of_tha
     contending = other.watching()
     await turns()
     task.cancel()
-    await eventually(lambda: [facts.id for facts in at.parts.live.registry] == [OTHER])
+    await eventually(lambda: [facts.id for facts in at.parts.live.registry] == [public_name(OTHER)])
     assert not contending.done()
     contending.cancel()
 
@@ -238,7 +239,7 @@ async def test_the_old_tokens_end_in_a_forgotten_watch_ends_nothing(at: Desk) ->
     new_watch = session.watching()
     await asyncio.wait_for(old_watch, 4)
     await asyncio.sleep(1)
-    assert [facts.id for facts in at.parts.live.registry] == [session.name]
+    assert [facts.id for facts in at.parts.live.registry] == [session.id]
     assert not new_watch.done()
     new_watch.cancel()
 

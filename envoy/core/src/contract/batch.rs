@@ -110,6 +110,7 @@ mod tests {
         Status,
     };
     use crate::decision::Denial;
+    use crate::session_name::SessionName;
     use crate::settings::Settings;
     use crate::testing::{fix, raw, read};
     use time::OffsetDateTime;
@@ -118,9 +119,10 @@ mod tests {
     fn asked(bodies: &[&str], most: usize) -> (HttpRequest, usize) {
         let settings = Settings::from_json(br#"{"check":{"cluster":"authz"}}"#).unwrap();
         let (profile, peers, terms) = (settings.profile(), Peers::default(), Terms::default());
+        let session = SessionName::new("c1".into());
         let envelope = Envelope {
             id: "c1-2",
-            session: "c1",
+            session: &session,
             peers: &peers,
             authorization: None,
             settings: &settings,

@@ -14,6 +14,7 @@ use crate::credential::Authorization;
 use crate::decision::{ETag, Terms};
 use crate::message::Message;
 use crate::profile::Profile;
+use crate::session_name::SessionName;
 use crate::settings::Settings;
 use crate::tags;
 use crate::version::Version;
@@ -38,8 +39,8 @@ pub struct Peers {
 pub struct Envelope<'a> {
     /// Unique for each request.
     pub id: &'a str,
-    /// The connection's name.
-    pub session: &'a str,
+    /// The connection's names.
+    pub session: &'a SessionName,
     /// The two ends.
     pub peers: &'a Peers,
     /// The session's credential, once a Logon brought one.
@@ -228,7 +229,7 @@ fn common_headers(envelope: Envelope<'_>, event: &str, direction: Direction) -> 
     if let Some(authorization) = envelope.authorization {
         headers.insert("authorization".into(), authorization.reveal().into());
     }
-    headers.insert("x-fix-session".into(), envelope.session.into());
+    headers.insert("x-fix-session".into(), envelope.session.reveal().into());
     headers.insert("x-fix-event".into(), event.into());
     let certificate = envelope.peers.certificate.headers();
     headers.extend(certificate.map(|(name, value)| (name.into(), value.into())));
@@ -314,9 +315,10 @@ mod tests {
         let found = credential::find(&logon, &[5000], &settings.token).unwrap().unwrap();
         let uris = [&b"spiffe://a/b"[..]];
         let certificate = Certificate::new(&[b'a'; 64], uris.into_iter(), std::iter::empty(), b"CN=a");
+        let session = SessionName::new("c1".into());
         let envelope = Envelope {
             id: "c1-2",
-            session: "c1",
+            session: &session,
             peers: &Peers { certificate, ..Peers::default() },
             authorization: found.authorization.as_ref(),
             settings: &settings,

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// The most accounts of a session: what has none is not kept, and so asked about.
 const MAX_ACCOUNTS: usize = 256;
+/// The key of both of the session's names.
+const SESSION: &str = "session";
 
 /// All accounts of a session.
 #[derive(Debug)]
@@ -110,8 +112,9 @@ impl Session {
             && let Some(identity) = &self.identity
         {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            facts.push((SESSION.to_owned(), Fact::Proof(self.name.reveal().to_owned())));
             let names = [
-                ("session", self.name.clone()),
+                (SESSION, self.name.public().to_owned()),
                 ("begin_string", identity.version.as_str().to_owned()),
                 ("sender", text(&identity.sender)),
                 ("target", text(&identity.target)),

@@ -80,6 +80,11 @@ impl Echoes {
         id
     }
 
+    /// 128 fresh unguessable bits in hexadecimal.
+    pub fn fresh_secret(&mut self) -> String {
+        self.fresh_id() + &self.fresh_id()
+    }
+
     /// 64 fresh unguessable bits.
     pub fn fresh(&mut self) -> u64 {
         self.generator.next_u64()

@@ -43,6 +43,7 @@ use crate::failure::Failure;
 use crate::message::Field;
 use crate::profile::Profile;
 use crate::renewal::Renewals;
+use crate::session_name::SessionName;
 use crate::settings::Settings;
 use crate::stats::{Counter, Levels};
 use crate::violation::Violation;
@@ -146,7 +147,7 @@ pub struct Session {
     /// Watches of before a renewal.
     forgotten: Vec<CheckId>,
     opened: Duration,
-    name: String,
+    name: SessionName,
     checks: CheckId,
     /// What was decided without an answer and is not reported yet.
     unanswered: Unanswered,
@@ -166,7 +167,7 @@ impl Session {
         out.count(Counter::Connections);
         out.push(Command::Tick(listener.settings.limits.logon_timeout_ms));
         Self {
-            name: echoes.fresh_id(),
+            name: SessionName::new(echoes.fresh_secret()),
             peers: Peers::default(),
             phase: Phase::AwaitingLogon,
             inbound: Lane::new(&listener.settings.limits),

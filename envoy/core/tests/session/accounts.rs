@@ -4,6 +4,7 @@ use crate::support::driver::{Driver, Effect};
 use crate::support::service::Verdict;
 use crate::support::transcript::{Play, long};
 use fix_authz_core::command::{Direction, Fact};
+use fix_authz_core::session_name::SessionName;
 
 const KEPT: &str = "allow cache-control=max-age=600 scope=order:create:equity";
 
@@ -135,8 +136,10 @@ fn the_first_account_says_whose_it_is() {
         })
         .collect();
     let name = |value: &str| Fact::Name(value.to_owned());
+    let session = SessionName::new(session.unwrap_or_default().to_owned());
     let expected = [
-        ("session", name(session.unwrap_or_default())),
+        ("session", Fact::Proof(session.reveal().to_owned())),
+        ("session", name(session.public())),
         ("begin_string", name("FIXT.1.1")),
         ("sender", name("ALGO")),
         ("target", name("VENUE")),

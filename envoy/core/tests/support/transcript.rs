@@ -180,7 +180,7 @@ impl Play {
             Effect::Accounted(facts) => {
                 let counts = facts.iter().filter_map(|(name, fact)| match fact {
                     Fact::Count(n) => Some(format!(" {name}={n}")),
-                    Fact::Name(_) => None,
+                    Fact::Name(_) | Fact::Proof(_) => None,
                 });
                 lines.push(format!("<< account{}", counts.collect::<String>()));
             }

@@ -7,6 +7,8 @@ use std::marker::PhantomData;
 
 /// The namespace of dynamic metadata that facts are noted in.
 const METADATA: &str = "fix_authz";
+/// The namespace of the session's proof: apart from the facts, which an access log may print.
+const PROOF: &str = "fix_authz.proof";
 
 /// Where a listener's metrics are defined, for the time of the hook that reads its configuration.
 #[derive(Clone, Copy)]
@@ -87,16 +89,19 @@ impl Host<'_> {
 
     /// Notes a fact in the connection's dynamic metadata, which access logs carry.
     pub fn note(self, key: &str, fact: &Fact) {
-        let (namespace, key) = (ModuleBuffer::of(METADATA.as_bytes()), ModuleBuffer::of(key.as_bytes()));
+        let namespace = if matches!(fact, Fact::Proof(_)) { PROOF } else { METADATA };
+        let (namespace, key) = (ModuleBuffer::of(namespace.as_bytes()), ModuleBuffer::of(key.as_bytes()));
         // SAFETY: the pointer is the running hook's, and Envoy copies the texts.
         unsafe {
             match fact {
-                Fact::Name(value) => abi::envoy_dynamic_module_callback_network_set_dynamic_metadata_string(
-                    self.raw,
-                    namespace,
-                    key,
-                    ModuleBuffer::of(value.as_bytes()),
-                ),
+                Fact::Name(value) | Fact::Proof(value) => {
+                    abi::envoy_dynamic_module_callback_network_set_dynamic_metadata_string(
+                        self.raw,
+                        namespace,
+                        key,
+                        ModuleBuffer::of(value.as_bytes()),
+                    )
+                }
                 // Exact up to 2^53, which no session counts to.
                 Fact::Count(n) => abi::envoy_dynamic_module_callback_network_set_dynamic_metadata_number(
                     self.raw, namespace, key, *n as f64,
