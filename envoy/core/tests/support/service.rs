@@ -23,6 +23,11 @@ impl Asked {
         Self { id, timeout_ms, http: request.attributes.unwrap().request.unwrap().http.unwrap() }
     }
 
+    /// The request's own id, which logs print.
+    pub fn request_id(&self) -> &str {
+        &self.http.id
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.http.headers.get(name).map(String::as_str)
     }

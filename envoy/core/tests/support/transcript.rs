@@ -14,6 +14,7 @@ use super::service::{Asked, Verdict};
 use fix_authz_core::command::{Direction, Fact};
 use fix_authz_core::frame::{Frame, next_frame};
 use fix_authz_core::session::Departure;
+use fix_authz_core::session_name::SessionName;
 use fix_authz_core::stats::{Counter, Gauge};
 use fix_authz_core::testing::{fix, raw, show};
 
@@ -27,6 +28,8 @@ pub struct Play {
     driver: Driver,
     version: &'static str,
     echoes: Vec<String>,
+    /// Secret names of its sessions.
+    secrets: Vec<String>,
     /// Ticks are shown without their time.
     ticking: bool,
     connections: u8,
@@ -39,7 +42,15 @@ impl Play {
     pub fn new(version: &'static str, settings: &str) -> Self {
         let mut driver = Driver::new(settings);
         let opened = driver.take();
-        Self { driver, version, echoes: Vec::new(), ticking: false, connections: 7, opened }
+        Self {
+            driver,
+            version,
+            echoes: Vec::new(),
+            secrets: Vec::new(),
+            ticking: false,
+            connections: 7,
+            opened,
+        }
     }
 
     /// A connection to the same listener, beside this one.
@@ -47,7 +58,15 @@ impl Play {
         self.connections += 1;
         let mut driver = self.driver.beside([self.connections; 32]);
         let opened = driver.take();
-        Self { driver, version: self.version, echoes: Vec::new(), ticking: false, connections: 7, opened }
+        Self {
+            driver,
+            version: self.version,
+            echoes: Vec::new(),
+            secrets: Vec::new(),
+            ticking: false,
+            connections: 7,
+            opened,
+        }
     }
 
     /// A session past its Logon, on these terms; the next Check is number 2.
@@ -172,7 +191,10 @@ impl Play {
                 }
             }
             Effect::Ended(to) => lines.push(format!("<< end {}", receiver(to))),
-            Effect::Asked(asked) => lines.push(format!("<< {}", question(&asked))),
+            Effect::Asked(asked) => {
+                self.secrets.extend(asked.header("x-fix-session").map(str::to_owned));
+                lines.push(format!("<< {}", question(&asked)));
+            }
             Effect::ReadsPaused => lines.push("<< pause".into()),
             Effect::ReadsResumed => lines.push("<< resume".into()),
             Effect::TickIn(_) if self.ticking => lines.push("<< tick".into()),
@@ -185,7 +207,11 @@ impl Play {
                 lines.push(format!("<< account{}", counts.collect::<String>()));
             }
             Effect::Closed(why) => lines.push(format!("<< close {why}")),
-            Effect::Logged(line) => assert!(!line.contains(TOKEN), "a token in the log: {line}"),
+            Effect::Logged(line) => {
+                assert!(!line.contains(TOKEN), "a token in the log: {line}");
+                let secret = self.secrets.iter().find(|secret| line.contains(*secret));
+                assert_eq!(secret, None, "a session's secret name in the log: {line}");
+            }
         }
     }
 
@@ -270,7 +296,9 @@ pub fn messages(mut bytes: &[u8]) -> Vec<&[u8]> {
 fn question(asked: &Asked) -> String {
     let (id, direction) = (asked.id, asked.header("x-fix-direction").unwrap());
     assert!(!asked.body().contains(TOKEN), "a token among the body fields");
-    assert_eq!(asked.header("x-fix-session").map(str::len), Some(16));
+    let session = SessionName::new(asked.header("x-fix-session").unwrap().to_owned());
+    assert_eq!(session.reveal().len(), 32);
+    assert_eq!(asked.request_id(), format!("{session}-{id}"), "logs print it, so it has the public name");
     match asked.event() {
         "logon" | "renewal" => assert_eq!(asked.timeout_ms, 8_000),
         "message" => assert_eq!(asked.timeout_ms, 500),
