@@ -140,10 +140,12 @@ class Limits(Settings):
 
 
 class Framing(Settings):
-    """Ways to write the frame of a message that the strict profile refuses (`docs/strict-profile.md`)."""
+    """How the frame and the tags of a message may be written (`docs/strict-profile.md`)."""
 
     padded_body_length: bool = False
     """BodyLength (9) may have leading zeros, within its seven digits."""
+    max_tag: int = Field(default=999_999, ge=1_000, le=999_999)
+    """A message with a tag above it is refused: for venues whose engine keeps only the lower 16 bits of a tag."""
 
 
 class Drain(Settings):

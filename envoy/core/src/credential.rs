@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(bearer("95=3|96=raw|"), credential(96, "raw"));
         assert_eq!(bearer("95=3|96=raw|554=tok|"), credential(554, "tok"));
         assert_eq!(bearer(""), Ok(None));
-        assert_eq!(bearer("554=a|554=b|"), Err(Violation::RepeatedCredential));
+        assert_eq!(bearer("95=1|96=a|95=1|96=b|"), Err(Violation::RepeatedCredential));
         assert_eq!(bearer("553=a|553=b|554=tok|"), credential(554, "tok"));
     }
 

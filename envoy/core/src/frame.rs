@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn takes_a_padded_body_length_where_that_is_allowed() {
-        const PADDED: Framing = Framing { padded_body_length: true };
+        const PADDED: Framing = Framing { padded_body_length: true, ..Framing::STRICT };
         for zeros in 1..=5 {
             let message = padded("FIX.4.4", "35=0|34=1|49=A|56=B|", zeros);
             for end in 0..message.len() {

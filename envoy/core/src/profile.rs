@@ -1,4 +1,4 @@
-//! What each tag is: header or body, length or data. Built once from the settings, read once a field.
+//! What each tag is: header or body, single, length, data or secret. Built once from the settings, read once a field.
 //!
 //! A tag of up to three digits is looked up by its digits as they stand, which gives its number as well; others by number.
 //!
@@ -37,17 +37,22 @@ const IRREGULAR: [(u32, u32); 12] = [
 const BEGUN: [u32; 3] = [tags::BEGIN_STRING, tags::BODY_LENGTH, tags::MSG_TYPE];
 
 const TABLE: usize = 1 << 16;
-const HEADER: u8 = 0b0011_1111;
-const REPEATING: u8 = 0b0011_1111;
-const LENGTH: u8 = 0b0100_0000;
-const DATA: u8 = 0b1000_0000;
+/// Which of the single fields it is, from 1; 0: it may repeat.
+const SINGLE: u16 = 0b0011_1111;
+const LENGTH: u16 = 1 << 6;
+const DATA: u16 = 1 << 7;
+const HEADER: u16 = 1 << 8;
+const SECRET: u16 = 1 << 9;
 
-/// What a tag is. Tags from 65536 up are plain unless a custom pair says otherwise.
+/// What a tag is. Tags from 65536 up are plain unless the settings say otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Class(u8);
+pub struct Class(u16);
 
 impl Class {
-    /// Neither header nor length nor data: the common case.
+    /// The class of no tag: what classes are gathered in with [`Class::with`].
+    pub const NONE: Self = Self(0);
+
+    /// A body field that may repeat, and is neither length nor data nor secret: the common case.
     #[inline]
     pub fn is_plain(self) -> bool {
         self.0 == 0
@@ -59,11 +64,22 @@ impl Class {
         self.0 & HEADER != 0
     }
 
-    /// The bit of a header field that may stand once only; 0 for other fields.
+    /// The bit of a field that may stand once only; 0 for other fields.
     #[inline]
     pub fn single_bit(self) -> u64 {
-        const NONE: u64 = 1 | 1 << REPEATING;
-        (1 << (self.0 & HEADER)) & !NONE
+        (1 << (self.0 & SINGLE)) & !1
+    }
+
+    /// A field that holds a secret, at least in some messages.
+    #[inline]
+    pub fn is_secret(self) -> bool {
+        self.0 & SECRET != 0
+    }
+
+    /// Whatever either class is.
+    #[inline]
+    pub fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// The length of the data field that must follow.
@@ -84,11 +100,13 @@ impl Class {
 pub struct Classified(u32);
 
 impl Classified {
-    const TAG: u32 = (1 << 24) - 1;
+    /// Tags have at most six digits.
+    const BITS: u32 = 20;
+    const TAG: u32 = (1 << Self::BITS) - 1;
 
     #[inline]
     fn new(tag: u32, class: Class) -> Self {
-        Self(tag & Self::TAG | u32::from(class.0) << 24)
+        Self(tag & Self::TAG | u32::from(class.0) << Self::BITS)
     }
 
     /// The tag.
@@ -100,22 +118,26 @@ impl Classified {
     /// What it is.
     #[inline]
     pub fn class(self) -> Class {
-        Class((self.0 >> 24) as u8)
+        Class((self.0 >> Self::BITS) as u16)
     }
 }
 
 /// The class of each tag, and the data tag of each length tag.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    classes: Vec<u8>,
+    classes: Vec<u16>,
     /// The tags below 1000 by their digits.
     short: Box<[Classified; Nibbles::COUNT]>,
     /// The bits of the fields that each message begins with.
     begun: u64,
+    /// The bits of the ids that a message may have besides the CompIDs.
+    optional_ids: u64,
     /// Sorted by length tag.
     pairs: Vec<(u32, u32)>,
-    /// Custom data tags beyond the table.
-    high: Vec<u32>,
+    /// Tags beyond the table that are data or secret.
+    high: Vec<(u32, u16)>,
+    /// The highest tag that a message may have.
+    max_tag: u32,
 }
 
 impl Profile {
@@ -126,47 +148,97 @@ impl Profile {
             classes: vec![0; TABLE],
             short: Box::new([Classified(0); Nibbles::COUNT]),
             begun: 0,
+            optional_ids: 0,
             pairs: Vec::new(),
             high: Vec::new(),
+            max_tag: tags::MAX,
         };
-        for (index, tag) in (1u8..).zip(tags::SINGLE_HEADER) {
-            profile.mark(tag, index);
+        profile.mark_header_and_singles();
+        profile.mark_pairs(pairs);
+        for tag in without_length {
+            profile.unmark(*tag, DATA);
+        }
+        profile.with_secrets(&tags::SECRETS)
+    }
+
+    /// The same profile, in which these tags, too, are secret.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: &[u32]) -> Self {
+        for tag in secrets {
+            self.mark(*tag, SECRET);
+        }
+        self.fill_short();
+        self
+    }
+
+    /// The same profile, in which no tag may be above `max_tag`, which is at least 1000.
+    #[must_use]
+    pub fn with_max_tag(self, max_tag: u32) -> Self {
+        Self { max_tag, ..self }
+    }
+
+    fn mark_header_and_singles(&mut self) {
+        for (index, tag) in (1u16..).zip(tags::SINGLE_HEADER) {
+            self.mark(tag, index | HEADER);
         }
         for tag in tags::REPEATING_HEADER {
-            profile.mark(tag, REPEATING);
+            self.mark(tag, HEADER);
         }
+        for (index, tag) in (1u16..).zip(tags::SINGLE_BODY) {
+            self.mark(tag, index + tags::SINGLE_HEADER.len() as u16);
+        }
+        let bits = |tags: &[u32]| tags.iter().fold(0, |bits, tag| bits | self.class(*tag).single_bit());
+        (self.begun, self.optional_ids) = (bits(&BEGUN), bits(&tags::OPTIONAL_IDS));
+    }
+
+    fn mark_pairs(&mut self, custom: &[(u32, u32)]) {
         let regular = LENGTHS.iter().map(|tag| (*tag, tag + 1));
-        let custom = pairs.iter().copied().filter(|(length, data)| !is_frame(*length) && !is_frame(*data));
+        let custom = custom.iter().copied().filter(|(length, data)| !is_frame(*length) && !is_frame(*data));
         for (length, data) in regular.chain(IRREGULAR).chain(custom) {
-            profile.mark(length, LENGTH);
-            profile.mark(data, DATA);
-            profile.pairs.push((length, data));
+            self.mark(length, LENGTH);
+            self.mark(data, DATA);
+            self.pairs.push((length, data));
         }
-        for tag in without_length {
-            if let Some(class) = profile.classes.get_mut(*tag as usize) {
-                *class &= !DATA;
-            }
-            profile.high.retain(|high| high != tag);
+        self.pairs.sort_unstable();
+        self.pairs.dedup();
+    }
+
+    fn mark(&mut self, tag: u32, bits: u16) {
+        match self.classes.get_mut(tag as usize) {
+            Some(class) => *class |= bits,
+            // Lengths are known by their pairs.
+            None if bits & (DATA | SECRET) != 0 => self.high.push((tag, bits)),
+            None => {}
         }
-        profile.pairs.sort_unstable();
-        profile.pairs.dedup();
+    }
+
+    fn unmark(&mut self, tag: u32, bits: u16) {
+        if let Some(class) = self.classes.get_mut(tag as usize) {
+            *class &= !bits;
+        }
+        self.high.retain(|high| *high != (tag, bits));
+    }
+
+    fn fill_short(&mut self) {
         for number in 1..1_000 {
             let tag = u32::from(number);
-            let classified = Classified::new(tag, profile.class(tag));
-            if let Some(place) = profile.short.get_mut(Nibbles::of(number).index()) {
+            let classified = Classified::new(tag, self.class(tag));
+            if let Some(place) = self.short.get_mut(Nibbles::of(number).index()) {
                 *place = classified;
             }
         }
-        profile.begun = BEGUN.iter().fold(0, |bits, tag| bits | profile.class(*tag).single_bit());
-        profile
     }
 
-    fn mark(&mut self, tag: u32, bits: u8) {
-        match self.classes.get_mut(tag as usize) {
-            Some(class) => *class |= bits,
-            None if bits & DATA != 0 => self.high.push(tag),
-            None => {}
-        }
+    /// The bits of the sub, location, OnBehalfOf and DeliverTo ids.
+    #[inline]
+    pub fn optional_ids(&self) -> u64 {
+        self.optional_ids
+    }
+
+    /// The highest tag that a message may have.
+    #[inline]
+    pub fn max_tag(&self) -> u32 {
+        self.max_tag
     }
 
     /// The bits of the fields that each message begins with: 8, 9 and 35.
@@ -198,13 +270,9 @@ impl Profile {
 
     #[cold]
     fn high_class(&self, tag: u32) -> Class {
-        if self.high.contains(&tag) {
-            Class(DATA)
-        } else if self.data_tag(tag).is_some() {
-            Class(LENGTH)
-        } else {
-            Class(0)
-        }
+        let bits = self.high.iter().filter(|high| high.0 == tag).fold(0, |bits, high| bits | high.1);
+        let length = if self.data_tag(tag).is_some() { LENGTH } else { 0 };
+        Class(bits | length)
     }
 
     /// The data tag that follows the length tag `length`.
@@ -247,16 +315,36 @@ mod tests {
     }
 
     #[test]
-    fn gives_each_single_header_field_a_bit_of_its_own() {
+    fn gives_each_single_field_a_bit_of_its_own() {
         let profile = Profile::new(&[], &[]);
-        let bits: u64 =
-            tags::SINGLE_HEADER.iter().map(|tag| profile.class(*tag).single_bit()).fold(0, |all, bit| {
-                assert_eq!(all & bit, 0);
-                all | bit
-            });
-        assert_eq!(bits.count_ones(), 33);
+        let singles = tags::SINGLE_HEADER.iter().chain(&tags::SINGLE_BODY);
+        let bits: u64 = singles.clone().map(|tag| profile.class(*tag).single_bit()).fold(0, |all, bit| {
+            assert_eq!(all & bit, 0);
+            all | bit
+        });
+        assert_eq!(bits.count_ones() as usize, singles.count());
         assert_eq!(profile.class(tags::HOP_COMP_ID).single_bit(), 0);
-        assert!(profile.class(tags::HOP_COMP_ID).is_header());
+        assert_eq!(profile.optional_ids().count_ones(), 10);
+    }
+
+    #[test]
+    fn tells_the_header_from_the_body() {
+        let profile = Profile::new(&[], &[]);
+        let header = tags::SINGLE_HEADER.iter().chain(&tags::REPEATING_HEADER);
+        assert!(header.clone().all(|tag| profile.class(*tag).is_header()));
+        assert!(tags::SINGLE_BODY.iter().all(|tag| !profile.class(*tag).is_header()));
+        assert_eq!((1..70_000).filter(|tag| profile.class(*tag).is_header()).count(), header.count());
+    }
+
+    #[test]
+    fn knows_secrets_low_and_high() {
+        let profile = Profile::new(&[(70_001, 70_002)], &[]).with_secrets(&[58, 5_000, 70_002, 70_005]);
+        for tag in tags::SECRETS.into_iter().chain([58, 5_000, 70_002, 70_005]) {
+            assert!(profile.class(tag).is_secret(), "{tag}");
+        }
+        assert!(profile.class(70_002).is_data() && !profile.class(70_005).is_data());
+        assert!(!profile.class(70_001).is_secret() && !profile.class(55).is_secret());
+        assert!(profile.short(Nibbles::of(58)).class().is_secret());
     }
 
     #[test]

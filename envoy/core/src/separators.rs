@@ -1,10 +1,10 @@
 //! The separators of a message, in order, found for 64 bytes at a time.
 //!
 //! A search for each field's end costs a call and leaves the next field waiting for its result. A map of 64 bytes costs
-//! little more than one search, and the next separator is then one bit further on.
+//! little more than one search, and the next separator is then one bit further on. On the way NUL is noticed, too.
 
 use crate::frame::SOH;
-use crate::simd::{BLOCK, find};
+use crate::simd::{BLOCK, Found, find};
 
 /// Walks over the offsets of SOH.
 pub struct Separators<'a> {
@@ -13,13 +13,16 @@ pub struct Separators<'a> {
     block: usize,
     /// Bit n is set where byte n of the block is a separator not walked over yet.
     map: u64,
+    /// A NUL stands in a block that was looked at.
+    nul: bool,
 }
 
 impl<'a> Separators<'a> {
     /// The separators of `bytes`.
     #[inline]
     pub fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, block: 0, map: map(bytes, bytes) }
+        let Found { map, nul } = map(bytes, bytes);
+        Self { bytes, block: 0, map, nul }
     }
 
     /// The next one. (An `Iterator` would promise more than is used, and a cheap `next` is the purpose.)
@@ -28,30 +31,41 @@ impl<'a> Separators<'a> {
         while self.map == 0 {
             self.block += BLOCK;
             let rest = self.bytes.get(self.block..).filter(|rest| !rest.is_empty())?;
-            self.map = map(rest, self.bytes);
+            let found = map(rest, self.bytes);
+            self.map = found.map;
+            self.nul |= found.nul;
         }
         let offset = self.block + self.map.trailing_zeros() as usize;
         self.map &= self.map - 1;
         Some(offset)
     }
+
+    /// Whether a NUL stands before the last separator that was given, or close behind it.
+    #[inline]
+    pub fn met_nul(&self) -> bool {
+        self.nul
+    }
 }
 
 /// Bit n is set where byte n of the first 64 of `rest`, the end of `bytes`, is a separator.
 #[inline]
-fn map(rest: &[u8], bytes: &[u8]) -> u64 {
+fn map(rest: &[u8], bytes: &[u8]) -> Found {
     match (rest.first_chunk(), bytes.last_chunk()) {
         (Some(block), _) => find(block, SOH),
         // The last 64, less those that stand before the rest.
-        (None, Some(block)) => find(block, SOH).unbounded_shr((BLOCK - rest.len()) as u32),
+        (None, Some(block)) => {
+            let found = find(block, SOH);
+            Found { map: found.map.unbounded_shr((BLOCK - rest.len()) as u32), ..found }
+        }
         (None, None) => map_short(rest),
     }
 }
 
 /// Less than a block in all.
 #[cold]
-fn map_short(bytes: &[u8]) -> u64 {
-    // Padding is no separator.
-    let mut block = [0; BLOCK];
+fn map_short(bytes: &[u8]) -> Found {
+    // Padding is neither separator nor NUL.
+    let mut block = [0xff; BLOCK];
     block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     find(&block, SOH)
 }
@@ -71,6 +85,25 @@ mod tests {
                 let mut separators = Separators::of(&bytes);
                 let found: Vec<usize> = std::iter::from_fn(|| separators.next_offset()).collect();
                 assert_eq!(found, places, "{len} {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn notices_nul_in_every_place() {
+        for len in 1..200 {
+            let mut bytes = vec![b'x'; len];
+            bytes[len - 1] = SOH;
+            let met_nul = |bytes: &[u8]| {
+                let mut separators = Separators::of(bytes);
+                while separators.next_offset().is_some() {}
+                separators.met_nul()
+            };
+            assert!(!met_nul(&bytes));
+            for place in 0..len - 1 {
+                let mut bytes = bytes.clone();
+                bytes[place] = 0;
+                assert!(met_nul(&bytes), "{len} {place}");
             }
         }
     }

@@ -2,6 +2,9 @@
 
 #![allow(missing_docs)]
 
+/// The highest tag.
+pub const MAX: u32 = 999_999;
+
 pub const BEGIN_STRING: u32 = 8;
 pub const BODY_LENGTH: u32 = 9;
 pub const CHECK_SUM: u32 = 10;
@@ -50,6 +53,7 @@ pub const NO_HOPS: u32 = 627;
 pub const HOP_COMP_ID: u32 = 628;
 pub const HOP_SENDING_TIME: u32 = 629;
 pub const HOP_REF_ID: u32 = 630;
+pub const NEXT_EXPECTED_MSG_SEQ_NUM: u32 = 789;
 pub const USER_REQUEST_ID: u32 = 923;
 pub const USER_REQUEST_TYPE: u32 = 924;
 pub const NEW_PASSWORD: u32 = 925;
@@ -102,10 +106,43 @@ pub const SINGLE_HEADER: [u32; 33] = [
     CHECK_SUM,
 ];
 
+/// Body fields that the filter acts on, and so may stand in a message once only. No dictionary of FIX 4.0 to 5.0 SP2 has one
+/// of them in a repeating group.
+pub const SINGLE_BODY: [u32; 14] = [
+    BEGIN_SEQ_NO,
+    END_SEQ_NO,
+    NEW_SEQ_NO,
+    TEST_REQ_ID,
+    GAP_FILL_FLAG,
+    RESET_SEQ_NUM_FLAG,
+    PASSWORD,
+    NEXT_EXPECTED_MSG_SEQ_NUM,
+    USER_REQUEST_ID,
+    USER_REQUEST_TYPE,
+    NEW_PASSWORD,
+    DEFAULT_APPL_VER_ID,
+    ENCRYPTED_PASSWORD,
+    ENCRYPTED_NEW_PASSWORD,
+];
+
+/// Ids of the header that a message may have besides its CompIDs.
+pub const OPTIONAL_IDS: [u32; 10] = [
+    SENDER_SUB_ID,
+    SENDER_LOCATION_ID,
+    TARGET_SUB_ID,
+    TARGET_LOCATION_ID,
+    ON_BEHALF_OF_COMP_ID,
+    ON_BEHALF_OF_SUB_ID,
+    ON_BEHALF_OF_LOCATION_ID,
+    DELIVER_TO_COMP_ID,
+    DELIVER_TO_SUB_ID,
+    DELIVER_TO_LOCATION_ID,
+];
+
 /// Header fields of the hops group, which repeats.
 pub const REPEATING_HEADER: [u32; 3] = [HOP_COMP_ID, HOP_SENDING_TIME, HOP_REF_ID];
 
-/// Fields that never leave the filter but upstream: passwords, signatures, raw credentials, and their lengths.
+/// Fields that hold a password or a raw credential, and their lengths.
 pub const SECRETS: [u32; 10] = [
     SECURE_DATA_LEN,
     SECURE_DATA,

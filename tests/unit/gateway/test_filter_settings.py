@@ -9,13 +9,14 @@ import pytest
 from pydantic import BaseModel
 
 from authzsvc.errors import SettingsFaults
-from authzsvc.gateway.filter_settings import Accounting, Cache, Check, Drain, FilterSettings, Limits, load
+from authzsvc.gateway.filter_settings import Accounting, Cache, Check, Drain, FilterSettings, Framing, Limits, load
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "check": Check,
     "cache": Cache,
     "accounting": Accounting,
     "limits": Limits,
+    "framing": Framing,
     "drain": Drain,
 }
 
@@ -45,7 +46,7 @@ DEFAULTS = {
         "logout_timeout_ms": 2_000,
         "end_timeout_ms": 60_000,
     },
-    "framing": {"padded_body_length": False},
+    "framing": {"padded_body_length": False, "max_tag": 999_999},
     "drain": {"listener": "", "spread_ms": 10_000, "wait_ms": 60_000, "stop_ms": 5_000},
     "data_fields": {"pairs": [], "without_length": []},
     "tag_headers": [],
@@ -102,6 +103,8 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         ("accounting.interval_ms=0", "accounting.interval_ms"),
         ("framing.padded_body_length=7", "framing.padded_body_length"),
         ("framing.padded=true", "framing.padded"),
+        ("framing.max_tag=999", "framing.max_tag"),
+        ("framing.max_tag=1000000", "framing.max_tag"),
         ("refusal.keep_numbers=no_reset", "refusal.keep_numbers"),
         ("drain.stop_ms=-1", "drain.stop_ms"),
         ("drain.wait=1", "drain.wait"),

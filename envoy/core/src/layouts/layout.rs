@@ -40,7 +40,7 @@ impl Layout {
         let (mut runs, mut telling) = (Vec::new(), Vec::new());
         for field in message.fields {
             let class = profile.class(field.tag);
-            if class.is_length() || class.is_data() || field.tag == tags::POSS_DUP_FLAG {
+            if class.is_length() || class.is_data() || class.is_secret() || field.tag == tags::POSS_DUP_FLAG {
                 return None;
             }
             let decides = decides(field.tag);

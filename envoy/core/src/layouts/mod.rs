@@ -3,8 +3,8 @@
 //! Of two messages with the same tags and separators in the same places, the strict profile says the same, but for what it
 //! asks of single values: that MsgSeqNum (34) is a number, and that identifiers are printable. So a message that was read
 //! whole leaves a pattern behind: its frame, tags and separators as they stand, and blanks for its values. Whatever fits
-//! the pattern, has no separator in a blank, and sums up to its CheckSum (10), is framed, and is read, as that one was. What
-//! would need more leaves none: length and data fields, PossDupFlag (43).
+//! the pattern, has neither separator nor NUL in a blank, and sums up to its CheckSum (10), is framed, and is read, as that
+//! one was. What would need more leaves none: length and data fields, fields that may hold a secret, PossDupFlag (43).
 //!
 //! A layout also has the runs of fields that decide. [`Ground`] says how: by a decision that is kept under their bytes, or,
 //! where nobody is asked, by being what they were, which makes them part of the pattern. Every identifying field is in them,

@@ -55,6 +55,10 @@ pub struct Message<'a> {
     pub target: &'a [u8],
     /// PossDupFlag (43) is Y.
     pub poss_dup: bool,
+    /// It has one of [`tags::OPTIONAL_IDS`].
+    pub has_optional_ids: bool,
+    /// It has a field that holds a secret, at least in some messages.
+    pub has_secrets: bool,
 }
 
 impl<'a> Message<'a> {

@@ -2,12 +2,13 @@
 //!
 //! A framed message is walked once, field by field, into a caller's vector. Everything that two FIX engines are known to
 //! read differently is refused here: signs, spaces and leading zeros in tags, tags beyond six digits, empty values,
-//! repeated header fields, data fields whose length does not hold or that hide a separator. See `docs/strict-profile.md`.
+//! repeated header fields and others that the filter acts on, NUL, data fields whose length does not hold or that hide a
+//! separator. See `docs/strict-profile.md`.
 
 use super::{Field, Message, values};
 use crate::frame::TRAILER;
 use crate::msg_type::MsgType;
-use crate::profile::{Classified, Profile};
+use crate::profile::{Class, Classified, Profile};
 use crate::separators::Separators;
 use crate::swar;
 use crate::tags;
@@ -42,7 +43,18 @@ pub fn parse<'a>(
         return Err(Violation::MissingHeaderField);
     };
     let fields = fields.get(..walk.count).unwrap_or_default();
-    Ok(Message { bytes, fields, version, msg_type, seq, sender, target, poss_dup: walk.poss_dup })
+    Ok(Message {
+        bytes,
+        fields,
+        version,
+        msg_type,
+        seq,
+        sender,
+        target,
+        poss_dup: walk.poss_dup,
+        has_optional_ids: walk.seen & profile.optional_ids() != 0,
+        has_secrets: walk.met.is_secret(),
+    })
 }
 
 /// More room, for a message that is then walked again.
@@ -72,8 +84,10 @@ fn is_apart(length: u32, data: u32) -> bool {
 /// A walk over the fields, and what is picked up on the way.
 struct Walk<'a> {
     bytes: &'a [u8],
-    /// The single header fields that were met, by their bits.
+    /// The single fields that were met, by their bits.
     seen: u64,
+    /// What the fields that are not plain were.
+    met: Class,
     /// The data tag that must come next, or 0, and the length of its value.
     data: (u32, usize),
     /// A length was met that does not stand one below its data tag.
@@ -93,6 +107,7 @@ impl<'a> Walk<'a> {
         let mut walk = Self {
             bytes,
             seen: profile.begun(),
+            met: Class::NONE,
             data: (0, 0),
             apart: false,
             count: 0,
@@ -109,7 +124,7 @@ impl<'a> Walk<'a> {
         let mut at = walk.begin(&mut separators, &mut room)?;
         while at < trailer {
             // Whatever stands before the trailer has eight bytes and more.
-            let (classified, len) = walk.tag_at(at, profile).ok_or(Violation::Tag)?;
+            let (classified, len) = walk.tag_at(at, profile)?;
             let value = at + len as usize + 1;
             let end = separators.next_offset().ok_or(Violation::Tag)?;
             if end <= value {
@@ -130,6 +145,9 @@ impl<'a> Walk<'a> {
         if at != trailer || !bytes.get(at..).unwrap_or_default().starts_with(b"10=") {
             return Err(Violation::BodyLength);
         }
+        if separators.met_nul() {
+            return Err(Violation::Nul);
+        }
         *field = Field::at(tags::CHECK_SUM, at, at + 3, bytes.len() - 1);
         walk.count = rooms - room.len();
         Ok(walk)
@@ -137,13 +155,18 @@ impl<'a> Walk<'a> {
 
     /// The tag at `at`, and its length.
     #[inline]
-    fn tag_at(&self, at: usize, profile: &Profile) -> Option<(Classified, u32)> {
+    fn tag_at(&self, at: usize, profile: &Profile) -> Result<(Classified, u32), Violation> {
         // Nearly every tag has one to three digits.
         match swar::half_at(self.bytes, at).and_then(swar::short_tag) {
-            Some((digits, len)) => Some((profile.short(digits), len)),
-            // Whatever stands before the trailer has eight bytes and more.
+            Some((digits, len)) => Ok((profile.short(digits), len)),
             None => {
-                values::tag(swar::word_at(self.bytes, at)?).map(|(tag, len)| (profile.classified(tag), len))
+                // Whatever stands before the trailer has eight bytes and more.
+                let word = swar::word_at(self.bytes, at).ok_or(Violation::Tag)?;
+                let (tag, len) = values::tag(word).ok_or(Violation::Tag)?;
+                if tag > profile.max_tag() {
+                    return Err(Violation::TagTooHigh);
+                }
+                Ok((profile.classified(tag), len))
             }
         }
     }
@@ -177,7 +200,7 @@ impl<'a> Walk<'a> {
         Ok(msg_type + 1)
     }
 
-    /// A field of the header, a length, data, or what stands where data should.
+    /// A field that is not plain, or what stands where data should.
     #[inline]
     fn take(
         &mut self,
@@ -187,6 +210,7 @@ impl<'a> Walk<'a> {
         end: usize,
     ) -> Result<(), Violation> {
         let (tag, class) = (classified.tag(), classified.class());
+        self.met = self.met.with(class);
         let data = std::mem::take(&mut self.data);
         if data.0 != 0 {
             if data != (tag, end - value) {
@@ -203,7 +227,7 @@ impl<'a> Walk<'a> {
         }
         let bit = class.single_bit();
         if self.seen & bit != 0 {
-            return Err(Violation::RepeatedHeaderField);
+            return Err(repeated(class));
         }
         self.seen |= bit;
         if bit == 0 { Ok(()) } else { self.take_header(tag, value, end) }
@@ -229,13 +253,27 @@ impl<'a> Walk<'a> {
             | tags::TARGET_SUB_ID
             | tags::TARGET_LOCATION_ID
             | tags::ON_BEHALF_OF_COMP_ID
-            | tags::DELIVER_TO_COMP_ID => {
+            | tags::ON_BEHALF_OF_SUB_ID
+            | tags::ON_BEHALF_OF_LOCATION_ID
+            | tags::DELIVER_TO_COMP_ID
+            | tags::DELIVER_TO_SUB_ID
+            | tags::DELIVER_TO_LOCATION_ID => {
                 values::identifier(self.bytes, value, end)?;
             }
             tags::CHECK_SUM => return Err(Violation::CheckSumNotLast),
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// A field that may stand once stands there again.
+#[cold]
+fn repeated(class: Class) -> Violation {
+    match (class.is_header(), class.is_secret()) {
+        (true, _) => Violation::RepeatedHeaderField,
+        (false, true) => Violation::RepeatedCredential,
+        (false, false) => Violation::RepeatedField,
     }
 }
 

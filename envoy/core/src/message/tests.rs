@@ -1,6 +1,7 @@
 //! Each rule of the strict profile by itself.
 
 use crate::profile::Profile;
+use crate::tags;
 use crate::testing::{fix, read};
 use crate::violation::Violation;
 
@@ -63,6 +64,15 @@ fn refuses_what_engines_read_differently() {
         ("5002=a|", Violation::DataWithoutLength),
         ("43=X|", Violation::Flag),
         ("50=\u{7f}|", Violation::Identifier),
+        ("144=\u{7f}|", Violation::Identifier),
+        // What the filter acts on has one reading: some engines read the last of several.
+        ("123=Y|123=N|", Violation::RepeatedField),
+        ("7=1|16=0|7=9|", Violation::RepeatedField),
+        ("554=a|554=a|", Violation::RepeatedCredential),
+        // Some engines end a value there.
+        ("167=CS\0OPT|", Violation::Nul),
+        ("\u{0}167=CS|", Violation::Tag),
+        ("95=3|96=a\0b|", Violation::Nul),
     ] {
         assert_eq!(verdict(&format!("35=D|{HEAD}{body}")), Err(violation), "{body}");
     }
@@ -76,6 +86,50 @@ fn sixteen_bits_are_not_enough_for_a_tag() {
     let message = read(&bytes, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
     assert_eq!(message.get(167), None);
     assert_eq!(message.get(65703), Some(&b"CS"[..]));
+}
+
+#[test]
+fn a_tag_that_the_filter_acts_on_stands_once() {
+    for tag in tags::SINGLE_BODY {
+        let profile = Profile::new(&[], &[]);
+        let length = (1..2_000).find(|length| profile.data_tag(*length) == Some(tag));
+        let field = format!("{}{tag}=x|", length.map(|length| format!("{length}=1|")).unwrap_or_default());
+        assert_eq!(verdict(&format!("35=4|{HEAD}{field}58=y|")), Ok(()), "{tag}");
+        let is_secret = profile.class(tag).is_secret();
+        let repeated = if is_secret { Violation::RepeatedCredential } else { Violation::RepeatedField };
+        assert_eq!(verdict(&format!("35=4|{HEAD}{field}58=y|{field}")), Err(repeated), "{tag}");
+    }
+}
+
+#[test]
+fn no_tag_is_above_the_highest() {
+    let at_most = |max_tag: u32, body: &str| {
+        let profile = Profile::new(&[], &[]).with_max_tag(max_tag);
+        let mut fields = Vec::new();
+        read(&fix("FIX.4.4", &format!("35=D|{HEAD}{body}")), &profile, 64, &mut fields).map(|_| ())
+    };
+    assert_eq!(at_most(65_535, "65535=x|999=y|"), Ok(()));
+    assert_eq!(at_most(65_535, "65703=CS|"), Err(Violation::TagTooHigh));
+    assert_eq!(at_most(65_535, "65703=|"), Err(Violation::TagTooHigh));
+    assert_eq!(at_most(1_000, "1001=x|"), Err(Violation::TagTooHigh));
+    assert_eq!(at_most(tags::MAX, "999999=x|"), Ok(()));
+}
+
+#[test]
+fn says_which_ids_and_secrets_there_are() {
+    let has = |body: &str| {
+        let (bytes, mut fields) = (fix("FIX.4.4", &format!("35=D|{HEAD}{body}")), Vec::new());
+        let profile = Profile::new(&[], &[]).with_secrets(&[5_000]);
+        let message = read(&bytes, &profile, 64, &mut fields).unwrap();
+        (message.has_optional_ids, message.has_secrets)
+    };
+    assert_eq!(has("11=a|43=Y|"), (false, false));
+    for tag in tags::OPTIONAL_IDS {
+        assert_eq!(has(&format!("{tag}=x|")), (true, false), "{tag}");
+    }
+    for field in ["554=x|", "925=x|", "95=1|96=x|", "90=1|91=x|", "1401=1|1402=x|", "5000=x|"] {
+        assert_eq!(has(field), (false, true), "{field}");
+    }
 }
 
 #[test]

@@ -1,16 +1,34 @@
-//! What of the framing is not as strict as it could be.
+//! What of the framing is not as strict as it could be, or stricter than it must be.
 
+use super::values::{whole, within};
+use crate::tags;
 use serde::Deserialize;
 
-/// Ways to write the frame of a message that the strict profile refuses.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// The lowest `max_tag`: the tags of the FIX standard up to 4.4 are below it.
+const LEAST_MAX_TAG: u32 = 1_000;
+
+/// How the frame and the tags of a message may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Framing {
     /// BodyLength (9) may have leading zeros, within its seven digits.
     pub padded_body_length: bool,
+    /// A message with a tag above it is refused: for venues whose engine keeps only the lower 16 bits of a tag.
+    #[serde(deserialize_with = "whole")]
+    pub max_tag: u32,
 }
 
 impl Framing {
-    /// None.
-    pub const STRICT: Self = Self { padded_body_length: false };
+    /// The strict profile.
+    pub const STRICT: Self = Self { padded_body_length: false, max_tag: tags::MAX };
+
+    pub(super) fn validate(&self) -> Result<(), String> {
+        within("framing.max_tag", self.max_tag, LEAST_MAX_TAG..=tags::MAX)
+    }
+}
+
+impl Default for Framing {
+    fn default() -> Self {
+        Self::STRICT
+    }
 }

@@ -60,7 +60,7 @@ pub struct Settings {
     /// Every bound.
     #[serde(default)]
     pub limits: Limits,
-    /// What of the framing is not as strict as it could be.
+    /// How the frame and the tags of a message may be written.
     #[serde(default)]
     pub framing: Framing,
     /// The end of sessions when the gateway goes down.
@@ -100,6 +100,7 @@ impl Settings {
         self.drain.validate()?;
         self.token.validate()?;
         self.data_fields.validate()?;
+        self.framing.validate()?;
         if let Some(tag) = self.tag_headers.iter().find(|tag| self.is_secret(**tag)) {
             return Err(format!("`tag_headers` has `{tag}`, which is a secret"));
         }
@@ -122,6 +123,9 @@ impl Settings {
     /// The classes of tags under these settings.
     pub fn profile(&self) -> Profile {
         Profile::new(&self.data_fields.pairs, &self.data_fields.without_length)
+            .with_secrets(&self.token.tags)
+            .with_secrets(&self.renewal.tags)
+            .with_max_tag(self.framing.max_tag)
     }
 
     /// A tag whose value must not leave the filter but upstream.

@@ -27,6 +27,15 @@ fn takes_a_framing_that_is_less_strict() {
 }
 
 #[test]
+fn makes_the_profile_of_the_settings() {
+    let json = br#"{"check":{"cluster":"a"},"framing":{"max_tag":65535},"token":{"tags":[5000]},
+        "renewal":{"tags":[5001]}}"#;
+    let profile = Settings::from_json(json).unwrap().profile();
+    assert_eq!(profile.max_tag(), 65_535);
+    assert!([554, 96, 5_000, 5_001].iter().all(|tag| profile.class(*tag).is_secret()));
+}
+
+#[test]
 fn takes_renewal_in_types_of_their_own() {
     let json = br#"{"check":{"cluster":"a"},"token":{"scheme":"basic"},"renewal":{"user_request":false,
         "tags":[5000.0],"custom":{"request":"U1","response":"U2"}}}"#;
@@ -80,6 +89,9 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("limits.max_queued_bytes", "1.5", "268435457"),
     ("limits.max_fields", "-1", "7"),
     ("limits.remembered_ms", "1e300", "999"),
+    ("framing", "[]", ""),
+    ("framing.padded_body_length", "\"yes\"", ""),
+    ("framing.max_tag", "\"all\"", "1000000"),
     ("drain", "\"\"", ""),
     ("drain.listener", "7", ""),
     ("drain.spread_ms", "\"\"", "86400001"),
@@ -191,6 +203,10 @@ fn names_the_key_of_every_fault() {
         (r#"{"check":{"cluster":"a"},"refusal":{"keep":true}}"#, "keep"),
         (r#"{"check":{"cluster":"a"},"framing":{"padded":true}}"#, "padded"),
         (r#"{"check":{"cluster":"a"},"framing":{"padded_body_length":1}}"#, "expected a boolean"),
+        (
+            r#"{"check":{"cluster":"a"},"framing":{"max_tag":999}}"#,
+            "`framing.max_tag` is `999`; it must be from 1000 to 999999",
+        ),
         (
             r#"{"check":{"cluster":"a"},"limits":{"messages_per_s":1000001}}"#,
             "`limits.messages_per_s` is `1000001`; it must be from 0 to 1000000",

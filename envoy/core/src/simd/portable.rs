@@ -1,22 +1,24 @@
 //! As the compiler sees fit.
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
-use super::{CELL, Stencil};
+use super::{CELL, Found, Stencil};
 
-/// Bit n is set where byte n of `block` is `byte`.
+/// Where `byte` stands in `block`, and whether NUL does.
 #[inline]
 #[cfg(any(test, not(target_arch = "x86_64")))]
-pub fn find(block: &[u8; super::BLOCK], byte: u8) -> u64 {
+pub fn find(block: &[u8; super::BLOCK], byte: u8) -> Found {
     const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
     /// Gathers the lowest bits of eight bytes in the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let (words, _) = block.as_chunks::<8>();
-    words.iter().rev().fold(0, |map, word| {
-        let differing = u64::from_le_bytes(*word) ^ u64::from_ne_bytes([byte; 8]);
-        // The high bit of each byte that is zero, exactly: no borrow crosses a byte.
-        let found = !(((differing & LOW) + LOW) | differing | LOW) >> 7;
-        (map << 8) | (found.wrapping_mul(GATHER) >> 56)
-    })
+    // The high bit of each byte that is zero, exactly: no borrow crosses a byte.
+    let zeros = |word: u64| !(((word & LOW) + LOW) | word | LOW);
+    let (map, nuls) = words.iter().rev().fold((0, 0), |(map, nuls), word| {
+        let word = u64::from_le_bytes(*word);
+        let found = zeros(word ^ u64::from_ne_bytes([byte; 8])) >> 7;
+        ((map << 8) | (found.wrapping_mul(GATHER) >> 56), nuls | zeros(word))
+    });
+    Found { map, nul: nuls != 0 }
 }
 
 /// The sum of `bytes` modulo 256.
@@ -48,7 +50,7 @@ pub fn mark(cells: &[[u8; CELL]], masks: &[[u8; CELL]], key: &[[u8; CELL]]) -> u
 }
 
 /// The sum of `bytes` modulo 256, if they fit: the first stencil the first [`CELL`] of them, the others the last ones,
-/// whatever of those the first has as well.
+/// whatever of those the first has as well. What holds a NUL does not fit.
 #[inline]
 #[cfg(any(test, not(target_arch = "x86_64")))]
 pub fn fit(bytes: &[u8], stencils: &[Stencil]) -> Option<u8> {
@@ -59,6 +61,7 @@ pub fn fit(bytes: &[u8], stencils: &[Stencil]) -> Option<u8> {
         let equal = cell.iter().zip(stencil.bytes).map(|(is, wanted)| u32::from(*is == wanted));
         equal.rev().fold(0, |map, bit| map << 1 | bit) == stencil.fixed
     };
-    let all = fits((bytes.first_chunk()?, first)) && cells.iter().zip(others).all(fits);
+    let all =
+        fits((bytes.first_chunk()?, first)) && cells.iter().zip(others).all(fits) && !bytes.contains(&0);
     all.then(|| sum(bytes))
 }

@@ -1,23 +1,31 @@
 //! By the registers of 16 bytes that every x86-64 processor has.
 
-use super::{BLOCK, CELL, Stencil};
+use super::{BLOCK, CELL, Found, Stencil};
 use safe_arch::{
     add_i8_m128i, add_i32_m128i, add_i64_m128i, bitand_m128i, cmp_eq_mask_i8_m128i, load_unaligned_m128i,
-    m128i, move_mask_i8_m128i, mul_widen_u32_odd_m128i, set_splat_i8_m128i, shr_imm_u64_m128i,
+    m128i, min_u8_m128i, move_mask_i8_m128i, mul_widen_u32_odd_m128i, set_splat_i8_m128i, shr_imm_u64_m128i,
     sum_of_u8_abs_diff_m128i, zeroed_m128i,
 };
 
 /// Bytes of a register.
 const LANES: usize = 16;
 
-/// Bit n is set where byte n of `block` is `byte`.
+/// Where `byte` stands in `block`, and whether NUL does.
 #[inline]
-pub fn find(block: &[u8; BLOCK], byte: u8) -> u64 {
+pub fn find(block: &[u8; BLOCK], byte: u8) -> Found {
     let (quarters, _) = block.as_chunks::<LANES>();
-    quarters.iter().rev().fold(0, |map, quarter| {
-        let equal = cmp_eq_mask_i8_m128i(load_unaligned_m128i(quarter), set_splat_i8_m128i(byte as i8));
-        (map << LANES) | u64::from(move_mask_i8_m128i(equal) as u32)
-    })
+    let none = set_splat_i8_m128i(-1);
+    let (map, lowest) = quarters.iter().rev().fold((0, none), |(map, lowest), quarter| {
+        let quarter = load_unaligned_m128i(quarter);
+        let equal = cmp_eq_mask_i8_m128i(quarter, set_splat_i8_m128i(byte as i8));
+        ((map << LANES) | u64::from(move_mask_i8_m128i(equal) as u32), min_u8_m128i(lowest, quarter))
+    });
+    Found { map, nul: has_nul(lowest) }
+}
+
+#[inline]
+fn has_nul(bytes: m128i) -> bool {
+    move_mask_i8_m128i(cmp_eq_mask_i8_m128i(bytes, zeroed_m128i())) != 0
 }
 
 /// The sum of `bytes` modulo 256.
@@ -38,7 +46,7 @@ pub fn sum(bytes: &[u8]) -> u8 {
 }
 
 /// The sum of `bytes` modulo 256, if they fit: the first stencil the first [`CELL`] of them, the others the last ones,
-/// whatever of those the first has as well.
+/// whatever of those the first has as well. What holds a NUL does not fit.
 #[inline]
 pub fn fit(bytes: &[u8], stencils: &[Stencil]) -> Option<u8> {
     let (first, others) = stencils.split_first()?;
@@ -48,12 +56,15 @@ pub fn fit(bytes: &[u8], stencils: &[Stencil]) -> Option<u8> {
     let [low, high] = halves(kept(head)?);
     let mut sums = [bitand_m128i(cell[0], low), bitand_m128i(cell[1], high)];
     let mut misfits = misfit(cell, first);
+    let mut lowest = cell;
     for (cell, stencil) in cells.iter().zip(others) {
         let cell = halves(cell);
         sums = [add_i8_m128i(sums[0], cell[0]), add_i8_m128i(sums[1], cell[1])];
         misfits |= misfit(cell, stencil);
+        lowest = [min_u8_m128i(lowest[0], cell[0]), min_u8_m128i(lowest[1], cell[1])];
     }
-    (misfits == 0).then(|| total(add_i8_m128i(sums[0], sums[1])))
+    let [low, high] = lowest;
+    (misfits == 0 && !has_nul(min_u8_m128i(low, high))).then(|| total(add_i8_m128i(sums[0], sums[1])))
 }
 
 #[inline]

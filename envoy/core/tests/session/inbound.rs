@@ -26,11 +26,11 @@ fn bytes_that_are_no_utf_8_pass_too() {
     driver.receive(Direction::Inbound, &long(Direction::Inbound, "FIX.4.4", "A 1 554=s3cret|"), false);
     driver.answer(1, &Verdict::allow());
     driver.take();
-    let order = framed(b"35=D\x0134=2\x0149=ALGO\x0156=VENUE\x0111=\xe9\xff\0\x02\x01");
+    let order = framed(b"35=D\x0134=2\x0149=ALGO\x0156=VENUE\x0111=\xe9\xff\x02\x01");
     driver.receive(Direction::Inbound, &order, false);
     driver.answer(2, &Verdict::allow());
     let effects = driver.take();
-    assert!(matches!(&effects[0], Effect::Asked(asked) if asked.http.raw_body == b"11=\xe9\xff\0\x02\x01"));
+    assert!(matches!(&effects[0], Effect::Asked(asked) if asked.http.raw_body == b"11=\xe9\xff\x02\x01"));
     assert_eq!(effects[1], Effect::Sent(Direction::Inbound, order));
 }
 

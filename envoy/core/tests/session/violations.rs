@@ -36,6 +36,11 @@ fn attacks() -> Vec<(String, Violation)> {
         ("8=FIX.4.4|", Violation::RepeatedHeaderField),
         ("9=5|", Violation::RepeatedHeaderField),
         ("52=U|", Violation::RepeatedHeaderField),
+        ("112=a|112=b|", Violation::RepeatedField),
+        ("141=N|141=Y|", Violation::RepeatedField),
+        // Fix8 ends a value at NUL.
+        ("167=CS\0OPT|", Violation::Nul),
+        ("95=3|96=a\0b|", Violation::Nul),
         // A data field that hides a field from who counts, or shows one to who does not.
         ("95=8|96=a|167=CS|", Violation::DataLength),
         ("95=3|96=a|167=CS|", Violation::DataLength),
@@ -60,6 +65,10 @@ fn attacks() -> Vec<(String, Violation)> {
         (framed(&format!("+35=D|{HEAD}")), Violation::MsgTypeNotThird),
         (framed(&format!("35=D E|{HEAD}")), Violation::MsgType),
         (framed(&format!("35=ABCDEFGHI|{HEAD}")), Violation::MsgType),
+        // The last wins in quickfixgo, and begins the numbers anew.
+        (framed(&format!("35=4|{HEAD}123=Y|123=N|36=9|")), Violation::RepeatedField),
+        (framed(&format!("35=4|{HEAD}123=Y|36=9|36=3|")), Violation::RepeatedField),
+        (framed(&format!("35=2|{HEAD}7=1|16=0|16=2|")), Violation::RepeatedField),
         (framed("35=D|49=ALGO|56=VENUE|11=a|"), Violation::MissingHeaderField),
         (framed("35=D|34=2|56=VENUE|11=a|"), Violation::MissingHeaderField),
         (framed("35=D|34=2|49=ALGO|11=a|"), Violation::MissingHeaderField),

@@ -16,7 +16,8 @@ use fix_authz_core::violation::Violation;
 pub fn head(message: &Message<'_>) -> impl PartialEq + std::fmt::Debug + use<> {
     let ids = (message.sender.to_vec(), message.target.to_vec());
     let fields = message.fields.to_vec();
-    (message.version, message.msg_type, message.seq, ids, message.poss_dup, fields)
+    let has = (message.has_optional_ids, message.has_secrets);
+    (message.version, message.msg_type, message.seq, ids, message.poss_dup, has, fields)
 }
 
 /// As `next_frame_by` has it.
@@ -115,7 +116,20 @@ pub fn parse<'a>(
     let target = first(tags::TARGET_COMP_ID).ok_or(Violation::MissingHeaderField)?;
     let msg_type = first(tags::MSG_TYPE).and_then(MsgType::new).ok_or(Violation::MissingHeaderField)?;
     let poss_dup = first(tags::POSS_DUP_FLAG) == Some(b"Y");
-    Ok(Message { bytes, fields, version, msg_type, seq, sender, target, poss_dup })
+    let has_optional_ids = fields.iter().any(|field| tags::OPTIONAL_IDS.contains(&field.tag));
+    let has_secrets = fields.iter().any(|field| profile.class(field.tag).is_secret());
+    Ok(Message {
+        bytes,
+        fields,
+        version,
+        msg_type,
+        seq,
+        sender,
+        target,
+        poss_dup,
+        has_optional_ids,
+        has_secrets,
+    })
 }
 
 fn walk(
@@ -127,7 +141,7 @@ fn walk(
     let mut announced: Option<(u32, usize)> = None;
     let mut start = 0;
     while start < bytes.len() {
-        let field = field_at(bytes, start)?;
+        let field = field_at(bytes, start, profile.max_tag())?;
         if fields.len() == max_fields {
             return Err(Violation::TooManyFields);
         }
@@ -148,17 +162,27 @@ fn walk(
             }
             check_header(field.tag, content)?;
         }
+        if tags::SINGLE_BODY.contains(&field.tag) && fields.iter().any(|before| before.tag == field.tag) {
+            let is_secret = profile.class(field.tag).is_secret();
+            return Err(if is_secret { Violation::RepeatedCredential } else { Violation::RepeatedField });
+        }
         start = field.end as usize + 1;
         if field.tag == tags::CHECK_SUM && start != bytes.len() {
             return Err(Violation::CheckSumNotLast);
         }
         fields.push(field);
     }
-    if announced.is_some() { Err(Violation::DataLength) } else { Ok(()) }
+    if announced.is_some() {
+        Err(Violation::DataLength)
+    } else if bytes.contains(&0) {
+        Err(Violation::Nul)
+    } else {
+        Ok(())
+    }
 }
 
 /// `tag=value<SOH>`
-fn field_at(bytes: &[u8], start: usize) -> Result<Field, Violation> {
+fn field_at(bytes: &[u8], start: usize, max_tag: u32) -> Result<Field, Violation> {
     let end = bytes[start..].iter().position(|byte| *byte == SOH).ok_or(Violation::Tag)?;
     let text = &bytes[start..start + end];
     let equals = text.iter().position(|byte| *byte == b'=').ok_or(Violation::Tag)?;
@@ -166,6 +190,9 @@ fn field_at(bytes: &[u8], start: usize) -> Result<Field, Violation> {
         return Err(Violation::Tag);
     }
     let tag = number(&text[..equals]).filter(|tag| *tag > 0).ok_or(Violation::Tag)?;
+    if tag > max_tag {
+        return Err(Violation::TagTooHigh);
+    }
     if equals + 1 == text.len() {
         return Err(Violation::EmptyValue);
     }
@@ -179,18 +206,8 @@ fn check_header(tag: u32, content: &[u8]) -> Result<(), Violation> {
         tags::MSG_TYPE if MsgType::new(content).is_none() => Err(Violation::MsgType),
         tags::MSG_SEQ_NUM if number_with_zeros(content).is_none() => Err(Violation::MsgSeqNum),
         tags::POSS_DUP_FLAG if !matches!(content, b"Y" | b"N") => Err(Violation::Flag),
-        tags::SENDER_COMP_ID
-        | tags::TARGET_COMP_ID
-        | tags::SENDER_SUB_ID
-        | tags::SENDER_LOCATION_ID
-        | tags::TARGET_SUB_ID
-        | tags::TARGET_LOCATION_ID
-        | tags::ON_BEHALF_OF_COMP_ID
-        | tags::DELIVER_TO_COMP_ID
-            if !is_printable =>
-        {
-            Err(Violation::Identifier)
-        }
+        tags::SENDER_COMP_ID | tags::TARGET_COMP_ID if !is_printable => Err(Violation::Identifier),
+        tag if tags::OPTIONAL_IDS.contains(&tag) && !is_printable => Err(Violation::Identifier),
         _ => Ok(()),
     }
 }
