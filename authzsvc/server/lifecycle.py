@@ -30,7 +30,7 @@ from authzsvc.server.admin_access import Access
 from authzsvc.server.assembly import Parts, assemble
 from authzsvc.server.issuers import Issuers, build
 from authzsvc.server.listen import bind, release
-from authzsvc.server.mapping import take
+from authzsvc.server.mapping import accept, take
 from authzsvc.server.metrics import exposed
 from authzsvc.server.reload import Reloader
 from authzsvc.server.watch import Watch
@@ -102,6 +102,7 @@ async def running(settings: Settings, reload: asyncio.Event | None = None) -> As
         ending.push_async_callback(asyncio.to_thread, audit_log.close)
         store = await SqliteStore.open(settings.sessions.store)
         ending.push_async_callback(store.close)
+        await accept(taken, store)
         parts = await assemble(settings, taken.policy, issuers.authenticator, store, audit_log)
         health = health_aio.HealthServicer()
         reloader = Reloader(
@@ -110,6 +111,7 @@ async def running(settings: Settings, reload: asyncio.Event | None = None) -> As
             parts.authorizer.counts,
             _mapping_health(health),
             reload or asyncio.Event(),
+            store,
             watch,
             parts.live.wake,
         )

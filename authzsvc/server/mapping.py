@@ -8,6 +8,8 @@ from pathlib import Path
 
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
+from authzsvc.sessions.signed_mappings import SignedMapping
+from authzsvc.sessions.store import Store
 from authzsvc.settings import Settings
 from authzsvc.workflow import signing
 
@@ -23,16 +25,32 @@ class Taken:
     """The git commit of its files, `+changes` after it where they differ; empty outside of a repository."""
     files: tuple[Path, ...]
     """All that it rests on."""
+    signed: SignedMapping | None = None
+    """Who signed it and under which serial, where the settings demand a signature."""
 
 
 def take(settings: Settings) -> Taken:
     """Read the mapping that the settings name. Raises `MappingFaults`, and `SignatureError` where a key is set."""
     policy = compile_mapping(settings.mapping)
     files = tuple(Path(file) for file in policy.files)
-    if settings.mapping_key is not None:
-        key = signing.load_public(settings.mapping_key)
-        signing.verify(policy.digest, signing.path_of(settings.mapping), key)
-    return Taken(policy, commit_of(files), files)
+    return Taken(policy, commit_of(files), files, _signed(settings, policy))
+
+
+def _signed(settings: Settings, policy: Policy) -> SignedMapping | None:
+    if settings.mapping_key is None:
+        return None
+    place = signing.path_of(settings.mapping)
+    found = signing.verify(policy.name, policy.digest, place, signing.load_public(settings.mapping_key))
+    return SignedMapping(found.key_id, found.name, found.serial, found.digest, str(place))
+
+
+async def accept(taken: Taken, store: Store) -> None:
+    """Holds the serial of a signed mapping against the last that any service of the store accepted, and records it.
+
+    Raises `SignatureError` for an older one, and `StoreError`. A mapping that is not accepted is never put in force.
+    """
+    if taken.signed is not None:
+        await store.accept_mapping(taken.signed)
 
 
 def rests_on(settings: Settings) -> tuple[Path, ...]:

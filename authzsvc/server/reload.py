@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from authzsvc.errors import AuthzError, Faults
-from authzsvc.server.mapping import Taken, rests_on, take
+from authzsvc.server.mapping import Taken, accept, rests_on, take
 from authzsvc.server.metrics import Counts, Reload
 from authzsvc.server.service import Authorizer
 from authzsvc.server.watch import Watch
+from authzsvc.sessions.store import Store
 from authzsvc.settings import Settings
 
 POLL_S = 1.0
@@ -48,6 +49,8 @@ class Reloader:
     """Told whether the files on disk can be taken, whenever that changes."""
     asked: asyncio.Event
     """Set by whoever wants the mapping read anew (SIGHUP)."""
+    store: Store
+    """Keeps the last accepted serial of a signed mapping."""
     watch: Watch = field(default_factory=Watch)
     on_change: Callable[[], None] = lambda: None
     """Called when another mapping was put in force."""
@@ -79,6 +82,7 @@ class Reloader:
         try:
             with _decisions_first():
                 taken = await asyncio.to_thread(take, self.settings)
+            await accept(taken, self.store)
         except Exception as error:  # whatever it is: it must not end the following
             took = time.monotonic() - began
             self._retry_at = time.monotonic() + max(_RETRY_S, _REST * took)
@@ -98,7 +102,9 @@ class Reloader:
             self.on_change()
         if changed or mended or asked:
             words = "the mapping was replaced" if changed else "the mapping's files mean what is in force"
-            facts = {"mapping": taken.policy.digest, "commit": taken.commit, "before": before}
+            facts: dict[str, object] = {"mapping": taken.policy.digest, "commit": taken.commit, "before": before}
+            if taken.signed is not None:
+                facts["serial"] = taken.signed.serial
             _log.info(words, extra=facts)
         await self.tell_health(True)
 

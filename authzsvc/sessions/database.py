@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from authzsvc.errors import StoreError
+from authzsvc.sessions import signed_mappings
 
 APPLICATION = 0x46495841
 """`FIXA`, in SQLite's `application_id`."""
@@ -145,6 +146,7 @@ def _prepare(database: sqlite3.Connection, name: str, busy_s: float) -> None:
         _check_kind(database, name)  # another process may have made it meanwhile
         if _number(database, "user_version") == 0:
             _make_tables(database)
+        database.execute(signed_mappings.TABLE)
         # A disk that cannot be written is better met now than at the first kill.
         database.execute("INSERT OR REPLACE INTO meta VALUES ('opened', ?)", (time.time(),))
     if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":

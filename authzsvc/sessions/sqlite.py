@@ -24,8 +24,10 @@ from typing import TypeVar
 
 from authzsvc.errors import StoreError
 from authzsvc.sessions import database as files
+from authzsvc.sessions import signed_mappings
 from authzsvc.sessions.facts import SessionFacts, decode, encode
 from authzsvc.sessions.restrictions import By, Mode, Restriction, Restrictions, Revocation, RevokedBy
+from authzsvc.sessions.signed_mappings import SignedMapping
 from authzsvc.sessions.store import Stored
 
 POLL_S = 0.1
@@ -96,6 +98,10 @@ class SqliteStore:
         """Gone from disk when it returns."""
         values = [(entry,) for entry in sorted(ids)]
         await self._change("DELETE FROM restriction WHERE id = ?", values, "DELETE FROM revocation WHERE id = ?")
+
+    async def accept_mapping(self, found: SignedMapping) -> None:
+        """On disk when it returns."""
+        await self._run(lambda: self._accept_mapping(found))
 
     def save_session(self, facts: SessionFacts) -> None:
         """Written with the next batch."""
@@ -218,9 +224,13 @@ class SqliteStore:
         self._seen = generation
         return read
 
+    def _accept_mapping(self, found: SignedMapping) -> None:
+        self._check_place()
+        with files.transaction(self._database):
+            signed_mappings.accept(self._database, found)
+
     def _write(self, statements: tuple[str, ...], values: Sequence[tuple[object, ...]]) -> None:
-        if self._present_inode() != self._inode:
-            raise StoreError(f"the store `{self._name}` was moved or removed under the service (restart the service)")
+        self._check_place()
         with files.transaction(self._database):
             generation = self._generation()
             for statement in statements:
@@ -253,6 +263,10 @@ class SqliteStore:
         if row is None or not isinstance(row[0], kind):
             raise StoreError(f"the store `{self._name}` is damaged (put a copy in its place, or move it away)")
         return row[0]
+
+    def _check_place(self) -> None:
+        if self._present_inode() != self._inode:
+            raise StoreError(f"the store `{self._name}` was moved or removed under the service (restart the service)")
 
     def _present_inode(self) -> tuple[int, int]:
         if self._path is None:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from authzsvc.sessions.facts import SessionFacts
 from authzsvc.sessions.restrictions import Restriction, Restrictions, Revocation
+from authzsvc.sessions.signed_mappings import SignedMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ class Store(Protocol):
 
     async def remove(self, ids: frozenset[str]) -> None:
         """Remove restrictions and revocations; gone for good when it returns. Unknown ids are no error."""
+
+    async def accept_mapping(self, found: SignedMapping) -> None:
+        """Records a signed mapping as the last accepted one of its key and name; kept when it returns.
+
+        Raises `SignatureError` if any service of this store has accepted a later one.
+        """
 
     def save_session(self, facts: SessionFacts) -> None:
         """Note a session, or its new facts; written soon after. Never fails: what cannot be written is tried again."""

@@ -123,3 +123,11 @@ class Settings(BaseSettings):
     reflection: bool = False
     drain_s: float = Field(default=5.0, ge=0, le=600)
     admission: Admission = Admission()
+
+    @model_validator(mode="after")
+    def _serials_are_kept(self) -> Settings:
+        if self.mapping_key is not None and self.sessions.store is None:
+            raise ValueError(
+                "`mapping_key` needs `sessions.store`, which keeps the last accepted serial; name a file there"
+            )
+        return self

@@ -1,11 +1,13 @@
 """Signed mappings: who may change what is permitted is who holds the key.
 
-What is signed is the digest, which is of a mapping's meaning: comments may change, a list's value may not. The
+What is signed is the mapping's name, the digest of its meaning (comments may change, a list's value may not), and a
+serial that rises with each signature of another meaning, so that an older mapping is told from a newer one. The
 signature (Ed25519, RFC 8032) stands in a file of its own beside the mapping, as JSON:
 
-    {"algorithm": "Ed25519", "key_id": "…", "digest": "…", "signature": "…"}
+    {"algorithm": "Ed25519", "key_id": "…", "name": "…", "serial": 20261130101500, "digest": "…", "signature": "…"}
 
-Only `signature` proves anything; the other members say in plain words what is wrong where it does not hold.
+A serial is the time of signing, UTC, as `YYYYMMDDhhmmss`, or one more than the serial before where that is greater. So
+two people who sign the same mapping need not know of each other's last serial.
 
 Invariants: no error quotes a key or a signature; a private key is written for its owner alone, and over no other file.
 """
@@ -18,6 +20,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -25,6 +28,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from authzsvc.errors import SignatureError, ToolError
+from authzsvc.policy.source import one_line
 
 SUFFIX = ".sig"
 ALGORITHM = "Ed25519"
@@ -32,8 +36,10 @@ PRIVATE_NAME = "mapping-key.pem"
 PUBLIC_NAME = "mapping-key.pub.pem"
 
 _MAX_BYTES = 65_536
-_CONTEXT = b"authzsvc mapping digest v1\0"
-"""Stands before the digest in what is signed, so that no signature made for another purpose will do."""
+_SIGN = "sign the mapping with `authzsvc mapping sign`"
+_CONTEXT = b"authzsvc mapping v2\0"
+"""Stands first in what is signed, so that no signature made for another purpose will do."""
+MAX_SERIAL = 10**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,16 @@ class Signature:
     algorithm: str
     key_id: str
     """The first 16 hex digits of the SHA-256 over the raw public key."""
+    name: str
+    """The mapping's."""
+    serial: int
     digest: str
     signature: str
     """Base64."""
+
+
+_WITHOUT_SERIAL = frozenset(("algorithm", "key_id", "digest", "signature"))
+"""The members of a signature that an earlier version made."""
 
 
 def path_of(mapping: Path) -> Path:
@@ -58,26 +71,38 @@ def key_id(key: Ed25519PublicKey) -> str:
     return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
 
 
-def sign(digest: str, key: Ed25519PrivateKey) -> str:
-    """Make the text of a signature file for a mapping's digest."""
-    proof = base64.b64encode(key.sign(_signed(digest))).decode()
-    made = Signature(ALGORITHM, key_id(key.public_key()), digest, proof)
+def sign(name: str, digest: str, serial: int, key: Ed25519PrivateKey) -> str:
+    """Returns the text of a signature file for a mapping."""
+    proof = base64.b64encode(key.sign(_signed(name, digest, serial))).decode()
+    made = Signature(ALGORITHM, key_id(key.public_key()), name, serial, digest, proof)
     return json.dumps(asdict(made), indent=2) + "\n"
 
 
-def verify(digest: str, path: Path, key: Ed25519PublicKey) -> Signature:
-    """Hold a mapping's digest against its signature file. Raises `SignatureError`."""
+def serial_for(name: str, digest: str, path: Path, key: Ed25519PublicKey, *, now: datetime, renew: bool = False) -> int:
+    """Returns the serial under which to sign a mapping whose signature file is, or will be, at `path`.
+
+    A mapping that is signed already keeps its serial, unless `renew`.
+    """
+    before = _holding(path, key)
+    if before is not None and (before.name, before.digest) == (name, digest) and not renew:
+        return before.serial
+    by_clock = int(f"{now.astimezone(UTC):%Y%m%d%H%M%S}")
+    return by_clock if before is None else max(by_clock, before.serial + 1)
+
+
+def verify(name: str, digest: str, path: Path, key: Ed25519PublicKey) -> Signature:
+    """Holds a mapping's name and digest against its signature file. Raises `SignatureError`."""
     found = _read_signature(path)
     if found.algorithm != ALGORITHM:
         raise SignatureError(f"`{path}` is not signed with {ALGORITHM} (sign it with `authzsvc mapping sign`)")
     if found.key_id != key_id(key):
         raise SignatureError(f"`{path}` is signed with another key (sign it with the key that is trusted)")
+    if found.name != name:
+        raise SignatureError(f"`{path}` is of mapping `{one_line(found.name)}`, not of `{name}` (sign anew)")
     if found.digest != digest:
         raise SignatureError(f"`{path}` is of another mapping: the meaning has changed since it was signed (sign anew)")
-    try:
-        key.verify(base64.b64decode(found.signature, validate=True), _signed(digest))
-    except (InvalidSignature, binascii.Error, ValueError):
-        raise SignatureError(f"`{path}` has a signature that does not hold (sign the mapping anew)") from None
+    if not _holds(found, key):
+        raise SignatureError(f"`{path}` has a signature that does not hold (sign the mapping anew)")
     return found
 
 
@@ -129,19 +154,47 @@ def write(path: Path, text: str) -> None:
         raise _unwritable(path, error) from None
 
 
-def _signed(digest: str) -> bytes:
-    return _CONTEXT + digest.encode()
+def _signed(name: str, digest: str, serial: int) -> bytes:
+    return _CONTEXT + f"{serial}\0{digest}\0{name}".encode()
+
+
+def _holds(found: Signature, key: Ed25519PublicKey) -> bool:
+    try:
+        proof = base64.b64decode(found.signature, validate=True)
+        key.verify(proof, _signed(found.name, found.digest, found.serial))
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _holding(path: Path, key: Ed25519PublicKey) -> Signature | None:
+    """Returns what a signature file says, or `None` unless it is this key's and holds."""
+    try:
+        found = _read_signature(path)
+    except SignatureError:
+        return None
+    return found if found.key_id == key_id(key) and _holds(found, key) else None
 
 
 def _read_signature(path: Path) -> Signature:
     try:
         said = json.loads(_read(path))
-        found = Signature(**said)
+        found = Signature(**said) if _has_good_values(said) else None
     except (ValueError, TypeError, RecursionError):
-        found = None
-    if found is None or not all(isinstance(value, str) for value in asdict(found).values()):
-        raise SignatureError(f"`{path}` is no signature of a mapping (sign it with `authzsvc mapping sign`)")
+        said = found = None
+    if isinstance(said, dict) and said.keys() == _WITHOUT_SERIAL:
+        raise SignatureError(f"`{path}` has no serial, as an earlier version made it ({_SIGN})")
+    if found is None:
+        raise SignatureError(f"`{path}` is no signature of a mapping ({_SIGN})")
     return found
+
+
+def _has_good_values(said: object) -> bool:
+    if not isinstance(said, dict):
+        return False
+    serial = said.get("serial")
+    texts = (value for name, value in said.items() if name != "serial")
+    return type(serial) is int and 0 < serial <= MAX_SERIAL and all(isinstance(value, str) for value in texts)
 
 
 def _read(path: Path) -> bytes:
@@ -150,7 +203,7 @@ def _read(path: Path) -> bytes:
             return file.read(_MAX_BYTES)
     except OSError as error:
         problem = (error.strerror or "error").lower()
-        hint = " (sign the mapping with `authzsvc mapping sign`)" if path.name.endswith(SUFFIX) else ""
+        hint = f" ({_SIGN})" if path.name.endswith(SUFFIX) else ""
         raise SignatureError(f"`{path}` cannot be read: {problem}{hint}") from None
 
 

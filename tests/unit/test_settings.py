@@ -209,3 +209,9 @@ def test_an_issuer_without_keys_named_is_asked_for_them(tmp_path: Path) -> None:
     text = GOOD.replace('      jwks: {url: "https://as.example/keys"}\n', "")
     jwks = load(written(tmp_path, text)).tokens.issuers[0].jwks
     assert (jwks.file, jwks.url) == (None, None)
+
+
+def test_a_mapping_key_needs_a_store_for_its_serials(tmp_path: Path) -> None:
+    with pytest.raises(SettingsFaults, match=r"`mapping_key` needs `sessions\.store`"):
+        load(written(tmp_path, GOOD + "mapping_key: key.pem\nsessions: {store: null}\n"))
+    assert load(written(tmp_path, GOOD + "mapping_key: key.pem\n")).mapping_key == Path("key.pem")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_from_keys_to_a_signature_that_holds_and_one_that_does_not(run: Run) -> 
     assert Path("desk.yaml.sig").exists()
     code, out, err = run("verify", "desk.yaml", "--key", "keys/mapping-key.pub.pem")
     assert (code, err) == (0, "")
-    assert "is signed with key" in out
+    assert "is signed under serial" in out
     write_text(Path("desk.yaml"), DESK, (("EVIL, WORSE", "EVIL"),))
     code, out, err = run("verify", "desk.yaml", "--key", "keys/mapping-key.pub.pem")
     assert (code, out, err.count("\n")) == (2, "", 1)
@@ -59,3 +60,28 @@ def test_a_mapping_with_faults_is_not_signed(run: Run) -> None:
     assert code == 2
     assert "desk.yaml:3" in err
     assert not Path("desk.yaml.sig").exists()
+
+
+def serial() -> int:
+    return int(json.loads(Path("desk.yaml.sig").read_text())["serial"])
+
+
+def test_a_serial_rises_with_the_meaning_or_when_told(run: Run) -> None:
+    run("keygen", ".")
+    sign = ("sign", "desk.yaml", "--key", "mapping-key.pem")
+    code, out, _ = run(*sign)
+    first = serial()
+    assert (code, f"under serial {first} with key" in out) == (0, True)
+    assert first > 20261101000000
+    run(*sign)
+    assert serial() == first
+    run(*sign, "--renew")
+    second = serial()
+    assert second > first
+    write_text(Path("desk.yaml"), DESK, (("EVIL, WORSE", "EVIL"),))
+    run(*sign)
+    assert serial() > second
+    run(*sign, "--serial", "7")
+    assert serial() == 7
+    assert "under serial 7 with key" in run("verify", "desk.yaml", "--key", "mapping-key.pub.pem")[1]
+    assert run(*sign, "--serial", "0")[0] == 2

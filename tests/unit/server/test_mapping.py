@@ -47,8 +47,12 @@ def test_signed_where_a_key_is_set(site: Site) -> None:
     with pytest.raises(SignatureError, match="cannot be read"):
         take(settings)
     place = signing.path_of(settings.mapping)
-    signing.write(place, signing.sign(take(site.settings()).policy.digest, signing.load_private(private)))
-    assert take(settings).policy.name == "example"
+    policy = take(site.settings()).policy
+    signing.write(place, signing.sign(policy.name, policy.digest, 7, signing.load_private(private)))
+    taken = take(settings)
+    assert taken.policy.name == "example"
+    assert taken.signed is not None
+    assert (taken.signed.name, taken.signed.serial, taken.signed.digest) == ("example", 7, policy.digest)
     assert set(rests_on(settings)) == {settings.mapping, place, public}
 
 

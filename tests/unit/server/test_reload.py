@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,14 @@ import pytest
 from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from authzsvc.errors import SignatureError
+from authzsvc.policy.compiler import compile_source
+from authzsvc.policy.source import parse
 from authzsvc.server import reload as reload_module
 from authzsvc.server.lifecycle import Service, running
 from authzsvc.server.logs import JsonFormatter
+from authzsvc.sessions.signed_mappings import SignedMapping
+from authzsvc.sessions.sqlite import SqliteStore
 from authzsvc.workflow import signing
 from tests.unit.checks import MAPPING, Answer, check, soh
 
@@ -238,27 +244,86 @@ async def test_whoever_asks_has_it_read_though_nothing_changed(
     assert logged("mean what is in force")[0]["mapping"] == service.policy
 
 
+@dataclass(frozen=True)
+class Signer:
+    """Signs the site's mapping as it stands."""
+
+    site: Site
+    private: Path
+    public: Path
+
+    @classmethod
+    def of(cls, site: Site) -> Signer:
+        return cls(site, *signing.generate(site.directory / "signers"))
+
+    def sign(self, text: str, serial: int) -> None:
+        """Puts a mapping and its signature in place, each in one step."""
+        policy = compile_source(parse(text.encode(), "mapping.yaml"))
+        made = signing.sign(policy.name, policy.digest, serial, signing.load_private(self.private))
+        write(self.site, text)
+        signing.write(self.site.directory / "mapping.yaml.sig", made)
+
+
 async def test_only_a_signed_mapping_is_taken(site: Site) -> None:
-    private, public = signing.generate(site.directory / "signers")
-    key = signing.load_private(private)
-
-    def sign(digest: str) -> None:
-        signing.write(site.directory / "mapping.yaml.sig", signing.sign(digest, key))
-
-    async with served(site) as (_, service):
-        narrow = service.policy
-    write(site, WIDER)
-    async with served(site) as (_, service):
-        wide = service.policy
-    sign(wide)
-    async with served(site, mapping_key=str(public)) as (asking, _):
+    signer = Signer.of(site)
+    signer.sign(WIDER, 1)
+    async with served(site, mapping_key=str(signer.public)) as (asking, _):
         assert await asking.permitted()
         write(site, MAPPING)
         await until(asking.stale)
         assert await asking.permitted()
-        sign(narrow)
+        signer.sign(MAPPING, 2)
         await until(asking.permitted, False)
         assert not await asking.stale()
+
+
+async def test_an_older_signed_mapping_is_refused(site: Site, logged: Callable[[str], list[dict[str, Any]]]) -> None:
+    signer = Signer.of(site)
+    signer.sign(MAPPING, 5)
+    async with served(site, mapping_key=str(signer.public)) as (asking, _):
+        assert not await asking.permitted()
+        for serial in (4, 5):  # an older one, and another under the same serial
+            signer.sign(WIDER, serial)
+            await until(asking.stale)
+            assert not await asking.permitted()
+            signer.sign(MAPPING, 5)
+            await until(asking.stale, False)
+        signer.sign(WIDER, 6)
+        await until(asking.permitted)
+    refused = [line["faults"][0] for line in logged("the mapping is refused")]
+    assert any("has serial 4, and serial 5 of mapping `example` was accepted before (put the" in one for one in refused)
+    assert any(
+        "has serial 5, under which mapping `example` was accepted with another meaning" in one for one in refused
+    )
+
+
+async def test_nor_does_a_service_start_with_it(site: Site) -> None:
+    signer = Signer.of(site)
+    signer.sign(MAPPING, 5)
+    async with served(site, mapping_key=str(signer.public)):
+        pass
+    signer.sign(WIDER, 4)
+    with pytest.raises(SignatureError, match=r"mapping\.yaml\.sig` has serial 4, and serial 5 .* --renew"):
+        async with served(site, mapping_key=str(signer.public)):
+            pytest.fail("it started")
+    signer.sign(WIDER, 6)  # a deliberate roll-back is signed anew
+    async with served(site, mapping_key=str(signer.public)) as (asking, _):
+        assert await asking.permitted()
+
+
+async def test_what_one_service_has_accepted_binds_the_others_of_its_store(site: Site, tmp_path: Path) -> None:
+    signer = Signer.of(site)
+    signer.sign(MAPPING, 5)
+    async with served(site, mapping_key=str(signer.public)) as (asking, _):
+        store = await SqliteStore.open(site.directory / "sessions.db")
+        key = signing.key_id(signing.load_public(signer.public))
+        await store.accept_mapping(SignedMapping(key, "example", 7, "another"))
+        await store.close()
+        signer.sign(WIDER, 6)
+        await until(asking.stale)
+        assert not await asking.permitted()
+        signer.sign(WIDER, 8)
+        await until(asking.permitted)
 
 
 async def test_sighup_of_a_real_process(site: Site) -> None:
@@ -286,9 +351,28 @@ async def test_an_unsigned_mapping_does_not_start(site: Site, sig: str | None) -
     _, public = signing.generate(site.directory / "signers")
     if sig is not None:
         Path(site.directory / "mapping.yaml.sig").write_text(sig)
-    command = [sys.executable, "-m", "authzsvc", "serve", "--config", str(site.config(mapping_key=str(public)))]
+    await refuses_to_start(site, "mapping.yaml.sig", mapping_key=str(public))
+
+
+async def test_nor_does_an_older_one(site: Site) -> None:
+    signer = Signer.of(site)
+    signer.sign(MAPPING, 5)
+    async with served(site, mapping_key=str(signer.public)):
+        pass
+    signer.sign(WIDER, 4)
+    await refuses_to_start(site, "authzsvc mapping sign --renew", mapping_key=str(signer.public))
+
+
+async def refuses_to_start(site: Site, words: str, **more: Any) -> None:  # noqa: ANN401
+    """A real process ends with code 2, and its last line has these words."""
+    command = [sys.executable, "-m", "authzsvc", "serve", "--config", str(site.config(**more))]
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
-    _, said = await asyncio.wait_for(process.communicate(), 60)
+    try:
+        _, said = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode == 2
-    assert said.count(b"\n") == 1
-    assert b"mapping.yaml.sig" in said
+    assert words in said.decode().splitlines()[-1]
+    assert b"Traceback" not in said

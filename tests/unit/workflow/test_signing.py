@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,15 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return signing.generate(tmp_path_factory.mktemp("keys"))
 
 
-def signed(mapping: Path, private: Path) -> Path:
-    place = signing.path_of(mapping)
-    signing.write(place, signing.sign(compile_mapping(mapping).digest, signing.load_private(private)))
+def signed(mapping: Path, private: Path, serial: int = 7) -> Path:
+    place, policy = signing.path_of(mapping), compile_mapping(mapping)
+    signing.write(place, signing.sign(policy.name, policy.digest, serial, signing.load_private(private)))
     return place
 
 
 def held(mapping: Path, public: Path) -> signing.Signature:
-    return signing.verify(compile_mapping(mapping).digest, signing.path_of(mapping), signing.load_public(public))
+    policy = compile_mapping(mapping)
+    return signing.verify(policy.name, policy.digest, signing.path_of(mapping), signing.load_public(public))
 
 
 def test_a_signature_holds(write: Write, keys: tuple[Path, Path]) -> None:
@@ -38,6 +40,7 @@ def test_a_signature_holds(write: Write, keys: tuple[Path, Path]) -> None:
     assert signed(mapping, keys[0]) == mapping.parent / "desk.yaml.sig"
     found = held(mapping, keys[1])
     assert (found.algorithm, found.digest) == ("Ed25519", compile_mapping(mapping).digest)
+    assert (found.name, found.serial) == ("desk", 7)
 
 
 def test_a_change_of_words_alone_does_not_matter(write: Write, keys: tuple[Path, Path]) -> None:
@@ -81,6 +84,13 @@ def test_another_key(write: Write, keys: tuple[Path, Path], tmp_path: Path) -> N
         ({"signature": 7}, "no signature of a mapping"),
         ({"more": "x"}, "no signature of a mapping"),
         ({"algorithm": "none"}, "not signed with Ed25519"),
+        ({"serial": 8}, "a signature that does not hold"),
+        ({"serial": "7"}, "no signature of a mapping"),
+        ({"serial": 7.0}, "no signature of a mapping"),
+        ({"serial": True}, "no signature of a mapping"),
+        ({"serial": 0}, "no signature of a mapping"),
+        ({"serial": 10**19}, "no signature of a mapping"),
+        ({"name": "other"}, "is of mapping `other`, not of `desk`"),
     ],
 )
 def test_a_tampered_signature(write: Write, keys: tuple[Path, Path], change: dict[str, object], said: str) -> None:
@@ -97,6 +107,61 @@ def test_what_is_no_signature(write: Write, keys: tuple[Path, Path], text: str) 
     signing.path_of(mapping).write_text(text)
     with pytest.raises(SignatureError, match="no signature of a mapping"):
         held(mapping, keys[1])
+
+
+def test_one_of_an_earlier_version_has_no_serial(write: Write, keys: tuple[Path, Path]) -> None:
+    mapping = write()
+    place = signed(mapping, keys[0])
+    said = json.loads(place.read_text())
+    place.write_text(json.dumps({name: said[name] for name in ("algorithm", "key_id", "digest", "signature")}))
+    with pytest.raises(SignatureError, match=r"has no serial, as an earlier version made it .*mapping sign"):
+        held(mapping, keys[1])
+
+
+def test_a_mapping_of_another_name_needs_a_signature_of_its_own(write: Write, keys: tuple[Path, Path]) -> None:
+    place = signed(write(), keys[0])
+    mapping = write(("name: desk", "name: other"))
+    with pytest.raises(SignatureError, match="is of mapping `desk`, not of `other`"):
+        held(mapping, keys[1])
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"name": "other"}))
+    with pytest.raises(SignatureError, match="does not hold"):
+        held(mapping, keys[1])
+
+
+NOON = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
+
+
+def serial(mapping: Path, public: Path, *, digest: str = "", now: datetime = NOON, renew: bool = False) -> int:
+    policy, key = compile_mapping(mapping), signing.load_public(public)
+    place = signing.path_of(mapping)
+    return signing.serial_for(policy.name, digest or policy.digest, place, key, now=now, renew=renew)
+
+
+def test_a_serial_is_the_time_of_signing(write: Write, keys: tuple[Path, Path]) -> None:
+    mapping = write()
+    assert serial(mapping, keys[1]) == 20261130120000
+    assert serial(mapping, keys[1], now=NOON.astimezone(timezone(timedelta(hours=5)))) == 20261130120000
+
+
+def test_what_is_signed_keeps_its_serial_unless_told_otherwise(write: Write, keys: tuple[Path, Path]) -> None:
+    mapping = write()
+    signed(mapping, keys[0])
+    assert serial(mapping, keys[1]) == 7
+    assert serial(mapping, keys[1], renew=True) == 20261130120000
+    assert serial(mapping, keys[1], digest="other") == 20261130120000
+
+
+def test_a_serial_rises_though_the_clock_does_not(write: Write, keys: tuple[Path, Path]) -> None:
+    mapping = write()
+    signed(mapping, keys[0], 20270101000000)
+    assert serial(mapping, keys[1], digest="other") == 20270101000001
+
+
+def test_a_signature_that_does_not_hold_says_nothing_of_serials(write: Write, keys: tuple[Path, Path]) -> None:
+    mapping = write()
+    place = signed(mapping, keys[0])
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"serial": 10**17}))
+    assert serial(mapping, keys[1], digest="other") == 20261130120000
 
 
 def test_none_at_all(write: Write, keys: tuple[Path, Path]) -> None:
