@@ -114,9 +114,11 @@ def unavailable(event: Event | None, reason: str, stamp: Stamp) -> Decision:
 
 def _limited(request: FixRequest, policy: Policy, decision: Decision, limit: Limit, stamp: Stamp) -> Decision:
     """What a limited session may still do: what reduces risk, as far as its scopes go. What the venue tells it is not
-    order flow, and a trader who gets flat must see that he is."""
-    if not decision.allowed or request.direction is Direction.OUTBOUND or request.msg_type in policy.risk_reducing:
+    order flow, and a trader who gets flat must see that he is. No scope would change the rest, so none is missing."""
+    if request.direction is Direction.OUTBOUND or request.msg_type in policy.risk_reducing:
         return decision
+    if not decision.allowed:
+        return decision._replace(missing_scopes=())
     return _denied(stamp, limit.text, limit.reason)
 
 

@@ -85,7 +85,7 @@ class Decision(NamedTuple):
     scope: str | None
     """What granted it; None where no scope is needed, and on a denial."""
     missing_scopes: tuple[str, ...]
-    """Denied: any one of these would have granted a message of this type."""
+    """Denied: scopes not held, each of which would by itself have had this message allowed."""
     vary: tuple[int, ...]
     """Body tags that the answer rests on."""
     policy: str

@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 
 from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.direction import Direction
-from authzsvc.policy import reasons
+from authzsvc.policy import missing, reasons
 from authzsvc.policy.claims import Claims, claim_values
 from authzsvc.policy.granted import Granted, Granter, Plan, RuleSet
 from authzsvc.policy.lookup import SESSION_LEVEL
@@ -151,9 +151,10 @@ class Policy:
                 return self._without_rules(question)
             plan = granted.plan(key, self.rules[key])
         values = dict(fields.pairs)
-        forbid = plan.forbidding.first(fields, claims, values) if plan.forbidding is not None else None
-        if forbid is not None:
-            return self.prohibition(question, plan.found, forbid)
+        if plan.forbidding is not None and plan.forbidding.first(fields, claims, values) is not None:
+            firing = plan.forbidding.every(fields, claims, values)
+            else_granted = plan.found.unguarded or plan.granting.first(fields, claims, values)
+            return self.prohibition(question, plan.found, firing, granted=else_granted is not None)
         grant = plan.granting.first(fields, claims, values)
         if grant is not None:
             return plan.found.granted[grant.scope]
@@ -177,20 +178,21 @@ class Policy:
 
     def refusal(self, question: Question, plan: Plan, would_grant: Sequence[Grant]) -> Verdict:
         """Make the denial of a message that no held scope grants; `would_grant` are conditional grants not held."""
-        granting = {grant.scope for grant in would_grant}
-        granting_scopes = tuple(sorted(granting.union(plan.always))) if granting else plan.always
-        missing = granting_scopes or plan.offers
+        granting = {grant.scope for grant in would_grant}.union(plan.always)
+        lacking = missing.of_refusal(self.granter.defined, granting)
         reason = (
-            reasons.conditions_failed(plan.needs, question, granting_scopes)
+            reasons.conditions_failed(plan.needs, question, lacking)
             if plan.held
-            else reasons.no_scope(plan.found.label, question.direction, missing, sure=bool(granting_scopes))
+            else reasons.no_scope(plan.found.label, question.direction, lacking or plan.offers, sure=bool(lacking))
         )
-        return self._enforced(question, Verdict(False, None, missing, reason, plan.found.vary), granting_scopes)
+        return self._enforced(question, Verdict(False, None, lacking, reason, plan.found.vary), granting)
 
-    def prohibition(self, question: Question, found: RuleSet, forbid: Forbid) -> Verdict:
-        """Make the denial of a message by a forbid; the scopes that would lift it are the missing ones."""
-        reason = reasons.forbidden(found.label, question.direction, forbid)
-        return self._enforced(question, Verdict(False, None, forbid.unless, reason, found.vary, forbid=forbid.name))
+    def prohibition(self, question: Question, found: RuleSet, firing: Sequence[Forbid], *, granted: bool) -> Verdict:
+        """Make the denial of a message to which these forbids apply, of which the first is told as the one that denies;
+        `granted`: nothing but they stands in its way."""
+        lacking = missing.of_prohibition(self.granter.defined, found, firing, question, granted=granted)
+        reason = reasons.forbidden(found.label, question.direction, firing, granted=granted)
+        return self._enforced(question, Verdict(False, None, lacking, reason, found.vary, forbid=firing[0].name))
 
     def _enforced(self, question: Question, denial: Verdict, would_grant: Iterable[str] = ()) -> Verdict:
         """Let a denial stand, or let its message pass in shadow."""

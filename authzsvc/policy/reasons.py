@@ -21,7 +21,8 @@ ID_NAMES = {
 }
 """Field of `CompIds` → what to call it: as the client's own messages do."""
 
-_NAMED_SCOPES = 5
+_NAMED = 5
+"""Scopes, or forbids."""
 _NAMED_RULES = 3
 _NAMED_VALUES = 3
 _VALUE_LENGTH = 32
@@ -67,11 +68,14 @@ def conditions_failed(needed: Needs, question: Question, would_grant: Sequence[s
     return _bounded(f"{needed.words}, the message has {_has(found)}{offer}")
 
 
-def forbidden(label: str, direction: Direction, forbid: Forbid) -> str:
-    """Word a denial by a forbid."""
+def forbidden(label: str, direction: Direction, firing: Sequence[Forbid], *, granted: bool) -> str:
+    """Word a denial by forbids, of which the first is told in full; `granted`: nothing else stands in the way."""
+    forbid, *others = firing
     because = f" where {' and '.join(map(str, forbid.conditions))}" if forbid.conditions else ""
     lifted = f"; any of these lifts it: {_listed(forbid.unless)}" if forbid.unless else ""
-    return _bounded(f"`{forbid.name}` forbids `{label}` {direction}{because}{lifted}")
+    also = f"; forbidden by {_listed([other.name for other in others])} too" if others else ""
+    ungranted = "" if granted else "; no scope of the token grants it either"
+    return _bounded(f"`{forbid.name}` forbids `{label}` {direction}{because}{lifted}{also}{ungranted}")
 
 
 def in_shadow(denial: str) -> str:
@@ -91,9 +95,9 @@ def _values(values: list[bytes]) -> str:
     return ",".join(distinct[:_NAMED_VALUES]) + (",…" if len(distinct) > _NAMED_VALUES else "")
 
 
-def _listed(scopes: Sequence[str]) -> str:
-    more = ", …" if len(scopes) > _NAMED_SCOPES else ""
-    return ", ".join(f"`{scope}`" for scope in scopes[:_NAMED_SCOPES]) + more
+def _listed(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > _NAMED else ""
+    return ", ".join(f"`{name}`" for name in names[:_NAMED]) + more
 
 
 def _bounded(line: str) -> str:

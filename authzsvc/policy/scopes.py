@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 WILDCARD = "*"
@@ -49,9 +49,8 @@ class Defined:
         """File the scopes under what covers them without a wildcard."""
         longer: dict[str, set[str]] = defaultdict(set)
         for scope in self.scopes:
-            segments = scope.split(":")
-            for length in range(2 if self.prefixes else len(segments), len(segments) + 1):
-                longer[":".join(segments[:length])].add(scope)
+            for shorter in self._shorter(scope):
+                longer[shorter].add(scope)
         object.__setattr__(self, "_longer", {prefix: frozenset(found) for prefix, found in longer.items()})
 
     def covered(self, held: str) -> frozenset[str]:
@@ -64,6 +63,18 @@ class Defined:
         found = ":".join("[^:]+" if segment == WILDCARD else re.escape(segment) for segment in segments)
         matches = re.compile(found + ("(?::.+)?" if self.prefixes else "")).fullmatch
         return frozenset(scope for scope in self.scopes if matches(scope))
+
+    def covering(self, scopes: Iterable[str]) -> frozenset[str]:
+        """Give the defined scopes each of which covers one of these; none of a token's wildcards is among them."""
+        if not self.prefixes:
+            return self.scopes.intersection(scopes)
+        return self.scopes.intersection(shorter for scope in scopes for shorter in self._shorter(scope))
+
+    def _shorter(self, scope: str) -> Iterator[str]:
+        """Give what covers a scope without a wildcard: the scope itself; its prefixes, where the mapping says so."""
+        segments = scope.split(":")
+        for length in range(2 if self.prefixes else len(segments), len(segments) + 1):
+            yield ":".join(segments[:length])
 
 
 def resolve(held: Iterable[str], defined: Defined) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -97,12 +97,12 @@ def _verdict(
     grants: tuple[Tried, ...],
     granted: Granted,
 ) -> Verdict:
-    for tried in forbids:
-        if tried.applies and isinstance(tried.rule, Forbid):
-            return policy.prohibition(question, found, tried.rule)
-    for tried in grants:
-        if tried.applies and isinstance(tried.rule, Grant):
-            return found.granted[tried.rule.scope]
+    firing = [tried.rule for tried in forbids if tried.applies and isinstance(tried.rule, Forbid)]
+    granting = next((tried.rule for tried in grants if tried.applies and isinstance(tried.rule, Grant)), None)
+    if firing:
+        return policy.prohibition(question, found, firing, granted=bool(found.unguarded or granting))
+    if granting is not None:
+        return found.granted[granting.scope]
     if found.unguarded is not None:
         return found.unguarded
     lacking = [tried.rule for tried in grants if not tried.held and tried.truth is Truth.YES and tried.steps]

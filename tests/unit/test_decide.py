@@ -242,6 +242,15 @@ def test_a_limit_grants_nothing(policy: Policy) -> None:
     assert (cancel.allowed, cancel.text) == (False, "Insufficient permissions")
 
 
+def test_no_scope_is_missing_where_a_limit_would_deny_anyhow(policy: Policy) -> None:
+    spread = check("t", msg_type="AB")
+    assert judged(policy, spread).missing_scopes == ("order:create:option_multileg",)
+    assert standing(policy, spread, LIMIT).missing_scopes == ()
+    report = check("t", direction="outbound", msg_type="8", sender="VENUE", target="ALGO", body=soh("1=ACC-1|"))
+    without = replace(WHO, scopes=frozenset[str]())
+    assert decide(fix(report), without, policy, STAMP, standing=LIMIT).missing_scopes == ("trade:view:own",)
+
+
 @pytest.mark.parametrize(
     ("event", "at_once", "action"),
     [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -55,7 +55,16 @@ class Reference:
         self.lists = written | (lists or {})
 
     def decide(self, asked: Asked) -> Answer:
-        """Decide one message."""
+        """Decide one message; what is missing is found by asking anew with each scope of the mapping."""
+        answer = self.decide_once(asked)
+        if answer.allowed and not answer.shadow:
+            return answer
+        wider = {scope: replace(asked, scopes=asked.scopes | {scope}) for scope in self.data["scopes"]}
+        answers = {scope: self.decide_once(again) for scope, again in wider.items()}
+        missing = frozenset(scope for scope, found in answers.items() if found.allowed and not found.shadow)
+        return replace(answer, missing=missing)
+
+    def decide_once(self, asked: Asked) -> Answer:
         if asked.msg_type in "012345" and len(asked.msg_type) == 1:
             return Answer(True, None, frozenset(), False, None)
         exempt = {self.dictionary.message(word) for word in self.data["session"].get("exempt", [])}
@@ -64,25 +73,23 @@ class Reference:
         held = self.held(asked)
         for forbid in sorted(self.data.get("forbid", []), key=lambda forbid: str(forbid["name"])):
             if self.fires(forbid, asked, held):
-                missing = frozenset(forbid.get("unless", []))
-                return self.enforced(asked, Answer(False, None, missing, False, forbid["name"]), set())
+                return self.enforced(asked, Answer(False, None, frozenset(), False, forbid["name"]), set())
         return self.by_scopes(asked, held)
 
     def by_scopes(self, asked: Asked, held: set[str]) -> Answer:
-        about: set[str] = set()
+        about = False
         granting: set[str] = set()
         for scope, said in self.data["scopes"].items():
             for grant in said["grants"]:
                 if self.about(grant, asked, [grant["message"]]):
-                    about.add(scope)
+                    about = True
                     if self.all_hold(grant.get("when", {}), asked, forbids=False) == YES:
                         granting.add(scope)
         if asked.direction == "outbound" and not about:
             return Answer(True, None, frozenset(), False, None)
         if granting & held:
             return Answer(True, min(granting & held), frozenset(), False, None)
-        missing = frozenset((granting - held) or (about - held))
-        return self.enforced(asked, Answer(False, None, missing, False, None), granting - held)
+        return self.enforced(asked, Answer(False, None, frozenset(), False, None), granting - held)
 
     def enforced(self, asked: Asked, denial: Answer, would_grant: set[str]) -> Answer:
         rollout = self.data.get("rollout", {})
@@ -97,7 +104,7 @@ class Reference:
             mode = rollout.get("mode", "enforce")
         if mode == "enforce":
             return denial
-        return Answer(True, denial.scope, denial.missing, True, denial.forbid)
+        return replace(denial, allowed=True, shadow=True)
 
     def held(self, asked: Asked) -> set[str]:
         """The mapping's scopes that the token has, by itself or by its roles."""
