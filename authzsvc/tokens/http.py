@@ -1,4 +1,8 @@
-"""HTTP to an authorization server: one question, one bounded answer.
+"""HTTP to an authorization server: one question, one bounded answer, one connection.
+
+No connection carries a second question. Bytes behind an answer (a second answer in the same segment, the body of a 204
+or 304, whatever comes late) could otherwise be taken for the answer to the next question, and that is the verdict on
+another token. Nor is an answer believed when more bytes came with it.
 
 It follows no redirect (an answer of 3xx is the caller's to refuse), keeps no cookie, takes no proxy or credential from
 the environment, asks for no compression (so that no small answer can swell), and gives up once the whole exchange has
@@ -11,41 +15,37 @@ secrets.
 from __future__ import annotations
 
 import asyncio
-import logging
+import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from dataclasses import dataclass
 from pathlib import Path
-
-import httpx
+from typing import Any, cast
+from urllib.parse import urlencode, urlsplit
 
 from authzsvc.errors import HttpError
-
-MAX_BODY_BYTES = 1_000_000
-"""A key set of 1,000 keys is a third of it."""
+from authzsvc.tokens.http_exchange import MAX_BODY_BYTES as MAX_BODY_BYTES
+from authzsvc.tokens.http_exchange import Answer as Answer
+from authzsvc.tokens.http_exchange import HttpExchange
 
 _MAX_CONNECTIONS = 100
-_INNER = 0.9
-"""The part of the whole that a single step may take: a step that times out by itself closes its socket, one that is
-cancelled in the midst of TLS's opening may not."""
-_IDLE_S = 3.0
-"""A connection is used again within this time only: many servers close theirs after 5 s, and a request that crosses
-the closing fails."""
+_CLOSING_S = 1.0
+"""How long a server may take to end TLS behind its answer."""
+_PORTS = {"http": 80, "https": 443}
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
 _NO_HEADERS: Mapping[str, str] = {}
-
-for _name in ("httpx", "httpcore"):
-    logging.getLogger(_name).setLevel(logging.WARNING)  # at lower levels they write addresses and headers
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server answered, whatever its status."""
+class _Place:
+    """Whom to ask, and for what."""
 
-    status: int
-    headers: Mapping[str, str]
-    """By lower-case name; of a repeated header all values, joined by commas."""
-    body: bytes = field(repr=False)
+    tls: bool
+    name: str
+    port: int
+    host: str
+    """Name and port, as the address has them."""
+    target: str
 
 
 class Http:
@@ -57,82 +57,168 @@ class Http:
         """`timeout_s` bounds a whole exchange. With `ca` only its certificates are trusted, else the system's; `cert`
         and `key` are what to show of oneself (RFC 8705). Raises `HttpError` when a file cannot be used."""
         self._timeout_s = timeout_s
-        self._client = httpx.AsyncClient(
-            verify=_tls(ca, cert, key),
-            timeout=timeout_s * _INNER,
-            follow_redirects=False,
-            trust_env=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=_IDLE_S),
-        )
+        self._tls = _tls(ca, cert, key)
+        self._room = asyncio.Semaphore(_MAX_CONNECTIONS)
+        self._open: set[_Connection] = set()
+        self._closed = False
 
     async def get(self, url: str, headers: Mapping[str, str] = _NO_HEADERS) -> Answer:
         """Ask for a document. Raises `HttpError`."""
-        return await self._exchange("GET", url, headers, None)
+        return await self._ask("GET", url, headers)
 
     async def post_form(self, url: str, form: Mapping[str, str], headers: Mapping[str, str] = _NO_HEADERS) -> Answer:
         """Send a form (`application/x-www-form-urlencoded`). Raises `HttpError`."""
-        return await self._exchange("POST", url, headers, form)
+        try:
+            body = urlencode(form).encode("ascii")
+        except UnicodeError:
+            raise HttpError("a form holds what is not Unicode text") from None
+        return await self._ask("POST", url, {**_FORM, **headers}, body)
 
     async def close(self) -> None:
-        """Close the connections; what is under way fails."""
-        await self._client.aclose()
+        """Close the connections; what is under way fails, and nothing is asked any more."""
+        self._closed = True
+        for connection in list(self._open):
+            connection.fail(HttpError("is not asked any more"))
 
-    async def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None
-    ) -> Answer:
-        host = _host(url)
+    async def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        place = _place(url)
+        sent = {"accept": "application/json", **headers, "accept-encoding": "identity", "user-agent": "authzsvc"}
         try:
-            async with asyncio.timeout(self._timeout_s):
-                sent = {"accept": "application/json", **headers, "accept-encoding": "identity"}
-                async with self._client.stream(method, url, headers=sent, data=form) as response:
-                    body = await _bounded(response, host)
-                    return Answer(response.status_code, dict(response.headers), body)
-        except (TimeoutError, httpx.TimeoutException):
-            raise HttpError(f"`{host}` did not answer within {self._timeout_s:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError, RuntimeError) as error:
-            raise HttpError(f"`{host}` {_trouble(error)}") from None
+            exchange = HttpExchange(method, place.host, place.target, sent, body)
+            async with asyncio.timeout(self._timeout_s), self._room:
+                return await self._exchange(place, exchange)
+        except TimeoutError:
+            raise HttpError(f"`{place.host}` did not answer within {self._timeout_s:g} s") from None
+        except (HttpError, ValueError) as error:
+            words = _tls_trouble(error) if isinstance(error, ssl.SSLError) else str(error)
+            raise HttpError(f"`{place.host}` {words}") from None
+        except OSError as error:
+            raise HttpError(f"`{place.host}` {_trouble(error)}") from None
+
+    async def _exchange(self, place: _Place, exchange: HttpExchange) -> Answer:
+        if self._closed:
+            raise HttpError("is not asked any more")
+        connection = _Connection(exchange)
+        self._open.add(connection)
+        try:
+            await self._connect(place, connection)
+            return await connection.answer
+        finally:
+            self._open.discard(connection)
+            connection.end()
+
+    async def _connect(self, place: _Place, connection: _Connection) -> None:
+        """Connects to one of the host's addresses. Each has its share of the time, so that an address that swallows
+        every packet does not hide the next one. Raises `OSError`."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(place.name, place.port, type=socket.SOCK_STREAM)
+        tls: dict[str, Any] = {}
+        if place.tls:
+            tls = {"ssl": self._tls, "server_hostname": place.name, "ssl_shutdown_timeout": _CLOSING_S}
+        ends_at = loop.time() + self._timeout_s
+        for left in range(len(found), 0, -1):
+            family, _, _, _, address = found[-left]
+            try:
+                async with asyncio.timeout_at(loop.time() + (ends_at - loop.time()) / left):
+                    await loop.create_connection(lambda: connection, str(address[0]), place.port, family=family, **tls)
+                return
+            except OSError:  # `TimeoutError` among them
+                if left == 1:
+                    raise
 
 
-async def _bounded(response: httpx.Response, host: str) -> bytes:
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise HttpError(f"`{host}` compressed its answer unasked")
-    body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise HttpError(f"`{host}` answered more than {MAX_BODY_BYTES} bytes")
-    return bytes(body)
+class _Connection(asyncio.Protocol):
+    """A connection that carries one exchange."""
+
+    def __init__(self, exchange: HttpExchange) -> None:
+        self._exchange = exchange
+        self._transport: asyncio.Transport | None = None
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask at once."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(self._exchange.request)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the answer; none before all of the request is on its way."""
+        unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        if unsent:
+            self.fail(HttpError("answered before it had the whole question"))
+        else:
+            self._take(data)
+
+    def eof_received(self) -> None:
+        """Take note that the server says no more."""
+        self._take(b"")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Take note that the connection is gone."""
+        if error is None:
+            self._take(b"")
+        else:
+            words = _tls_trouble(error) if isinstance(error, ssl.SSLError) else f"failed: {type(error).__name__}"
+            self.fail(HttpError(words))
+
+    def fail(self, error: HttpError) -> None:
+        """Have whoever waits for the answer get this error, unless the answer is there."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def end(self) -> None:
+        """Close the connection: with TLS's farewell behind an answer, else at once."""
+        answered = self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None
+        if not self.answer.done():
+            self.answer.cancel()
+        if self._transport is not None:
+            (self._transport.close if answered else self._transport.abort)()
+
+    def _take(self, data: bytes) -> None:
+        if self.answer.done():
+            return
+        try:
+            found = self._exchange.feed(data)
+        except HttpError as error:
+            self.fail(error)
+            return
+        if found is not None:
+            self.answer.set_result(found)
 
 
-def _host(url: str) -> str:
-    """The host and port of an address that can be asked. Raises `HttpError`."""
+def _place(url: str) -> _Place:
+    """The parts of an address that can be asked. Raises `HttpError`."""
     try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, ValueError, TypeError):
+        parts = urlsplit(url)
+        name, port = parts.hostname, parts.port
+    except ValueError:
         raise HttpError("an address is not a URL") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise HttpError("an address is not a URL")
+    if parts.scheme not in _PORTS or not name:
         raise HttpError("an address is not an http or https URL with a host")
-    if parsed.userinfo:
-        raise HttpError(f"the address of `{parsed.host}` holds a user or password; none is ever sent")
-    return parsed.netloc.decode("ascii", "replace")
+    if parts.username is not None or parts.password is not None:
+        raise HttpError(f"the address of `{name}` holds a user or password; none is ever sent")
+    shown = f"[{name}]" if ":" in name else name
+    host = shown if port in (None, _PORTS[parts.scheme]) else f"{shown}:{port}"
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return _Place(parts.scheme == "https", name, port or _PORTS[parts.scheme], host, target)
 
 
-def _trouble(error: Exception) -> str:
-    """The kind of trouble, in words that hold nothing of the exchange."""
-    cause: BaseException | None = error
-    for _ in range(8):  # the chain of causes is short
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"has a certificate that is not accepted: {cause.verify_message}"
-        if isinstance(cause, ssl.SSLError):
-            return f"broke off TLS: {cause.reason or 'no reason given'}"
-        cause = cause.__cause__ or cause.__context__ if cause is not None else None
-    return "cannot be reached" if isinstance(error, httpx.ConnectError) else f"failed: {type(error).__name__}"
+def _trouble(error: OSError) -> str:
+    """Why no connection came about, in words that hold nothing of the exchange."""
+    return _tls_trouble(error) if isinstance(error, ssl.SSLError) else "cannot be reached"
+
+
+def _tls_trouble(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"has a certificate that is not accepted: {error.verify_message}"
+    return f"broke off TLS: {error.reason or 'no reason given'}"
 
 
 def _tls(ca: Path | None, cert: Path | None, key: Path | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca)
+        context.set_alpn_protocols(["http/1.1"])
         if cert is not None:
             context.load_cert_chain(cert, key)
     except (OSError, ValueError) as error:  # `SSLError` is an `OSError`

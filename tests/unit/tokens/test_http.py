@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gzip
 import logging
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from authzsvc.errors import HttpError
-from authzsvc.tokens.http import MAX_BODY_BYTES, Http
+from authzsvc.tokens.http import MAX_BODY_BYTES, Answer, Http
 
 from .web import Authority, Reply, Web, serving
 
@@ -105,7 +112,7 @@ async def test_what_cannot_be_asked(http: Http, url: str, complaint: str) -> Non
 
 async def test_what_is_no_http(http: Http, web: Web) -> None:
     web.replies["/x"] = Reply(headers={"Content-Length": "nonsense"})
-    with pytest.raises(HttpError, match="failed"):
+    with pytest.raises(HttpError, match="Content-Length that is no number"):
         await http.get(f"{web.url}/x")
 
 
@@ -150,7 +157,7 @@ async def test_a_client_certificate_is_shown(tmp_path: Path) -> None:
         assert web.certificates[0] is not None
         await http.close()
         bare = Http(timeout_s=5.0, ca=authority.ca)
-        with pytest.raises(HttpError, match=r"TLS|failed"):
+        with pytest.raises(HttpError, match=r"TLS|failed|closed the connection"):
             await bare.get(f"{web.url}/x")
         await bare.close()
 
@@ -169,3 +176,169 @@ def test_tls_files_that_cannot_be_used(tmp_path: Path) -> None:
     ):
         with pytest.raises(HttpError, match="cannot use the TLS files"):
             Http(timeout_s=1.0, ca=ca, cert=certificate, key=private)
+
+
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{"active":false}'
+FORGED = b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"active":true}'
+NOTHING = b"HTTP/1.1 204 No Content\r\n\r\n"
+SAME = b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n'
+
+Piece = tuple[bytes, float]
+"""Bytes, and how long to wait behind them."""
+
+
+@dataclass
+class Raw:
+    """A server that answers each question with the next of these, piece by piece, and leaves connections open."""
+
+    scripts: list[Sequence[Piece]]
+    url: str = ""
+    connections: int = 0
+    ended: list[asyncio.Event] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        ended = asyncio.Event()
+        self.ended.append(ended)
+        try:
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                for data, pause_s in self.scripts.pop(0):
+                    writer.write(data)
+                    await asyncio.sleep(pause_s)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            ended.set()
+        finally:
+            writer.close()
+
+
+@contextlib.asynccontextmanager
+async def raw(*scripts: Sequence[Piece], tls: ssl.SSLContext | None = None) -> AsyncIterator[Raw]:
+    found = Raw(list(scripts))
+    server = await asyncio.start_server(found.serve, "127.0.0.1", 0, ssl=tls)
+    found.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield found
+
+
+async def outcome(asked: Awaitable[Answer]) -> bytes | str:
+    """The body of an answer, or what was wrong."""
+    try:
+        return (await asked).body
+    except HttpError as error:
+        return str(error).partition("` ")[2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "more"),
+    [(OK, FORGED), (OK, b"x"), (NOTHING, FORGED), (NOTHING, b'{"active":true}'), (SAME, FORGED), (SAME, b"{}")],
+)
+@pytest.mark.parametrize("late_s", [None, 0.0, 0.02])
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_bytes_behind_an_answer_are_never_the_next_one(
+    answer: bytes, more: bytes, late_s: float | None, encrypted: bool, tmp_path: Path
+) -> None:
+    """In the same segment, in the next one, and while nobody asks."""
+    authority = Authority(tmp_path) if encrypted else None
+    tls = authority.server() if authority is not None else None
+    first = [(answer + more, 0.0)] if late_s is None else [(answer, late_s), (more, 0.0)]
+    async with raw(first, [(OK, 0.0)], tls=tls) as server:
+        http = Http(timeout_s=5.0, ca=authority.ca if authority is not None else None)
+        one = await outcome(http.get(f"{server.url}/1"))
+        if late_s is None:
+            assert one == "sent more than its answer"
+        else:
+            assert one in ("sent more than its answer", answer.partition(b"\r\n\r\n")[2])
+        await asyncio.sleep(2 * (late_s or 0.0))
+        assert await outcome(http.get(f"{server.url}/2")) == b'{"active":false}'
+        assert server.connections == 2
+        await asyncio.wait_for(server.ended[0].wait(), 5)  # the connection is closed, not kept
+        await http.close()
+
+
+@given(
+    st.sampled_from([OK, NOTHING, SAME, OK.replace(b"1.1", b"1.0")]),
+    st.one_of(st.just(FORGED), st.binary(min_size=1, max_size=30)),
+    st.lists(st.tuples(st.integers(0, 200), st.sampled_from([0.0, 0.0, 0.001, 0.004])), max_size=5),
+    st.sampled_from([0.0, 0.002]),
+)
+@settings(max_examples=80, deadline=None)
+def test_no_cut_of_answer_and_surplus_reaches_the_next_answer(
+    answer: bytes, more: bytes, cuts: list[tuple[int, float]], idle_s: float
+) -> None:
+    whole = answer + more
+    places = {place % len(whole): pause_s for place, pause_s in cuts if place % len(whole)}
+    ends = [*sorted(places), len(whole)]
+    pieces = [(whole[begin:end], places.get(end, 0.0)) for begin, end in zip([0, *ends], ends, strict=False)]
+
+    async def run() -> None:
+        async with raw(pieces, [(OK, 0.0)], [(OK, 0.0)]) as server:
+            http = Http(timeout_s=5.0)
+            one = await outcome(http.get(f"{server.url}/1"))
+            assert one in ("sent more than its answer", answer.partition(b"\r\n\r\n")[2])
+            await asyncio.sleep(idle_s)
+            for path in ("2", "3"):
+                assert await outcome(http.get(f"{server.url}/{path}")) == b'{"active":false}'
+            await http.close()
+            await asyncio.gather(*(ended.wait() for ended in server.ended))
+
+    asyncio.run(run())
+
+
+async def test_an_answer_before_the_whole_question_is_none() -> None:
+    async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(FORGED)
+        await asyncio.sleep(5)
+        writer.close()
+
+    async with await asyncio.start_server(early, "127.0.0.1", 0, limit=1024) as server:
+        http = Http(timeout_s=2.0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        assert await outcome(http.post_form(url, {"token": "x" * 20_000_000})) == (
+            "answered before it had the whole question"
+        )
+        await http.close()
+
+
+async def test_a_server_that_says_nothing_in_tls_is_left(tmp_path: Path) -> None:
+    """A handshake that never ends leaves no connection behind."""
+    ended = asyncio.Event()
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65_536):
+            pass
+        ended.set()
+        writer.close()
+
+    async with await asyncio.start_server(mute, "127.0.0.1", 0) as server:
+        http = Http(timeout_s=0.2, ca=Authority(tmp_path).ca)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        assert await outcome(http.get(url)) == "did not answer within 0.2 s"
+        await asyncio.wait_for(ended.wait(), 5)
+        await http.close()
+
+
+async def test_closing_ends_what_is_under_way() -> None:
+    async with raw([(b"HTTP/1.1 200", 30.0)]) as server:
+        http = Http(timeout_s=20.0)
+        asked = asyncio.ensure_future(outcome(http.get(f"{server.url}/1")))
+        await asyncio.sleep(0.05)
+        await http.close()
+        assert await asked == "is not asked any more"
+        assert await outcome(http.get(f"{server.url}/2")) == "is not asked any more"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "path"),
+    [
+        ("http://{}:{}", "{}:{}", "/"),
+        ("http://{}:{}?a=b", "{}:{}", "/?a=b"),
+        ("http://{}:{}/a%20b?c=d%26e#f", "{}:{}", "/a%20b?c=d%26e"),
+    ],
+)
+async def test_what_is_asked_for(web: Web, http: Http, url: str, host: str, path: str) -> None:
+    place = web.url.removeprefix("http://").split(":")
+    web.replies[path.partition("?")[0]] = Reply(b"hello")
+    assert (await http.get(url.format(*place))).body == b"hello"
+    assert (web.asked[0].headers["host"], web.asked[0].path) == (host.format(*place), path)
