@@ -252,6 +252,10 @@ class AuthorizationServer(AbstractContextManager["AuthorizationServer"]):
         """It answers this."""
         self._fault(endpoint, times, status=status, body=body, headers=headers or {})
 
+    def send(self, endpoint: Endpoint, raw: str, times: int | None = None) -> None:
+        """It sends these bytes instead of an answer, and leaves the connection open."""
+        self._fault(endpoint, times, raw=raw)
+
     def redirect(self, endpoint: Endpoint, to: str, times: int | None = None) -> None:
         """It sends the client elsewhere."""
         self.answer(endpoint, "", status=302, headers={"location": to}, times=times)

@@ -96,8 +96,7 @@ class Access:
         try:
             identity = await self._authenticate(Credential(Scheme.BEARER, found[1]), certificate)
         except TokenError as error:
-            status = grpc.StatusCode.UNAVAILABLE if error.unavailable else grpc.StatusCode.UNAUTHENTICATED
-            raise AccessError(status, error.text, name) from None
+            raise AccessError(grpc.StatusCode.UNAUTHENTICATED, error.text, name) from None
         if self._revoked(identity):
             raise AccessError(grpc.StatusCode.UNAUTHENTICATED, "access token revoked", identity.subject)
         if identity.issuer != wanted.issuer or wanted.scope not in identity.scopes:

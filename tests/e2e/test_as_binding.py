@@ -257,6 +257,16 @@ async def test_a_certificate_with_a_comma_in_its_name(
     await assert_refused(rig, comp_id_of("named"), (554, token), **told)
 
 
+async def test_a_dns_name_that_holds_the_text_of_a_uri(
+    rig: Rig, naming: AuthorizationServer, authority: Authority
+) -> None:
+    """A name is compared with names of its own kind."""
+    forged = public(authority.issue("feint", x509.DNSName(WORKLOAD)))
+    token, reason = naming.client_credentials("named"), "none of the certificate's names"
+    told: dict[str, Any] = {"text": NOT_BOUND, "reason": reason, "tls": tls_of(authority, forged)}
+    await assert_refused(rig, comp_id_of("named"), (554, token), **told)
+
+
 # --- a listener that asks for no certificate ---
 
 

@@ -201,7 +201,7 @@ FAULTS: dict[str, tuple[Callable[[AuthorizationServer], None], str]] = {
     "no active": (lambda server: server.patch("introspection", {"active": None}), "no `active`"),
     "active: 1": (lambda server: server.patch("introspection", {"active": 1}), "no `active`"),
     "active: yes": (lambda server: server.patch("introspection", {"active": "true"}), "no `active`"),
-    "reset": (lambda server: server.reset("introspection"), "failed"),
+    "reset": (lambda server: server.reset("introspection"), "without an answer"),
     "too slow": (lambda server: server.slow("introspection", 60_000), "did not answer within"),
 }
 

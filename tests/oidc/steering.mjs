@@ -3,6 +3,7 @@
 // A fault is one of an endpoint and lasts `times` requests, else until it is taken back. Its fields, each optional:
 //   delay_ms  wait so long first;
 //   reset     end the connection without an answer;
+//   raw       send these bytes instead of an answer, and keep the connection open for what is asked next;
 //   status, headers, body   answer this instead of the provider (headers alone go onto the provider's own answer);
 //   patch     put these members over the provider's JSON; null takes one out.
 
@@ -55,11 +56,21 @@ export class Steering {
       ctx.req.socket.destroy();
       return;
     }
+    if (fault.raw !== undefined) {
+      await drained(ctx.req);
+      ctx.respond = false;
+      ctx.req.socket.write(fault.raw);
+      return;
+    }
     if (fault.status === undefined && fault.body === undefined) await next();
     else replace(ctx, fault);
     if (fault.headers) ctx.set(fault.headers);
     if (fault.patch) ctx.body = patched(ctx.body, fault.patch);
   };
+}
+
+async function drained(request) {
+  for await (const chunk of request) void chunk;
 }
 
 function replace(ctx, { status = 200, body = '' }) {

@@ -408,7 +408,7 @@ async def test_a_token_that_its_server_calls_inactive(authority: Authority, toke
         assert refused == "UNAUTHENTICATED: access token not accepted"
         web.replies["/introspect"] = Reply(b"", status=503)
         refused = await service.refused("Kill", KILL, channel(service, authority, ann), headers=good)
-        assert refused == "UNAVAILABLE: authorization server not available"
+        assert refused == "UNAUTHENTICATED: authorization server not available"
         said = f'{{"active":true,"sub":"ann","scope":"{SCOPE}","aud":"{AUDIENCE}"}}'
         web.replies["/introspect"] = Reply(said.encode(), headers=json)
         third = bearer(tokens.issuer.mint(scopes=[SCOPE], subject="ann"))
