@@ -42,15 +42,18 @@ class Kinds:
 
     def read(self, raw: bytes) -> FixRequest | None:
         """The request in `raw`, a serialized `CheckRequest`; None where the whole of it must be read."""
-        end = _first_part(raw)
-        first = raw[:end]
-        kind = self._recent.get(first) or self._known_earlier(first)
+        kind = self.kind_of(raw)
         if kind is None:
             return None
         try:
-            return own_part(kind, CheckRequest.FromString(raw[end:]))
+            return own_part(kind, CheckRequest.FromString(raw[_first_part(raw) :]))
         except (ContractError, DecodeError):
             return None
+
+    def kind_of(self, raw: bytes) -> FixRequest | None:
+        """What the request in `raw` has in common with others of its kind; None where the kind is not known."""
+        first = raw[: _first_part(raw)]
+        return self._recent.get(first) or self._known_earlier(first)
 
     def note(self, raw: bytes, request: FixRequest | StockRequest) -> None:
         """Remember what `request`, which is `raw` as a whole, has in common with others that begin alike."""
@@ -77,6 +80,11 @@ class Kinds:
             self.forget()
         self._room -= takes
         self._recent[first] = kind
+
+
+def own_size(raw: bytes) -> int:
+    """How many bytes of a request are not in its first part."""
+    return len(raw) - _first_part(raw)
 
 
 def _first_part(raw: bytes) -> int:

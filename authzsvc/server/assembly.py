@@ -20,6 +20,7 @@ from authzsvc.server.judge import Judge
 from authzsvc.server.live import LiveSessions
 from authzsvc.server.metrics import Counts
 from authzsvc.server.service import Authorizer
+from authzsvc.server.turns import Turns
 from authzsvc.server.watching import Watching
 from authzsvc.sessions.control import Control
 from authzsvc.sessions.facts import SessionFacts
@@ -65,8 +66,9 @@ async def assemble(
     watching = Watching(in_force, holders, live, attempts)
     judge = Judge(in_force, holders, live, attempts, watching)
     admitted = frozenset(settings.admission.principals)
-    counts = Counts(live=lambda: (len(live), live.watched))
-    authorizer = Authorizer(in_force, judge, audit, admitted, counts=counts)
+    turns = Turns()
+    counts = Counts(abandoned=lambda: turns.abandoned, live=lambda: (len(live), live.watched))
+    authorizer = Authorizer(in_force, judge, audit, admitted, counts=counts, turns=turns)
     accounting = Accounting(in_force, live, audit, counts, authorizer.ids)
     return Parts(authorizer, live, control, accounting)
 

@@ -43,6 +43,8 @@ class Counts:
     """(direction, MsgType, scope) → messages that passed by decisions that a proxy has kept."""
     odd_reports: int = 0
     """Reports of such messages, or numbers in them, that could not be read."""
+    abandoned: Callable[[], int] = lambda: 0
+    """How many Checks were given up by their callers while they waited for their turn."""
     live: Callable[[], tuple[int, int]] = lambda: (0, 0)
     """How many sessions live, and how many of them are watched."""
     name: str = ""
@@ -77,6 +79,11 @@ class _Rendered(Collector):
         odd = CounterMetricFamily(
             "authzsvc_accounting_faults", "Reports of such messages that could not be read.", value=counts.odd_reports
         )
+        abandoned = CounterMetricFamily(
+            "authzsvc_checks_abandoned",
+            "Checks given up by their callers while they waited for their turn.",
+            value=counts.abandoned(),
+        )
         info = GaugeMetricFamily("authzsvc_mapping_info", "The mapping in force.", labels=["name", "digest", "commit"])
         info.add_metric([counts.name, counts.digest, counts.commit], 1)
         stale = GaugeMetricFamily(
@@ -85,7 +92,7 @@ class _Rendered(Collector):
         live, watched = counts.live()
         sessions = GaugeMetricFamily("authzsvc_sessions", "Sessions that live.", value=live)
         watches = GaugeMetricFamily("authzsvc_sessions_watched", "Those with a watch out.", value=watched)
-        yield from (decisions, reloads, cached, odd, info, stale, sessions, watches)
+        yield from (decisions, reloads, cached, odd, abandoned, info, stale, sessions, watches)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from authzsvc import audit
 from authzsvc.audit import event_word
 from authzsvc.audit_log import AuditLog
 from authzsvc.contract.batch import split
-from authzsvc.contract.kinds import Kinds
+from authzsvc.contract.kinds import Kinds, own_size
 from authzsvc.contract.reading import glimpse, parse
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.contract.response import ID_LENGTH, encode
@@ -36,6 +36,7 @@ from authzsvc.policy.engine import Policy
 from authzsvc.server.in_force import InForce
 from authzsvc.server.judge import Judge, JudgeOne
 from authzsvc.server.metrics import ALLOW, DENY, SHADOW, Counts
+from authzsvc.server.turns import SHORT, UNKNOWN, Turns, turn_name
 from authzsvc.tokens.claims import Identity
 
 AUDIT_UNAVAILABLE = "the audit log cannot be written"
@@ -93,6 +94,7 @@ class Authorizer:
     ids: Iterator[str] = field(default_factory=decision_ids)
     counts: Counts = field(default_factory=Counts)
     kinds: Kinds = field(default_factory=Kinds)
+    turns: Turns = field(default_factory=Turns)
 
     @property
     def policy(self) -> Policy:
@@ -101,7 +103,11 @@ class Authorizer:
 
     async def answer(self, raw: bytes, _context: Any) -> bytes:  # noqa: ANN401 (grpc's context carries no useful type)
         """A serialized `CheckRequest` → a serialized `CheckResponse`. Never raises for what a caller sent."""
-        started, stamp = time.perf_counter_ns(), self._stamp()
+        started = time.perf_counter_ns()
+        size = own_size(raw)
+        if self.turns.must_wait(size):
+            await self.turns.wait(self._whose(raw), size)
+        stamp = self._stamp()
         read = self._read(raw, stamp)
         if isinstance(read, _Judged):
             judged = read
@@ -123,6 +129,19 @@ class Authorizer:
             allowed += 1
             stamp = self._stamp()
         return encode(judged.decision, judged.identity, allowed)
+
+    def _whose(self, raw: bytes) -> str:
+        """Returns the name under which a Check waits for its turn. A long one is not read for it."""
+        request: FixRequest | StockRequest | None = self.kinds.kind_of(raw)
+        try:
+            if request is None and own_size(raw) <= SHORT:
+                request = parse(CheckRequest.FromString(raw))
+        except (ContractError, DecodeError):
+            return UNKNOWN
+        if not isinstance(request, FixRequest):
+            return UNKNOWN
+        holder = self.judge.holders.known(request)
+        return turn_name(request, holder.identity if holder else None)
 
     def _stamp(self) -> Stamp:
         return Stamp(next(self.ids), self.clock(), self.in_force.policy.digest)

@@ -74,7 +74,7 @@ async def test_a_bad_token_ends_the_session_and_is_recorded(
 ) -> None:
     token = make(at, tmp_path)
     monkeypatch.setattr(authenticator, "KEYS_PATIENCE_S", 0.01)
-    first, later = await asked(at.authorizer, logon(token)), ask(at.authorizer, check(token))
+    first, later = await asked(at.authorizer, logon(token)), await asked(at.authorizer, check(token))
     for answer in (first, later):
         assert (answer.text, answer.headers["x-fix-action"]) == (text, "logout")
         assert (answer.response.status.code, answer.response.denied_response.status.code) == (16, 401)
