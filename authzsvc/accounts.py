@@ -70,6 +70,8 @@ class Ledger:
         """Connections that began up to here may have been known once, and are no more."""
         self._accounts: OrderedDict[str, _Account] = OrderedDict()
         """The one that was reported on the longest time ago first."""
+        self._unknown: OrderedDict[str, None] = OrderedDict()
+        """Those among them of sessions that were never known, in the same order: they make room for others."""
         self._numbers = 0
 
     def __len__(self) -> int:
@@ -80,10 +82,16 @@ class Ledger:
         """How many numbers it remembers."""
         return self._numbers
 
-    def take(self, report: TrafficReport, now: float) -> Traffic | None:
-        """Note a report; what is new in it, or None where nothing is. `now` is Unix time."""
+    def take(self, report: TrafficReport, now: float, *, known: bool = True) -> Traffic | None:
+        """Note a report; returns what is new in it, or None where nothing is. `now` is Unix time; `known` says whether
+        the service knows the session that the report is about."""
         account = self._accounts.get(report.session)
         resumed = False
+        if known:
+            self._unknown.pop(report.session, None)
+        elif account is None or report.session in self._unknown:
+            self._unknown[report.session] = None
+            self._unknown.move_to_end(report.session)
         if account is None:
             began_at = min(report.began_at, now)
             resumed = began_at <= self._horizon and bool(report.totals)
@@ -112,11 +120,13 @@ class Ledger:
     def forget(self, now: float) -> None:
         """Drop what has not been reported on for long, and what is too much."""
         while self._accounts:
-            session, account = next(iter(self._accounts.items()))
             too_many = len(self._accounts) > MAX_CONNECTIONS or self._numbers > MAX_NUMBERS
+            session = next(iter((too_many and self._unknown) or self._accounts))
+            account = self._accounts[session]
             if not too_many and now - account.seen_at < FORGET_S:
                 return
             del self._accounts[session]
+            self._unknown.pop(session, None)
             self._numbers -= len(account.totals)
             if too_many or not account.ended:
                 self._horizon = max(self._horizon, account.began_at)

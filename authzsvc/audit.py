@@ -70,6 +70,8 @@ def _event(
     event["mode"] = "shadow" if decision.shadow else "enforce"
     event["rule"] = decision.rule
     event["unknown_scopes"] = decision.unknown_scopes
+    if word == Event.REPORT and identity is None:
+        event["unproven"] = True
     return event
 
 
@@ -121,6 +123,7 @@ def render_traffic(traffic: Traffic, known: SessionFacts | None, policy: str, de
         "severity": "info",
         "policy": policy,
         "mode": "enforce",
+        **({"unproven": True} if known is None else {}),
     }
     about = {"connection": report.session, "resumed": traffic.resumed, "ended": report.ended}
     lines = []

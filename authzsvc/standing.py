@@ -14,6 +14,7 @@ from authzsvc.tokens.claims import BAD_CREDENTIALS, EXPIRED, NOT_ALLOWED_NOW, PA
 REVOKED = "access token revoked"
 SUSPENDED = "logons are suspended"
 ENDED = "session ended by the operator"
+NOT_YOURS = "session is another client's"
 ALREADY_LOGGED_ON = "session is already logged on"
 TAKEN_OVER = "another logon took over"
 CANCEL_ONLY = "only risk-reducing messages are allowed"
@@ -84,6 +85,11 @@ def already_logged_on(other: str) -> Ending:
     """A Logon under a FIX identity that has a live session, of that id."""
     reason = f"a session of the same FIX identity is live: `{other}`"
     return Ending(ALREADY_LOGGED_ON, reason, NOT_ALLOWED_NOW)
+
+
+def not_the_callers() -> Ending:
+    """A good credential, with the name of a session that is another client's."""
+    return Ending(NOT_YOURS, "the session that it names is of another issuer, subject or client", NOT_ALLOWED_NOW)
 
 
 def _revoked(revocation: Revocation) -> Ending:

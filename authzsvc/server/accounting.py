@@ -4,7 +4,12 @@ Reports come on streams that live as long as Envoy's workers do, those of all co
 goes into the audit and the metrics. Streams end when the service drains, once nothing has come for a moment: Envoy
 opens another with its next report.
 
-Invariants: labels of metrics are the mapping's own words; a stream that sends nonsense harms neither others nor Checks.
+A report about a session that is not known here (another service let it in, or its name is made up) is recorded as
+unproven, and a bounded number of them is taken. What is left out stands in the session's next report, as its numbers
+run from the connection's beginning.
+
+Invariants: labels of metrics are the mapping's own words; a stream that sends nonsense harms neither others nor Checks,
+and takes no room from the accounts of sessions that are known.
 """
 
 from __future__ import annotations
@@ -24,9 +29,11 @@ from authzsvc.audit import render_traffic
 from authzsvc.audit_log import AuditLog
 from authzsvc.contract.traffic import Kind, read
 from authzsvc.policy.engine import Policy
+from authzsvc.server.allowance import Allowance
 from authzsvc.server.in_force import InForce
 from authzsvc.server.live import LiveSessions
 from authzsvc.server.metrics import Counts
+from authzsvc.sessions.facts import SessionFacts
 
 SERVICE = "envoy.service.accesslog.v3.AccessLogService"
 METHOD = "StreamAccessLogs"
@@ -51,6 +58,8 @@ class Accounting:
     counts: Counts
     ids: Iterator[str]
     clock: Callable[[], float] = time.time
+    unknown: Allowance = field(default_factory=lambda: Allowance(burst=5_000, per_s=500))
+    """Of reports about sessions that are not known here: whoever makes names up may send so many, and no more."""
     ledger: Ledger = field(init=False)
     _drained: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -98,16 +107,19 @@ class Accounting:
         if report.odd:
             self._odd("numbers or names in it are none")
         now = self.clock()
-        traffic = self.ledger.take(report, now)
+        known = self.live.recall(report.session)
+        if known is None and not self.unknown.take(time.monotonic()):
+            self._odd("too many are about sessions that are not known")
+            return
+        traffic = self.ledger.take(report, now, known=known is not None)
         if traffic is not None:
-            self._record(traffic, now)
+            self._record(traffic, known, now)
 
-    def _record(self, traffic: Traffic, now: float) -> None:
+    def _record(self, traffic: Traffic, known: SessionFacts | None, now: float) -> None:
         policy = self.in_force.policy
         for count in traffic.counts:
             if count.count:
                 self.counts.cached[_labels(policy, count.kind)] += count.count
-        known = self.live.find(traffic.report.session)
         self.audit.append(render_traffic(traffic, known, policy.digest, next(self.ids), now))
 
     def _odd(self, reason: str) -> None:

@@ -2,6 +2,9 @@
 
 A credential is told at once where it is known, else asked about. A session whose token has expired may go on, by the
 settings; then what was known of it at its Logon, or its last renewal, holds.
+
+Invariant: `owns` decides whether a request may change a session that is known, and it needs a credential for that: a
+session's name alone changes nothing.
 """
 
 from __future__ import annotations
@@ -99,6 +102,20 @@ class Holders:
         known = self.live.find(request.session)
         return known.identity if known is not None and self._is_its(known, request.credential) else None
 
+    def owns(self, request: FixRequest, holder: Holder | TokenError | None) -> bool:
+        """Whether the known session that the request names is the caller's: his credential is good and of the session's
+        issuer, subject and client, or it is refused and is the very one that the session stands on."""
+        known = self.live.recall(request.session)
+        if known is None:
+            return False
+        if isinstance(holder, Holder):
+            return who(holder.identity) == who(known.identity)
+        return self._is_its(known, request.credential)
+
+    def is_anothers(self, request: FixRequest, holder: Holder) -> bool:
+        """Whether the request names a known session of somebody else's."""
+        return self.live.find(request.session) is not None and not self.owns(request, holder)
+
     async def authenticated(
         self, request: FixRequest, credential: Credential | None, *, renew: bool = False
     ) -> Holder | TokenError:
@@ -125,7 +142,7 @@ class Holders:
         if credential is None:
             return False
         if credential.scheme is Scheme.BASIC:
-            return not known.credential
+            return not known.credential and credential.username in (known.identity.client_id, known.identity.subject)
         return known.credential == fingerprint(self.salt, credential)
 
     def standing(self, request: FixRequest, holder: Holder) -> Standing:
@@ -174,6 +191,11 @@ class Holders:
             logged_on_at=self.clock(),
             credential=fingerprint(self.salt, credential) if credential else b"",
         )
+
+
+def who(identity: Identity) -> tuple[str, str, str]:
+    """Whose an identity is, whatever token it came from."""
+    return identity.issuer, identity.subject, identity.client_id
 
 
 def _run_out(request: FixRequest, identity: Identity, error: TokenError) -> TokenError:

@@ -21,7 +21,7 @@ from authzsvc.server.holders import Holder, Holders
 from authzsvc.server.in_force import InForce
 from authzsvc.server.live import LiveSessions
 from authzsvc.server.watching import Watching
-from authzsvc.standing import already_logged_on
+from authzsvc.standing import already_logged_on, not_the_callers
 from authzsvc.tokens.claims import Identity
 
 JudgeOne = Callable[[FixRequest, Stamp], Awaitable[tuple[Decision, Identity | None]]]
@@ -77,19 +77,19 @@ class Judge:
             identity = self.holders.remembered(request)
         else:
             decision, identity = self.holders.decided(request, holder, stamp), holder.identity
-        if not decision.allowed and decision.ends_session and request.direction is Direction.INBOUND:
+        ends = not decision.allowed and decision.ends_session and request.direction is Direction.INBOUND
+        if ends and self.holders.owns(request, holder):
             # The client's message becomes the Logout. A report that is withheld ends nothing, and may have been asked
             # about under a token that was renewed meanwhile.
             self.live.close(request.session)
         return decision, identity
 
     def _report(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
-        """A report asks for nothing; whose it is is told where nobody needs to be asked."""
-        try:
-            identity = self.holders.authenticator.known(request.credential, request.certificate, request.context)
-        except TokenError:
-            identity = None
-        return acknowledged(request, stamp), identity
+        """A report asks for nothing. It is its client's where the credential is known to be good for the CompID that it
+        names; otherwise nobody has proven it, and there is no identity."""
+        holder = self.holders.known(request)
+        proven = holder is not None and self.in_force.policy.identify(request.client, holder.identity.claims) is None
+        return acknowledged(request, stamp), holder.identity if holder is not None and proven else None
 
     async def _logon(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
         locked = self.attempts.locked(request)
@@ -109,6 +109,9 @@ class Judge:
     async def _admitted(self, request: FixRequest, holder: Holder, stamp: Stamp) -> Decision:
         """An allowed Logon, once its FIX identity is free; the wait may be long, and what holds after it counts."""
         facts = self.holders.facts(request, holder.identity)
+        known = self.live.find(facts.id)
+        if known is not None and (known.key != facts.key or self.holders.is_anothers(request, holder)):
+            return ended(request.event, not_the_callers(), stamp)
         other = await self.live.admit(facts, self.holders.rules.second_logon)
         if other is not None:
             return ended(request.event, already_logged_on(other.id), stamp)

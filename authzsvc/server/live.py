@@ -5,8 +5,10 @@ ends, Envoy resets that call, and the session has ended. A session without a wat
 of the service, or because another service has its watch) is kept for `GRACE_S`, and gives way much earlier: to another
 Logon, and to another session that is watched here, for that one lives and this one may have ended.
 
+A watch is nobody's at first. It is counted as its session's (`attend`) once its caller has proven to be that session's.
+
 Invariants: at most one session lives under a FIX identity; a session that was ousted never gets its identity back; a
-watch ousts no session but its own.
+watch ousts no session but its own; a watch that nobody has proven changes nothing, however it ends.
 """
 
 from __future__ import annotations
@@ -45,6 +47,8 @@ _log = logging.getLogger(__name__)
 class Watch:
     """An outstanding watch. There is one for each session, so it is small: no event's queue, no task for a wait."""
 
+    session: str
+    """The session that it names."""
     since: float
     """When it came, on the monotonic clock."""
     changed: bool = False
@@ -88,11 +92,15 @@ class LiveSessions:
         self._store = store
         self._clock = clock
         self._watches: dict[str, Watch] = {}
+        """By session: those that are proven."""
+        self._unproven: set[Watch] = set()
         self._unwatched: dict[str, float] = {facts.id: clock() for facts in registry}
         """Since when, on the monotonic clock."""
         self._departed: TTLCache[str, SessionFacts] = TTLCache(_MOST, GRACE_S)
         """Sessions whose watch was cancelled, or that gave way to one that is watched: mostly they have ended, but the
         call to the service may have been cut, or another service may have it."""
+        self._ended: TTLCache[str, SessionFacts] = TTLCache(_MOST, GRACE_S)
+        """Sessions that have ended lately: what is still under way for them is told by this."""
         self._draining = False
         self._ousted: TTLCache[str, None] = TTLCache(_MOST, OUSTED_S)
         self._waiting: dict[SessionKey, list[asyncio.Event]] = {}
@@ -102,6 +110,10 @@ class LiveSessions:
     def find(self, session_id: str) -> SessionFacts | None:
         """The live session of that id, or one that was live a moment ago."""
         return self.registry.find(session_id) or self._departed.get(session_id)
+
+    def recall(self, session_id: str) -> SessionFacts | None:
+        """The same, or one that has ended lately."""
+        return self.find(session_id) or self._ended.get(session_id)
 
     def is_ousted(self, session_id: str) -> bool:
         """Whether the session lost its FIX identity to another."""
@@ -175,6 +187,7 @@ class LiveSessions:
         facts = self.registry.close(session_id)
         if facts is None:
             return
+        self._ended[session_id] = facts
         self._store.remove_session(session_id)
         for free in self._waiting.get(facts.key, ()):
             free.set()
@@ -190,15 +203,10 @@ class LiveSessions:
 
     @contextlib.contextmanager
     def watching(self, session_id: str) -> Iterator[Watch]:
-        """A watch of a session, for as long as this lasts; when it is cancelled, the session has ended."""
-        watch = Watch(self._clock())
-        previous = self._watches.get(session_id)
-        self._watches[session_id] = watch
-        self._unwatched.pop(session_id, None)
-        self._come_back(session_id)
-        if previous is not None:
-            previous.superseded = True
-            previous.wake()
+        """A watch that names this session, for as long as this lasts. It is the session's from `attend` on; when it is
+        cancelled then, the session has ended."""
+        watch = Watch(session_id, self._clock())
+        self._unproven.add(watch)
         try:
             yield watch
         except asyncio.CancelledError:
@@ -207,11 +215,25 @@ class LiveSessions:
                 self._depart(session_id)
             raise
         finally:
+            self._unproven.discard(watch)
             if watch.done is not None:
                 watch.done.set()
             if self._watches.get(session_id) is watch:
                 del self._watches[session_id]
                 self._unwatched[session_id] = self._clock()
+
+    def attend(self, watch: Watch) -> None:
+        """The caller of the watch has proven to be its session's: it takes the place of an earlier one."""
+        if watch not in self._unproven:
+            return
+        self._unproven.discard(watch)
+        previous = self._watches.get(watch.session)
+        self._watches[watch.session] = watch
+        self._unwatched.pop(watch.session, None)
+        self._come_back(watch.session)
+        if previous is not None:
+            previous.superseded = True
+            previous.wake()
 
     def drain(self) -> None:
         """The service ends: watches are answered, and no session is forgotten for that."""
@@ -225,10 +247,14 @@ class LiveSessions:
 
     def wake(self, session_ids: Iterable[str] | None = None) -> None:
         """Have watches look again: those of these sessions, else all."""
-        for session_id in list(self._watches) if session_ids is None else session_ids:
-            watch = self._watches.get(session_id)
-            if watch is not None:
-                watch.wake()
+        named = None if session_ids is None else frozenset(session_ids)
+        for watch in (*self._watches.values(), *self._unproven) if named is None else self._of(named):
+            watch.wake()
+
+    def _of(self, session_ids: frozenset[str]) -> list[Watch]:
+        proven = (self._watches.get(session_id) for session_id in session_ids)
+        unproven = (watch for watch in self._unproven if watch.session in session_ids)
+        return [watch for watch in (*proven, *unproven) if watch is not None]
 
     async def told(self, timeout_s: float = TOLD_S) -> None:
         """Wait until the watches that have been woken are answered, or the time has passed."""

@@ -45,6 +45,8 @@ class Counts:
     """Reports of such messages, or numbers in them, that could not be read."""
     abandoned: Callable[[], int] = lambda: 0
     """How many Checks were given up by their callers while they waited for their turn."""
+    unrecorded_reports: int = 0
+    """Reports without a good credential that were counted here alone."""
     live: Callable[[], tuple[int, int]] = lambda: (0, 0)
     """How many sessions live, and how many of them are watched."""
     name: str = ""
@@ -84,6 +86,11 @@ class _Rendered(Collector):
             "Checks given up by their callers while they waited for their turn.",
             value=counts.abandoned(),
         )
+        unrecorded = CounterMetricFamily(
+            "authzsvc_reports_unrecorded",
+            "Reports without a good credential that were too many to be in the audit.",
+            value=counts.unrecorded_reports,
+        )
         info = GaugeMetricFamily("authzsvc_mapping_info", "The mapping in force.", labels=["name", "digest", "commit"])
         info.add_metric([counts.name, counts.digest, counts.commit], 1)
         stale = GaugeMetricFamily(
@@ -92,7 +99,7 @@ class _Rendered(Collector):
         live, watched = counts.live()
         sessions = GaugeMetricFamily("authzsvc_sessions", "Sessions that live.", value=live)
         watches = GaugeMetricFamily("authzsvc_sessions_watched", "Those with a watch out.", value=watched)
-        yield from (decisions, reloads, cached, odd, abandoned, info, stale, sessions, watches)
+        yield from (decisions, reloads, cached, odd, abandoned, unrecorded, info, stale, sessions, watches)
 
 
 @contextlib.contextmanager

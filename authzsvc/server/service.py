@@ -4,8 +4,9 @@ recorded by itself.
 Whatever goes wrong on the way is answered by `decide.unavailable`, so that no exception ever becomes a pass, and is
 recorded like any other decision. Where nobody has to be asked, nothing on the path waits.
 
-Invariants: every Check that is answered is in the audit, but for a watch that has nothing new to say and a refresh that
-changes nothing; while the audit cannot be written, everything is denied.
+Invariants: every Check that is answered is in the audit, but for a watch that has nothing new to say, a refresh that
+changes nothing, and reports that nobody has proven, beyond a bound; while the audit cannot be written, everything is
+denied.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from authzsvc.decide import Stamp, decide_stock, unavailable
 from authzsvc.decision import Decision
 from authzsvc.errors import ContractError
 from authzsvc.policy.engine import Policy
+from authzsvc.server.allowance import Allowance
 from authzsvc.server.in_force import InForce
 from authzsvc.server.judge import Judge, JudgeOne
 from authzsvc.server.metrics import ALLOW, DENY, SHADOW, Counts
@@ -40,6 +42,11 @@ from authzsvc.server.turns import SHORT, UNKNOWN, Turns, turn_name
 from authzsvc.tokens.claims import Identity
 
 AUDIT_UNAVAILABLE = "the audit log cannot be written"
+
+UNPROVEN_BURST = 200
+UNPROVEN_PER_S = 20
+"""Of reports that anybody may have sent, so many at once and so many a second are recorded. A client's violation before
+its Logon is such a report."""
 
 _PERMITS_NOTHING = (Event.REPORT, Event.WATCH)
 
@@ -81,6 +88,18 @@ class _Judged(NamedTuple):
             return decision.etag == request.etag
         return request.refresh and not decision.shadow
 
+    def with_note(self, left_out: int) -> _Judged:
+        """The same; its reason says how many reports before it were not recorded."""
+        if not left_out:
+            return self
+        reason = f"{left_out} reports before this one were not recorded; {self.decision.reason}"
+        return self._replace(decision=self.decision._replace(reason=reason))
+
+    @property
+    def is_unproven_report(self) -> bool:
+        """Whether anybody may have sent it: a report that came without a good credential for its CompID."""
+        return self.request is not None and self.request.event is Event.REPORT and self.identity is None
+
 
 @dataclass(slots=True)
 class Authorizer:
@@ -95,6 +114,8 @@ class Authorizer:
     counts: Counts = field(default_factory=Counts)
     kinds: Kinds = field(default_factory=Kinds)
     turns: Turns = field(default_factory=Turns)
+    unproven: Allowance = field(default_factory=lambda: Allowance(burst=UNPROVEN_BURST, per_s=UNPROVEN_PER_S))
+    """Of reports that nobody has proven."""
 
     @property
     def policy(self) -> Policy:
@@ -149,12 +170,23 @@ class Authorizer:
     def _note(self, judged: _Judged, stamp: Stamp, started: int) -> None:
         """Record a decision, and count it."""
         request = judged.request
+        self.counts.decisions[judged.labels] += 1
+        if judged.is_unproven_report:
+            if not self.unproven.take(time.monotonic()):
+                self._leave_out()
+                return
+            judged = judged.with_note(self.unproven.take_left_out())
         if not judged.is_silent:
             # A watch was asked long before.
             now = self.clock() if request is not None and request.event is Event.WATCH else stamp.now
             latency_us = (time.perf_counter_ns() - started) // 1000
             self.audit.append(audit.render(request, judged.identity, judged.decision, now=now, latency_us=latency_us))
-        self.counts.decisions[judged.labels] += 1
+
+    def _leave_out(self) -> None:
+        """A report is counted and not recorded; the next one that is recorded says how many were not."""
+        self.counts.unrecorded_reports += 1
+        if self.unproven.left_out == 1:
+            _log.warning("reports without a good credential are too many to be recorded; some are only counted")
 
     def _read(self, raw: bytes, stamp: Stamp) -> Sequence[FixRequest | StockRequest] | _Judged:
         """What is asked about, or the denial of what cannot be read."""

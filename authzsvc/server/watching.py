@@ -4,7 +4,8 @@ A watch is answered at once when what the session's decisions rest on is not wha
 the session must end, or after `watch_s` with nothing new. While it waits, it warns ahead of the token's end and has
 brokered tokens renewed: the credential for that is in the watch, so nothing else needs to keep it.
 
-Invariant: a watch never outlives what it rests on, and its wait is bounded.
+Invariants: a watch never outlives what it rests on, and its wait is bounded; it takes the place of another one, and its
+end is the session's, only once its credential has proven whose it is.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from authzsvc.decision import Action, Decision, OnExpiry
 from authzsvc.errors import TokenError
 from authzsvc.server import entity
 from authzsvc.server.attempts import Attempts
-from authzsvc.server.holders import Holder, Holders
+from authzsvc.server.holders import Holder, Holders, who
 from authzsvc.server.in_force import InForce
 from authzsvc.server.live import LiveSessions, Watch
 from authzsvc.sessions.facts import fingerprint
-from authzsvc.standing import Ending, taken_over
+from authzsvc.standing import Ending, not_the_callers, taken_over
 from authzsvc.tokens.claims import BAD_CREDENTIALS, NOT_ACCEPTED, Identity
 from authzsvc.tokens.credential import Credential, Scheme
 
@@ -65,7 +66,7 @@ class Watching:
                 if watch.superseded:
                     break  # its credential may be the session's no more, so that there is nothing more to say
         identity = holder.identity if holder else self.holders.remembered(request)
-        if decision.ends_session and not watch.superseded:
+        if decision.ends_session and not watch.superseded and self.holders.owns(request, holder):
             self.live.close(request.session)
         return decision, identity
 
@@ -74,14 +75,19 @@ class Watching:
         if self.live.is_ousted(request.session):
             return ended(request.event, taken_over(), stamp), None
         holder = await self.holders.holder(request, renew=True)
+        if self.holders.owns(request, holder):
+            self.live.attend(watch)
         if isinstance(holder, TokenError) and holder.unavailable:
             # Nothing was learnt: the messages are denied one by one, the session stays.
             return self._unchanged(request, stamp, holder), None
         if isinstance(holder, TokenError):
             return decide(request, holder, self.in_force.policy, stamp), None
+        if self.holders.is_anothers(request, holder):
+            return ended(request.event, not_the_callers(), stamp), holder
         decision = self.holders.decided(request, holder, stamp)
         if not decision.allowed:
             return decision, holder
+        self.live.attend(watch)
         if not watch.superseded:
             self._note_seen(watch, request, holder.identity)
         if self.live.is_ousted(request.session):
@@ -138,6 +144,8 @@ class Watching:
             return decide(request, present, self.in_force.policy, stamp), None
         if isinstance(self.holders.standing(request, present), Ending):
             return self.holders.decided(request, present, stamp), present.identity
+        if self.holders.is_anothers(request, present):
+            return ended(request.event, not_the_callers(), stamp), present.identity
         locked = self.attempts.locked(request)
         if locked is not None:
             return ended(request.event, locked, stamp), present.identity
@@ -146,7 +154,7 @@ class Watching:
             self.attempts.failed(request, fresh)
             refused = Ending(fresh.text, fresh.reason, fresh.session_status, unauthenticated=True)
             return ended(request.event, refused, stamp), present.identity
-        if _who(fresh.identity) != _who(present.identity):
+        if who(fresh.identity) != who(present.identity):
             other = Ending(NOT_ACCEPTED, "the fresh token is of another issuer, subject or client", BAD_CREDENTIALS)
             return ended(request.event, other, stamp), present.identity
         decision = self.holders.decided(request, fresh, stamp._replace(policy=self.in_force.policy.digest))
@@ -168,7 +176,3 @@ class Watching:
         standing = self.holders.standing(request, holder)
         tag = entity.tag(self.in_force.policy.digest, holder.identity, standing)
         return decision._replace(etag=tag, watch_s=self.holders.rules.watch_s)
-
-
-def _who(identity: Identity) -> tuple[str, str, str]:
-    return identity.issuer, identity.subject, identity.client_id

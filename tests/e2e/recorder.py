@@ -13,6 +13,8 @@ import grpc
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
+from tests.e2e.secrets import USED
+
 SERVICE = "envoy.service.auth.v3.Authorization"
 ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService"
 
@@ -53,6 +55,9 @@ class Recorder:
         answer: bytes = await self._ask(request)
         self.raw.append(request)
         self.exchanges.append((CheckRequest.FromString(request), CheckResponse.FromString(answer)))
+        name = self.exchanges[-1][0].attributes.request.http.headers.get("x-fix-session")
+        if name:
+            USED.add(name)  # the end of the run looks for it in all that was written
         return answer
 
     async def _log(self, messages: AsyncIterator[bytes], _context: Any) -> bytes:  # noqa: ANN401

@@ -71,7 +71,7 @@ def test_a_line_is_the_documented_message() -> None:
 
 def test_the_field_names_are_the_schemas_own() -> None:
     names = {field.name for field in AuditEvent.DESCRIPTOR.fields}
-    assert set(json.loads(line(fix(check("t"))))) == names - {"admin", "traffic"}
+    assert set(json.loads(line(fix(check("t"))))) == names - {"admin", "traffic", "unproven"}
 
 
 def test_an_allowed_message_is_info() -> None:
@@ -83,6 +83,14 @@ def test_a_report_is_recorded_as_the_denial_it_tells_of() -> None:
     request = fix(check("t", event="report", headers={"x-fix-reason": "wrong 9"}))
     found = json.loads(line(request, ALLOWED._replace(scope=None, reason=request.report)))
     assert (found["verdict"], found["severity"], found["reason"]) == ("deny", "high", "wrong 9")
+    assert "unproven" not in found
+
+
+def test_what_anybody_may_have_sent_is_told_apart() -> None:
+    report = line(fix(check(None, event="report", headers={"x-fix-reason": "wrong 9"})), ALLOWED, who=None)
+    traffic = audit.render_traffic(Traffic(REPORT, (Count(None, 1, 2),), False), None, "digest", "id-1", STAMP.now)
+    assert [json.loads(one).get("unproven") for one in (report, traffic)] == [True, True]
+    assert "unproven" not in json.loads(line(fix(check(None)), ALLOWED, who=None))
 
 
 def test_a_denial_in_shadow_is_recorded_as_what_it_would_have_been() -> None:
@@ -199,6 +207,7 @@ def test_a_line_of_traffic_is_the_documented_message() -> None:
                 TrafficCount(count=1, total=2),
             ],
         ),
+        unproven=True,
     )
     assert (found.session.sender_comp_id, found.session.address) == ("ALGO", "192.0.2.7:40001")
 

@@ -89,9 +89,9 @@ async def test_what_came_about_while_a_logon_waited_counts(at: Desk) -> None:
 
 
 async def test_a_message_that_becomes_the_logout_ends_the_session(at: Desk) -> None:
-    session = Session(at, at.token())
+    session = Session(at, at.token(ttl_s=2))
     await session.log_on()
-    session.token = at.token(ttl_s=-1)
+    await asyncio.sleep(2.1)
     assert (await session.send()).headers["x-fix-action"] == "logout"
     assert len(at.parts.live) == 0
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from authzsvc.decision import SecondLogon
-from authzsvc.server.live import GRACE_S, UNWATCHED_PATIENCE_S, WATCHED_PATIENCE_S, LiveSessions
+from authzsvc.server.live import GRACE_S, UNWATCHED_PATIENCE_S, WATCHED_PATIENCE_S, LiveSessions, Watch
 from authzsvc.sessions.facts import SessionFacts
 from authzsvc.sessions.registry import Registry
 from authzsvc.sessions.sqlite import SqliteStore
@@ -41,11 +42,19 @@ async def live(clock: Clock) -> AsyncIterator[LiveSessions]:
     await store.close()
 
 
+@contextmanager
+def watched(live: LiveSessions, session_id: str) -> Iterator[Watch]:
+    """A watch whose caller has proven to be the session's."""
+    with live.watching(session_id) as one:
+        live.attend(one)
+        yield one
+
+
 def watch(live: LiveSessions, session_id: str) -> asyncio.Task[None]:
     """A watch that waits until it is woken or cancelled."""
 
     async def run() -> None:
-        with live.watching(session_id) as one:
+        with watched(live, session_id) as one:
             await one.wait(60)
 
     return asyncio.create_task(run())
@@ -68,6 +77,35 @@ async def test_a_watch_that_is_cancelled_ends_its_session(live: LiveSessions) ->
     await cancel(task)
     assert (len(live), live.watched) == (0, 0)
     assert live.find("a") is not None  # a moment ago; the call may merely have been cut
+
+
+async def test_a_watch_that_nobody_has_proven_changes_nothing(live: LiveSessions) -> None:
+    live.open(session("a"))
+    own = watch(live, "a")
+    await turns()
+
+    async def strangers() -> None:
+        with live.watching("a") as one:
+            await one.wait(60)
+
+    stranger = asyncio.create_task(strangers())
+    await turns()
+    live.wake(("a",))
+    await turns()
+    assert stranger.done(), "it is woken like others"
+    assert (len(live), live.watched, own.done()) == (1, 0, True), (
+        "the session's own has been answered, and may come again"
+    )
+    own = watch(live, "a")
+    stranger = asyncio.create_task(strangers())
+    await turns()
+    await cancel(stranger)
+    assert (ids(live), live.watched, own.done()) == ({"a"}, 1, False)
+    await cancel(own)
+    stranger = asyncio.create_task(strangers())
+    await turns()
+    assert ids(live) == set(), "it brings no session back, either"
+    await cancel(stranger)
 
 
 async def test_a_session_whose_watch_was_cut_comes_back(live: LiveSessions) -> None:
@@ -229,7 +267,7 @@ async def test_another_identity_does_not_wait(live: LiveSessions) -> None:
 
 
 async def test_a_watched_session_is_taken_up_where_its_identity_is_free(live: LiveSessions) -> None:
-    with live.watching("a") as one:
+    with watched(live, "a") as one:
         live.take_up(session("a"), one)
         assert one.contender is None
         assert ids(live) == {"a"}
@@ -240,7 +278,7 @@ async def test_a_watched_session_waits_for_one_that_nobody_watches_and_follows_i
 ) -> None:
     live.open(session("a"))
     clock.now += UNWATCHED_PATIENCE_S - 0.1
-    with live.watching("b") as one:
+    with watched(live, "b") as one:
         live.take_up(session("b"), one)
         assert ids(live) == {"a"}
         assert [facts.id for facts in live.present()] == ["a", "b"]
@@ -253,10 +291,10 @@ async def test_a_watched_session_waits_for_one_that_nobody_watches_and_follows_i
 
 async def test_it_follows_one_that_nobody_has_watched_for_long_at_once(live: LiveSessions, clock: Clock) -> None:
     live.open(session("a"))
-    with live.watching("a"):
+    with watched(live, "a"):
         clock.now += 50
     clock.now += UNWATCHED_PATIENCE_S
-    with live.watching("b") as one:
+    with watched(live, "b") as one:
         live.take_up(session("b"), one)
         assert ids(live) == {"b"}
 
@@ -264,10 +302,10 @@ async def test_it_follows_one_that_nobody_has_watched_for_long_at_once(live: Liv
 async def test_of_two_that_are_watched_the_later_is_ousted(live: LiveSessions, clock: Clock) -> None:
     """Though the earlier one is watched only while the later one waits."""
     live.open(session("a"))
-    with live.watching("b") as late:
+    with watched(live, "b") as late:
         live.take_up(session("b"), late)
         clock.now += WATCHED_PATIENCE_S
-        with live.watching("a"):
+        with watched(live, "a"):
             clock.now += UNWATCHED_PATIENCE_S
             live.take_up(session("b"), late)
             assert live.is_ousted("b")
@@ -279,7 +317,7 @@ async def test_a_watched_session_that_ends_has_a_moment_to_be_known_to(live: Liv
     live.open(session("a"))
     first = watch(live, "a")
     await turns()
-    with live.watching("b") as one:
+    with watched(live, "b") as one:
         live.take_up(session("b"), one)
         clock.now += WATCHED_PATIENCE_S - 0.1
         live.take_up(session("b"), one)
@@ -293,7 +331,7 @@ async def test_who_gave_way_comes_back_when_its_successor_is_gone(live: LiveSess
     """It lived after all: another service had its watch, and the successor was refused by the venue."""
     live.open(session("a"))
     clock.now += UNWATCHED_PATIENCE_S
-    with live.watching("b") as one:
+    with watched(live, "b") as one:
         live.take_up(session("b"), one)
     live.close("b")
     again = watch(live, "a")
@@ -307,7 +345,7 @@ async def test_a_logon_that_waits_for_one_that_gives_way_meets_its_successor(liv
     clock.now += UNWATCHED_PATIENCE_S
     trying = asyncio.create_task(live.admit(session("c"), REFUSE))
     await turns()
-    with live.watching("b") as one:
+    with watched(live, "b") as one:
         live.take_up(session("b"), one)
         await turns()
         clock.now += WATCHED_PATIENCE_S

@@ -28,6 +28,7 @@ def test_what_is_counted_is_shown_under_its_labels() -> None:
         counts.stale = True
         counts.cached["inbound", "D", "order:create:equity"] += 17
         counts.odd_reports += 1
+        counts.unrecorded_reports += 3
         found = scraped(address)
     assert found['authzsvc_decisions_total{event="message",verdict="deny"}'] == 2
     assert found['authzsvc_mapping_reloads_total{result="refused"}'] == 1
@@ -37,6 +38,7 @@ def test_what_is_counted_is_shown_under_its_labels() -> None:
     labels = 'direction="inbound",msg_type="D",scope="order:create:equity"'
     assert found[f"authzsvc_cached_messages_total{{{labels}}}"] == 17
     assert found["authzsvc_accounting_faults_total"] == 1
+    assert found["authzsvc_reports_unrecorded_total"] == 3
     assert (found["authzsvc_sessions"], found["authzsvc_sessions_watched"]) == (7, 5)
 
 

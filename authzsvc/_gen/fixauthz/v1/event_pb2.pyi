@@ -121,7 +121,7 @@ class Traffic(_message.Message):
     def __init__(self, connection: _Optional[str] = ..., counts: _Optional[_Iterable[_Union[TrafficCount, _Mapping]]] = ..., resumed: bool = ..., ended: bool = ...) -> None: ...
 
 class AuditEvent(_message.Message):
-    __slots__ = ("time", "decision_id", "event", "request_id", "session", "direction", "msg_type", "msg_seq_num", "poss_dup", "business_id", "business_id_tag", "verdict", "severity", "scope", "missing_scopes", "reason", "policy", "latency_us", "context", "mode", "rule", "unknown_scopes", "admin", "traffic")
+    __slots__ = ("time", "decision_id", "event", "request_id", "session", "direction", "msg_type", "msg_seq_num", "poss_dup", "business_id", "business_id_tag", "verdict", "severity", "scope", "missing_scopes", "reason", "policy", "latency_us", "context", "mode", "rule", "unknown_scopes", "admin", "traffic", "unproven")
     class ContextEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -153,6 +153,7 @@ class AuditEvent(_message.Message):
     UNKNOWN_SCOPES_FIELD_NUMBER: _ClassVar[int]
     ADMIN_FIELD_NUMBER: _ClassVar[int]
     TRAFFIC_FIELD_NUMBER: _ClassVar[int]
+    UNPROVEN_FIELD_NUMBER: _ClassVar[int]
     time: str
     decision_id: str
     event: str
@@ -177,4 +178,5 @@ class AuditEvent(_message.Message):
     unknown_scopes: _containers.RepeatedScalarFieldContainer[str]
     admin: AdminAct
     traffic: Traffic
-    def __init__(self, time: _Optional[str] = ..., decision_id: _Optional[str] = ..., event: _Optional[str] = ..., request_id: _Optional[str] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., msg_type: _Optional[str] = ..., msg_seq_num: _Optional[int] = ..., poss_dup: bool = ..., business_id: _Optional[str] = ..., business_id_tag: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., severity: _Optional[_Union[Severity, str]] = ..., scope: _Optional[str] = ..., missing_scopes: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., policy: _Optional[str] = ..., latency_us: _Optional[int] = ..., context: _Optional[_Mapping[str, str]] = ..., mode: _Optional[str] = ..., rule: _Optional[str] = ..., unknown_scopes: _Optional[_Iterable[str]] = ..., admin: _Optional[_Union[AdminAct, _Mapping]] = ..., traffic: _Optional[_Union[Traffic, _Mapping]] = ...) -> None: ...
+    unproven: bool
+    def __init__(self, time: _Optional[str] = ..., decision_id: _Optional[str] = ..., event: _Optional[str] = ..., request_id: _Optional[str] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., msg_type: _Optional[str] = ..., msg_seq_num: _Optional[int] = ..., poss_dup: bool = ..., business_id: _Optional[str] = ..., business_id_tag: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., severity: _Optional[_Union[Severity, str]] = ..., scope: _Optional[str] = ..., missing_scopes: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., policy: _Optional[str] = ..., latency_us: _Optional[int] = ..., context: _Optional[_Mapping[str, str]] = ..., mode: _Optional[str] = ..., rule: _Optional[str] = ..., unknown_scopes: _Optional[_Iterable[str]] = ..., admin: _Optional[_Union[AdminAct, _Mapping]] = ..., traffic: _Optional[_Union[Traffic, _Mapping]] = ..., unproven: bool = ...) -> None: ...
