@@ -13,6 +13,7 @@ AuthzError                 everything that this package raises on purpose
 │   │   └── NoKeys         no key of its issuer's is known yet
 │   └── BadCredentials     it refused a client's id and secret (tokens.endpoint)
 ├── KeysError              keys that cannot be had
+│   └── KeysWithdrawn      an issuer that says that it has none any more
 ├── HttpError              an authorization server that cannot be asked, or does not answer
 ├── ContractError          a CheckRequest that no FIX proxy would send
 ├── StoreError             restrictions and sessions that cannot be kept, or read again
@@ -104,13 +105,17 @@ class UnknownKey(TokenError):
 
 
 class NoKeys(UnknownKey):
-    """A token whose issuer's keys have never been read, so that nothing can be told of it."""
+    """A token whose issuer's keys have not been read, or not for too long, so that nothing can be told of it."""
 
     unavailable = True
 
 
 class KeysError(AuthzError):
     """Keys that cannot be had."""
+
+
+class KeysWithdrawn(KeysError):
+    """An issuer that says that it has no keys, or none that can be used: those it had before are not its any more."""
 
 
 class HttpError(AuthzError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from authzsvc.errors import Fault, HttpError, KeysError, SettingsFaults, TokenError
@@ -64,6 +64,11 @@ class Issuers:
         authenticator = self.authenticator.of_issuer(token.issuer)
         return lambda credential, certificate: authenticator.look_up(credential, certificate, context)
 
+    def keys(self) -> Iterator[tuple[str, bool, float | None]]:
+        """Each issuer with keys, whether the last attempt to read them brought none, and the seconds since they were
+        read."""
+        yield from ((key_set.name, key_set.stale, key_set.age_s) for key_set in self.key_sets)
+
     async def wait_until_loaded(self) -> None:
         """Return once all keys are there."""
         for key_set in self.key_sets:
@@ -116,7 +121,7 @@ class _Made:
         self.place = place
         self.closing: list[Callable[[], Coroutine[None, None, None]]] = []
         jwks = entry.jwks
-        self.refresh = Refresh(jwks.refresh_s, jwks.min_refresh_s)
+        self.refresh = Refresh(jwks.refresh_s, jwks.min_refresh_s, jwks.keep_s)
         http = self._http(jwks.timeout_s)
         self.metadata = Discovered(http, entry.issuer, entry.discovery.url, mtls=entry.http.cert is not None)
         placed = jwks.file is not None or jwks.url is not None

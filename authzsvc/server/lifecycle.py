@@ -41,9 +41,12 @@ from authzsvc.tokens.claims import Identity
 SERVICE = "envoy.service.auth.v3.Authorization"
 MAPPING = "mapping"
 """The health of the mapping's files: NOT_SERVING while those on disk cannot be taken."""
+KEYS = "keys"
+"""The health of the issuers' keys: NOT_SERVING while those of any cannot be read again."""
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_KEYS_LOOKED_AT_S = 1.0
 _NO_SHEDDING = 1_000_000
 _OPTIONS = [
     ("grpc.so_reuseport", 0),  # a second service on the same port is a mistake, not a helper
@@ -167,13 +170,15 @@ async def _listening(
     for name in ("", SERVICE):
         await health.set(name, _NOT_SERVING)
     await health.set(MAPPING, _SERVING)
+    await health.set(KEYS, _NOT_SERVING)
+    authorizer.counts.key_sets = issuers.keys
     server = _server(parts, health, settings.reflection)
     addresses = bind(server, settings.listen)
     with exposed(authorizer.counts, settings.metrics.tcp) as metrics:
         await server.start()
         _settle_memory()
         digest = authorizer.policy.digest
-        running = (*issuers.tasks(), *parts.tasks(), reloader.run())
+        running = (*issuers.tasks(), *parts.tasks(), reloader.run(), _keep_keys_health(health, issuers))
         tasks = [asyncio.create_task(coroutine) for coroutine in running]
         facts = {"listen": addresses, "mapping": digest, "commit": authorizer.counts.commit}
         ready = asyncio.create_task(_become_ready(health, issuers, facts))
@@ -188,6 +193,14 @@ async def _listening(
             parts.accounting.drain()
             await server.stop(settings.drain_s)
             release(settings.listen)
+
+
+async def _keep_keys_health(health: health_aio.HealthServicer, issuers: Issuers) -> None:
+    """Say of the issuers' keys whether they are as last published, for ever."""
+    while True:
+        good = all(key_set.loaded and not key_set.stale for key_set in issuers.key_sets)
+        await health.set(KEYS, _SERVING if good else _NOT_SERVING)
+        await asyncio.sleep(_KEYS_LOOKED_AT_S)
 
 
 async def _become_ready(health: health_aio.HealthServicer, issuers: Issuers, facts: Mapping[str, object]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -47,6 +47,8 @@ class Counts:
     """How many Checks were given up by their callers while they waited for their turn."""
     unrecorded_reports: int = 0
     """Reports without a good credential that were counted here alone."""
+    key_sets: Callable[[], Iterable[tuple[str, bool, float | None]]] = tuple
+    """Issuer, whether the last attempt to read its keys brought none, and the seconds since they were read."""
     live: Callable[[], tuple[int, int]] = lambda: (0, 0)
     """How many sessions live, and how many of them are watched."""
     name: str = ""
@@ -96,10 +98,33 @@ class _Rendered(Collector):
         stale = GaugeMetricFamily(
             "authzsvc_mapping_stale", "1 while the mapping's files cannot be taken.", value=float(counts.stale)
         )
+        keys_stale = GaugeMetricFamily(
+            "authzsvc_keys_stale", "1 while an issuer's keys cannot be read again.", labels=["issuer"]
+        )
+        keys_age = GaugeMetricFamily(
+            "authzsvc_keys_age_seconds", "Seconds since an issuer's keys were read.", labels=["issuer"]
+        )
+        for issuer, is_stale, age_s in counts.key_sets():
+            keys_stale.add_metric([issuer], float(is_stale))
+            if age_s is not None:
+                keys_age.add_metric([issuer], age_s)
         live, watched = counts.live()
         sessions = GaugeMetricFamily("authzsvc_sessions", "Sessions that live.", value=live)
         watches = GaugeMetricFamily("authzsvc_sessions_watched", "Those with a watch out.", value=watched)
-        yield from (decisions, reloads, cached, odd, abandoned, unrecorded, info, stale, sessions, watches)
+        yield from (
+            decisions,
+            reloads,
+            cached,
+            odd,
+            abandoned,
+            unrecorded,
+            info,
+            stale,
+            keys_stale,
+            keys_age,
+            sessions,
+            watches,
+        )
 
 
 @contextlib.contextmanager

@@ -21,9 +21,13 @@ class Jwks(Section):
     refresh_s: Seconds = 300.0
     timeout_s: Seconds = 5.0
     min_refresh_s: Seconds = 10.0
+    keep_s: float = Field(default=86_400.0, gt=0, le=2_678_400, allow_inf_nan=False)
+    """How long keys that were read are kept while they cannot be read again."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Jwks:
+        if self.keep_s < self.refresh_s:
+            raise ValueError("`keep_s` is less than `refresh_s`: keys would be dropped before they are read again")
         if self.file is not None and self.url is not None:
             raise ValueError("set `file` or `url`, not both; with neither, the keys are found by discovery")
         return self

@@ -21,7 +21,7 @@ import jwt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from authzsvc.errors import KeysError
+from authzsvc.errors import KeysError, KeysWithdrawn
 
 MAX_KEYS = 1_000
 MAX_ID_LENGTH = 512
@@ -87,7 +87,8 @@ class Jwks:
 
 
 def parse_jwks(document: bytes) -> Jwks:
-    """Read a key set. Raises `KeysError` when it is none, has too many keys, or none that can be used."""
+    """Read a key set. Raises `KeysError` when it is none or has too many keys, `KeysWithdrawn` when no key in it can be
+    used."""
     try:
         entries = json.loads(document)["keys"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -102,7 +103,7 @@ def parse_jwks(document: bytes) -> Jwks:
     ambiguous = tuple(sorted(name for name, count in times.items() if count > 1))
     usable = [key for key in found if key.id not in ambiguous]
     if not usable:
-        raise KeysError("the key set holds no public key that can be used for signatures")
+        raise KeysWithdrawn("the key set holds no public key that can be used for signatures")
     keys = MappingProxyType({key.id: key for key in usable if key.id})
     return Jwks(keys, usable[0] if len(found) == 1 else None, read.count(None), ambiguous)
 

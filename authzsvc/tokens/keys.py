@@ -3,10 +3,11 @@
 A look-up never waits: it answers from the keys at hand. They are read again ahead of the age that the server's headers
 give them (RFC 9111, 4.2), within bounds. An unknown key id only *asks* for a refresh, which the background task grants
 at most every `at_least_s`, so that forged key ids cannot drive requests to the issuer. While the issuer's server is
-down, or answers with rubbish, the old keys stay, however long.
+down, or answers with rubbish, the old keys stay for `keep_s`. They go at once when the server says that there are none:
+by a well-formed key set without a key that can be used, or by 404 or 410.
 
-Invariant: `generation` grows whenever the set of keys changes, so that whoever cached a verdict under the old keys can
-tell.
+Invariants: `generation` grows whenever the set of keys changes, so that whoever cached a verdict under the old keys can
+tell; no key is found that was last read longer ago than `keep_s` and one attempt to read it again.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Protocol
 
-from authzsvc.errors import HttpError, KeysError
-from authzsvc.tokens.http import MAX_BODY_BYTES, Answer, Http
+from authzsvc.errors import HttpError, KeysError, KeysWithdrawn
+from authzsvc.tokens.freshness import fresh_for_s
+from authzsvc.tokens.http import MAX_BODY_BYTES, Http
 from authzsvc.tokens.jwks import MAX_ID_LENGTH, Jwks, Key, parse_jwks
 
 MAX_JWKS_BYTES = MAX_BODY_BYTES
@@ -29,6 +31,8 @@ MAX_JWKS_BYTES = MAX_BODY_BYTES
 _ACCEPT = "application/jwk-set+json, application/json"
 _AHEAD = 0.9
 """The part of their age after which keys are read again."""
+_GONE = (404, 410)
+"""RFC 9110, 15.5.5 and 15.5.11."""
 _NO_KEYS = Jwks({}, None)
 
 _log = logging.getLogger(__name__)
@@ -57,7 +61,8 @@ class Source(Protocol):
     """Where keys come from."""
 
     async def __call__(self, known: Validator | None, /) -> Document:
-        """Read them, unless they are still those of `known`. Raises `KeysError`."""
+        """Read them, unless they are still those of `known`. Raises `KeysError`, or `KeysWithdrawn` when there are none
+        any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ class Refresh:
     """The most time between two reads, whatever the headers say."""
     at_least_s: float = 10.0
     """The least time between two reads, whatever the headers say and however many unknown key ids are seen."""
+    keep_s: float = 86_400.0
+    """How long keys that were read are kept while they cannot be read again."""
 
     def pause_s(self, fresh_for_s: float | None) -> float:
         """How long to wait before the next read."""
@@ -78,11 +85,17 @@ class Refresh:
 class KeySet:
     """The keys of one issuer, as last read from `source`."""
 
-    def __init__(self, name: str, source: Source, refresh: Refresh) -> None:
+    def __init__(
+        self, name: str, source: Source, refresh: Refresh, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.name = name
         self.generation = 0
+        self.stale = False
+        """Whether the last attempt to read the keys brought none."""
         self._source = source
         self._refresh = refresh
+        self._clock = clock
+        self._read_at: float | None = None
         self._jwks = _NO_KEYS
         self._last = Document(None)
         self._wanted = asyncio.Event()
@@ -91,8 +104,13 @@ class KeySet:
 
     @property
     def loaded(self) -> bool:
-        """Whether keys have ever been read."""
-        return self.generation > 0
+        """Whether the issuer has said which keys it has, and not too long ago."""
+        return self._read_at is not None
+
+    @property
+    def age_s(self) -> float | None:
+        """The seconds since the keys were last read; None where they have not been read, or not for too long."""
+        return None if self._read_at is None else self._clock() - self._read_at
 
     def find(self, key_id: str | None) -> Key | None:
         """The key of that id; a token without one is served when there is just one key. Unknown: a refresh is due."""
@@ -106,7 +124,25 @@ class KeySet:
         return key
 
     async def load(self) -> None:
-        """Read the keys once. Raises `KeysError`, and the old keys stay."""
+        """Read the keys once. Raises `KeysWithdrawn`, and there are none any more; `KeysError`, and the old keys stay
+        until they are too old."""
+        try:
+            await self._load()
+        except KeysWithdrawn:
+            self.stale = True
+            self._drop("withdrawn by the issuer")
+            if self.generation:
+                self._read_at = self._clock()
+            raise
+        except KeysError:
+            self.stale = True
+            if self._left_s() <= 0:
+                self._drop("not read for too long")
+                self._read_at = None
+            raise
+        self.stale, self._read_at = False, self._clock()
+
+    async def _load(self) -> None:
         document = await self._source(self._last.validator)
         body = self._last.body if document.body is None else document.body
         if body is None:
@@ -136,10 +172,23 @@ class KeySet:
                 pause_s = self._refresh.pause_s(self._last.fresh_for_s)
             except KeysError as error:
                 _log.warning("keys not refreshed", extra={"issuer": self.name, "reason": str(error)})
-                pause_s = self._refresh.at_least_s
+                pause_s = min(self._refresh.at_least_s, max(0.0, self._left_s()))
             async with self._read:
                 self._read.notify_all()
             await self._pause(pause_s)
+
+    def _left_s(self) -> float:
+        """How long the keys may be kept while they cannot be read."""
+        age_s = self.age_s
+        return self._refresh.at_least_s if age_s is None else self._refresh.keep_s - age_s
+
+    def _drop(self, why: str) -> None:
+        """Have no keys until some are read again."""
+        self._last = Document(None)
+        if self._jwks is not _NO_KEYS:
+            self._jwks = _NO_KEYS
+            self.generation += 1
+            _log.warning("keys dropped", extra={"issuer": self.name, "reason": why})
 
     def _take(self, jwks: Jwks) -> None:
         if jwks.ambiguous:
@@ -153,7 +202,7 @@ class KeySet:
 
     async def _pause(self, pause_s: float) -> None:
         """Wait for the next read: the regular one, or, after the least time, one that was asked for."""
-        await asyncio.sleep(self._refresh.at_least_s)
+        await asyncio.sleep(min(pause_s, self._refresh.at_least_s))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wanted.wait(), max(0.0, pause_s - self._refresh.at_least_s))
         self._wanted.clear()
@@ -190,7 +239,8 @@ def from_url(http: Http, url: str) -> Source:
 
 
 async def fetch_jwks(http: Http, url: str, known: Validator | None) -> Document:
-    """Ask for a key set, unless it is still the known one. Raises `KeysError`, which names the host alone."""
+    """Ask for a key set, unless it is still the known one. Raises `KeysError`, which names the host alone, or
+    `KeysWithdrawn` when the server has no such document."""
     asked = {"if-none-match": known.etag} if known is not None and known.url == url else {}
     try:
         answer = await http.get(url, {"accept": _ACCEPT, **asked})
@@ -198,38 +248,9 @@ async def fetch_jwks(http: Http, url: str, known: Validator | None) -> Document:
         raise KeysError(f"cannot fetch the key set: {error}") from None
     if answer.status == 304 and asked:
         return Document(None, fresh_for_s(answer), known)
+    if answer.status in _GONE:
+        raise KeysWithdrawn(f"the key set's server answered {answer.status}: it has no keys any more")
     if answer.status != 200:
         raise KeysError(f"the key set's server answered {answer.status}")
     etag = answer.headers.get("etag", "")
     return Document(answer.body, fresh_for_s(answer), Validator(url, etag) if etag else None)
-
-
-def fresh_for_s(answer: Answer) -> float | None:
-    """How many seconds an answer stays fresh (RFC 9111, 4.2.1): `max-age` before `Expires`, less its `Age`; None where
-    its headers do not say or cannot be read."""
-    directives = _directives(answer.headers.get("cache-control", ""))
-    if "no-store" in directives or "no-cache" in directives:
-        return 0.0
-    lifetime = _seconds(directives["max-age"]) if "max-age" in directives else _until_expiry(answer.headers)
-    return None if lifetime is None else max(0.0, lifetime - (_seconds(answer.headers.get("age", "")) or 0.0))
-
-
-def _directives(header: str) -> Mapping[str, str]:
-    parts = (part.partition("=") for part in header.split(","))
-    return {name.strip().lower(): value.strip().strip('"') for name, _, value in parts}
-
-
-def _seconds(text: str) -> float | None:
-    """A delta-seconds (RFC 9111, 1.2.2); a greater one than 2^31 counts as that."""
-    return min(float(text), 2.0**31) if text.isascii() and text.isdigit() else None
-
-
-def _until_expiry(headers: Mapping[str, str]) -> float | None:
-    """`Expires` against the server's own `Date`, so that no other clock matters."""
-    if "expires" not in headers or "date" not in headers:
-        return None
-    try:
-        span = parsedate_to_datetime(headers["expires"]) - parsedate_to_datetime(headers["date"])
-    except (ValueError, TypeError, OverflowError):  # `Expires: 0` is in the past
-        return 0.0
-    return span.total_seconds()

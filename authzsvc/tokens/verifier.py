@@ -176,7 +176,11 @@ def _key(header: Mapping[str, object], algorithm: str, keys: KeySet) -> Key:
     named = isinstance(key_id, str) and len(key_id) <= MAX_ID_LENGTH
     key = keys.find(cast("str | None", key_id)) if named or key_id is None else None
     if key is None and not keys.loaded:
-        raise NoKeys(UNAVAILABLE, "the keys of the token's issuer have not been read yet", claim.NOT_ALLOWED_NOW)
+        raise NoKeys(
+            UNAVAILABLE,
+            "the keys of the token's issuer have not been read yet, or not for too long",
+            claim.NOT_ALLOWED_NOW,
+        )
     if key is None:
         kind = UnknownKey if named else TokenError  # no reading of the keys would find another
         raise kind(claim.NOT_ACCEPTED, "the token's key id is not known for its issuer")

@@ -308,12 +308,10 @@ async def test_a_token_of_a_bad_shape(
 KEYS: dict[str, Callable[[dict[str, Any]], str]] = {
     "garbage": lambda _keys: "{garbage",
     "a list": lambda keys: json.dumps(keys["keys"]),
-    "no keys": lambda _keys: '{"keys": []}',
     "null": lambda _keys: "null",
     "ten thousand keys": lambda keys: json.dumps({"keys": [_other(keys, number) for number in range(10_000)]}),
     "endless": lambda _keys: " " * 1_100_000,
     "endless depth": lambda _keys: "[" * 100_000,
-    "keys of the wrong type": lambda _keys: json.dumps({"keys": [{"kty": "oct", "k": "c2VjcmV0LXNlY3JldA"}]}),
     "a web page": lambda _keys: "<html>",
 }
 
@@ -331,6 +329,29 @@ async def test_bad_keys_leave_the_old_ones(rig: Rig, server: AuthorizationServer
     await read_again(rig, server)
     fresh = server.client_credentials("spare")
     await assert_trades(rig, await log_on(rig, comp_id_of("spare"), (554, fresh)))
+
+
+WITHDRAWN: dict[str, Callable[[AuthorizationServer], None]] = {
+    "no keys": lambda server: server.answer("jwks", '{"keys": []}'),
+    "keys of the wrong type": lambda server: server.answer("jwks", '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}'),
+    "404": lambda server: server.fail("jwks", 404),
+    "410": lambda server: server.fail("jwks", 410),
+}
+
+
+@pytest.mark.parametrize("spoil", WITHDRAWN.values(), ids=WITHDRAWN.keys())
+async def test_keys_that_are_withdrawn(
+    rig: Rig, server: AuthorizationServer, spoil: Callable[[AuthorizationServer], None]
+) -> None:
+    """A token that was good a moment ago, and is remembered, is not when its key is withdrawn."""
+    token = server.client_credentials("algo")
+    await log_on(rig, comp_id_of("algo"), (554, token))
+    spoil(server)
+    await read_again(rig, server)
+    await assert_refused(rig, comp_id_of("algo"), (554, token), text=NOT_ACCEPTED, reason="key id")
+    server.well()
+    await read_again(rig, server)
+    await assert_trades(rig, await log_on(rig, comp_id_of("algo"), (554, token)))
 
 
 @pytest.mark.parametrize("spoil", ["redirect", "fail", "reset"])

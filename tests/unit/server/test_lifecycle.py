@@ -99,6 +99,30 @@ async def test_not_serving_until_the_keys_are_there(site: Site) -> None:
         assert (await asked(made, logon(token(site.issuer)))).allowed
 
 
+async def test_the_health_of_the_keys(site: Site) -> None:
+    entry = {
+        "issuer": site.issuer.name,
+        "audience": "fix-gateway",
+        "algorithms": ["ES256"],
+        "jwks": {"file": str(site.issuer.jwks_path), "refresh_s": 0.05, "min_refresh_s": 0.05},
+    }
+
+    async def becomes(made: grpc.aio.Channel, wanted: int) -> None:
+        async with asyncio.timeout(10):
+            while await health(made, "keys") != wanted:
+                await asyncio.sleep(0.05)
+
+    async with running(site.settings(tokens={"issuers": [entry]})) as service, channel(site.socket) as made:
+        await service.ready
+        await becomes(made, SERVING)
+        site.issuer.jwks_path.rename(site.directory / "away")
+        await becomes(made, NOT_SERVING)
+        assert await health(made) == SERVING
+        assert (await asked(made, logon(token(site.issuer)))).allowed
+        (site.directory / "away").rename(site.issuer.jwks_path)
+        await becomes(made, SERVING)
+
+
 async def test_reflection_is_opt_in(site: Site) -> None:
     async def services(made: grpc.aio.Channel) -> set[str]:
         request = reflection_pb2.ServerReflectionRequest(list_services="")
