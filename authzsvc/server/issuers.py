@@ -82,6 +82,9 @@ class Issuers:
 
 def build(tokens: Tokens) -> Issuers:
     """Put the issuers together; nothing is asked yet. Raises `SettingsFaults`."""
+    for entry in tokens.issuers:
+        if entry.http.insecure:
+            _log.warning("an issuer may be asked over http: others can answer for it", extra={"issuer": entry.issuer})
     made = [_Made(entry, f"tokens.issuers[{index}]") for index, entry in enumerate(tokens.issuers)]
     verifier = Verifier([each.issuer for each in made], cache_size=tokens.cache_size, cache_ttl_s=tokens.cache_ttl_s)
     introspectors = [
@@ -123,12 +126,11 @@ class _Made:
         jwks = entry.jwks
         self.refresh = Refresh(jwks.refresh_s, jwks.min_refresh_s, jwks.keep_s)
         http = self._http(jwks.timeout_s)
-        self.metadata = Discovered(http, entry.issuer, entry.discovery.url, mtls=entry.http.cert is not None)
-        placed = jwks.file is not None or jwks.url is not None
-        self.needs_keys = placed or entry.introspection is None or not entry.introspection.url
-        """An issuer whose tokens are all opaque, and whose endpoint is told, may have no keys at all."""
-        endpoints = (entry.introspection, entry.broker)
-        self.asks_metadata = placed and any(each is not None and not each.url for each in endpoints)
+        self.metadata = Discovered(
+            http, entry.issuer, entry.discovery.url, mtls=entry.http.cert is not None, insecure=entry.http.insecure
+        )
+        self.needs_keys = entry.needs_keys
+        self.asks_metadata = entry.lacks_endpoint and not entry.finds_keys
         self.issuer = Issuer(
             name=entry.issuer,
             audience=tuple(entry.audience),

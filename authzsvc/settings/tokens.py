@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from authzsvc.errors import KeysError
 from authzsvc.settings.words import Algorithm, Name, Names, Seconds, Section, Url
 from authzsvc.tokens.binding import CertificateDemand
+from authzsvc.tokens.discovery import check_place, in_clear
 
 
 class Jwks(Section):
@@ -45,6 +47,8 @@ class Http(Section):
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
+    insecure: bool = False
+    """Requests may go over http to another machine. Whoever is on the way can then answer in the server's place."""
 
     @model_validator(mode="after")
     def _both(self) -> Http:
@@ -139,6 +143,54 @@ class IssuerSettings(Section):
     introspection: Introspection | None = None
     broker: Broker | None = None
     binding: BindingSettings = BindingSettings()
+
+    @property
+    def keys_are_placed(self) -> bool:
+        """Whether the settings say where the keys are."""
+        return self.jwks.file is not None or self.jwks.url is not None
+
+    @property
+    def needs_keys(self) -> bool:
+        """An issuer whose tokens are all opaque, and whose endpoint is told, may have no keys at all."""
+        return self.keys_are_placed or self.introspection is None or self.introspection.url is None
+
+    @property
+    def finds_keys(self) -> bool:
+        """Whether the keys are found by the issuer's metadata."""
+        return self.needs_keys and not self.keys_are_placed
+
+    @property
+    def lacks_endpoint(self) -> bool:
+        """Whether an endpoint that is to be asked has no address in the settings."""
+        return any(each is not None and each.url is None for each in (self.introspection, self.broker))
+
+    @model_validator(mode="after")
+    def _no_answers_in_clear(self) -> IssuerSettings:
+        addresses = {
+            "jwks.url": self.jwks.url,
+            "discovery.url": self.discovery.url,
+            "introspection.url": self.introspection.url if self.introspection is not None else None,
+            "broker.url": self.broker.url if self.broker is not None else None,
+        }
+        if self.discovery.url is None and (self.lacks_endpoint or self.finds_keys):
+            addresses["issuer"] = self.issuer
+            _check_issuer(self.issuer)
+        clear = [key for key, url in addresses.items() if url is not None and in_clear(url)]
+        if clear and not self.http.insecure:
+            keys = ", ".join(f"`{key}`" for key in clear)
+            raise ValueError(
+                f"{keys}: asked over http on another machine, so that whoever is on the way can answer in the server's"
+                " place; take https, or say `http.insecure: true`"
+            )
+        return self
+
+
+def _check_issuer(issuer: str) -> None:
+    """Raises `ValueError` where the issuer's metadata is to be found by its name, and could not be."""
+    try:
+        check_place(issuer, insecure=True)
+    except KeysError as error:
+        raise ValueError(f"`issuer`: {error} (`discovery.url`, or `jwks` and the endpoints' `url`)") from None
 
 
 def _distinct(issuers: list[IssuerSettings]) -> list[IssuerSettings]:

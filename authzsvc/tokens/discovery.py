@@ -4,7 +4,8 @@ Two addresses are tried, unless one is given: RFC 8414's, whose well-known part 
 OpenID Connect's, whose part is put at the end.
 
 Invariants: the metadata names the very issuer that was asked for (RFC 8414, 3.3), or none of it is used; no redirect is
-followed; it is had over https, and every address in it is https, but for a server that is asked over http on loopback.
+followed; it is had over https, and every address in it is https, but for a server that is asked over http on loopback,
+and for one whose settings say that it is asked in clear (`insecure`).
 """
 
 from __future__ import annotations
@@ -33,10 +34,13 @@ class ServerMetadata:
     introspection_endpoint: str = ""
 
 
-async def discover(http: Http, issuer: str, url: str | None = None, *, mtls: bool = False) -> ServerMetadata:
+async def discover(
+    http: Http, issuer: str, url: str | None = None, *, mtls: bool = False, insecure: bool = False
+) -> ServerMetadata:
     """Ask `issuer`'s server for its metadata, at `url` if that is given. With `mtls` the endpoints are those for
-    clients that show a certificate, where there are any (RFC 8705, 5). Raises `KeysError`."""
-    _check_place(issuer if url is None else url, query=url is not None)
+    clients that show a certificate, where there are any (RFC 8705, 5). With `insecure`, http will do on other machines
+    too. Raises `KeysError`."""
+    check_place(issuer if url is None else url, query=url is not None, insecure=insecure)
     fault = KeysError("no address to ask")
     for address in (url,) if url is not None else well_known(issuer):
         try:
@@ -44,7 +48,7 @@ async def discover(http: Http, issuer: str, url: str | None = None, *, mtls: boo
         except HttpError as error:
             raise KeysError(f"cannot fetch the metadata of the issuer: {error}") from None
         try:
-            return _read(answer, issuer, mtls=mtls, loopback=address.startswith("http:"))
+            return _read(answer, issuer, mtls=mtls, loopback=address.startswith("http:"), insecure=insecure)
         except KeysError as error:
             fault = error
     raise fault
@@ -61,13 +65,16 @@ def well_known(issuer: str) -> tuple[str, str]:
 class Discovered:
     """Keys where the metadata says that they are; it is asked anew at each reading, so that they may move."""
 
-    def __init__(self, http: Http, issuer: str, url: str | None = None, *, mtls: bool = False) -> None:
+    def __init__(
+        self, http: Http, issuer: str, url: str | None = None, *, mtls: bool = False, insecure: bool = False
+    ) -> None:
         self.metadata: ServerMetadata | None = None
         """As last read; None before the first time."""
         self._http = http
         self._issuer = issuer
         self._url = url
         self._mtls = mtls
+        self._insecure = insecure
 
     async def __call__(self, known: Validator | None, /) -> Document:
         """A `Source` for a `KeySet`. Raises `KeysError`."""
@@ -78,11 +85,36 @@ class Discovered:
 
     async def read(self) -> ServerMetadata:
         """Ask for the metadata anew. Raises `KeysError`, and what was read before stays."""
-        self.metadata = await discover(self._http, self._issuer, self._url, mtls=self._mtls)
+        self.metadata = await discover(self._http, self._issuer, self._url, mtls=self._mtls, insecure=self._insecure)
         return self.metadata
 
 
-def _read(answer: Answer, issuer: str, *, mtls: bool, loopback: bool) -> ServerMetadata:
+def in_clear(address: str) -> bool:
+    """Whether whoever is on the way to this address could answer in its server's place: it is http, and not on this
+    machine."""
+    parts = _split(address)
+    return parts is not None and parts.scheme == "http" and not _is_http_on_loopback(parts)
+
+
+def check_place(address: str, *, query: bool = False, insecure: bool = False) -> None:
+    """Raises `KeysError` unless metadata may be had from that address: it is https, or http on loopback, or http and
+    `insecure`; an issuer has no query or fragment (RFC 8414, 2)."""
+    parts = _split(address)
+    if parts is None or parts.fragment or (parts.query and not query):
+        raise KeysError(
+            "the issuer is no address that metadata could be had from; set that of the metadata or the keys"
+        )
+    if not _may_be_asked(parts, loopback=True, insecure=insecure):
+        raise KeysError("metadata of an issuer is only had over https, or over http on loopback")
+
+
+def _may_be_asked(parts: SplitResult, *, loopback: bool, insecure: bool) -> bool:
+    if parts.scheme == "https":
+        return True
+    return parts.scheme == "http" and (insecure or (loopback and _is_http_on_loopback(parts)))
+
+
+def _read(answer: Answer, issuer: str, *, mtls: bool, loopback: bool, insecure: bool) -> ServerMetadata:
     if answer.status != 200:
         raise KeysError(f"the issuer's server answered {answer.status} when asked for its metadata")
     try:
@@ -96,34 +128,24 @@ def _read(answer: Answer, issuer: str, *, mtls: bool, loopback: bool) -> ServerM
     aliases = found.get("mtls_endpoint_aliases", {}) if mtls else {}
     if not isinstance(aliases, dict):
         raise KeysError("the metadata's `mtls_endpoint_aliases` is not a JSON object")
+    allowed = {"loopback": loopback, "insecure": insecure}
     return ServerMetadata(
         issuer,
-        _address(found, "jwks_uri", loopback),
-        _address({**found, **aliases}, "token_endpoint", loopback),
-        _address({**found, **aliases}, "introspection_endpoint", loopback),
+        _address(found, "jwks_uri", **allowed),
+        _address({**found, **aliases}, "token_endpoint", **allowed),
+        _address({**found, **aliases}, "introspection_endpoint", **allowed),
     )
 
 
-def _address(found: Mapping[str, object], name: str, loopback: bool) -> str:
+def _address(found: Mapping[str, object], name: str, *, loopback: bool, insecure: bool) -> str:
     """An address of the metadata; empty where it has none. Raises `KeysError` when it may not be asked."""
     value = found.get(name)
     if value is None:
         return ""
     parts = _split(value) if isinstance(value, str) else None
-    if parts is None or not (parts.scheme == "https" or (loopback and _is_http_on_loopback(parts))):
+    if parts is None or not _may_be_asked(parts, loopback=loopback, insecure=insecure):
         raise KeysError(f"the metadata's `{name}` is not an https address")
     return str(value)
-
-
-def _check_place(address: str, *, query: bool) -> None:
-    """An https address, or for trials http on loopback; an issuer has no query or fragment (RFC 8414, 2)."""
-    parts = _split(address)
-    if parts is None or parts.fragment or (parts.query and not query):
-        raise KeysError(
-            "the issuer is no address that metadata could be had from; set that of the metadata or the keys"
-        )
-    if parts.scheme != "https" and not _is_http_on_loopback(parts):
-        raise KeysError("metadata of an issuer is only had over https, or over http on loopback")
 
 
 def _split(address: str) -> SplitResult | None:

@@ -148,6 +148,7 @@ def test_only_algorithms_with_a_public_key(tmp_path: Path, algorithm: str) -> No
         ("listen:", "admin: {tcp: 9443}\nlisten:", "`tcp` needs `tls`"),
         ("https://as.example/keys", "ftp://as.example/keys", "pattern"),
         ("https://as.example/keys", "https://user:password@as.example/keys", "pattern"),
+        ("{url:", "{keep_s: 299, url:", "`keep_s` is less than `refresh_s`"),
         ("[ES256, RS256]", "[]", "at least 1"),
         ("tokens:", "token:", "tokens"),
         (GOOD, "[]", "not a mapping"),
@@ -157,6 +158,68 @@ def test_only_algorithms_with_a_public_key(tmp_path: Path, algorithm: str) -> No
 )
 def test_faults(tmp_path: Path, old: str, new: str, complaint: str) -> None:
     assert complaint in "\n".join(faults(written(tmp_path, GOOD.replace(old, new))))
+
+
+KEYS = '      jwks: {url: "https://as.example/keys"}\n'
+AT = "http://as.example/x"
+CLIENT = "client: {id: gw, secret_file: s}"
+BY_NAME = ("https://as.example/realms/fix", "http://as.example/realms/fix")
+"""An issuer whose metadata is found by its name."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ([("https://as.example/keys", "http://as.example/keys")], "`jwks.url`"),
+        ([("https://as.example/keys", "http://10.0.0.1:8080/keys")], "`jwks.url`"),
+        ([("https://as.example/keys", "http://127.0.0.1.as.example/keys")], "`jwks.url`"),
+        ([(KEYS, ""), BY_NAME], "`issuer`"),
+        ([(KEYS, f"      discovery: {{url: {AT}}}\n")], "`discovery.url`"),
+        ([(KEYS, f"{KEYS}      introspection: {{url: {AT}, {CLIENT}}}\n")], "`introspection.url`"),
+        ([(KEYS, f"{KEYS}      broker: {{url: {AT}}}\n")], "`broker.url`"),
+        ([(KEYS, f"{KEYS}      broker: {{scope: a}}\n"), BY_NAME], "`issuer`"),
+        ([(KEYS, f"{KEYS}      introspection: {{{CLIENT}}}\n"), BY_NAME], "`issuer`"),
+        ([(KEYS, f"      jwks: {{url: {AT}}}\n      broker: {{url: {AT}}}\n")], "`jwks.url`, `broker.url`"),
+    ],
+)
+def test_what_is_asked_in_clear_on_another_machine(tmp_path: Path, changes: list[tuple[str, str]], named: str) -> None:
+    text = GOOD
+    for old, new in changes:
+        text = text.replace(old, new)
+    (fault,) = faults(written(tmp_path, text))
+    assert f"`tokens.issuers[0]` {named}: asked over http on another machine" in fault
+    assert "say `http.insecure: true`" in fault
+    allowed = text.replace("      algorithms:", "      http: {insecure: true}\n      algorithms:")
+    assert load(written(tmp_path, allowed)).tokens.issuers[0].http.insecure
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("https://as.example/keys", "http://127.0.0.1:8080/keys")],
+        [("https://as.example/keys", "http://localhost/keys")],
+        [("https://as.example/keys", "http://[::1]:8080/keys")],
+        [BY_NAME],
+        [(KEYS, ""), (BY_NAME[0], "http://127.0.0.1:8080/realms/fix")],
+        [(KEYS, f"{KEYS}      introspection: {{url: 'https://as.example/i', {CLIENT}}}\n"), BY_NAME],
+    ],
+)
+def test_what_may_be_asked(tmp_path: Path, changes: list[tuple[str, str]]) -> None:
+    """On this machine over http; and an issuer's name is no address where nothing is asked there."""
+    text = GOOD
+    for old, new in changes:
+        text = text.replace(old, new)
+    assert not load(written(tmp_path, text)).tokens.issuers[0].http.insecure
+
+
+@pytest.mark.parametrize("name", ["our-issuer", "urn:issuer", "https://as.example/x?tenant=1"])
+def test_an_issuer_whose_metadata_cannot_be_found_by_its_name(tmp_path: Path, name: str) -> None:
+    text = GOOD.replace(KEYS, "").replace(BY_NAME[0], name)
+    (fault,) = faults(written(tmp_path, text))
+    assert "`issuer`:" in fault
+    assert "`discovery.url`" in fault
+    placed = text + "      discovery: {url: 'https://as.example/metadata'}\n"
+    assert load(written(tmp_path, placed)).tokens.issuers[0].issuer == name
 
 
 def test_an_issuer_twice(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from authzsvc.errors import KeysError
 from authzsvc.tokens.development import DevelopmentIssuer
-from authzsvc.tokens.discovery import Discovered, ServerMetadata, discover, well_known
+from authzsvc.tokens.discovery import Discovered, ServerMetadata, check_place, discover, in_clear, well_known
 from authzsvc.tokens.http import Http
 from authzsvc.tokens.keys import KeySet, Refresh
 
@@ -88,10 +88,48 @@ async def test_metadata_at_a_given_address(web: Web, http: Http, name: str) -> N
     assert web.paths() == ["/elsewhere?appid=x"]
 
 
+@pytest.mark.parametrize(
+    ("address", "clear"),
+    [
+        ("https://as.example/", False),
+        ("http://127.0.0.1:8080/x", False),
+        ("http://127.9.9.9/", False),
+        ("http://[::1]/", False),
+        ("http://localhost:1/", False),
+        ("http://as.example/", True),
+        ("HTTP://as.example/", True),
+        ("http://10.0.0.1/", True),
+        ("http://localhost.as.example/", True),
+        ("http://127.0.0.1.as.example/", True),
+        ("no address", False),
+    ],
+)
+def test_what_goes_in_clear(address: str, clear: bool) -> None:
+    assert in_clear(address) is clear
+
+
+def test_where_metadata_may_be_had() -> None:
+    check_place("http://as.example/x", insecure=True)
+    check_place("https://as.example/x?y", query=True)
+    for address in ("ftp://as.example/", "as.example", "https://as.example/x?y"):
+        with pytest.raises(KeysError):
+            check_place(address, insecure=True)
+
+
 @pytest.mark.parametrize("url", ["http://as.example/metadata", "http://10.0.0.1/metadata", "metadata", "https://"])
 async def test_addresses_that_are_not_asked(http: Http, url: str) -> None:
     with pytest.raises(KeysError, match=r"is no address|is only had over https"):
         await discover(http, "https://as.example", url)
+
+
+async def test_a_server_that_is_asked_in_clear_may_name_addresses_in_clear(web: Web, http: Http) -> None:
+    web.replies[OAUTH] = web.replies[OIDC] = metadata(web, jwks_uri="http://as.example/keys")
+    with pytest.raises(KeysError, match="jwks_uri"):
+        await discover(http, issuer(web))
+    assert (await discover(http, issuer(web), insecure=True)).jwks_uri == "http://as.example/keys"
+    web.replies[OAUTH] = web.replies[OIDC] = metadata(web, jwks_uri="file:///etc/passwd")
+    with pytest.raises(KeysError, match="jwks_uri"):
+        await discover(http, issuer(web), insecure=True)
 
 
 async def test_endpoints_for_clients_with_a_certificate(web: Web, http: Http) -> None:
