@@ -28,11 +28,8 @@ def test_what_is_counted_is_shown_under_its_labels() -> None:
         counts.stale = True
         counts.cached["inbound", "D", "order:create:equity"] += 17
         counts.odd_reports += 1
-<<<<<<< HEAD
         counts.unrecorded_reports += 3
-=======
         counts.key_sets = lambda: [("https://a", False, 12.5), ("https://b", True, None)]
->>>>>>> 3693ab7 (Keys: a server can withdraw them, and those that cannot be read again are dropped after a day)
         found = scraped(address)
     assert found['authzsvc_keys_stale{issuer="https://a"}'] == 0
     assert found['authzsvc_keys_age_seconds{issuer="https://a"}'] == 12.5
