@@ -19,18 +19,14 @@ from importlib import resources
 from typing import Any
 
 from authzsvc.errors import UnknownName
+from authzsvc.fix import data_types
+from authzsvc.fix.data_types import DataType
 
 VERSIONS = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIX.5.0", "FIX.5.0SP1", "FIX.5.0SP2")
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
-_WHOLE = re.compile(r"-?[0-9]+")
-_DECIMAL = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
-_FORMS = (
-    {"CHAR": re.compile(r"."), "BOOLEAN": re.compile(r"[YN]")}
-    | dict.fromkeys(("INT", "LENGTH", "NUMINGROUP", "SEQNUM", "TAGNUM"), _WHOLE)
-    | dict.fromkeys(("FLOAT", "QTY", "PRICE", "PRICEOFFSET", "AMT", "PERCENTAGE"), _DECIMAL)
-)
-"""What the values of a data type look like, for fields that list none; so that a name is not taken for a value."""
+_ALL_TEXT_IS_CHAR = ("FIX.4.0", "FIX.4.1")
+"""Versions that call every text CHAR, an account as well as a side."""
 
 _USER_DEFINED = (range(5000, 40000), range(50000, 1_000_000))
 """Tags for agreement between two firms: no dictionary has names for them."""
@@ -97,7 +93,8 @@ class Dictionary:
     def value(self, tag: int, name_or_value: str) -> bytes:
         """Give a value by its name, or as it stands on the wire. Fields without listed values take any of their type.
 
-        Raises `UnknownName` for a value that the field cannot have, and for a name that stands for several.
+        The value is given in the plain form of its data type. Raises `UnknownName` for a value that the field cannot
+        have, and for a name that stands for several.
         """
         values = self.values(tag)
         if not values:
@@ -122,6 +119,19 @@ class Dictionary:
         """Give a field's data type, as `INT`; None for a number that the dictionary does not name."""
         field = self._fields.get(str(tag))
         return field[1] if field else None
+
+    def data_type(self, tag: int) -> DataType:
+        """Give how a field's values are compared.
+
+        What FIX 4.0 and 4.1 call CHAR may be any text. Where 4.2 has one character, a flag or codes with blanks between
+        for the same tag, it is that in the older versions too.
+        """
+        name = self.type(tag)
+        if name == "CHAR" and self.version in _ALL_TEXT_IS_CHAR and tag not in self._anywhere:
+            later = load("FIX.4.2").data_type(tag)
+            codes = later in (data_types.CHARACTER, data_types.BOOLEAN, data_types.CHARACTERS)
+            return later if codes else data_types.TEXT
+        return data_types.of(tag, name)
 
     def message_name(self, msg_type: str) -> str:
         """Give a message's name, or the type itself where it has none."""
@@ -185,18 +195,17 @@ class Dictionary:
         return {_plain(field[0]): int(number) for number, field in self._fields.items()}
 
     def _unlisted(self, tag: int, value: str) -> bytes:
-        """Take a value of a field that lists none, if it has the form of the field's type."""
-        form = _FORMS.get(self.type(tag) or "")
-        if form and not form.fullmatch(value):
-            raise UnknownName(
-                f"{self.tag_name(tag)} is of type {self.type(tag)} and has no named values, not `{value}`"
-            )
-        return value.encode()
+        """Take a value of a field that lists none, if it is a value of the field's type."""
+        type_ = self.data_type(tag)
+        items = type_.read(value.encode())
+        if items is None:
+            typed = f"`{self.tag_name(tag)}`, which is of type {self.type(tag)} and has no named values"
+            raise UnknownName(f"`{value}` is no value of {typed}; write {type_.words}")
+        return b" ".join(items)
 
     def _all_listed(self, tag: int, value: str) -> bool:
         """Whether a field that holds several values at once (`1 G`) lists each of these."""
-        several = (self.type(tag) or "").startswith("MULTIPLE")
-        return several and all(part in self.values(tag) for part in value.split(" "))
+        return self.data_type(tag).several and all(part in self.values(tag) for part in value.split(" "))
 
     def _message_names(self) -> Iterator[str]:
         return (message[0] for message in self._messages.values())

@@ -2,6 +2,10 @@
 
 A path is a claim's whole name (which may hold dots, as a web address does), or else the way into nested claims.
 A claim is of use where it is text, a whole number, or a list; of a list, the items that are text or whole numbers.
+
+A field with a data type is compared with a claim's items as that type compares them: a claim of `5` or `"5"` equals an
+INT of 5, and a claim of `"100.0"` a QTY of 100. An item that is no plain value of the type leaves a doubt, unless
+another item is the field's value.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from authzsvc.fix.data_types import DataType
 from authzsvc.policy.truth import DoubtError
 
 Claims = Mapping[str, object]
@@ -49,6 +54,26 @@ def in_claim(claims: Claims, path: str, value: str) -> bool:
     if isinstance(claim, int) and not isinstance(claim, bool):
         return str(claim) == value
     raise DoubtError(f"the token has no usable claim `{path}`")
+
+
+def holds_item(claims: Claims, path: str, item: bytes, type_: DataType) -> bool:
+    """Whether a claim equals, or has in it, an item of a field with this type, given in its plain form.
+
+    Raises `DoubtError` where the claim is of no use, and where only a value that is in doubt might be the item.
+    """
+    claim = claim_at(claims, path)
+    if not isinstance(claim, str | int | list | tuple) or isinstance(claim, bool):
+        raise DoubtError(f"the token has no usable claim `{path}`")
+    doubtful = False
+    for claimed in claim if isinstance(claim, list | tuple) else (claim,):
+        if isinstance(claimed, str | int | float) and not isinstance(claimed, bool):
+            plain = None if isinstance(claimed, float) else type_.plain(str(claimed).encode())
+            if plain == item:
+                return True
+            doubtful = doubtful or plain is None
+    if doubtful:
+        raise DoubtError(f"claim `{path}` has a value that is not {type_.words}")
+    return False
 
 
 def _worth_a_look(items: list[object] | tuple[object, ...], value: str) -> list[object] | tuple[object, ...]:

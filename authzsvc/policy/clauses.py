@@ -12,6 +12,8 @@ from decimal import Decimal
 
 import re2
 
+from authzsvc.fix import data_types, plain_forms
+from authzsvc.fix.data_types import MOMENTS, NUMBERS, DataType
 from authzsvc.fix.dictionary import did_you_mean
 from authzsvc.policy import language
 from authzsvc.policy.conditions import Condition, Entries
@@ -20,11 +22,6 @@ from authzsvc.policy.lookup import Lookup
 from authzsvc.policy.source import Spot
 from authzsvc.policy.value_tests import InClaim, InRange, InTime, Matches, OneOf, Prefix, ValueTest
 
-NUMERIC = frozenset(
-    ("INT", "LENGTH", "NUMINGROUP", "SEQNUM", "TAGNUM", "DAYOFMONTH", "FLOAT", "QTY", "PRICE", "PRICEOFFSET", "AMT",
-     "PERCENTAGE")
-)  # fmt: skip
-TIMES = frozenset(("UTCTIMESTAMP", "UTCTIMEONLY", "TIME"))
 FREE = frozenset((None, "STRING"))
 """Types that say nothing of what a value looks like."""
 
@@ -65,6 +62,7 @@ class Clauses:
             tag=tag,
             name=name,
             tests=tuple(self._tests(tag, said, spot)),
+            type=self._type(tag),
             present=bool(said.present),
             absent=bool(said.absent),
             default=self.lookup.value(spot.at("default"), tag, said.default) if said.default else None,
@@ -102,10 +100,10 @@ class Clauses:
             if list_name is not None:
                 yield from self._list(tag, list_name, spot.at(key), negative=key == "not_in_list")
         if said.claim is not None:
-            yield InClaim(said.claim)
+            yield InClaim(said.claim, self._type(tag))
 
     def _values(self, tag: int, words: list[str], spots: list[Spot], *, negative: bool = False) -> OneOf:
-        found = [self.lookup.value(spot, tag, word) for spot, word in zip(spots, words, strict=True)]
+        found = [self.lookup.item(spot, tag, word) for spot, word in zip(spots, words, strict=True)]
         return OneOf(frozenset(value for value in found if value is not None), negative=negative)
 
     def _list(self, tag: int, name: str, spot: Spot, *, negative: bool) -> Iterator[OneOf]:
@@ -117,7 +115,7 @@ class Clauses:
         before = len(self.lookup.faults)
         found = set()
         for word in words:
-            found.add(self.lookup.value(spot, tag, word))
+            found.add(self.lookup.item(spot, tag, word))
             if len(self.lookup.faults) > before:  # one value of a wrong list says enough
                 return
         yield OneOf(frozenset(value for value in found if value is not None), name, negative)
@@ -135,30 +133,36 @@ class Clauses:
 
     def _range(self, tag: int, said: language.EntryCondition, spot: Spot) -> Iterator[InRange]:
         low, high = (None if bound is None else Decimal(bound) for bound in (said.minimum, said.maximum))
-        if not self._has_type(tag, NUMERIC):
+        if not self._has_type(tag, NUMBERS):
             self.lookup.fault(spot, f"has `min` or `max`, and {self._typed(tag)} is no number")
         elif low is not None and high is not None and low > high:
             self.lookup.fault(spot.at("min"), "is more than `max`, so that nothing could pass")
         else:
-            yield InRange(low, high)
+            yield InRange(low, high, typed=self._type(tag) in NUMBERS)
 
     def _time(self, tag: int, said: language.EntryCondition, spot: Spot) -> Iterator[InTime]:
         after, before = (None if bound is None else _seconds(bound) for bound in (said.after, said.before))
         days = {bound: b"-" in bound for bound in (after, before) if bound is not None}
-        type_ = self.lookup.dictionary.type(tag)
-        if not self._has_type(tag, TIMES):
+        for bound, key in ((after, "after"), (before, "before")):
+            if bound and days[bound] and plain_forms.day(bound.partition(b"-")[0]) is None:
+                self.lookup.fault(spot.at(key), "names a day that the calendar does not have")
+                return
+        if not self._has_type(tag, MOMENTS):
             self.lookup.fault(spot, f"has `after` or `before`, and {self._typed(tag)} is no UTC time")
-        elif any(days.values()) and type_ == "UTCTIMEONLY":
+        elif any(days.values()) and self._type(tag) is data_types.TIME:
             self.lookup.fault(spot, f"names a day, and {self._typed(tag)} tells none")
         elif after and before and days[after] == days[before] and after >= before:
             hint = "write two rules for hours on both sides of midnight"
             self.lookup.fault(spot.at("after"), "is not earlier than `before`, so that nothing could pass", hint)
         else:
-            yield InTime(after, before)
+            yield InTime(after, before, typed=self._type(tag) in MOMENTS)
 
-    def _has_type(self, tag: int, types: frozenset[str]) -> bool:
-        type_ = self.lookup.dictionary.type(tag)
-        return type_ in types or (self.lookup.dictionary.stands_anywhere(tag) and type_ in FREE)
+    def _type(self, tag: int) -> DataType:
+        return self.lookup.dictionary.data_type(tag)
+
+    def _has_type(self, tag: int, types: frozenset[DataType]) -> bool:
+        free = self.lookup.dictionary.stands_anywhere(tag) and self.lookup.dictionary.type(tag) in FREE
+        return free or self._type(tag) in types
 
     def _typed(self, tag: int) -> str:
         return f"{self.lookup.dictionary.tag_name(tag)} of type {self.lookup.dictionary.type(tag)}"

@@ -1,9 +1,12 @@
 """Conditions on the fields of a message, compiled: numbers and bytes, no names to look up.
 
 A condition is true, false, or in doubt; a grant needs it true, a forbid is kept from firing only by a false one. An
-absent tag fails every test but the negative ones, which it leaves in doubt. Where a tag stands several times, a grant
-asks all of its values and a forbid is satisfied with any, wherever they stand, so that no engine's choice of the first
-or the last one matters.
+absent tag fails every test but the negative ones, which it leaves in doubt. Where a tag stands several times, or holds
+several items in one value, a grant asks all of them and a forbid is satisfied with any, wherever they stand, so that no
+engine's choice of the first or the last one matters.
+
+Values are compared by the tag's data type: tests see the plain form of each item, and a value that has none, because
+engines may read it differently, leaves every test in doubt.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from authzsvc.fix.data_types import TEXT, DataType
 from authzsvc.fix.fields import Fields
 from authzsvc.policy.claims import Claims as Claims
 from authzsvc.policy.claims import claim_values as claim_values
@@ -80,7 +84,9 @@ class Condition:
     default: bytes | None = None
     """Stands in where the tag is absent."""
     any_occurrence: bool = False
-    """One value that passes will do; else all must."""
+    """One value that passes will do, else all must; the same of the items of a value."""
+    type: DataType = TEXT
+    """How the tag's values are read."""
     note: str = field(default="", compare=False)
     """What the author said of occurrences, for people."""
     id: str = field(default="", compare=False)
@@ -128,14 +134,35 @@ class Condition:
         return bool(self.tests) and not self.present and all(test.negative for test in self.tests)
 
     def _value(self, value: bytes, claims: Claims) -> Truth:
+        """Whether a value passes, all or any of its items."""
+        if not self.type_matters:
+            return self._item(value, claims)
+        items = self.type.read(value)
+        if items is None:
+            return Truth.DOUBT
+        if len(items) == 1:
+            return self._item(items[0], claims)
+        truths = (self._item(item, claims) for item in items)
+        return max(truths) if self.any_occurrence else min(truths)
+
+    def _item(self, item: bytes, claims: Claims) -> Truth:
         found = Truth.YES
         for test in self.tests:
             try:
-                if not test.passes(value, claims):
+                if not test.passes(item, claims):
                     return Truth.NO
             except DoubtError:
                 found = Truth.DOUBT
         return found
+
+    @property
+    def type_matters(self) -> bool:
+        """Whether values are compared, and not as text."""
+        return bool(self.tests) and self.type is not TEXT
+
+    def in_doubt(self, value: bytes) -> bool:
+        """Whether engines may read a value of the tag differently, so that no test of it can be made."""
+        return self.type_matters and self.type.read(value) is None
 
     @property
     def consulted(self) -> frozenset[int]:
@@ -155,6 +182,7 @@ class Condition:
             self._unshown,
             (self.default or b"").decode("latin-1"),
             self.any_occurrence,
+            *((self.type.name,) if self.type_matters else ()),
         )
 
     def __str__(self) -> str:
@@ -163,4 +191,11 @@ class Condition:
         parts = [f"{self.name}{test}" for test in (*self.tests, *self.entries)] or [f"{self.name} present"]
         every = f" in each entry of {self.every.group.name}" if self.every else ""
         default = f" (else {self.default.decode('latin-1')})" if self.default is not None else ""
-        return " and ".join(parts) + every + self.note + default
+        return " and ".join(parts) + every + (self._items_note or self.note) + default
+
+    @property
+    def _items_note(self) -> str:
+        """Which items count, where a value holds several."""
+        if not self.type_matters or not self.type.several:
+            return ""
+        return " in any of its values" if self.any_occurrence else " in each of its values"

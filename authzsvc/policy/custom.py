@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 
 from authzsvc.errors import UnknownName
-from authzsvc.fix.dictionary import CustomField, Dictionary
+from authzsvc.fix import data_types
+from authzsvc.fix.dictionary import CustomField, Dictionary, did_you_mean
 from authzsvc.policy import language
 from authzsvc.policy.lookup import NEVER_SENT
 from authzsvc.policy.source import Spot
@@ -22,6 +23,7 @@ def extend(said: Said, dictionary: Dictionary) -> Dictionary:
     messages: dict[str, str] = {}
     taken: set[str] = set()
     for word, spot, tag in said.parts(language.CustomTag, "custom", "tags"):
+        _check_type(said, spot, tag)
         if _free_tag(said, spot, word, dictionary) and _free_name(said, spot, tag.name, taken, dictionary.tag):
             fields[int(word)] = CustomField(tag.name, tag.type, tag.values)
     taken.clear()
@@ -29,6 +31,18 @@ def extend(said: Said, dictionary: Dictionary) -> Dictionary:
         if _free_type(said, spot, word, dictionary) and _free_name(said, spot, message.name, taken, dictionary.message):
             messages[word] = message.name
     return dictionary.with_custom(fields, messages) if fields or messages else dictionary
+
+
+def _check_type(said: Said, spot: Spot, tag: language.CustomTag) -> None:
+    """Tell of a data type that FIX does not have, and of listed values that are not of the type."""
+    type_ = data_types.BY_NAME.get(tag.type)
+    if type_ is None:
+        near = did_you_mean(tag.type, data_types.BY_NAME).removeprefix("; ")
+        said.faults.append(spot.at("type").fault(f"FIX has no data type `{tag.type}`", near or "`STRING` is any text"))
+        return
+    for value in tag.values:
+        if type_.plain(value.encode()) != value.encode():
+            said.faults.append(spot.at("values").at(value).fault(f"is not of type {tag.type}", f"write {type_.words}"))
 
 
 def _free_tag(said: Said, spot: Spot, word: str, dictionary: Dictionary) -> bool:

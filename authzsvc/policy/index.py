@@ -5,6 +5,10 @@ at each time. What is filed is still evaluated: filing leaves out only rules of 
 
 Rules that ask only for what cannot be filed (a range, a prefix, an expression, a claim) are tried one by one.
 
+Rules are filed under plain forms (`fix.data_types`). A message's value is looked up as it stands, because nearly every
+value is its own plain form, and then by the plain form of each of its items. A value in doubt finds every forbid that
+asks for its tag, because each of them fires on a doubt, and no grant.
+
 Invariant: `first` and `every` give what trying all rules in their order would give.
 """
 
@@ -16,6 +20,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Generic, TypeVar
 
+from authzsvc.fix.data_types import TEXT, DataType
 from authzsvc.fix.fields import Fields
 from authzsvc.policy.conditions import Claims, Condition, Single
 from authzsvc.policy.rules import Rule, all_of
@@ -33,6 +38,7 @@ RuleT = TypeVar("RuleT", bound=Rule)
 Tags = tuple[int, ...]
 Value = bytes | None
 """A value that rules are filed under, or None for the tag's absence."""
+Types = tuple[DataType, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,48 @@ Rules = tuple[Filed[RuleT], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Narrow(Generic[RuleT]):
+    """Rules filed under the values of one tag."""
+
+    tag: int
+    type: DataType
+    filed: Mapping[Value, Rules[RuleT]]
+    doubtful: Rules[RuleT]
+    """The rules that apply to a value in doubt."""
+
+    def find(self, raw: Value) -> list[Rules[RuleT]]:
+        """Give the rules that could apply to a value, in lists each of which is in order."""
+        rules = self.filed.get(raw)
+        if rules is not None:
+            return [rules]
+        if raw is None or self.type is TEXT:
+            return []
+        items = self.type.read(raw)
+        if items is None:
+            return [self.doubtful] if self.doubtful else []
+        return [self.filed[item] for item in dict.fromkeys(items) if item in self.filed]
+
+
+@dataclass(frozen=True, slots=True)
+class Wide(Generic[RuleT]):
+    """Grants filed under the values of several tags together."""
+
+    tags: Tags
+    types: Types
+    filed: Mapping[tuple[Value, ...], Rules[RuleT]]
+    rewritten: bool
+    """Some type has plain forms that are not the bytes of the message."""
+
+    def find(self, values: Single) -> Rules[RuleT]:
+        """Give the rules that could apply; of several items a grant needs each, so the first is looked up."""
+        key: tuple[Value, ...] = tuple(map(values.get, self.tags))
+        rules = self.filed.get(key)
+        if rules is None and self.rewritten:
+            rules = self.filed.get(tuple(map(_first_item, self.types, key)))
+        return rules or ()
+
+
+@dataclass(frozen=True, slots=True)
 class Index(Generic[RuleT]):
     """Rules in their order, filed."""
 
@@ -56,8 +104,8 @@ class Index(Generic[RuleT]):
     """From what truth on a rule applies: a grant from yes, a forbid from doubt."""
     loose: Rules[RuleT]
     """Rules that are under no value."""
-    by_tag: tuple[tuple[int, Mapping[Value, Rules[RuleT]]], ...]
-    by_tags: tuple[tuple[Tags, Mapping[tuple[Value, ...], Rules[RuleT]]], ...]
+    by_tag: tuple[Narrow[RuleT], ...]
+    by_tags: tuple[Wide[RuleT], ...]
 
     def first(self, fields: Fields, claims: Claims, values: Single) -> RuleT | None:
         """Give the first rule that applies. `values` is `dict(fields.pairs)`."""
@@ -90,13 +138,14 @@ class Index(Generic[RuleT]):
         Of a tag that stands twice, a grant needs every value, so any one will do to look it up; a forbid needs some.
         """
         found = [self.loose] if self.loose else []
-        for tag, table in self.by_tag:
+        for narrow in self.by_tag:
             if single is None and self.least is Truth.DOUBT:
-                found += [table[value] for value in dict.fromkeys(fields.all(tag) or (None,)) if value in table]
-            elif (rules := table.get(values.get(tag))) is not None:
-                found.append(rules)
-        for tags, wide in self.by_tags:
-            if (rules := wide.get(tuple(map(values.get, tags)))) is not None:
+                for value in dict.fromkeys(fields.all(narrow.tag) or (None,)):
+                    found += narrow.find(value)
+            else:
+                found += narrow.find(values.get(narrow.tag))
+        for wide in self.by_tags:
+            if rules := wide.find(values):
                 found.append(rules)
         return found
 
@@ -116,17 +165,30 @@ def build(rules: Sequence[RuleT], least: Truth) -> Index[RuleT]:
         for key in product(*(needed[tag].values for tag in tags)):
             tables[tags][key].append(filed)
     loose = tables.pop((), {(): []})
+    types = {condition.tag: condition.type for rule in rules for condition in rule.conditions}
     frozen = {tags: {key: tuple(rules) for key, rules in table.items()} for tags, table in tables.items()}
     return Index(
         least,
         tuple(loose[()]),
-        tuple(
-            (tags[0], {key[0]: found for key, found in table.items()})
-            for tags, table in frozen.items()
-            if len(tags) == 1
-        ),
-        tuple((tags, table) for tags, table in frozen.items() if len(tags) > 1),
+        tuple(_narrow(tags[0], types[tags[0]], table, least) for tags, table in frozen.items() if len(tags) == 1),
+        tuple(_wide(tags, types, table) for tags, table in frozen.items() if len(tags) > 1),
     )
+
+
+def _narrow(tag: int, type_: DataType, table: Mapping[tuple[Value, ...], Rules[RuleT]], least: Truth) -> Narrow[RuleT]:
+    by_rank = {filed.rank: filed for found in table.values() for filed in found} if least is Truth.DOUBT else {}
+    doubtful = tuple(by_rank[rank] for rank in sorted(by_rank))
+    return Narrow(tag, type_, {key[0]: found for key, found in table.items()}, doubtful)
+
+
+def _wide(tags: Tags, types: Mapping[int, DataType], table: Mapping[tuple[Value, ...], Rules[RuleT]]) -> Wide[RuleT]:
+    own = tuple(types[tag] for tag in tags)
+    return Wide(tags, own, table, any(type_.rewrites or type_.several for type_ in own))
+
+
+def _first_item(type_: DataType, raw: Value) -> Value:
+    items = None if raw is None else type_.read(raw)
+    return items[0] if items else raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +208,18 @@ def _needed(rule: RuleT, least: Truth) -> dict[int, _Needed]:
         fits = condition.any_occurrence is (least is not Truth.YES)
         if sets and fits and len(sets[0]) < MAX_KEYS:
             alone = len(condition.tests) == 1 and condition.every is None and not condition.entries
-            absent = frozenset((None,)) if condition.default in sets[0] else frozenset[None]()
+            alone = alone and not (condition.type.several and least is Truth.YES)
+            absent = frozenset((None,)) if _default_fits(condition, sets[0]) else frozenset[None]()
             found[condition.tag] = _Needed(sets[0] | absent, alone)
     return found
+
+
+def _default_fits(condition: Condition, values: frozenset[bytes]) -> bool:
+    """Whether an absent tag may meet a condition: some item of its default is one of these values, or in doubt."""
+    if condition.default is None:
+        return False
+    items = condition.type.read(condition.default)
+    return items is None or not values.isdisjoint(items)
 
 
 def _spread(rules: Sequence[RuleT], least: Truth) -> Counter[int]:

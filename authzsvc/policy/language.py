@@ -184,6 +184,7 @@ class CustomTag(Part):
 
     name: Name
     type: Annotated[str, StringConstraints(pattern=r"^[A-Z]+$", max_length=30)] = "STRING"
+    """A FIX data type, as INT, PRICE or MULTIPLECHARVALUE: how the field's values are compared."""
     values: dict[Word, Name] = Field(default_factory=dict)
     """Each listed value, with its name; none: any value will do."""
 

@@ -51,6 +51,15 @@ class Lookup:
         """Give a value as it stands on the wire."""
         return self.found(spot, self.dictionary.value, tag, word)
 
+    def item(self, spot: Spot, tag: int, word: str) -> bytes | None:
+        """Give one value as it stands on the wire; a fault where the word stands for several."""
+        value = self.value(spot, tag, word)
+        if value is not None and b" " in value and self.dictionary.data_type(tag).several:
+            hint = f"a condition looks at each value by itself: write `{{in: [{', '.join(value.decode().split())}]}}`"
+            self.fault(spot, f"`{word}` is several values", hint)
+            return None
+        return value
+
     def message(self, spot: Spot, word: str) -> str | None:
         """Give the MsgType of a message that scopes decide on."""
         msg_type = self.found(spot, self.dictionary.message, word)

@@ -83,10 +83,13 @@ def _try(rule: Rule, scopes: tuple[str, ...], question: Question, granted: Grant
 
 
 def _found(condition: Condition, question: Question) -> str:
-    values = [reasons.shown(value) for value in dict.fromkeys(question.fields.all(condition.tag))]
+    values = list(dict.fromkeys(question.fields.all(condition.tag)))
     if not values:
         return "the message has none"
-    return f"the message has {', '.join(values[:_SHOWN])}" + (", …" if len(values) > _SHOWN else "")
+    told = ", ".join(map(reasons.shown, values[:_SHOWN])) + (", …" if len(values) > _SHOWN else "")
+    doubtful = next((value for value in values if condition.in_doubt(value)), None)
+    doubt = f"; {reasons.shown(doubtful)} is not {condition.type.words}" if doubtful is not None else ""
+    return f"the message has {told}{doubt}"
 
 
 def _verdict(

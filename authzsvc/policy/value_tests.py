@@ -1,5 +1,8 @@
 """Tests of one value of one field, compiled: bytes and numbers, no names to look up.
 
+Values come in the plain form of the field's data type. `InRange` and `InTime` are also for fields without one, whose
+values they read themselves.
+
 A test says yes or no, or raises `DoubtError` where the value or the token is such that it cannot be told. A *negative*
 test (`not`, `not_in_list`) says what a value is not; of an absent field it can say nothing.
 """
@@ -9,21 +12,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
-from authzsvc.policy.claims import Claims, in_claim
+from authzsvc.fix import plain_forms
+from authzsvc.fix.data_types import TEXT, DataType
+from authzsvc.policy.claims import Claims, holds_item, in_claim
 from authzsvc.policy.truth import DoubtError
 
-_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?")
-_MOMENT = re.compile(
-    rb"((?:[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])-)?)"
-    rb"((?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60))(?:\.[0-9]{1,12})?"
-)
-_ZERO = ord("0")
-_WHOLE_DIGITS = 30
+_DAY = len("YYYYMMDD-")
+_SECONDS = len("HH:MM:SS")
+_EXACT_DIGITS = 15
 _LISTED_IN_FULL = 64
 _SHOWN = 8
 
@@ -84,11 +84,15 @@ class InClaim:
     """`claim`: the value equals this claim of the token, or is in it where the claim is a list."""
 
     claim: str
+    type: DataType = field(default=TEXT, compare=False)
+    """How the claim's values are read, as those of the field are."""
     negative = False
 
     def passes(self, value: bytes, claims: Claims) -> bool:
         """Whether it is. Raises `DoubtError` for a claim of no use, and for bytes that are no UTF-8."""
-        return in_claim(claims, self.claim, _text(value))
+        if self.type is TEXT:
+            return in_claim(claims, self.claim, _text(value))
+        return holds_item(claims, self.claim, value, self.type)
 
     @property
     def meaning(self) -> Meaning:
@@ -148,6 +152,8 @@ class InRange:
 
     minimum: Decimal | None
     maximum: Decimal | None
+    typed: bool = field(default=False, compare=False)
+    """The field has a type of number, so that the value is one."""
     _whole: tuple[float, float] = field(init=False, repr=False, compare=False)
     """The least and the greatest whole number that passes."""
     negative = False
@@ -159,13 +165,14 @@ class InRange:
         object.__setattr__(self, "_whole", (low, high))
 
     def passes(self, value: bytes, claims: Claims) -> bool:
-        """Whether it is. Raises `DoubtError` for what is no number in its canonical form."""
-        if value.isdigit() and value[0] != _ZERO and len(value) <= _WHOLE_DIGITS:
-            low, high = self._whole
-            return low <= int(value) <= high
-        if not _NUMBER.fullmatch(value):
+        """Whether it is. Raises `DoubtError` for what is no number in its plain form."""
+        plain = value if self.typed else plain_forms.decimal(value)
+        if plain is None:
             raise DoubtError("the value is no plain decimal number")
-        number = Decimal(value.decode())
+        if plain.isdigit() and len(plain) <= _EXACT_DIGITS:
+            low, high = self._whole
+            return low <= int(plain) <= high
+        number = Decimal(plain.decode())
         above = self.minimum is None or number >= self.minimum
         return above and (self.maximum is None or number <= self.maximum)
 
@@ -190,14 +197,16 @@ class InTime:
 
     after: bytes | None
     before: bytes | None
+    typed: bool = field(default=False, compare=False)
+    """The field has a type of time, so that the value is one."""
     negative = False
 
     def passes(self, value: bytes, claims: Claims) -> bool:
         """Whether it is. Raises `DoubtError` for what is no UTC time, and where a day is asked for and not told."""
-        found = _MOMENT.fullmatch(value)
-        if found is None:
+        plain = value if self.typed else plain_forms.timestamp(value) or plain_forms.time(value)
+        if plain is None:
             raise DoubtError("the value is no UTC time")
-        day, time = found[1], found[2]
+        day, time = (plain[:_DAY], plain[_DAY:][:_SECONDS]) if b"-" in plain else (b"", plain[:_SECONDS])
         started = self.after is None or _comparable(self.after, day, time) >= self.after
         return started and (self.before is None or _comparable(self.before, day, time) < self.before)
 

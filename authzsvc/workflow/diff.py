@@ -60,18 +60,25 @@ def _changes(subject: Subject, before: frozenset[Fact] | None, after: frozenset[
         yield from _on_topic(subject, topic, _about(topic, lost), _about(topic, gained))
 
 
-def _about(topic: str, facts: Iterable[Fact]) -> list[str]:
-    return sorted(fact.text for fact in facts if fact.topic == topic)
+def _about(topic: str, facts: Iterable[Fact]) -> list[Fact]:
+    return sorted((fact for fact in facts if fact.topic == topic), key=lambda fact: fact.text)
 
 
-def _on_topic(subject: Subject, topic: str, lost: list[str], gained: list[str]) -> Iterator[Change]:
+def _on_topic(subject: Subject, topic: str, lost: list[Fact], gained: list[Fact]) -> Iterator[Change]:
     if len(lost) == 1 and len(gained) == 1:
-        text = f"{lost[0]} → {gained[0]}" if lost != gained else f"{gained[0]}, with other values"
-        yield Change(subject, Sign.CHANGED, f"{topic}: {text}")
+        yield Change(subject, Sign.CHANGED, f"{topic}: {_from_to(lost[0], gained[0])}")
         return
-    for sign, texts in ((Sign.LOST, lost), (Sign.GAINED, gained)):
-        for text in texts:
-            yield Change(subject, sign, f"{topic} {text}".strip())
+    for sign, found in ((Sign.LOST, lost), (Sign.GAINED, gained)):
+        for fact in found:
+            yield Change(subject, sign, f"{topic} {fact.text}".strip())
+
+
+def _from_to(old: Fact, new: Fact) -> str:
+    if old.text != new.text:
+        return f"{old.text} → {new.text}"
+    if old.types == new.types:
+        return f"{new.text}, with other values"
+    return f"{new.text}, compared as {' and '.join(sorted(new.types - old.types)) or 'text'}"
 
 
 def as_document(old: Policy, new: Policy, changes: Iterable[Change]) -> dict[str, object]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from authzsvc.policy import reasons
+from authzsvc.policy.conditions import Condition
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.rules import Mode
 from authzsvc.workflow.lines import Kind, Line, all_lines, lists_of
@@ -34,6 +35,8 @@ class Fact:
     """What holds of that: `when SecurityType=CS`."""
     meaning: str = ""
     """What tells it from others that read the same."""
+    types: frozenset[str] = frozenset()
+    """How the fields that it speaks of are compared, where not as text: `Side as character`."""
 
 
 Facts = Mapping[Subject, frozenset[Fact]]
@@ -104,4 +107,12 @@ def _fact(line: Line) -> Fact:
     unless = f"unless {', '.join(line.unless)}" if line.unless else ""
     when = f"when {line.when}" if line.conditions else "always"
     meaning = repr([condition.meaning for condition in line.conditions])
-    return Fact(line.what, f"{when} {unless}".strip(), meaning)
+    return Fact(line.what, f"{when} {unless}".strip(), meaning, frozenset(_types(line.conditions)))
+
+
+def _types(conditions: Iterable[Condition]) -> Iterator[str]:
+    for condition in conditions:
+        if condition.type_matters:
+            yield f"{condition.name} as {condition.type.name}"
+        for entries in condition.entries:
+            yield from _types(entries.conditions)

@@ -84,7 +84,8 @@ def _within(wanted: Iterable[Entries], had: Sequence[Entries]) -> bool:
 
 
 def _only_lists(condition: Condition) -> bool:
-    """Whether the condition is a plain list of values, of which nothing is ever in doubt but absence."""
+    """Whether the condition is a plain list of values, of which nothing is ever in doubt but absence, and a value that
+    the tag's data type leaves in doubt for every list."""
     plain = condition.every is None and not condition.entries and condition.default is None
     return plain and len(condition.tests) == 1 and isinstance(condition.tests[0], OneOf)
 

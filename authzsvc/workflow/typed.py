@@ -9,8 +9,11 @@ MSG_TYPE = 35
 
 
 def read(message: str) -> tuple[str, Fields]:
-    """Give the MsgType (35) and the fields of a message; the last separator may be missing. Raises `FieldsError`."""
-    raw = message.strip().encode("utf-8", "surrogateescape")
+    """Give the MsgType (35) and the fields of a message; the last separator may be missing.
+
+    A blank at the end belongs to the last value. Raises `FieldsError`.
+    """
+    raw = message.lstrip().rstrip("\r\n").encode("utf-8", "surrogateescape")
     if SOH not in raw:
         raw = raw.replace(b"|", SOH)
     fields = Fields.parse(raw if raw.endswith(SOH) or not raw else raw + SOH)

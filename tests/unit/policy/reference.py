@@ -1,7 +1,8 @@
 """A second opinion on every decision: slow, plain, and straight from the mapping as it was written.
 
-It shares nothing with the engine but the dictionary: it takes the data of a mapping that compiles, and walks through it
-anew for each question. Answers about a condition are "yes", "no" or "doubt".
+It shares nothing with the engine but the dictionary's names: it takes the data of a mapping that compiles, and walks
+through it anew for each question. Values are read as `reference_types` has it. Answers about a condition are "yes",
+"no" or "doubt".
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from fractions import Fraction
 from typing import Any
 
 from authzsvc.fix.dictionary import load
+from tests.unit.policy import reference_types
+from tests.unit.policy.reference_types import Item
 
 Pairs = tuple[tuple[int, bytes], ...]
 Truths = list[str]
@@ -20,6 +23,10 @@ Said = Any
 """What stands in a mapping, whatever its form."""
 
 YES, NO, DOUBT = "yes", "no", "doubt"
+
+VALUE_TESTS = {
+    "equals", "in", "not", "in_list", "not_in_list", "prefix", "matches", "min", "max", "after", "before", "claim"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -212,63 +219,93 @@ class Reference:
         if "absent" in said:
             return yes(not values)
         if not values and "default" in said:
-            values = [self.dictionary.value(tag, str(said["default"]))]
+            values = [self.wire(tag, said["default"])]
         if not values:
             positive = set(said) - {"not", "not_in_list", "occurrences", "every", "any_entry", "each_entry"}
             return NO if positive else DOUBT
-        found = [self.value_holds(tag, said, value, asked) for value in values]
+        found = [self.value_holds(tag, said, value, asked, some=some) for value in values]
         return disjunction(found) if some else conjunction(found)
 
-    def value_holds(self, tag: int, said: dict[str, Any], value: bytes, asked: Asked) -> str:
-        return conjunction([self.test(tag, key, said[key], value, asked) for key in said])
+    def value_holds(self, tag: int, said: dict[str, Any], value: bytes, asked: Asked, *, some: bool) -> str:
+        """Whether a value passes: all or some of its items."""
+        tests = VALUE_TESTS & set(said)
+        if not tests:
+            return YES
+        items = reference_types.read(self.type_of(tag), tag, value)
+        if items is None:
+            return DOUBT
+        found = [conjunction([self.test(tag, key, said[key], item, asked) for key in tests]) for item in items]
+        return disjunction(found) if some else conjunction(found)
 
-    def test(self, tag: int, key: str, wanted: Said, value: bytes, asked: Asked) -> str:
-        """One test of one value."""
+    def type_of(self, tag: int) -> str | None:
+        custom = self.data.get("custom", {}).get("tags", {})
+        return custom[str(tag)]["type"] if str(tag) in custom else self.dictionary.type(tag)
+
+    def wire(self, tag: int, word: object) -> bytes:
+        """A word of the mapping as it stands in a message: itself, or the value that has this name."""
+        listed = self.dictionary.values(tag)
+        named = [value for value, name in listed.items() if squeezed(name) == squeezed(str(word))]
+        return (named[0] if named and str(word) not in listed else str(word)).encode()
+
+    def key(self, tag: int, word: object) -> object:
+        """What equal values have in common."""
+        items = reference_types.read(self.type_of(tag), tag, self.wire(tag, word))
+        assert items is not None
+        assert len(items) == 1
+        return items[0].key
+
+    def test(self, tag: int, key: str, wanted: Said, item: Item, asked: Asked) -> str:
+        """One test of one item."""
         match key:
             case "equals" | "in" | "not":
                 words = wanted if isinstance(wanted, list) else [wanted]
-                there = value in {self.dictionary.value(tag, str(word)) for word in words}
+                there = item.key in [self.key(tag, word) for word in words]
                 return yes(there is (key != "not"))
             case "in_list" | "not_in_list":
-                there = value in {self.dictionary.value(tag, str(word)) for word in self.lists[wanted]}
+                there = item.key in [self.key(tag, word) for word in self.lists[wanted]]
                 return yes(there is (key == "in_list"))
             case "prefix":
-                return yes(value[: len(str(wanted).encode())] == str(wanted).encode())
+                return yes(item.text.encode("latin-1").startswith(str(wanted).encode()))
             case "matches":
-                return self.matches(wanted, value)
+                return self.matches(wanted, item)
             case "min" | "max":
-                return self.in_range(key, wanted, value)
+                return self.in_range(key, wanted, item)
             case "after" | "before":
-                return self.in_time(key, wanted, value)
+                return self.in_time(key, wanted, item)
             case "claim":
-                return self.in_claim(wanted, value, asked)
+                return self.in_claim(tag, wanted, item, asked)
         return YES
 
-    def matches(self, pattern: str, value: bytes) -> str:
+    def matches(self, pattern: str, item: Item) -> str:
         try:
-            return yes(re.fullmatch(pattern, value.decode(), re.ASCII) is not None)
+            return yes(re.fullmatch(pattern, item.text.encode("latin-1").decode(), re.ASCII) is not None)
         except UnicodeDecodeError:
             return DOUBT
 
-    def in_range(self, key: str, bound: str | int, value: bytes) -> str:
-        text = value.decode("latin-1")
-        if not re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", text, re.ASCII) or len(text) > 30:
-            return DOUBT
-        number, limit = Fraction(text), Fraction(str(bound))
+    def in_range(self, key: str, bound: str | int, item: Item) -> str:
+        number: Any = item.key
+        if isinstance(number, bytes):
+            read = reference_types.decimal(item.text)
+            if read is None:
+                return DOUBT
+            number = read.key
+        limit = Fraction(str(bound))
         return yes(number >= limit if key == "min" else number <= limit)
 
-    def in_time(self, key: str, bound: str, value: bytes) -> str:
-        text = value.decode("latin-1")
-        found = re.fullmatch(r"(?:(\d{8})-)?(\d\d):(\d\d):(\d\d)(\.\d+)?", text, re.ASCII)
-        if not found:
+    def in_time(self, key: str, bound: str, item: Item) -> str:
+        read: Item | None = item
+        if isinstance(item.key, bytes):
+            read = reference_types.timestamp(item.text) or reference_types.time_of_day(item.text)
+        if read is None:
             return DOUBT
-        day, *clock = bound.rpartition("-")[0], *bound.rpartition("-")[2].split(":")
-        if day and not found[1]:
+        day, _, clock = bound.rpartition("-")
+        limit = reference_types.time_of_day(clock if clock.count(":") == 2 else f"{clock}:00")
+        assert limit is not None
+        own_day, own_time = read.key if isinstance(read.key, tuple) else ("", read.key)
+        if day and not own_day:
             return DOUBT
-        fraction = Fraction(found[5].replace(".", "0.")) if found[5] else Fraction(0)
-        mine = (found[1] if day else "", int(found[2]), int(found[3]), int(found[4]) + fraction)
-        limit = (day, int(clock[0]), int(clock[1]), Fraction(int(clock[2]) if len(clock) > 2 else 0))
-        return yes(mine >= limit if key == "after" else mine < limit)
+        mine, other = ((own_day, own_time), (day, limit.key)) if day else (("", own_time), ("", limit.key))
+        return yes(mine >= other if key == "after" else mine < other)
 
     def claim(self, asked: Asked, path: str) -> Said:
         found: Any = asked.claims
@@ -278,16 +315,33 @@ class Reference:
             found = found.get(step) if isinstance(found, dict) else None
         return found
 
-    def in_claim(self, path: str, value: bytes, asked: Asked) -> str:
+    def in_claim(self, tag: int, path: str, item: Item, asked: Asked) -> str:
         claim = self.claim(asked, path)
         if not usable(claim) and not isinstance(claim, list):
             return DOUBT
+        claimed = claim if isinstance(claim, list) else [claim]
+        type_ = self.type_of(tag)
+        if not reference_types.is_text(type_):
+            return self.in_typed_claim(type_, tag, item, claimed)
         try:
-            text = value.decode()
+            text = item.text.encode("latin-1").decode()
         except UnicodeDecodeError:
             return DOUBT
-        items = claim if isinstance(claim, list) else [claim]
-        return yes(text in [str(item) for item in items if usable(item)])
+        return yes(text in [str(other) for other in claimed if usable(other)])
+
+    def in_typed_claim(self, type_: str | None, tag: int, item: Item, claimed: list[Any]) -> str:
+        truths = [NO]
+        for other in claimed:
+            if isinstance(other, float):
+                truths.append(DOUBT)
+            elif usable(other):
+                read = reference_types.read(type_, tag, str(other).encode())
+                truths.append(DOUBT if read is None or len(read) > 1 else yes(read[0].key == item.key))
+        return disjunction(truths)
+
+
+def squeezed(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
 
 
 def usable(claim: object) -> bool:

@@ -65,7 +65,10 @@ GRANT = "m.yaml:8: `scopes.order:x.grants[0]"
             ".when.167.equals` FIX.4.4 has no value of SecurityType `ComonStock`",
         ),
         ("{message: D, when: {167: {in: [CS, XX]}}}", ".when.167.in[1]` FIX.4.4 has no value of SecurityType `XX`"),
-        ("{message: V, when: {264: TopOfBook}}", ".when.264.equals` MarketDepth is of type INT"),
+        (
+            "{message: V, when: {264: TopOfBook}}",
+            ".when.264.equals` `TopOfBook` is no value of `MarketDepth`, which is of type INT",
+        ),
         (
             "{message: D, when: {167: {occurrences: any}}}",
             ".when.167` takes at least one test: `equals`, `in`, `not`,",

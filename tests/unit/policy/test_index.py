@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authzsvc.fix.data_types import CHARACTERS, DECIMAL, INTEGER, TEXT
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
 from authzsvc.policy.conditions import Condition
@@ -39,8 +40,8 @@ def test_a_rule_is_filed_under_its_values() -> None:
     rules = [grant(n, condition(1, one_of(f"A{n}")), condition(40, one_of("1", "2"))) for n in range(100)]
     index = build(rules, Truth.YES)
     assert index.loose == ()
-    ((tags, table),) = index.by_tags
-    assert (tags, len(table)) == ((1, 40), 200)
+    (wide,) = index.by_tags
+    assert (wide.tags, len(wide.filed)) == ((1, 40), 200)
     assert first(index, (40, b"2"), (1, b"A7")) == rules[7]
     assert first(index, (40, b"3"), (1, b"A7")) is None
 
@@ -58,8 +59,8 @@ def test_what_rules_ask_for_decides_under_which_tag_they_go() -> None:
     rules = [
         forbid(n, condition(167, one_of("CS"), some=True), condition(1, one_of(f"A{n}"), some=True)) for n in range(9)
     ]
-    ((tag, table),) = build(rules, Truth.DOUBT).by_tag
-    assert (tag, len(table)) == (1, 9)
+    (narrow,) = build(rules, Truth.DOUBT).by_tag
+    assert (narrow.tag, len(narrow.filed)) == (1, 9)
 
 
 VALUE = st.sampled_from(["A", "B", "C"])
@@ -98,3 +99,56 @@ def test_filing_leaves_out_only_what_does_not_apply(
     applying = [rule for rule in rules if rule.truth(fields, {}) >= least]
     assert index.every(fields, {}, values) == applying
     assert index.first(fields, {}, values) == (applying[0] if applying else None)
+
+
+TYPES = {1: INTEGER, 40: DECIMAL, 55: CHARACTERS, 448: TEXT}
+"""Tags whose values are their own plain form, are rewritten, hold several items, are text."""
+PLAIN = {1: ["0", "1", "5"], 40: ["1", "1.5", "100"], 55: ["1", "6", "G"], 448: ["A", "1"]}
+SENT = {
+    1: [b"0", b"00", b"1", b"5", b"05", b"-0", b"5.0"],
+    40: [b"1", b"1.0", b"1.50", b"100.00", b"100", b"+1", b"1e2"],
+    55: [b"1", b"6 1", b"G", b"1  G", b"G ", b"61", b"6 G 1"],
+    448: [b"A", b"1", b"01"],
+}
+
+
+def typed(tag: int) -> st.SearchStrategy[Condition]:
+    some = st.frozensets(st.sampled_from(PLAIN[tag]), min_size=1, max_size=2)
+    tests = st.builds(lambda values, negative: one_of(*values, negative=negative), some, st.sampled_from([False, True]))
+    several = [" ".join(PLAIN[tag][:2])] if TYPES[tag].several else []
+    defaults = st.sampled_from([*PLAIN[tag], *several]).map(str.encode)
+    return st.builds(
+        Condition,
+        tag=st.just(tag),
+        name=st.just("x"),
+        type=st.just(TYPES[tag]),
+        tests=st.lists(tests | some.map(lambda values: one_of(*values)), min_size=1, max_size=2).map(tuple),
+        default=st.none() | defaults,
+        any_occurrence=st.booleans(),
+    )
+
+
+TYPED_CONDITIONS = st.lists(
+    st.sampled_from(sorted(TYPES)).flatmap(typed), max_size=3, unique_by=lambda condition: condition.tag
+).map(tuple)
+TYPED_PAIRS = st.lists(
+    st.sampled_from(sorted(TYPES)).flatmap(lambda tag: st.tuples(st.just(tag), st.sampled_from(SENT[tag]))), max_size=5
+).map(tuple)
+
+
+@given(
+    st.lists(TYPED_CONDITIONS, max_size=30),
+    st.lists(TYPED_PAIRS, max_size=5),
+    st.sampled_from([Truth.YES, Truth.DOUBT]),
+)
+def test_no_rule_is_missed_because_a_value_is_written_otherwise(
+    listed: list[tuple[Condition, ...]], messages: list[tuple[tuple[int, bytes], ...]], least: Truth
+) -> None:
+    make = grant if least is Truth.YES else forbid
+    rules = [make(rank, *conditions) for rank, conditions in enumerate(listed)]
+    index = build(rules, least)
+    for pairs in messages:
+        fields, values = Fields(pairs), dict(pairs)
+        applying = [rule for rule in rules if rule.truth(fields, {}) >= least]
+        assert index.every(fields, {}, values) == applying
+        assert index.first(fields, {}, values) == (applying[0] if applying else None)

@@ -49,7 +49,7 @@ def test_what_is_no_plain_number_leaves_a_doubt(value: bytes) -> None:
         InRange(Decimal(0), None).passes(value, {})
 
 
-@given(MOMENTS, MOMENTS.map(lambda moment: moment.replace(microsecond=0)), st.integers(0, 6))
+@given(MOMENTS, MOMENTS.map(lambda moment: moment.replace(microsecond=0)), st.sampled_from([0, 3, 6]))
 def test_timestamps_compare_as_times(value: datetime, bound: datetime, digits: int) -> None:
     fraction = f".{value.microsecond:06d}"[: digits + 1] if digits else ""
     told = value.replace(microsecond=int(fraction[1:].ljust(6, "0")) if digits else 0)

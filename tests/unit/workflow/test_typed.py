@@ -19,6 +19,11 @@ def test_a_bar_is_text_where_there_is_soh() -> None:
     assert fields.first(58) == b"a|b"
 
 
+def test_a_blank_at_the_end_is_part_of_the_value() -> None:
+    _, fields = typed.read("35=D|18=6 \n")
+    assert fields.first(18) == b"6 "
+
+
 @pytest.mark.parametrize(
     ("message", "complaint"),
     [

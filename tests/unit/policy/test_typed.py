@@ -1,0 +1,177 @@
+"""Values compared by their FIX data type: suites of tests as authors write them, in `typed/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from authzsvc.workflow import running
+from tests.unit.policy.building import ask, build, told
+
+SUITES = Path(__file__).parent / "typed"
+GRANT = "scopes: {a:b: {grants: [{message: D, when: {%s}}]}}\n"
+FORBID = "scopes: {a:b: {grants: [{message: D}]}}\nforbid: [{name: f, message: D, when: {%s}}]\n"
+
+
+def test_suites() -> None:
+    runs = running.run_all(SUITES)
+    assert [len(run.results) for run in runs] == [31, 15]
+    assert [result.case.spec.name for run in runs for result in run.results if not result.passed] == []
+
+
+@pytest.mark.parametrize(
+    ("when", "yes", "doubt", "no"),
+    [
+        ("Side: Buy", ["54=1"], ["54=12", "54=1 ", "54=\xff", "54=01"], ["54=2"]),
+        ("Side: {not: Buy}", ["54=2"], ["54=12", "54= "], ["54=1"]),
+        ("LocateReqd: Y", ["114=Y"], ["114=y", "114=YES", "114=1"], ["114=N"]),
+        ("Price: {equals: '100.0'}", ["44=100", "44=100.0", "44=100.00"], ["44=0100", "44=1e2"], ["44=100.001"]),
+        ("Price: '0.3'", ["44=0.3"], ["44=.3", "44=0.30000000000000001"], ["44=0.31", "44=0.30000000000000004"]),
+        ("Price: {prefix: '10'}", ["44=100.0", "44=10"], ["44=+10"], ["44=1.0"]),
+        ("Price: {matches: '[0-9]+'}", ["44=100.0"], ["44=1_0"], ["44=100.5"]),
+        ("Price: {min: 0}", ["44=0", "44=0.0"], ["44=-0", "44=-0.0", "44=NaN"], ["44=-1"]),
+        ("Product: 5", ["460=5"], ["460=05", "460= 5", "460=5.0", "460=2147483648", "460=\xd9\xa5"], ["460=4"]),
+        ("Product: {min: 5}", ["460=5"], ["460=05", "460=99999999999"], ["460=4"]),
+        ("ExecInst: {not: G}", ["18=1", "18=1 6"], ["18=1  6", "18=16"], ["18=G"]),
+        ("ExecInst: {matches: '[0-9]'}", ["18=1", "18=1 6"], ["18= 1"], ["18=G"]),
+        ("ExecInst: {prefix: '1'}", ["18=1"], ["18=1 "], ["18=6"]),
+        ("ExpireDate: '20260228'", ["432=20260228"], ["432=20260231", "432=2026-02-28"], ["432=20260227"]),
+        ("MaturityMonthYear: '202603'", ["200=202603"], ["200=202613", "200=202603w6"], ["200=20260301", "200=202604"]),
+        (
+            "ExpireTime: '20260102-08:00:00'",
+            ["126=20260102-08:00:00", "126=20260102-08:00:00.000", "126=20260102-08:00:00.000000"],
+            ["126=20260102-08:00:00.0", "126=20260102-08:00", "126=20260230-08:00:00", "126=20260102-08:00:60"],
+            ["126=20260102-08:00:00.001"],
+        ),
+        ("NoPartyIDs: {min: 1}", ["453=1"], ["453=01", "453=-1"], ["453=0"]),
+    ],
+)
+def test_a_doubt_is_a_no_to_a_grant_and_a_yes_to_a_forbid(
+    when: str, yes: list[str], doubt: list[str], no: list[str]
+) -> None:
+    """Each value is asked about by the index, which files equal values, and by other tests."""
+    grant, forbid = build(GRANT % when), build(FORBID % when)
+    assert [body for body in yes if not ask(grant, f"D|{body}").allowed] == []
+    assert [body for body in (*doubt, *no) if ask(grant, f"D|{body}").allowed] == []
+    assert [body for body in (*yes, *doubt) if ask(forbid, f"D|{body}").forbid != "f"] == []
+    assert [body for body in no if not ask(forbid, f"D|{body}").allowed] == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "yes", "doubt", "no"),
+    [
+        (5, ["5"], ["05"], ["4"]),
+        ("5", ["5"], ["05"], ["4"]),
+        ([4, "5"], ["4", "5"], ["05"], ["6"]),
+        (["05"], [], ["5", "05", "6"], []),
+        (["05", 5], ["5"], ["6"], []),
+        ([5.0], [], ["5", "6"], []),
+        ([None, True, {}], [], ["01"], ["1", "5"]),
+        ({"a": 5}, [], ["5"], []),
+        (True, [], ["1"], []),
+        ("five", [], ["5"], []),
+    ],
+)
+def test_a_claim_is_compared_by_the_field_s_type(
+    claim: object, yes: list[str], doubt: list[str], no: list[str]
+) -> None:
+    grant, forbid = build(GRANT % "Product: {claim: c}"), build(FORBID % "Product: {claim: c}")
+    claims = {"c": claim}
+    assert [value for value in yes if not ask(grant, f"D|460={value}", claims=claims).allowed] == []
+    assert [value for value in (*doubt, *no) if ask(grant, f"D|460={value}", claims=claims).allowed] == []
+    assert [value for value in (*yes, *doubt) if ask(forbid, f"D|460={value}", claims=claims).allowed] == []
+    assert [value for value in no if not ask(forbid, f"D|460={value}", claims=claims).allowed] == []
+
+
+def test_a_claim_of_a_price_and_of_codes() -> None:
+    priced = build(GRANT % "Price: {claim: c}")
+    assert ask(priced, "D|44=100", claims={"c": ["100.0"]}).allowed
+    assert ask(priced, "D|44=100.50", claims={"c": "100.5"}).allowed
+    codes = build(GRANT % "ExecInst: {claim: c}")
+    assert ask(codes, "D|18=6 1", claims={"c": ["1", 6]}).allowed
+    assert not ask(codes, "D|18=6 1", claims={"c": ["6"]}).allowed
+    assert not ask(codes, "D|18=6 1", claims={"c": "6 1"}).allowed
+
+
+@pytest.mark.parametrize(
+    ("when", "fault"),
+    [
+        ("Product: '05'", "Product.equals` FIX.4.4 has no value of Product `05`"),
+        ("NoPartyIDs: '05'", "NoPartyIDs.equals` `05` is no value of `NoPartyIDs`, which is of type NUMINGROUP"),
+        ("OrderQty: {max: abc}", "OrderQty.max` is no number"),
+        ("OrderQty: abc", "OrderQty.equals` `abc` is no value of `OrderQty`, which is of type QTY and has no named"),
+        ("OrderQty: '+1'", "(write a number in its plain form, as `100`, `100.0` or `-0.5`)"),
+        ("OrderQty: '0.30000000000000001'", "`0.30000000000000001` is no value of `OrderQty`"),
+        ("Side: '12'", "Side.equals` FIX.4.4 has no value of Side `12`"),
+        (
+            "ExecInst: '1 G'",
+            "ExecInst.equals` `1 G` is several values (a condition looks at each value by itself: write",
+        ),
+        ("ExecInst: {not: ['1 G']}", "ExecInst.not[0]` `1 G` is several values"),
+        ("ExecInst: {in_list: l}", "ExecInst.in_list` `1 G` is several values"),
+        ("ExecInst: {equals: '1', default: '1  G'}", "ExecInst.default` FIX.4.4 has no value of ExecInst `1  G`"),
+        ("LocateReqd: 'true'", "LocateReqd.equals` FIX.4.4 has no value of LocateReqd `true`"),
+        ("ExpireDate: '20260231'", "(write a day, as `20260102`)"),
+        ("ExpireTime: '20260102-08:00'", "(write a moment in UTC, as `20260102-08:00:00` or with `.000`)"),
+        ("ExpireTime: {after: 20260231-08:00}", "ExpireTime.after` names a day that the calendar does not have"),
+        ("5001: '05'", "`05` is no value of `Own`, which is of type INT and has no named values (write a whole number"),
+        ("5001: 2147483648", "`2147483648` is no value of `Own`"),
+    ],
+)
+def test_values_of_the_mapping_that_the_tag_cannot_have(when: str, fault: str) -> None:
+    lists = "lists: {l: {values: ['1 G']}}\ncustom: {tags: {5001: {name: Own, type: INT}}}\n"
+    found = told(lists + GRANT % when)
+    assert any(line.startswith("m.yaml:") and fault in line for line in found), found
+
+
+def test_a_default_may_hold_several_values() -> None:
+    policy = build(FORBID % "ExecInst: {equals: G, default: '1 G'}")
+    assert ask(policy, "D").forbid == "f"
+    assert ask(policy, "D|18=1").allowed
+    grant = build(GRANT % "ExecInst: {in: ['1', G], default: '1 G'}")
+    assert ask(grant, "D").allowed
+    assert not ask(build(GRANT % "ExecInst: {equals: G, default: '1 G'}"), "D").allowed
+
+
+@pytest.mark.parametrize("version", ["FIX.4.0", "FIX.4.1"])
+def test_the_oldest_versions_call_all_text_char(version: str) -> None:
+    head = f"version: 1\nname: m\nfix: {version}\nsession: {{identity: {{}}}}\n"
+    assert ask(build(GRANT % "Symbol: ACME", head), "D|55=ACME").allowed
+    assert not ask(build(GRANT % "Side: Buy", head), "D|54=12").allowed
+    codes = build(FORBID % "ExecInst: {equals: '1', default: '6'}", head)
+    assert [ask(codes, f"D|{body}").allowed for body in ("18=6", "18=6 1", "18=6  2", "38=1")] == [
+        True, False, False, True,
+    ]  # fmt: skip
+
+
+def test_a_quantity_is_of_the_type_that_the_mapping_s_version_has() -> None:
+    old = "version: 1\nname: m\nfix: FIX.4.1\nsession: {identity: {}}\n"
+    assert not ask(build(GRANT % "OrderQty: 100", old), "D|38=100.0").allowed  # INT
+    assert ask(build(GRANT % "OrderQty: 100"), "D|38=100.0").allowed  # QTY
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{name: Own, type: INTEGER}", "custom.tags.5001.type` FIX has no data type `INTEGER`"),
+        ("{name: Own, type: FLOATS}", "FIX has no data type `FLOATS` (did you mean `FLOAT`?)"),
+        ("{name: Own, type: INT, values: {'05': Five}}", "values.05` is not of type INT (write a whole number"),
+        ("{name: Own, type: CHAR, values: {AB: Two}}", "values.AB` is not of type CHAR (write one character)"),
+        ("{name: Own, type: MULTIPLECHARVALUE, values: {A B: Two}}", "values.A B` is not of type MULTIPLECHARVALUE"),
+    ],
+)
+def test_faults_of_a_venue_s_own_types(text: str, fault: str) -> None:
+    found = told(f"custom: {{tags: {{5001: {text}}}}}\n" + GRANT % "")
+    assert any(fault in line for line in found), found
+
+
+def test_the_type_is_part_of_the_meaning_where_values_are_compared() -> None:
+    def digest(type_: str, when: str) -> str:
+        return build(f"custom: {{tags: {{5001: {{name: Own, type: {type_}}}}}}}\n" + GRANT % when).digest
+
+    assert len({digest(type_, "Own: '5'") for type_ in ("STRING", "INT", "QTY", "CHAR", "MULTIPLECHARVALUE")}) == 5
+    assert digest("INT", "Own: '5'") == digest("INT", "5001: 5")
+    assert digest("INT", "Own: {present: true}") == digest("STRING", "Own: {present: true}")
+    assert digest("QTY", "Own: '5.0'") == digest("QTY", "Own: 5")
+    assert digest("INT", "Own: {claim: c}") != digest("STRING", "Own: {claim: c}")
