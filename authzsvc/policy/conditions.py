@@ -135,13 +135,15 @@ class Condition:
 
     def _value(self, value: bytes, claims: Claims) -> Truth:
         """Whether a value passes, all or any of its items."""
-        if not self.type_matters:
+        type_ = self.type
+        if type_ is TEXT or not self.tests:
             return self._item(value, claims)
-        items = self.type.read(value)
+        if not type_.several:
+            item = type_.plain(value)
+            return Truth.DOUBT if item is None else self._item(item, claims)
+        items = type_.read(value)
         if items is None:
             return Truth.DOUBT
-        if len(items) == 1:
-            return self._item(items[0], claims)
         truths = (self._item(item, claims) for item in items)
         return max(truths) if self.any_occurrence else min(truths)
 

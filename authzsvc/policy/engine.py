@@ -191,7 +191,7 @@ class Policy:
         """Make the denial of a message to which these forbids apply, of which the first is told as the one that denies;
         `granted`: nothing but they stands in its way."""
         lacking = missing.of_prohibition(self.granter.defined, found, firing, question, granted=granted)
-        reason = reasons.forbidden(found.label, question.direction, firing, granted=granted)
+        reason = reasons.forbidden(found.label, question, firing, granted=granted)
         return self._enforced(question, Verdict(False, None, lacking, reason, found.vary, forbid=firing[0].name))
 
     def _enforced(self, question: Question, denial: Verdict, would_grant: Iterable[str] = ()) -> Verdict:

@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from authzsvc.fix.data_types import TEXT, DataType
 from authzsvc.fix.fields import Fields
@@ -38,7 +38,6 @@ RuleT = TypeVar("RuleT", bound=Rule)
 Tags = tuple[int, ...]
 Value = bytes | None
 """A value that rules are filed under, or None for the tag's absence."""
-Types = tuple[DataType, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,46 +53,56 @@ class Filed(Generic[RuleT]):
 Rules = tuple[Filed[RuleT], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Narrow(Generic[RuleT]):
+class Narrow(NamedTuple, Generic[RuleT]):
     """Rules filed under the values of one tag."""
 
     tag: int
-    type: DataType
     filed: Mapping[Value, Rules[RuleT]]
+    typed: DataType | None
+    """The tag's data type; None where it is text, so that a value which is not found has no rules."""
     doubtful: Rules[RuleT]
     """The rules that apply to a value in doubt."""
 
     def find(self, raw: Value) -> list[Rules[RuleT]]:
         """Give the rules that could apply to a value, in lists each of which is in order."""
         rules = self.filed.get(raw)
-        if rules is not None:
-            return [rules]
-        if raw is None or self.type is TEXT:
+        return self.find_items(raw) if rules is None else [rules]
+
+    def find_items(self, raw: Value) -> list[Rules[RuleT]]:
+        """Give the same for a value that no rule is filed under as it stands."""
+        if raw is None or self.typed is None:
             return []
-        items = self.type.read(raw)
-        if items is None:
-            return [self.doubtful] if self.doubtful else []
-        return [self.filed[item] for item in dict.fromkeys(items) if item in self.filed]
+        if self.typed.several:
+            items = self.typed.read(raw)
+            if items is None:
+                return [self.doubtful]
+            return [self.filed[item] for item in dict.fromkeys(items) if item in self.filed]
+        plain = self.typed.plain(raw)
+        if plain is None:
+            return [self.doubtful]
+        return [self.filed[plain]] if plain != raw and plain in self.filed else []
 
 
-@dataclass(frozen=True, slots=True)
-class Wide(Generic[RuleT]):
+class Wide(NamedTuple, Generic[RuleT]):
     """Grants filed under the values of several tags together."""
 
     tags: Tags
-    types: Types
     filed: Mapping[tuple[Value, ...], Rules[RuleT]]
-    rewritten: bool
-    """Some type has plain forms that are not the bytes of the message."""
+    rewritten: tuple[tuple[int, DataType], ...]
+    """Those of the tags, by their place, whose values may not be their own plain form."""
 
-    def find(self, values: Single) -> Rules[RuleT]:
-        """Give the rules that could apply; of several items a grant needs each, so the first is looked up."""
-        key: tuple[Value, ...] = tuple(map(values.get, self.tags))
-        rules = self.filed.get(key)
-        if rules is None and self.rewritten:
-            rules = self.filed.get(tuple(map(_first_item, self.types, key)))
-        return rules or ()
+    def find_items(self, key: tuple[Value, ...]) -> Rules[RuleT] | None:
+        """Give the rules for values that none is filed under as they stand.
+
+        Of several items in a value a grant needs each, so the first is looked up.
+        """
+        plain = list(key)
+        for place, type_ in self.rewritten:
+            raw = key[place]
+            items = None if raw is None else type_.read(raw)
+            if items is not None:
+                plain[place] = items[0]
+        return self.filed.get(tuple(plain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +148,20 @@ class Index(Generic[RuleT]):
         """
         found = [self.loose] if self.loose else []
         for narrow in self.by_tag:
+            tag, filed, typed, _ = narrow
             if single is None and self.least is Truth.DOUBT:
-                for value in dict.fromkeys(fields.all(narrow.tag) or (None,)):
-                    found += narrow.find(value)
-            else:
-                found += narrow.find(values.get(narrow.tag))
+                for raw in dict.fromkeys(fields.all(tag) or (None,)):
+                    found += narrow.find(raw)
+            elif (rules := filed.get(value := values.get(tag))) is not None:
+                found.append(rules)
+            elif typed is not None:
+                found += narrow.find_items(value)
         for wide in self.by_tags:
-            if rules := wide.find(values):
+            key = tuple(map(values.get, wide[0]))
+            rules = wide[1].get(key)
+            if rules is None and wide[2]:
+                rules = wide.find_items(key)
+            if rules is not None:
                 found.append(rules)
         return found
 
@@ -178,17 +194,13 @@ def build(rules: Sequence[RuleT], least: Truth) -> Index[RuleT]:
 def _narrow(tag: int, type_: DataType, table: Mapping[tuple[Value, ...], Rules[RuleT]], least: Truth) -> Narrow[RuleT]:
     by_rank = {filed.rank: filed for found in table.values() for filed in found} if least is Truth.DOUBT else {}
     doubtful = tuple(by_rank[rank] for rank in sorted(by_rank))
-    return Narrow(tag, type_, {key[0]: found for key, found in table.items()}, doubtful)
+    typed = None if type_ is TEXT else type_
+    return Narrow(tag, {key[0]: found for key, found in table.items()}, typed, doubtful)
 
 
 def _wide(tags: Tags, types: Mapping[int, DataType], table: Mapping[tuple[Value, ...], Rules[RuleT]]) -> Wide[RuleT]:
-    own = tuple(types[tag] for tag in tags)
-    return Wide(tags, own, table, any(type_.rewrites or type_.several for type_ in own))
-
-
-def _first_item(type_: DataType, raw: Value) -> Value:
-    items = None if raw is None else type_.read(raw)
-    return items[0] if items else raw
+    own = ((place, types[tag]) for place, tag in enumerate(tags))
+    return Wide(tags, table, tuple((place, type_) for place, type_ in own if type_.rewrites or type_.several))
 
 
 @dataclass(frozen=True, slots=True)

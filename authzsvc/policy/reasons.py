@@ -68,14 +68,26 @@ def conditions_failed(needed: Needs, question: Question, would_grant: Sequence[s
     return _bounded(f"{needed.words}, the message has {_has(found)}{offer}")
 
 
-def forbidden(label: str, direction: Direction, firing: Sequence[Forbid], *, granted: bool) -> str:
-    """Word a denial by forbids, of which the first is told in full; `granted`: nothing else stands in the way."""
+def forbidden(label: str, question: Question, firing: Sequence[Forbid], *, granted: bool) -> str:
+    """Word a denial by forbids, of which the first is told in full; `granted`: nothing else stands in the way.
+
+    A value in doubt is named, because it need not be any that the forbid names.
+    """
     forbid, *others = firing
     because = f" where {' and '.join(map(str, forbid.conditions))}" if forbid.conditions else ""
+    doubt = _doubt(question, forbid)
     lifted = f"; any of these lifts it: {_listed(forbid.unless)}" if forbid.unless else ""
     also = f"; forbidden by {_listed([other.name for other in others])} too" if others else ""
     ungranted = "" if granted else "; no scope of the token grants it either"
-    return _bounded(f"`{forbid.name}` forbids `{label}` {direction}{because}{lifted}{also}{ungranted}")
+    return _bounded(f"`{forbid.name}` forbids `{label}` {question.direction}{because}{doubt}{lifted}{also}{ungranted}")
+
+
+def _doubt(question: Question, forbid: Forbid) -> str:
+    for condition in forbid.conditions:
+        for value in question.fields.all(condition.tag):
+            if condition.in_doubt(value):
+                return f"; {condition.name}={shown(value)} is in doubt, for it is not {condition.type.words}"
+    return ""
 
 
 def in_shadow(denial: str) -> str:

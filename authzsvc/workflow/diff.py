@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from authzsvc.fix.data_types import TEXT
 from authzsvc.policy.engine import Policy
 from authzsvc.workflow import facts
 from authzsvc.workflow.facts import KINDS, Fact, Subject
@@ -78,7 +79,9 @@ def _from_to(old: Fact, new: Fact) -> str:
         return f"{old.text} → {new.text}"
     if old.types == new.types:
         return f"{new.text}, with other values"
-    return f"{new.text}, compared as {' and '.join(sorted(new.types - old.types)) or 'text'}"
+    before, after = dict(old.types), dict(new.types)
+    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
+    return f"{new.text}, comparing {' and '.join(f'{name} as {after.get(name, TEXT.name)}' for name in changed)}"
 
 
 def as_document(old: Policy, new: Policy, changes: Iterable[Change]) -> dict[str, object]:

@@ -35,8 +35,8 @@ class Fact:
     """What holds of that: `when SecurityType=CS`."""
     meaning: str = ""
     """What tells it from others that read the same."""
-    types: frozenset[str] = frozenset()
-    """How the fields that it speaks of are compared, where not as text: `Side as character`."""
+    types: frozenset[tuple[str, str]] = frozenset()
+    """The fields that it compares otherwise than as text, each with the name of its data type."""
 
 
 Facts = Mapping[Subject, frozenset[Fact]]
@@ -110,9 +110,9 @@ def _fact(line: Line) -> Fact:
     return Fact(line.what, f"{when} {unless}".strip(), meaning, frozenset(_types(line.conditions)))
 
 
-def _types(conditions: Iterable[Condition]) -> Iterator[str]:
+def _types(conditions: Iterable[Condition]) -> Iterator[tuple[str, str]]:
     for condition in conditions:
         if condition.type_matters:
-            yield f"{condition.name} as {condition.type.name}"
+            yield condition.name, condition.type.name
         for entries in condition.entries:
             yield from _types(entries.conditions)

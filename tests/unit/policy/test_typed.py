@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from authzsvc.workflow import running
+from authzsvc.fix.direction import Direction
+from authzsvc.fix.fields import Fields
+from authzsvc.policy.engine import Policy, Question
+from authzsvc.workflow import diff, explain, matrix, running
+from authzsvc.workflow.matrix import By
 from tests.unit.policy.building import ask, build, told
 
 SUITES = Path(__file__).parent / "typed"
@@ -175,3 +179,49 @@ def test_the_type_is_part_of_the_meaning_where_values_are_compared() -> None:
     assert digest("INT", "Own: {present: true}") == digest("STRING", "Own: {present: true}")
     assert digest("QTY", "Own: '5.0'") == digest("QTY", "Own: 5")
     assert digest("INT", "Own: {claim: c}") != digest("STRING", "Own: {claim: c}")
+
+
+def test_a_denial_names_the_value_in_doubt() -> None:
+    verdict = ask(build(FORBID % "Product: 5"), "D|460=05")
+    assert verdict.reason == (
+        "`f` forbids `NewOrderSingle` inbound where Product=5; Product=05 is in doubt, for it is not a whole number of "
+        "32 bits in its plain form, as `5` or `-1`"
+    )
+    assert "in doubt" not in ask(build(FORBID % "Product: 5"), "D|460=5").reason
+    assert "in doubt" not in ask(build(FORBID % "Product: {present: true}"), "D|460=05").reason
+
+
+def test_an_explanation_says_why_a_value_is_in_doubt() -> None:
+    policy = build(FORBID % "Side: Buy")
+    question = Question(Direction.INBOUND, "D", Fields(((54, b"12"),)), frozenset({"a:b"}), {})
+    lines = explain.report(explain.explain(policy, question))
+    assert "  doubt  Side=1 (the message has 12; 12 is not one character)" in lines
+
+
+def test_the_matrix_says_which_of_several_values_count() -> None:
+    whens = [
+        "ExecInst: {in: ['1', G], default: '0'}",
+        "ExecInst: {equals: G, occurrences: every}",
+        "ExecInst: {present: true}",
+    ]
+    rows = [matrix.table(build(FORBID % when), By.SCOPE).rows[-1][4] for when in whens]
+    assert rows == [
+        "ExecInst one of 1, G in any of its values (else 0)",
+        "ExecInst=G in each of its values",
+        "ExecInst present",
+    ]
+    granted = matrix.table(build(GRANT % "ExecInst: G"), By.SCOPE).rows[0][4]
+    assert granted == "ExecInst=G in each of its values"
+
+
+def test_a_difference_says_that_a_type_changed() -> None:
+    def own(type_: str) -> Policy:
+        return build(f"custom: {{tags: {{5001: {{name: Own, type: {type_}}}}}}}\n" + GRANT % "Own: '5'")
+
+    assert [change.text for change in diff.compare(own("STRING"), own("INT"))] == [
+        "NewOrderSingle inbound: when Own=5, comparing Own as integer"
+    ]
+    assert [change.text for change in diff.compare(own("INT"), own("STRING"))] == [
+        "NewOrderSingle inbound: when Own=5, comparing Own as text"
+    ]
+    assert diff.compare(own("INT"), own("INT")) == ()
