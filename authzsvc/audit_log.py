@@ -2,7 +2,8 @@
 
 They are handed over where a decision is made, and written by a thread of their own: at latest 50 ms later, and at the
 end. A line that could not be written is kept and tried again; meanwhile the log is not `available` and the service
-denies, so nothing passes unrecorded. A file that was moved away (rotation) is opened anew.
+denies, so nothing passes unrecorded. A file that was moved away (rotation) is opened anew. Only a regular file in a
+directory that not everyone can write to is taken, so that nobody can stall the audit or put another file in its place.
 
 Invariant: lines are never interleaved nor torn, because one thread writes them.
 """
@@ -11,11 +12,11 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
 import threading
 from collections import deque
 from pathlib import Path
 
+from authzsvc import files
 from authzsvc.errors import ToolError
 
 FLUSH_S = 0.04
@@ -45,7 +46,7 @@ class AuditLog:
         try:
             self._open()
         except OSError as error:
-            raise ToolError(f"cannot write the audit log `{path}`: {error.strerror}") from None
+            raise ToolError(f"cannot write the audit log `{path}`: {files.problem(error)}") from None
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
 
@@ -111,14 +112,15 @@ class AuditLog:
         if self._path is None:
             self._descriptor = 1
             return
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        files.check_directory(self._path)
+        self._descriptor = files.open_to_append(self._path, 0o640)
 
     def _reopen_if_moved(self) -> None:
         if self._path is None:
             return
         if self._descriptor >= 0:
             mine = os.fstat(self._descriptor)
-            if not stat.S_ISREG(mine.st_mode) or self._is_at_path(mine):
+            if self._is_at_path(mine):
                 return
             os.close(self._descriptor)
             self._descriptor = -1

@@ -21,6 +21,7 @@ import typer
 from google.protobuf.message import Message
 from pydantic import ValidationError
 
+from authzsvc import files
 from authzsvc._gen.fixauthz.v1 import admin_pb2 as pb
 from authzsvc.errors import Faults, ToolError
 from authzsvc.policy.source import read
@@ -192,9 +193,9 @@ def _read(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        return path.read_bytes()
+        return files.read(path, files.MAX_PEM_BYTES)
     except OSError as error:
-        raise ToolError(f"`{path}` cannot be read: {(error.strerror or 'error').lower()}") from None
+        raise ToolError(f"`{path}` cannot be read: {files.problem(error)}") from None
 
 
 def _user() -> str:

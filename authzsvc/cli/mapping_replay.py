@@ -38,7 +38,9 @@ class Format(StrEnum):
 
 
 def command(
-    log: Annotated[Path, typer.Argument(help="Recorded messages, as engines log them; `.gz` too.")],
+    log: Annotated[
+        Path, typer.Argument(help="Recorded messages, as engines log them; `.gz` too. `-` reads standard input.")
+    ],
     mapping: Annotated[str, typer.Option(help=f"The mapping to try: {_PLACE}.")],
     baseline: Annotated[
         str | None, typer.Option(help=f"The mapping to compare with, {_PLACE} [all had passed].", show_default=False)
@@ -61,7 +63,7 @@ def command(
     default = sessions.held(scopes.split(), roles.split(), claims_of(claims))
     run = Replay(candidate, current, known, default, frozenset(client or ()))
     with recorded.opened(log) as (messages, file):
-        report = run.run(_with_progress(recorded.messages(messages), file, log.stat().st_size))
+        report = run.run(_with_progress(recorded.messages(messages), file, _size(log)))
     if form is Format.JSON:
         print(json.dumps(replayed.as_document(report), ensure_ascii=False))
     else:
@@ -69,14 +71,19 @@ def command(
     raise typer.Exit(1 if report.differing else 0)
 
 
-def _with_progress(found: Iterator[Found], file: BinaryIO, size: int) -> Iterator[Found]:
+def _size(log: Path) -> int | None:
+    """Returns the size of a log, or `None` for standard input."""
+    return None if str(log) == recorded.STANDARD_INPUT else log.stat().st_size
+
+
+def _with_progress(found: Iterator[Found], file: BinaryIO, size: int | None) -> Iterator[Found]:
     """Show on standard error how far the log has been read, where that is a terminal."""
     console = Console(stderr=True)
     columns = TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=size)
         for count, one in enumerate(found):
-            if count % _EVERY == 0:
+            if size is not None and count % _EVERY == 0:
                 progress.update(task, completed=file.tell())
             yield one
 

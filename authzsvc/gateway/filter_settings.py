@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from authzsvc import files
 from authzsvc.errors import Fault, SettingsFaults
 
 Tag = Annotated[int, Field(ge=1, le=999_999)]
@@ -202,6 +203,9 @@ class FilterSettings(Settings):
         return self.model_dump(mode="json")
 
 
+_MAX_BYTES = 1_000_000
+
+
 def load(file: Path | None, overrides: Iterable[str] = ()) -> FilterSettings:
     """Settings from a YAML or JSON file and `key.path=value` overrides (values are YAML); `SettingsFaults`."""
     source = str(file) if file else "--set"
@@ -218,9 +222,11 @@ def load(file: Path | None, overrides: Iterable[str] = ()) -> FilterSettings:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsFaults([Fault(str(file), 0, "", f"cannot be read: {type(error).__name__}")]) from error
+        data = yaml.safe_load(files.read(file, _MAX_BYTES).decode("utf-8"))
+    except OSError as error:
+        raise SettingsFaults([Fault(str(file), 0, "", f"cannot be read: {files.problem(error)}")]) from None
+    except UnicodeDecodeError:
+        raise SettingsFaults([Fault(str(file), 0, "", "is not UTF-8")]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise SettingsFaults([Fault(str(file), mark.line + 1 if mark else 0, "", "is no YAML or JSON")]) from error

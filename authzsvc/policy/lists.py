@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from authzsvc import files
 from authzsvc.errors import Fault
 from authzsvc.policy import language
 from authzsvc.policy.source import MAX_BYTES, Spot
@@ -31,13 +32,9 @@ def _from_file(said: Said, spot: Spot, entry: str | None) -> tuple[str, ...]:
     if path is None or entry is None or not said.files.take(spot, path):
         return ()
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        raw = files.read(path, MAX_BYTES)
     except OSError as error:
-        said.faults.append(spot.fault(f"`{entry}` cannot be read: {(error.strerror or 'error').lower()}"))
-        return ()
-    if len(raw) > MAX_BYTES:
-        said.faults.append(spot.fault(f"`{entry}` is larger than {MAX_BYTES} bytes"))
+        said.faults.append(spot.fault(f"`{entry}` cannot be read: {files.problem(error)}"))
         return ()
     return _values(raw, path, said.faults)
 

@@ -18,6 +18,7 @@ from typing import NoReturn
 
 import yaml
 
+from authzsvc import files
 from authzsvc.errors import Fault, MappingFaults
 from authzsvc.policy.faults import MAX_FAULTS
 
@@ -108,14 +109,9 @@ def key_path(place: Place) -> str:
 def read(path: Path) -> Source:
     """Read a file. Raises `MappingFaults` for one that cannot be opened, is too large, or is no plain YAML or JSON."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        raw = files.read(path, MAX_BYTES)
     except OSError as error:
-        raise MappingFaults(
-            [Fault(str(path), 0, "", f"cannot be read: {(error.strerror or 'error').lower()}")]
-        ) from None
-    if len(raw) > MAX_BYTES:
-        raise MappingFaults([Fault(str(path), 0, "", f"is larger than {MAX_BYTES} bytes")])
+        raise MappingFaults([Fault(str(path), 0, "", f"cannot be read: {files.problem(error)}")]) from None
     return parse(raw, str(path))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import grpc
 
+from authzsvc import files
 from authzsvc.errors import Fault, SettingsFaults
 from authzsvc.settings import Listen, Tls
 from authzsvc.settings.admin import AdminTls
@@ -50,18 +51,26 @@ def _bind_unix(server: grpc.aio.Server, path: Path) -> str:
 
 
 def clear(path: Path, key: str) -> None:
-    """Make way for a socket: remove one that nobody answers on. Raises `SettingsFaults`, which names `key`."""
+    """Makes way for a socket: removes one that nobody answers on.
+
+    Raises `SettingsFaults`, which names `key`. Whoever can replace the socket could answer in the service's place, so a
+    directory that everyone can write to is refused.
+    """
     try:
-        mode = os.stat(path).st_mode
+        files.check_directory(path)
+        mode = os.lstat(path).st_mode
     except FileNotFoundError:
         return
     except OSError as error:
-        raise refused(key, f"`{path}`: {error.strerror}") from None
+        raise refused(key, f"`{path}` cannot be listened on: {files.problem(error)}") from None
     if not stat.S_ISSOCK(mode):
         raise refused(key, f"`{path}` is there and is no socket", "remove it or take another path")
     if _answers(path):
         raise refused(key, f"`{path}` is in use by a running service", "stop it or take another path")
-    os.unlink(path)
+    try:
+        os.unlink(path)
+    except OSError as error:
+        raise refused(key, f"`{path}` cannot be removed: {files.problem(error)}", "take another path") from None
 
 
 def _answers(path: Path) -> bool:
@@ -98,9 +107,9 @@ def credentials(tls: Tls | AdminTls, section: str) -> grpc.ServerCredentials:
 
 def _read(key: str, path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return files.read(path, files.MAX_PEM_BYTES)
     except OSError as error:
-        raise refused(key, f"`{path}` cannot be read: {error.strerror}") from None
+        raise refused(key, f"`{path}` cannot be read: {files.problem(error)}") from None
 
 
 def refused(key: str, text: str, hint: str = "") -> SettingsFaults:

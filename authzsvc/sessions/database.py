@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from authzsvc import files
 from authzsvc.errors import StoreError
 from authzsvc.sessions import signed_mappings
 
@@ -95,17 +96,10 @@ def _words(name: str, error: sqlite3.Error) -> str:
 
 
 def _check_directory(path: Path) -> None:
-    directory = path.absolute().parent
     try:
-        found = directory.stat()
+        files.check_directory(path)
     except OSError as error:
-        raise StoreError(f"the store's directory `{directory}`: {_problem(error)} (make it)") from None
-    if not stat.S_ISDIR(found.st_mode):
-        raise StoreError(f"the store's directory `{directory}` is no directory")
-    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
-        raise StoreError(
-            f"the store's directory `{directory}` can be written by everyone (take another, or `chmod o-w`)"
-        )
+        raise StoreError(f"the store `{path}` cannot be used: {files.problem(error)}") from None
 
 
 def _make_private(path: Path) -> None:
@@ -117,7 +111,7 @@ def _make_private(path: Path) -> None:
         except FileExistsError:
             raise
         except OSError as error:
-            raise StoreError(f"the store `{path}` cannot be made: {_problem(error)}") from None
+            raise StoreError(f"the store `{path}` cannot be made: {files.problem(error)}") from None
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
         raise StoreError(f"the store `{path}` is no regular file (take another path)")
@@ -131,11 +125,7 @@ def _chmod(path: Path) -> None:
     try:
         path.chmod(0o600)
     except OSError as error:
-        raise StoreError(f"the store `{path}` cannot be made private: {_problem(error)}") from None
-
-
-def _problem(error: OSError) -> str:
-    return (error.strerror or "error").lower()
+        raise StoreError(f"the store `{path}` cannot be made private: {files.problem(error)}") from None
 
 
 def _prepare(database: sqlite3.Connection, name: str, busy_s: float) -> None:

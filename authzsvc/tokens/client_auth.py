@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from authzsvc import files
 from authzsvc.errors import KeysError
 from authzsvc.tokens.jwks import ASYMMETRIC
 
@@ -145,10 +146,6 @@ def _sign(claims: dict[str, object], key: SigningKey, algorithm: str, headers: d
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_FILE_BYTES + 1)
+        return files.read(path, _MAX_FILE_BYTES)
     except OSError as error:
-        raise KeysError(f"cannot read `{path}`: {error.strerror}") from None
-    if len(content) > _MAX_FILE_BYTES:
-        raise KeysError(f"`{path}` is longer than {_MAX_FILE_BYTES} bytes")
-    return content
+        raise KeysError(f"cannot read `{path}`: {files.problem(error)}") from None

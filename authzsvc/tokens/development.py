@@ -18,6 +18,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from authzsvc import files
 from authzsvc.errors import ToolError
 
 ISSUER = "https://development.invalid"
@@ -87,7 +88,9 @@ class DevelopmentIssuer:
 
 def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        key = serialization.load_pem_private_key(files.read(path, files.MAX_PEM_BYTES), password=None)
+    except OSError as error:
+        raise ToolError(f"`{path}` cannot be read: {files.problem(error)}") from None
     except ValueError:
         key = None
     if not isinstance(key, ec.EllipticCurvePrivateKey):

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 
+from authzsvc import files
 from authzsvc.errors import HttpError
 from authzsvc.tokens.http_exchange import MAX_BODY_BYTES as MAX_BODY_BYTES
 from authzsvc.tokens.http_exchange import Answer as Answer
@@ -217,12 +218,17 @@ def _tls_trouble(error: ssl.SSLError) -> str:
 
 def _tls(ca: Path | None, cert: Path | None, key: Path | None) -> ssl.SSLContext:
     try:
+        for path in filter(None, (ca, cert, key)):
+            files.check(path)
         context = ssl.create_default_context(cafile=ca)
         context.set_alpn_protocols(["http/1.1"])
         if cert is not None:
             context.load_cert_chain(cert, key)
     except (OSError, ValueError) as error:  # `SSLError` is an `OSError`
-        files = ", ".join(f"`{path}`" for path in (ca, cert, key) if path is not None)
-        detail = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
-        raise HttpError(f"cannot use the TLS files {files}: {detail or 'no certificate, or not its key'}") from None
+        named = ", ".join(f"`{path}`" for path in (ca, cert, key) if path is not None)
+        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+            detail = files.problem(error)
+        else:
+            detail = "no certificate, or not its key"
+        raise HttpError(f"cannot use the TLS files {named}: {detail}") from None
     return context

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from authzsvc import files
 from authzsvc.errors import HttpError, KeysError, KeysWithdrawn
 from authzsvc.tokens.freshness import fresh_for_s
 from authzsvc.tokens.http import MAX_BODY_BYTES, Http
@@ -220,13 +221,9 @@ def from_file(path: Path) -> Source:
 def read_file(path: Path) -> bytes:
     """The document in a file, bounded. Raises `KeysError`."""
     try:
-        with path.open("rb") as file:
-            body = file.read(MAX_JWKS_BYTES + 1)
+        return files.read(path, MAX_JWKS_BYTES)
     except OSError as error:
-        raise KeysError(f"cannot read the key set `{path}`: {error.strerror}") from None
-    if len(body) > MAX_JWKS_BYTES:
-        raise KeysError(f"the key set `{path}` is larger than {MAX_JWKS_BYTES} bytes")
-    return body
+        raise KeysError(f"cannot read the key set `{path}`: {files.problem(error)}") from None
 
 
 def from_url(http: Http, url: str) -> Source:

@@ -76,7 +76,7 @@ def _mappings(paths: Iterable[Path]) -> tuple[list[Path], list[Fault]]:
             continue
         before = len(mappings) + len(faults)
         for file in sorted(path.rglob("*")):
-            if file.suffix in MAPPING_SUFFIXES and not suites.is_suite(file) and file.is_file():
+            if file.suffix in MAPPING_SUFFIXES and not suites.is_suite(file) and not file.is_dir():
                 mappings += [file] if _is_mapping(file, faults) else []
         if len(mappings) + len(faults) == before:
             raise ToolError(f"`{path}` holds no mapping (name a file, or a directory of them)")

@@ -14,13 +14,18 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
+from authzsvc import files
 from authzsvc.errors import ToolError
+
+STANDARD_INPUT = "-"
 
 MAX_MESSAGE_BYTES = 65_536
 _PIECE = 1_000_000
@@ -43,15 +48,23 @@ what cannot be read."""
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Open a log: its bytes to be read, and the file itself, whose position tells how far that is. `ToolError`."""
+    """Opens a log, a regular file or `-` for standard input.
+
+    Yields its bytes to be read, and the file itself, whose position tells how far that is. Raises `ToolError`.
+    """
     try:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
+        with _open(path) as file:
+            packed = file.peek(2)[:2] == b"\x1f\x8b"
             yield (io.BufferedReader(gzip.GzipFile(fileobj=file), _PIECE) if packed else file), file
     except (OSError, EOFError) as error:  # a file that is not whole gzip, too
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is damaged"
-        raise ToolError(f"`{path}` cannot be read: {reason.lower()}") from None
+        reason = files.problem(error) if isinstance(error, OSError) and error.strerror else "is damaged"
+        raise ToolError(f"`{path}` cannot be read: {reason}") from None
+
+
+def _open(path: Path) -> AbstractContextManager[BufferedReader]:
+    if str(path) == STANDARD_INPUT:
+        return nullcontext(sys.stdin.buffer)  # type: ignore[arg-type]
+    return files.open_to_read(path)
 
 
 def messages(log: BinaryIO) -> Iterator[Found]:

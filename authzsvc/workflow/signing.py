@@ -27,6 +27,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from authzsvc import files
 from authzsvc.errors import SignatureError, ToolError
 from authzsvc.policy.source import one_line
 
@@ -199,12 +200,10 @@ def _has_good_values(said: object) -> bool:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(_MAX_BYTES)
+        return files.read(path, _MAX_BYTES)
     except OSError as error:
-        problem = (error.strerror or "error").lower()
         hint = f" ({_SIGN})" if path.name.endswith(SUFFIX) else ""
-        raise SignatureError(f"`{path}` cannot be read: {problem}{hint}") from None
+        raise SignatureError(f"`{path}` cannot be read: {files.problem(error)}{hint}") from None
 
 
 def _create(path: Path, content: bytes, mode: int) -> None:

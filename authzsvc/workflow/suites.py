@@ -136,7 +136,7 @@ def find(path: Path) -> list[Path]:
     if is_suite(path):
         return [path]
     places = path.rglob("*") if path.is_dir() else [*path.parent.glob("*"), *path.with_suffix("").rglob("*")]
-    return sorted(found for found in places if is_suite(found) and found.is_file())
+    return sorted(found for found in places if is_suite(found) and not found.is_dir())
 
 
 def read(path: Path) -> Suite:

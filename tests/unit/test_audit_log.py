@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,23 +76,38 @@ def test_what_cannot_be_written_is_kept_until_it_can(tmp_path: Path) -> None:
     assert path.read_bytes() == b"1\n2\n"
 
 
-def test_a_log_that_is_full_is_not_available() -> None:
-    log = AuditLog("/dev/full")
+@pytest.fixture
+def standard_output() -> Iterator[Callable[[int], None]]:
+    """Puts a descriptor in the place of standard output, until the end of the test."""
+    before = os.dup(1)
+
+    def put(descriptor: int) -> None:
+        os.dup2(descriptor, 1)
+
+    yield put
+    os.dup2(before, 1)
+    os.close(before)
+
+
+def test_a_log_that_is_full_is_not_available(standard_output: Callable[[int], None]) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    standard_output(full)
+    log = AuditLog("-")
     assert log.available
     log.append(b"1\n")
     eventually(lambda: not log.available)
     log.close()
+    os.close(full)
 
 
 def test_a_reader_that_stalls_makes_it_unavailable_before_anything_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    standard_output: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_log, "MAX_PENDING", 10)
     monkeypatch.setattr(audit_log, "CLOSE_S", 0.01)
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    log = AuditLog(str(pipe))
+    reader, writer = os.pipe()
+    standard_output(writer)
+    log = AuditLog("-")
     log.append(b"x" * 1_000_000 + b"\n")
     eventually(lambda: len(log._pending) == 0)
     for _ in range(5):
@@ -100,6 +115,51 @@ def test_a_reader_that_stalls_makes_it_unavailable_before_anything_is_lost(
     assert not log.available
     log.close()
     os.close(reader)
+    os.close(writer)
+
+
+@pytest.mark.timeout(10)
+def test_only_a_regular_file_is_taken(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("fifo")
+    for path, kind in (("fifo", "a FIFO"), ("link", "a FIFO"), (".", "a directory"), ("/dev/full", "a device")):
+        with pytest.raises(ToolError, match=f"cannot write the audit log .*: it is {kind}, not a regular file"):
+            AuditLog(str(tmp_path / path))
+
+
+def test_a_link_to_a_regular_file_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "link").symlink_to("logs/audit.jsonl")
+    log = AuditLog(str(tmp_path / "link"))
+    log.append(b"1\n")
+    log.close()
+    assert (tmp_path / "logs" / "audit.jsonl").read_bytes() == b"1\n"
+
+
+def test_a_directory_that_everyone_can_write_to_is_refused(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    (tmp_path / "link").symlink_to("shared/audit.jsonl")
+    for path in (shared / "audit.jsonl", tmp_path / "link"):
+        with pytest.raises(ToolError, match=r"shared` can be written by everyone \(take another, or `chmod o-w`\)"):
+            AuditLog(str(path))
+    shared.chmod(0o1777)
+    AuditLog(str(shared / "audit.jsonl")).close()
+
+
+@pytest.mark.timeout(20)
+def test_a_fifo_in_its_place_stops_nothing_but_what_must_be_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(str(path))
+    path.unlink()
+    os.mkfifo(path)
+    log.append(b"1\n")
+    eventually(lambda: not log.available)
+    path.unlink()
+    eventually(lambda: log.available)
+    log.close()
+    assert path.read_bytes() == b"1\n"
 
 
 def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:

@@ -62,7 +62,10 @@ def test_an_empty_file_is_an_empty_list(tmp_path: Path) -> None:
         (b"A\nB\x01C\n", "l.txt:2: has a character that no value should have"),
         (b"A\x00\n", "l.txt:1: has a character that no value should have"),
         (b"A\n" + b"x" * 257, "l.txt:2: is longer than 256 bytes"),
-        (b"A\n" * (MAX_BYTES // 2 + 1), "m.yaml:5: `lists.l.file` `l.txt` is larger than 5000000 bytes"),
+        (
+            b"A\n" * (MAX_BYTES // 2 + 1),
+            "m.yaml:5: `lists.l.file` `l.txt` cannot be read: it is larger than 5000000 bytes",
+        ),
     ],
 )
 def test_files_that_are_no_lists(tmp_path: Path, content: bytes, fault: str) -> None:
@@ -76,7 +79,10 @@ def test_files_that_are_no_lists(tmp_path: Path, content: bytes, fault: str) -> 
         ("../x.txt", "`lists.l.file` `../x.txt` leaves the directory of the mapping"),
         ("/etc/passwd", "`lists.l.file` `/etc/passwd` is an absolute path"),
         ("link.txt", "`lists.l.file` `link.txt` leaves the directory of the mapping"),
-        (".", "`lists.l.file` `.` cannot be read: is a directory"),
+        (
+            ".",
+            "`lists.l.file` `.` cannot be read: it is a directory, not a regular file (put a",
+        ),
     ],
 )
 def test_paths_that_are_not_followed(tmp_path: Path, file: str, fault: str) -> None:

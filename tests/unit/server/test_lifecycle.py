@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from authzsvc.errors import AuthzError, KeysError, MappingFaults
 from authzsvc.server.lifecycle import SERVICE, running
+from authzsvc.settings import Settings
 from authzsvc.tokens.development import DevelopmentIssuer
 from tests.unit.checks import MAPPING, SCOPES, Answer, check, logon
 
@@ -148,6 +150,55 @@ async def test_faults_end_the_start(site: Site) -> None:
         async with running(settings):
             pass
     assert not site.socket.exists()
+
+
+def settings_with(site: Site, name: str, fifo: Path) -> Settings:
+    """Settings in which one file, named by its key, is a FIFO."""
+    issuer = {"issuer": site.issuer.name, "audience": "a", "algorithms": ["ES256"]}
+    asked: dict[str, Any] = {"id": "service", "method": "client_secret_basic", "secret_file": str(fifo)}
+    tls = {key: str(site.directory / "mapping.yaml") for key in ("cert", "key", "client_ca")}
+    of_issuers: dict[str, dict[str, Any]] = {
+        "jwks.file": {"jwks": {"file": str(fifo)}},
+        "http.ca": {"http": {"ca": str(fifo)}},
+        "http.key": {"http": {"cert": tls["cert"], "key": str(fifo)}},
+        "secret_file": {"introspection": {"client": asked}},
+        "key_file": {"introspection": {"client": asked | {"method": "private_key_jwt", "key_file": str(fifo)}}},
+    }
+    if name in of_issuers:
+        return site.settings(tokens={"issuers": [issuer | of_issuers[name]]})
+    section, _, key = name.partition(".tls.")
+    if key:
+        address = {"tcp": "127.0.0.1:0", "tls": tls | {key: str(fifo)}}
+        return site.settings(**{section: address})
+    return site.settings(**({name: str(fifo)} if name != "audit.path" else {"audit": {"path": str(fifo)}}))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "name",
+    ["mapping", "mapping_key", "audit.path", "jwks.file", "http.ca", "http.key", "secret_file", "key_file",
+     "listen.tls.cert", "listen.tls.key", "listen.tls.client_ca", "admin.tls.cert", "admin.tls.key",
+     "admin.tls.client_ca"],
+)  # fmt: skip
+async def test_a_fifo_in_the_place_of_any_file_ends_the_start(site: Site, name: str) -> None:
+    fifo = site.directory / "fifo"
+    os.mkfifo(fifo)
+    with pytest.raises(AuthzError, match="it is a FIFO, not a regular file") as caught:
+        async with running(settings_with(site, name, fifo)):
+            pytest.fail("it started")
+    assert str(fifo) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["listen", "admin", "audit", "sessions"])
+async def test_a_directory_that_everyone_can_write_to_ends_the_start(site: Site, name: str) -> None:
+    shared = site.directory / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    key = {"listen": "unix", "admin": "unix", "audit": "path", "sessions": "store"}[name]
+    with pytest.raises(AuthzError, match=r"/shared` can be written by everyone \(take another, or `chmod o-w`\)"):
+        async with running(site.settings(**{name: {key: str(shared / "file")}})):
+            pytest.fail("it started")
+    assert list(shared.iterdir()) == []
 
 
 async def test_a_second_service_on_the_same_socket_is_refused(site: Site) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -50,6 +51,23 @@ async def test_a_file_that_is_no_socket_is_left_alone(server: grpc.aio.Server, t
     assert (tmp_path / "s").read_text() == "precious"
 
 
+async def test_a_directory_that_everyone_can_write_to(server: grpc.aio.Server, tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(SettingsFaults, match=r"`listen\.unix` .* can be written by everyone \(take another, or"):
+        bind(server, Listen(unix=tmp_path / "s"))
+    assert not (tmp_path / "s").exists()
+    tmp_path.chmod(0o1777)
+    bind(server, Listen(unix=tmp_path / "s"))
+
+
+async def test_a_link_in_the_sockets_place_is_left_alone(server: grpc.aio.Server, tmp_path: Path) -> None:
+    listening(tmp_path / "other").close()
+    (tmp_path / "s").symlink_to("other")
+    with pytest.raises(SettingsFaults, match="is there and is no socket"):
+        bind(server, Listen(unix=tmp_path / "s"))
+    assert (tmp_path / "other").exists()
+
+
 async def test_a_directory_that_is_not_there(server: grpc.aio.Server, tmp_path: Path) -> None:
     with pytest.raises(SettingsFaults, match=r"listen\.unix"):
         bind(server, Listen(unix=tmp_path / "none" / "s"))
@@ -66,6 +84,13 @@ async def test_certificates_that_are_not_there(server: grpc.aio.Server, tmp_path
     tls = Tls(cert=tmp_path / "c", key=tmp_path / "k")
     with pytest.raises(SettingsFaults, match=r"listen\.tls\.key"):
         bind(server, Listen(tcp="127.0.0.1:0", tls=tls))
+
+
+@pytest.mark.timeout(10)
+async def test_a_certificate_that_is_a_fifo(server: grpc.aio.Server, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "k")
+    with pytest.raises(SettingsFaults, match=r"`listen\.tls\.key` .*cannot be read: it is a FIFO, not a regular file"):
+        bind(server, Listen(tcp="127.0.0.1:0", tls=Tls(cert=tmp_path / "c", key=tmp_path / "k")))
 
 
 def test_release_removes_the_socket(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -20,8 +21,7 @@ from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from authzsvc.errors import SignatureError
-from authzsvc.policy.compiler import compile_source
-from authzsvc.policy.source import parse
+from authzsvc.policy.compiler import compile_mapping
 from authzsvc.server import reload as reload_module
 from authzsvc.server.lifecycle import Service, running
 from authzsvc.server.logs import JsonFormatter
@@ -258,9 +258,9 @@ class Signer:
 
     def sign(self, text: str, serial: int) -> None:
         """Puts a mapping and its signature in place, each in one step."""
-        policy = compile_source(parse(text.encode(), "mapping.yaml"))
-        made = signing.sign(policy.name, policy.digest, serial, signing.load_private(self.private))
         write(self.site, text)
+        policy = compile_mapping(self.site.directory / "mapping.yaml")
+        made = signing.sign(policy.name, policy.digest, serial, signing.load_private(self.private))
         signing.write(self.site.directory / "mapping.yaml.sig", made)
 
 
@@ -324,6 +324,55 @@ async def test_what_one_service_has_accepted_binds_the_others_of_its_store(site:
         assert not await asking.permitted()
         signer.sign(WIDER, 8)
         await until(asking.permitted)
+
+
+LISTED = MAPPING.replace("session:", "lists: {own: {file: own.txt}}\nsession:", 1)
+
+
+def put_fifo(path: Path) -> None:
+    """Puts a FIFO in the place of a file, in one step."""
+    partial = path.with_name(".fifo")
+    os.mkfifo(partial)
+    partial.replace(path)
+
+
+@asynccontextmanager
+async def process_of(site: Site, **more: Any) -> AsyncIterator[asyncio.subprocess.Process]:  # noqa: ANN401
+    """A real service, which is killed at the end if it still runs."""
+    command = [sys.executable, "-m", "authzsvc", "serve", "--config", str(site.config(**more))]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.mark.parametrize("name", ["mapping.yaml", "mapping.yaml.sig", "signers/mapping-key.pub.pem", "own.txt"])
+async def test_a_fifo_in_a_files_place_is_refused_and_stops_neither_reloads_nor_the_end(site: Site, name: str) -> None:
+    signer, path = Signer.of(site), site.directory / name
+    (site.directory / "own.txt").write_text("A\n")
+    signer.sign(LISTED, 1)
+    async with process_of(site, mapping_key=str(signer.public)) as process, client(site) as asking:
+        assert not await asking.permitted()
+        content = path.read_bytes()
+        put_fifo(path)
+        await until(asking.stale)
+        assert not await asking.permitted()
+        path.unlink()
+        path.write_bytes(content)
+        signer.sign(WIDER, 2)
+        await until(asking.permitted)
+        assert not await asking.stale()
+        put_fifo(site.directory / "mapping.yaml")
+        await until(asking.stale)
+        process.send_signal(signal.SIGTERM)
+        _, log = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 0
+    faults = [line["faults"] for line in map(json.loads, log.splitlines()) if "refused" in line["message"]]
+    assert f"{name}" in faults[0][0]
+    assert "is a FIFO, not a regular file" in faults[0][0] or "is no regular file" in faults[0][0]
 
 
 async def test_sighup_of_a_real_process(site: Site) -> None:

@@ -146,7 +146,7 @@ def test_a_file_that_holds_no_secret(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("read", [read_secret, lambda path: read_key(path, "ES256")])
 def test_a_file_that_is_not_there(tmp_path: Path, read: object) -> None:
     assert callable(read)
-    with pytest.raises(KeysError, match=r"cannot read `.*/gone`: No such file"):
+    with pytest.raises(KeysError, match=r"cannot read `.*/gone`: no such file"):
         read(tmp_path / "gone")
 
 

@@ -101,7 +101,7 @@ def test_a_tampered_signature(write: Write, keys: tuple[Path, Path], change: dic
         held(mapping, keys[1])
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "\0", "[" * 100_000, "{" * 10])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "\0", "[" * 60_000, "{" * 10])
 def test_what_is_no_signature(write: Write, keys: tuple[Path, Path], text: str) -> None:
     mapping = write()
     signing.path_of(mapping).write_text(text)
@@ -167,6 +167,13 @@ def test_a_signature_that_does_not_hold_says_nothing_of_serials(write: Write, ke
 def test_none_at_all(write: Write, keys: tuple[Path, Path]) -> None:
     with pytest.raises(SignatureError, match=r"desk\.yaml\.sig` cannot be read: no such file .*mapping sign"):
         held(write(), keys[1])
+
+
+def test_a_signature_that_is_far_too_large(write: Write, keys: tuple[Path, Path]) -> None:
+    mapping = write()
+    signing.path_of(mapping).write_text(" " * 100_000)
+    with pytest.raises(SignatureError, match="cannot be read: it is larger than 65536 bytes"):
+        held(mapping, keys[1])
 
 
 def test_a_key_pair_is_the_owners_and_made_once(tmp_path: Path) -> None:
