@@ -177,8 +177,11 @@ async def test_an_exception_denies_and_tells_no_secret(at: Desk) -> None:
 
 async def test_while_the_audit_cannot_be_written_everything_is_denied(tmp_path: Path) -> None:
     limits = {"attempts": 10_000, "address_attempts": 10_000, "comp_id_attempts": 10_000}
-    at = await desk(tmp_path, audit_path=Path("/dev/full"), guessing=limits)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    at = await desk(tmp_path, audit_path=logs / "audit.jsonl", guessing=limits)
     token = at.token()
+    logs.rename(tmp_path / "away")
     answer = ask(at.authorizer, logon(token))
     for _ in range(1000):
         answer = ask(at.authorizer, logon(token))
