@@ -1,6 +1,6 @@
 """`authzsvc mapping lint`: every fault of a mapping and of its suites, and what looks like a mistake.
 
-Exit code 0: clean (warnings are told), 1: warnings with `--strict`, 2: faults.
+Exit code 0: clean (warnings are told), 1: warnings with `--strict`, but for the kinds under `--allow`, 2: faults.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from authzsvc.policy.warnings import Kind
 from authzsvc.workflow import lint
 from authzsvc.workflow.lint import Finding, Severity
 
@@ -31,6 +32,10 @@ _STYLES = {Severity.FAULT: "bold red", Severity.WARNING: "yellow"}
 def command(
     paths: Annotated[list[Path], typer.Argument(help="Mappings, or directories of them.")],
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    allow: Annotated[
+        list[Kind] | None,
+        typer.Option(help="A kind of warning that does not fail; may be repeated.", show_default=False),
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How findings are written.")] = Format.TEXT,
 ) -> None:
     """Tell every fault and warning at once. Exit code 0: clean, 1: warnings with --strict, 2: faults."""
@@ -39,11 +44,11 @@ def command(
         print(json.dumps([lint.as_document(finding) for finding in findings], ensure_ascii=False))
     else:
         _show(findings)
-    raise typer.Exit(_exit_code(findings, strict=strict))
+    raise typer.Exit(_exit_code(findings, strict=strict, allowed=frozenset(allow or ())))
 
 
-def _exit_code(findings: list[Finding], *, strict: bool) -> int:
-    severities = {finding.severity for finding in findings}
+def _exit_code(findings: list[Finding], *, strict: bool, allowed: frozenset[Kind]) -> int:
+    severities = {finding.severity for finding in findings if finding.kind not in allowed}
     if Severity.FAULT in severities:
         return 2
     return 1 if strict and severities else 0
@@ -52,6 +57,8 @@ def _exit_code(findings: list[Finding], *, strict: bool) -> int:
 def _show(findings: list[Finding]) -> None:
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     for finding in findings:
-        console.print(Text.assemble((str(finding.severity), _STYLES[finding.severity]), " ", str(finding.fault)))
+        kind = f" ({finding.kind})" if finding.kind is not None else ""
+        style = _STYLES[finding.severity]
+        console.print(Text.assemble((str(finding.severity), style), f" {finding.fault}", (kind, "dim")))
     counts = {severity: sum(found.severity is severity for found in findings) for severity in Severity}
     console.print(", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items()))

@@ -30,7 +30,7 @@ from authzsvc.policy.question import Verdict
 from authzsvc.policy.rules import Forbid, Grant, Rule
 from authzsvc.policy.scopes import Defined
 from authzsvc.policy.source import Source, Spot
-from authzsvc.policy.terms import Rollout, Said, Scope, SessionTerms
+from authzsvc.policy.terms import Places, Rollout, Said, Scope, SessionTerms
 
 BUSINESS_IDS = frozenset(
     (2, 11, 17, 23, 37, 41, 66, 70, 117, 131, 262, 320, 324, 335, 390, 391, 513, 548, 568, 571, 584, 649, 664, 693, 710,
@@ -69,6 +69,7 @@ class _Whole:
     rollout: Rollout
     grants: list[Grant]
     forbids: list[Forbid]
+    places: Places
 
     @property
     def meaning(self) -> dict[str, Any]:
@@ -112,7 +113,8 @@ def _read(files: Files, faults: Gathered) -> _Whole | None:
     session = terms.session(said, lookup)
     names = Names(said, lookup, session.exempt)
     grants, forbids = sorted(names.grants(), key=_order), sorted(names.forbids(scopes), key=_order)
-    return _Whole(lookup.dictionary, session, scopes, granter, terms.rollout(said, lookup), grants, forbids)
+    rollout = terms.rollout(said, lookup)
+    return _Whole(lookup.dictionary, session, scopes, granter, rollout, grants, forbids, said.places)
 
 
 def _dictionary(spot: Spot, faults: list[Fault]) -> Dictionary | None:
@@ -142,6 +144,7 @@ def _policy(top: Source, files: Files, whole: _Whole) -> Policy:
         scope_terms=whole.scopes,
         rollout=whole.rollout,
         rules=rules,
+        places=whole.places,
     )
 
 

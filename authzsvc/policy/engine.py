@@ -28,7 +28,7 @@ from authzsvc.policy.question import Question as Question
 from authzsvc.policy.question import Verdict as Verdict
 from authzsvc.policy.roles import Role
 from authzsvc.policy.rules import Forbid, Grant, Mode
-from authzsvc.policy.terms import Rollout, Scope
+from authzsvc.policy.terms import Places, Rollout, Scope
 from authzsvc.policy.trace import Trace, trace
 
 _REMEMBERED_SESSIONS = 4096
@@ -62,6 +62,8 @@ class Policy:
     """Every scope that the mapping defines."""
     rollout: Rollout
     rules: Mapping[tuple[Direction, str], RuleSet]
+    places: Places = field(default_factory=dict, repr=False, compare=False)
+    """Where the parts of the mapping are written that have no place of their own."""
     _granted: Callable[[frozenset[str], tuple[str, ...]], Granted] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

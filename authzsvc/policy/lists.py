@@ -23,6 +23,7 @@ def read(said: Said) -> dict[str, tuple[str, ...]]:
     """Give every list by its name; one that cannot be read is a fault, and empty."""
     found = {}
     for name, spot, part in said.parts(language.ValueList, "lists"):
+        said.note("list", name, spot)
         found[name] = tuple(part.values) if part.values is not None else _from_file(said, spot.at("file"), part.file)
     return found
 

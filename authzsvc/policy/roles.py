@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from authzsvc.fix.dictionary import did_you_mean
 from authzsvc.policy import language
 from authzsvc.policy.scopes import WILDCARD, Defined
-from authzsvc.policy.source import Spot
+from authzsvc.policy.source import Spot, key_path
 from authzsvc.policy.terms import Said
 
 MAX_ROLES = 1000
@@ -27,6 +27,10 @@ class Role:
     description: str = field(compare=False)
     scopes: frozenset[str]
     """All that it comes to."""
+    written: tuple[str, ...] = field(compare=False)
+    """Its own scopes as the author wrote them, wildcards among them."""
+    reached: frozenset[str] = field(compare=False)
+    """All roles that it includes, itself among them."""
     file: str = field(compare=False)
     line: int = field(compare=False)
 
@@ -40,8 +44,10 @@ def read(said: Said, defined: Defined) -> dict[str, Role]:
     included = {name: list(_included(said, spot, part, parts)) for name, (spot, part) in parts.items()}
     found = {}
     for name, (spot, part) in parts.items():
-        scopes = frozenset[str]().union(*(own[role] for role in _reached(name, included)))
-        found[name] = Role(name, part.description, scopes, spot.source.file, spot.line)
+        reached = frozenset(_reached(name, included))
+        scopes = frozenset[str]().union(*(own[role] for role in reached))
+        written = tuple(part.scopes)
+        found[name] = Role(name, part.description, scopes, written, reached, spot.source.file, spot.line)
         if name in _reached(name, included, strictly=True):
             said.faults.append(spot.fault(f"includes itself: {' → '.join(_cycle(name, included))}"))
     return found
@@ -61,6 +67,7 @@ def _bounded(said: Said, parts: Mapping[str, tuple[Spot, language.Role]]) -> boo
 def _own_scopes(said: Said, spot: Spot, role: language.Role, defined: Defined) -> frozenset[str]:
     found: set[str] = set()
     for index, scope in enumerate(role.scopes):
+        said.note(key_path(spot.place), scope, spot.at("scopes", index))
         covered = defined.covered(scope)
         found |= covered
         if not covered:

@@ -6,7 +6,7 @@ one that cannot be evaluated denies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -15,6 +15,7 @@ from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
 from authzsvc.policy.conditions import Claims, Condition, Single
 from authzsvc.policy.truth import Truth
+from authzsvc.policy.value_tests import OneOf
 
 
 class Mode(StrEnum):
@@ -87,3 +88,11 @@ def all_of(conditions: Iterable[Condition], fields: Fields, claims: Claims, sing
         if truth is Truth.DOUBT:
             found = truth
     return found
+
+
+def lists_of(conditions: Iterable[Condition]) -> Iterator[OneOf]:
+    """Give every test against a value list in these conditions."""
+    for condition in conditions:
+        yield from (test for test in condition.tests if isinstance(test, OneOf) and test.list_name)
+        for entries in condition.entries:
+            yield from lists_of(entries.conditions)

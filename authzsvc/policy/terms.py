@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from authzsvc.errors import Fault
 from authzsvc.policy import language, shape
 from authzsvc.policy.includes import Files
 from authzsvc.policy.lookup import Lookup
 from authzsvc.policy.rules import Mode
-from authzsvc.policy.source import Data, Spot
+from authzsvc.policy.source import Data, Spot, key_path
 
 IDENTITY = {49: "comp_id", 50: "sub_id", 142: "location_id", 115: "on_behalf_of", 56: "target_comp_id"}
 """Tag in `session.identity`, as an inbound message has it → field of `CompIds`."""
@@ -58,12 +58,29 @@ class Rollout:
     """The client's CompID → mode."""
 
 
+class Written(NamedTuple):
+    """Where a part of a mapping is written."""
+
+    file: str
+    line: int
+    key: str
+
+
+Places = dict[tuple[str, str], Written]
+"""(part, name) → where it is written, for parts that have no other place: `("list", "restricted")`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """The parts of a mapping, wherever they were said."""
 
     files: Files
     faults: list[Fault]
+    places: Places = field(default_factory=dict)
+
+    def note(self, part: str, name: str, spot: Spot) -> None:
+        """Remember where a part of the mapping is written."""
+        self.places[part, name] = Written(spot.source.file, spot.line, key_path(spot.place))
 
     def named(self, *way: str) -> Iterator[tuple[str, Spot]]:
         """Give the names under a key (`scopes`, say) with their places; one that was said before is a fault."""
@@ -132,13 +149,20 @@ def session(said: Said, lookup: Lookup) -> SessionTerms:
 
 
 def _messages(said: Said, lookup: Lookup, key: str) -> tuple[str, ...]:
-    words = [(str(word), spot) for word, spot in said.listed("session", key) if isinstance(word, str | int)]
-    return tuple(sorted({found for word, spot in words if (found := lookup.message(spot, word)) is not None}))
+    found = set()
+    for word, spot in said.listed("session", key):
+        msg_type = lookup.message(spot, str(word)) if isinstance(word, str | int) else None
+        if msg_type is not None:
+            found.add(msg_type)
+            said.note(key, msg_type, spot)
+    return tuple(sorted(found))
 
 
 def rollout(said: Said, lookup: Lookup) -> Rollout:
     """Give what is said under `rollout`."""
     at = said.once("rollout", "mode")
+    if at is not None:
+        said.note("rollout", "mode", at)
     messages = {}
     for word, spot in said.named("rollout", "messages"):
         msg_type = lookup.message(spot, word)
@@ -147,7 +171,13 @@ def rollout(said: Said, lookup: Lookup) -> Rollout:
             lookup.fault(spot, f"`{lookup.dictionary.message_name(msg_type)}` is there twice, by name and by type")
         elif msg_type is not None and mode is not None:
             messages[msg_type] = mode
-    senders = {name: mode for name, spot in said.named("rollout", "senders") if (mode := _mode(spot)) is not None}
+            said.note("rollout.messages", msg_type, spot)
+    senders = {}
+    for name, spot in said.named("rollout", "senders"):
+        mode = _mode(spot)
+        if mode is not None:
+            senders[name] = mode
+            said.note("rollout.senders", name, spot)
     return Rollout((at and _mode(at)) or Mode.ENFORCE, messages, senders)
 
 

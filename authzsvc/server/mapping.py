@@ -6,8 +6,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from authzsvc.policy import warnings
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
+from authzsvc.policy.warnings import PolicyWarning
 from authzsvc.sessions.signed_mappings import SignedMapping
 from authzsvc.sessions.store import Store
 from authzsvc.settings import Settings
@@ -25,6 +27,8 @@ class Taken:
     """The git commit of its files, `+changes` after it where they differ; empty outside of a repository."""
     files: tuple[Path, ...]
     """All that it rests on."""
+    warnings: tuple[PolicyWarning, ...] = ()
+    """Where it enforces less than it seems to say."""
     signed: SignedMapping | None = None
     """Who signed it and under which serial, where the settings demand a signature."""
 
@@ -33,7 +37,7 @@ def take(settings: Settings) -> Taken:
     """Read the mapping that the settings name. Raises `MappingFaults`, and `SignatureError` where a key is set."""
     policy = compile_mapping(settings.mapping)
     files = tuple(Path(file) for file in policy.files)
-    return Taken(policy, commit_of(files), files, _signed(settings, policy))
+    return Taken(policy, commit_of(files), files, warnings.find(policy), _signed(settings, policy))
 
 
 def _signed(settings: Settings, policy: Policy) -> SignedMapping | None:

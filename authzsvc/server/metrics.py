@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -19,6 +19,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from authzsvc.errors import Fault, SettingsFaults
+from authzsvc.policy import warnings
+from authzsvc.policy.warnings import Kind
 
 ALLOW, DENY, SHADOW = "allow", "deny", "shadow"
 
@@ -54,6 +56,8 @@ class Counts:
     name: str = ""
     digest: str = ""
     commit: str = ""
+    warnings: Mapping[Kind, int] = field(default_factory=lambda: warnings.count(()))
+    """Where the mapping in force enforces less than it seems to say: kind → how many warnings."""
     stale: bool = False
     """The files on disk do not make a mapping that can be taken."""
 
@@ -125,6 +129,14 @@ class _Rendered(Collector):
             sessions,
             watches,
         )
+        yield self._warnings()
+
+    def _warnings(self) -> Metric:
+        """Give how many warnings of each kind there are about the mapping."""
+        found = GaugeMetricFamily("authzsvc_mapping_warnings", "Warnings about the mapping in force.", labels=["kind"])
+        for kind, number in self.counts.warnings.items():
+            found.add_metric([kind], number)
+        return found
 
 
 @contextlib.contextmanager

@@ -15,11 +15,12 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from authzsvc.errors import AuthzError, Faults
+from authzsvc.policy.warnings import PolicyWarning, count
 from authzsvc.server.mapping import Taken, accept, rests_on, take
 from authzsvc.server.metrics import Counts, Reload
 from authzsvc.server.service import Authorizer
@@ -56,12 +57,15 @@ class Reloader:
     """Called when another mapping was put in force."""
     _complaint: str = ""
     """Why the files cannot be taken; empty while they can."""
+    _warned: tuple[PolicyWarning, ...] = ()
+    """The warnings about the mapping in force."""
     _retry_at: float = 0.0
     """On the monotonic clock."""
 
     def start_from(self, taken: Taken) -> None:
         """Begin with the mapping that is in force; `watch.begin` was told before it was read."""
         self._note(taken)
+        _warn(taken.warnings)
 
     async def run(self) -> None:
         """Follow the files until cancelled."""
@@ -94,6 +98,7 @@ class Reloader:
         before = self.authorizer.policy.digest
         changed = taken.policy.digest != before
         mended = bool(self._complaint)
+        warned_else = taken.warnings != self._warned
         self.authorizer.in_force.policy = taken.policy
         self._complaint = ""
         self._note(taken)
@@ -106,11 +111,14 @@ class Reloader:
             if taken.signed is not None:
                 facts["serial"] = taken.signed.serial
             _log.info(words, extra=facts)
+        if changed or mended or asked or warned_else:
+            _warn(taken.warnings)
         await self.tell_health(True)
 
     def _note(self, taken: Taken) -> None:
         counts, policy = self.counts, taken.policy
         counts.name, counts.digest, counts.commit, counts.stale = policy.name, policy.digest, taken.commit, False
+        counts.warnings, self._warned = count(taken.warnings), taken.warnings
         self.watch.end((*rests_on(self.settings), *taken.files))
 
     async def _refuse(self, error: Exception, *, asked: bool) -> None:
@@ -127,6 +135,20 @@ class Reloader:
             known = isinstance(error, AuthzError)
             _log.error("the mapping is refused; the one in force stays", extra=facts, exc_info=not known)
         await self.tell_health(False)
+
+
+def _warn(warnings: Sequence[PolicyWarning]) -> None:
+    """Write a line for each warning about the mapping that was put in force, up to a bound."""
+    for warning in warnings[:_MAX_LOGGED]:
+        fault = warning.fault
+        place = {"file": fault.file, "line": fault.line, "key": fault.key}
+        facts = {"kind": warning.kind, **place, "text": fault.text, "hint": fault.hint}
+        _log.warning("the mapping enforces less than it seems to say", extra=facts)
+    if len(warnings) > _MAX_LOGGED:
+        _log.warning(
+            "the mapping has more warnings than are logged (run `authzsvc mapping lint`)",
+            extra={"count": len(warnings), "logged": _MAX_LOGGED},
+        )
 
 
 @contextlib.contextmanager

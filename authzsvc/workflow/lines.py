@@ -5,7 +5,7 @@ The one module of the workflow that knows how the engine keeps its rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ from authzsvc.fix.direction import Direction
 from authzsvc.policy.conditions import Condition
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.rules import Forbid, Grant, Rule
-from authzsvc.policy.value_tests import OneOf
+from authzsvc.policy.rules import lists_of as lists_of
 
 
 class Kind(StrEnum):
@@ -112,11 +112,3 @@ def lines_for(policy: Policy, direction: Direction, msg_type: str) -> Iterator[L
         yield Line(forbid, found.label, forbid.description)
     for grant in found.grants:
         yield Line(grant, found.label, policy.scope_terms[grant.scope].description)
-
-
-def lists_of(conditions: Iterable[Condition]) -> Iterator[OneOf]:
-    """Give every test against a value list in these conditions."""
-    for condition in conditions:
-        yield from (test for test in condition.tests if isinstance(test, OneOf) and test.list_name)
-        for entries in condition.entries:
-            yield from lists_of(entries.conditions)

@@ -1,8 +1,9 @@
 """Faults of mappings and their suites, all at once, and what looks like a mistake.
 
-Faults are the compiler's and the suites'. Warnings are about a mapping that compiles: rules that can never matter,
-scopes, roles and lists that nobody uses, sensitive scopes that no test holds to account. They never guess: a rule is
-called shadowed or impossible only where that follows from the mapping alone.
+Faults are the compiler's and the suites'. Warnings are about a mapping that compiles: what enforces less than it seems
+to say (`policy.warnings`, which the service gives too), rules that can never matter, scopes, roles and lists that
+nobody uses, sensitive scopes that no test holds to account. They never guess: a rule is called shadowed or impossible
+only where that follows from the mapping alone.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from authzsvc.errors import Fault, MappingFaults, ToolError
-from authzsvc.policy import source
+from authzsvc.policy import source, warnings
 from authzsvc.policy.compiler import compile_mapping
+from authzsvc.policy.warnings import Kind
 from authzsvc.workflow import mistakes, running, suites
 from authzsvc.workflow.suites import Suite
 
@@ -34,6 +36,8 @@ class Finding:
 
     severity: Severity
     fault: Fault
+    kind: Kind | None = None
+    """Of a warning that the service gives too."""
 
 
 def lint(paths: Iterable[Path]) -> list[Finding]:
@@ -49,7 +53,8 @@ def as_document(finding: Finding) -> dict[str, object]:
     """Give a finding as programs read it."""
     fault = finding.fault
     place = {"file": fault.file, "line": fault.line, "key": fault.key}
-    return {"severity": str(finding.severity), **place, "text": fault.text, "hint": fault.hint}
+    kind = str(finding.kind) if finding.kind is not None else ""
+    return {"severity": str(finding.severity), "kind": kind, **place, "text": fault.text, "hint": fault.hint}
 
 
 def _lint_one(mapping: Path) -> Iterator[Finding]:
@@ -64,6 +69,8 @@ def _lint_one(mapping: Path) -> Iterator[Finding]:
     if policy is not None:
         for warning in mistakes.find(policy, mapping, found):
             yield Finding(Severity.WARNING, warning)
+        for of_policy in warnings.find(policy):
+            yield Finding(Severity.WARNING, of_policy.fault, of_policy.kind)
 
 
 def _mappings(paths: Iterable[Path]) -> tuple[list[Path], list[Fault]]:

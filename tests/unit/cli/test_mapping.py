@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from authzsvc.cli.app import main
+from authzsvc.policy.warnings import Kind
 from tests.unit.workflow.desk import DESK, SUITE, write_text
 
 Run = Callable[..., tuple[int, str, str]]
@@ -55,6 +56,26 @@ def test_lint_warnings(run: Run, options: tuple[str, ...], code: int) -> None:
     assert found == code
     assert "warning desk.yaml:5: `lists.idle` is used by no condition (" in out
     assert out.endswith("0 faults, 1 warning\n")
+
+
+@pytest.mark.parametrize(
+    ("allow", "code"), [((), 1), (("shadow",), 1), (("opens_risk",), 1), (("shadow", "opens_risk"), 0)]
+)
+def test_lint_allows_what_is_meant(run: Run, allow: tuple[str, ...], code: int) -> None:
+    change(("[OrderCancelRequest]", "[OrderCancelRequest, D]"), ("roles:\n", "rollout: {mode: shadow}\nroles:\n"))
+    found, out, _ = run("lint", "desk.yaml", "--strict", *(word for kind in allow for word in ("--allow", kind)))
+    assert found == code
+    assert "puts everything in shadow: " in out
+    assert "(opens_risk)\n" in out
+    assert out.endswith("0 faults, 2 warnings\n")
+
+
+def test_lint_allows_no_fault_and_no_other_mistake(run: Run) -> None:
+    every = [word for kind in Kind for word in ("--allow", kind)]
+    change(IDLE_LIST)
+    assert run("lint", "desk.yaml", "--strict", *every)[0] == 1
+    change(("fix: FIX.5.0SP2", "fix: FIX.9"))
+    assert run("lint", "desk.yaml", "--strict", *every)[0] == 2
 
 
 def test_lint_faults_of_several_files(run: Run) -> None:

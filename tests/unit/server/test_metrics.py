@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from authzsvc.errors import SettingsFaults
+from authzsvc.policy.warnings import Kind
 from authzsvc.server.metrics import Counts, Reload, exposed
 from tests.unit.checks import Desk, ask, check, logon
 
@@ -22,7 +23,9 @@ def test_what_is_counted_is_shown_under_its_labels() -> None:
     counts = Counts(name="desk", digest="abc", commit="def", live=lambda: (7, 5))
     with exposed(counts, "127.0.0.1:0") as address:
         assert address is not None
-        assert scraped(address)["authzsvc_mapping_stale"] == 0
+        before = scraped(address)
+        assert before["authzsvc_mapping_stale"] == 0
+        assert {before[f'authzsvc_mapping_warnings{{kind="{kind}"}}'] for kind in Kind} == {0}
         counts.decisions["deny", "message"] += 2
         counts.reloads[Reload.REFUSED] += 1
         counts.stale = True
@@ -30,6 +33,7 @@ def test_what_is_counted_is_shown_under_its_labels() -> None:
         counts.odd_reports += 1
         counts.unrecorded_reports += 3
         counts.key_sets = lambda: [("https://a", False, 12.5), ("https://b", True, None)]
+        counts.warnings = {Kind.SHADOW: 2, Kind.WILDCARD: 0}
         found = scraped(address)
     assert found['authzsvc_keys_stale{issuer="https://a"}'] == 0
     assert found['authzsvc_keys_age_seconds{issuer="https://a"}'] == 12.5
@@ -40,6 +44,7 @@ def test_what_is_counted_is_shown_under_its_labels() -> None:
     assert found['authzsvc_mapping_reloads_total{result="changed"}'] == 0
     assert found['authzsvc_mapping_info{commit="def",digest="abc",name="desk"}'] == 1
     assert found["authzsvc_mapping_stale"] == 1
+    assert found['authzsvc_mapping_warnings{kind="shadow"}'] == 2
     labels = 'direction="inbound",msg_type="D",scope="order:create:equity"'
     assert found[f"authzsvc_cached_messages_total{{{labels}}}"] == 17
     assert found["authzsvc_accounting_faults_total"] == 1

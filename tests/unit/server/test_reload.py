@@ -22,6 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from authzsvc.errors import SignatureError
 from authzsvc.policy.compiler import compile_mapping
+from authzsvc.policy.warnings import Kind
 from authzsvc.server import reload as reload_module
 from authzsvc.server.lifecycle import Service, running
 from authzsvc.server.logs import JsonFormatter
@@ -157,17 +158,90 @@ async def test_a_bad_change_keeps_the_old_and_a_repair_recovers(
     assert len(logged("replaced")) == 1
 
 
-async def test_metrics_tell(site: Site) -> None:
+async def scraped(service: Service) -> str:
+    assert service.metrics is not None
+    host, _, port = service.metrics.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
+    page = (await asyncio.wait_for(reader.read(), 10)).decode()
+    writer.close()
+    await writer.wait_closed()
+    return page
+
+
+SHADOWED = WIDER + "rollout: {mode: shadow, messages: {NewOrderMultileg: shadow}}\n"
+
+
+async def test_warnings_are_given_at_start_and_at_each_reload(
+    site: Site, logged: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    def told() -> list[tuple[str, str]]:
+        return [(line["kind"], line["key"]) for line in logged("enforces less than it seems to say")]
+
+    def counted(page: str) -> dict[str, float]:
+        lines = [line for line in page.splitlines() if line.startswith("authzsvc_mapping_warnings{")]
+        return {kind: float(line.rpartition(" ")[2]) for kind in Kind for line in lines if f'"{kind}"' in line}
+
+    none = dict.fromkeys(map(str, Kind), 0.0)
+    write(site, MAPPING.replace("[OrderCancelRequest, ", "[NewOrderSingle, "))
     async with served(site, metrics={"tcp": "127.0.0.1:0"}) as (asking, service):
-        assert service.metrics is not None
+        assert told() == [("opens_risk", "session.risk_reducing[0]")]
+        assert counted(await scraped(service)) == none | {"opens_risk": 1}
+        write(site, SHADOWED)
+        await until(asking.permitted)
+        shadows = [("shadow", "rollout.messages.NewOrderMultileg"), ("shadow", "rollout.mode")]
+        assert sorted(told()[1:]) == shadows
+        assert counted(await scraped(service)) == none | {"shadow": 2}
         write(site, BROKEN)
         await until(asking.stale)
-        host, _, port = service.metrics.rpartition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
-        page = (await asyncio.wait_for(reader.read(), 10)).decode()
-        writer.close()
-        await writer.wait_closed()
+        assert counted(await scraped(service)) == none | {"shadow": 2}
+        write(site, MAPPING)
+        await until(asking.permitted, False)
+        assert counted(await scraped(service)) == none
+    assert len(told()) == 3
+    (line, *_) = logged("enforces less than it seems to say")
+    assert (line["level"], line["file"]) == ("warning", str(site.directory / "mapping.yaml"))
+    assert line["line"] > 0
+    assert "NewOrderSingle" in line["text"]
+    assert "OrderCancelRequest" in line["hint"]
+
+
+async def test_the_same_meaning_with_other_warnings_is_told(
+    site: Site, logged: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    """A wildcard for a scope that was written out changes no decision, and not the digest."""
+    forbid = "forbid: [{name: f, message: NewOrderMultileg, unless: [order:create:option_multileg]}]\n"
+    roles = MAPPING + forbid + 'roles: {trader: {scopes: ["order:create:equity", "order:create:option_multileg"]}}\n'
+    write(site, roles)
+    async with served(site) as (_, service):
+        assert logged("enforces less") == []
+        write(site, roles.replace('"order:create:equity", "order:create:option_multileg"', '"order:create:*"'))
+
+        async def told() -> bool:
+            return [line["kind"] for line in logged("enforces less")] == ["wildcard"]
+
+        await until(told)
+        assert logged("replaced") == []
+        assert service.policy == compile_mapping(site.directory / "mapping.yaml").digest
+
+
+async def test_no_more_warnings_are_logged_than_people_read(
+    site: Site, logged: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    senders = ", ".join(f"S{number}: shadow" for number in range(500))
+    write(site, f"{MAPPING}rollout: {{senders: {{{senders}}}}}\n")
+    async with served(site, metrics={"tcp": "127.0.0.1:0"}) as (_, service):
+        assert 'authzsvc_mapping_warnings{kind="shadow"} 500.0' in await scraped(service)
+    assert len(logged("enforces less than it seems to say")) == 20
+    (more,) = logged("more warnings than are logged")
+    assert (more["count"], more["logged"]) == (500, 20)
+
+
+async def test_metrics_tell(site: Site) -> None:
+    async with served(site, metrics={"tcp": "127.0.0.1:0"}) as (asking, service):
+        write(site, BROKEN)
+        await until(asking.stale)
+        page = await scraped(service)
     assert "authzsvc_mapping_stale 1.0" in page
     assert f'digest="{service.policy}",name="example"}} 1.0' in page
     assert 'authzsvc_mapping_reloads_total{result="changed"} 0.0' in page

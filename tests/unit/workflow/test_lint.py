@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from authzsvc.errors import ToolError
+from authzsvc.policy.warnings import Kind
 from authzsvc.workflow import lint
 from authzsvc.workflow.lint import Severity
 
@@ -37,6 +38,14 @@ def test_warnings_are_in_the_order_of_the_files(write: Write) -> None:
     assert len(lines) > 1
 
 
+def test_what_enforces_less_than_it_seems_to_say(write: Write, write_suite: Write) -> None:
+    write_suite()
+    mapping = write(("[OrderCancelRequest]", "[OrderCancelRequest, NewOrderSingle]"))
+    (finding,) = lint.lint([mapping])
+    assert (finding.severity, finding.kind, finding.fault.line) == (Severity.WARNING, Kind.OPENS_RISK, 9)
+    assert lint.as_document(finding)["kind"] == "opens_risk"
+
+
 def test_a_directory(write: Write, write_suite: Write, tmp_path: Path) -> None:
     write(("name: desk", "name: desk\ninclude: [parts]"))
     write_suite()
@@ -64,6 +73,7 @@ def test_as_a_document(write: Write) -> None:
     (finding, *_) = lint.lint([write(("fix: FIX.5.0SP2", "fix: FIX.5.0SP3"))])
     document = lint.as_document(finding)
     assert document["severity"] == "fault"
-    assert list(document) == ["severity", "file", "line", "key", "text", "hint"]
+    assert list(document) == ["severity", "kind", "file", "line", "key", "text", "hint"]
+    assert document["kind"] == ""
     assert (document["line"], document["key"]) == (3, "fix")
     assert "FIX.5.0SP" in str(document["hint"])
