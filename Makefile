@@ -69,6 +69,7 @@ bench: setup $(OIDC) ## Gateway against tcp_proxy, decisions against other engin
 	$(BIN)/python -m benches
 	$(BIN)/python -m benches.policy
 	$(BIN)/python -m benches.sessions
+	$(BIN)/python -m benches.fairness
 	$(BIN)/python -m benches.core
 
 lint: $(INSTALLED) ## Ruff: rules and format

@@ -9,6 +9,8 @@ is rendered once for each kind of answer and remembered.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -64,7 +66,17 @@ def render(decision: Decision, identity: Identity | None, allowed: int | None = 
     Of several messages, `allowed` is how many are: all, where the decision allows, else those before the one that it is
     about.
     """
-    return _render(decision, identity.subject if identity else "", identity.client_id if identity else "", allowed)
+    response = _render(decision, identity.subject if identity else "", identity.client_id if identity else "", allowed)
+    if decision.allowed and decision.terms is not None and identity is not None:
+        header = response.ok_response.headers.add().header
+        header.key, header.value = "x-fix-client", client_name(identity)
+    return response
+
+
+def client_name(identity: Identity) -> str:
+    """Returns an opaque name of whoever holds a token: the same for all tokens of one issuer, subject and client."""
+    holder = json.dumps([identity.issuer, identity.subject, identity.client_id])
+    return hashlib.sha256(holder.encode()).hexdigest()[:32]
 
 
 @lru_cache(_REMEMBERED_ANSWERS)

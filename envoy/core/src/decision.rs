@@ -31,6 +31,8 @@ pub struct Allowance {
     pub etag: Option<ETag>,
     /// The service answers a watch within so many seconds.
     pub watch_s: Option<u32>,
+    /// An opaque name of the session's client, the same in all its sessions.
+    pub client: Option<String>,
     /// The answer holds for other messages too; `None`: for this one alone.
     pub reuse: Option<Reuse>,
 }

@@ -68,6 +68,21 @@ def test_allowed_without_need_of_a_scope() -> None:
     assert Answer(render(ALLOWED._replace(scope=None), WHO)).headers["x-fix-scope"] == "-"
 
 
+def test_an_allowed_logon_names_whose_session_it_is_and_gives_nothing_away() -> None:
+    def named(identity: Identity | None) -> str | None:
+        return Answer(render(LOGON, identity)).headers.get("x-fix-client")
+
+    name = named(WHO)
+    assert name is not None
+    assert name == named(replace(WHO, token_id="another", scopes=frozenset({"x"}), expires_at=2.0))
+    others = [replace(WHO, issuer="https://as/svc", subject=""), replace(WHO, subject="s"), replace(WHO, client_id="a")]
+    assert len({name, *map(named, others)}) == 4
+    assert len(name) == 32
+    assert named(None) is None
+    assert "x-fix-client" not in Answer(render(ALLOWED, WHO)).headers
+    assert "x-fix-client" not in Answer(render(EXPIRED, WHO)).headers
+
+
 def test_an_allowed_logon_has_its_terms() -> None:
     headers = Answer(render(LOGON, WHO)).headers
     assert headers["x-fix-guard-outbound"] == "8,AE"

@@ -15,8 +15,9 @@ use crate::failure::Failure;
 use crate::message::Message;
 use crate::msg_type::MsgType;
 
-/// Bytes of body fields beyond which a Check takes no further message: far below what gRPC servers take.
-const MAX_BODY: usize = 65_536;
+/// Bytes of body fields beyond which a Check takes no further message: a service evaluates a Check as a whole, and others
+/// wait for it.
+const MAX_BODY: usize = 16_384;
 
 /// Messages of one session and direction, about which one Check asks.
 #[derive(Debug)]

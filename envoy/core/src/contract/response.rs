@@ -13,6 +13,9 @@ const UNAUTHENTICATED: i32 = 16;
 /// The longest that a service may take over a watch, in seconds.
 const MAX_WATCH_S: u32 = 3_600;
 
+/// The longest name of a client, in bytes.
+const MAX_CLIENT: usize = 256;
+
 /// Reads the body of an answer.
 ///
 /// # Errors
@@ -59,8 +62,14 @@ fn allowed(headers: &[HeaderValueOption]) -> Result<Decision, Failure> {
         terms: terms(headers)?,
         etag: etag.map(|etag| ETag::new(etag).ok_or(Failure::Contradictory)).transpose()?,
         watch_s: watch.map(seconds).transpose()?,
+        client: header(headers, "x-fix-client")?.map(client).transpose()?,
         reuse: reuse(headers)?,
     }))
+}
+
+/// A client's name: bounded, and not empty.
+fn client(name: &str) -> Result<String, Failure> {
+    if (1..=MAX_CLIENT).contains(&name.len()) { Ok(name.to_owned()) } else { Err(Failure::Contradictory) }
 }
 
 /// How long the answer holds. One that says so in words that are not understood is taken for this message alone.
@@ -187,6 +196,19 @@ mod tests {
         let one = read(&ok(&[("x-fix-action", "forward"), ("x-fix-exempt", "")]));
         let terms = Some(Terms::default());
         assert_eq!(one, Ok(Decision::Forward(Allowance { terms, ..Allowance::default() })));
+    }
+
+    #[test]
+    fn a_client_has_a_name_of_bounded_length() {
+        let named = |name: &str| read(&ok(&[("x-fix-action", "forward"), ("x-fix-client", name)]));
+        let client = Some("c".repeat(MAX_CLIENT));
+        assert_eq!(
+            named(&"c".repeat(MAX_CLIENT)),
+            Ok(Decision::Forward(Allowance { client, ..Allowance::default() }))
+        );
+        for bad in ["", &"c".repeat(MAX_CLIENT + 1)] {
+            assert_eq!(named(bad), Err(Failure::Contradictory));
+        }
     }
 
     #[test]

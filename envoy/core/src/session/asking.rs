@@ -100,6 +100,7 @@ impl Session {
             Ok(Decision::Disconnect) => return self.disconnect(out),
             Ok(decision) => {
                 self.report_unanswered(now, out);
+                self.charge_if_denied(direction, id, &decision, now, out);
                 self.learn(direction, id, &decision, now, out);
                 Fate::Decided(decision)
             }

@@ -88,6 +88,7 @@ impl Session {
             Ok(Verdicts::Allowed) => self.allow(direction, id, count),
             Ok(Verdicts::Denied(Decision::Disconnect)) => self.disconnect(out),
             Ok(Verdicts::Denied(decision)) => {
+                self.charge_if_denied(direction, id, &decision, now, out);
                 (0..count).for_each(|_| self.lane(direction).settle(id, Fate::Decided(decision.clone())));
             }
             Ok(Verdicts::Until(allowed, Decision::Disconnect)) => {
@@ -97,6 +98,7 @@ impl Session {
             }
             Ok(Verdicts::Until(allowed, decision)) => {
                 self.allow(direction, id, allowed);
+                self.charge_if_denied(direction, id, &decision, now, out);
                 self.lane(direction).settle(id, Fate::Decided(decision));
                 self.ask_anew(direction, id, allowed, now, out);
             }

@@ -103,6 +103,7 @@ impl Session {
                 self.place = None;
                 self.tell_refused(now, out);
                 self.terms = allowance.terms.unwrap_or_default();
+                self.set_share(allowance.client.as_deref(), now);
                 self.phase = Phase::Active;
                 self.send_logon(&logon, token_tag, now, out);
                 self.watch_anew(allowance.etag, allowance.watch_s, now, out);

@@ -82,6 +82,7 @@ impl Session {
             (Phase::Active, Direction::Inbound) => {
                 self.renewal.is_some()
                     || self.inbound.is_full()
+                    || self.is_share_used_up()
                     || self.echoes.len() >= limits.max_pending_rejects as usize
             }
             // Nothing stands behind the venue's last word.
@@ -147,6 +148,9 @@ impl Session {
 
     /// Keeps what was not taken in, starts or stops reading, and passes an end on once all before it is done.
     pub(super) fn settle(&mut self, direction: Direction, unread: Unread, now: Now, out: &mut Commands) {
+        if let Some(share) = &mut self.share {
+            share.note(self.inbound.asked_weight());
+        }
         if matches!(self.phase, Phase::Leaving { .. } | Phase::Reporting { .. } | Phase::Closed) {
             return;
         }

@@ -5,6 +5,7 @@
 
 use super::batching::Open;
 use super::cache::AccountId;
+use super::limiting::weight;
 use crate::command::CheckId;
 use crate::decision::{Allowance, Decision, Denial};
 use crate::msg_type::MsgType;
@@ -107,6 +108,8 @@ pub(super) struct Lane {
     queue: VecDeque<Waiting>,
     queued_bytes: usize,
     in_flight: usize,
+    /// What the messages weigh that wait for an answer.
+    asked_weight: u32,
     /// `limits.max_checks_in_flight` and `limits.max_queued_bytes`.
     max_in_flight: usize,
     max_bytes: usize,
@@ -127,6 +130,7 @@ impl Lane {
             queue: VecDeque::new(),
             queued_bytes: 0,
             in_flight: 0,
+            asked_weight: 0,
             max_in_flight: limits.max_checks_in_flight as usize,
             max_bytes: limits.max_queued_bytes as usize,
             full: false,
@@ -139,6 +143,12 @@ impl Lane {
     /// answered, many at a time: one by one, each would wake both sides.
     pub fn is_full(&self) -> bool {
         self.full
+    }
+
+    /// What the messages weigh that wait for an answer.
+    #[inline]
+    pub fn asked_weight(&self) -> u32 {
+        self.asked_weight
     }
 
     /// Nothing waits for a turn.
@@ -155,7 +165,10 @@ impl Lane {
     /// Adds a message behind the others.
     pub fn push(&mut self, bytes: &[u8], msg_type: MsgType, fate: Fate) {
         self.queued_bytes += bytes.len();
-        self.in_flight += usize::from(matches!(fate, Fate::Asked(..)));
+        if matches!(fate, Fate::Asked(..)) {
+            self.in_flight += 1;
+            self.asked_weight = self.asked_weight.saturating_add(weight(bytes.len()));
+        }
         self.queue.push_back(Waiting { bytes: bytes.to_vec(), msg_type, fate });
         self.full |= self.in_flight >= self.max_in_flight || self.queued_bytes >= self.max_bytes;
     }
@@ -164,6 +177,7 @@ impl Lane {
     pub fn put_back(&mut self, bytes: &[u8], msg_type: MsgType, id: CheckId, now: Duration) {
         self.queued_bytes += bytes.len();
         self.in_flight += 1;
+        self.asked_weight = self.asked_weight.saturating_add(weight(bytes.len()));
         self.queue.push_front(Waiting { bytes: bytes.to_vec(), msg_type, fate: Fate::Asked(id, now) });
     }
 
@@ -198,6 +212,8 @@ impl Lane {
     pub fn settle(&mut self, id: CheckId, fate: Fate) {
         if let Some((waiting, _)) = self.asked(id) {
             waiting.fate = fate;
+            let weight = weight(waiting.bytes.len());
+            self.asked_weight = self.asked_weight.saturating_sub(weight);
             self.in_flight -= 1;
             self.ease();
         }
@@ -215,7 +231,10 @@ impl Lane {
     pub fn pop(&mut self) -> Option<Waiting> {
         let waiting = self.queue.pop_front()?;
         self.queued_bytes -= waiting.bytes.len();
-        self.in_flight -= usize::from(matches!(waiting.fate, Fate::Asked(..)));
+        if matches!(waiting.fate, Fate::Asked(..)) {
+            self.in_flight -= 1;
+            self.asked_weight = self.asked_weight.saturating_sub(weight(waiting.bytes.len()));
+        }
         self.ease();
         Some(waiting)
     }
@@ -235,7 +254,7 @@ impl Lane {
         self.open = None;
         self.queue.clear();
         self.queued_bytes = 0;
-        self.in_flight = 0;
+        (self.in_flight, self.asked_weight) = (0, 0);
         self.full = false;
     }
 }

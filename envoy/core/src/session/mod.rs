@@ -54,7 +54,7 @@ use draining::Drain;
 use echo::Echoes;
 use ending::Doom;
 use lane::Lane;
-use limiting::{Days, Limiter, Place, Places};
+use limiting::{Days, Limiter, Place, Places, Share, Shares};
 use memory::Memory;
 use passing::Known;
 use redelivering::Footing;
@@ -73,6 +73,7 @@ pub struct Listener {
     renewals: Renewals,
     memory: Memory,
     days: Days,
+    shares: Shares,
     /// `None`: connections need none.
     places: Option<Arc<Places>>,
 }
@@ -83,7 +84,8 @@ impl Listener {
         let (profile, renewals) = (settings.profile(), Renewals::new(&settings));
         let (memory, days) = (Memory::new(&settings.limits), Days::new(settings.limits.remembered_sessions));
         let places = Places::new(settings.limits.pending_connections_per_address);
-        Self { settings, profile, renewals, memory, days, places }
+        let shares = Shares::new(&settings.limits);
+        Self { settings, profile, renewals, memory, days, shares, places }
     }
 
     /// The settings.
@@ -138,6 +140,8 @@ pub struct Session {
     place: Option<Place>,
     /// `None`: nothing is limited.
     limiter: Option<Box<Limiter>>,
+    /// From the Logon on; `None`: nothing of a client's is bounded.
+    share: Option<Share>,
     /// The order to end.
     doom: Option<Doom>,
     /// The gateway's own end.
@@ -178,6 +182,7 @@ impl Session {
             terms: Terms::default(),
             place: None,
             limiter: None,
+            share: None,
             doom: None,
             drain: None,
             renewal: None,
@@ -231,6 +236,7 @@ impl Session {
             Phase::Active if self.doom.is_some() => self.close_if_overdue(now, out),
             Phase::Active => {
                 self.tell_limited_if_due(now, out);
+                self.release_if_due(now, out);
                 self.waive_overdue(now, out);
                 self.watch_if_due(now, out);
             }
@@ -268,7 +274,7 @@ impl Session {
         if !matches!(self.phase, Phase::Closed) {
             self.log_untold(out);
         }
-        self.place = None;
+        (self.place, self.share) = (None, None);
         self.tell_accounts(out);
         self.keep_pending(now);
         self.phase = Phase::Closed;

@@ -7,6 +7,7 @@
 
 use super::cache::{AccountId, Hit, Key};
 use super::lane::Fate;
+use super::limiting::weight;
 use super::{Now, Phase, Session};
 use crate::command::{CheckId, Commands, Direction, Level};
 use crate::contract::request::Event;
@@ -68,6 +69,10 @@ impl Session {
             most => self.ask_with_others(direction, message, most, now, out),
         };
         self.lane(direction).push(message.bytes, message.msg_type, Fate::Asked(id, now.monotonic));
+        if direction == Direction::Inbound {
+            let replayed = if message.poss_dup { weight(message.bytes.len()) } else { 0 };
+            self.charge(replayed, now, out);
+        }
     }
 
     /// Whether a kept decision may stand for the answer about `message`.
@@ -225,7 +230,12 @@ impl Session {
     }
 
     /// Reads the message that the Check `id` is about.
-    fn with_asked(&mut self, direction: Direction, id: CheckId, then: impl FnOnce(&mut Self, &Message<'_>)) {
+    pub(super) fn with_asked(
+        &mut self,
+        direction: Direction,
+        id: CheckId,
+        then: impl FnOnce(&mut Self, &Message<'_>),
+    ) {
         let Some((waiting, _)) = self.lane(direction).asked(id) else { return };
         let bytes = std::mem::take(&mut waiting.bytes);
         self.reread(&bytes, then);

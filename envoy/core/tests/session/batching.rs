@@ -279,7 +279,7 @@ fn the_bound_of_checks_in_flight_counts_messages() {
 #[test]
 fn a_check_takes_so_many_bytes_and_no_more() {
     let mut play = Play::logged_on("FIX.4.4", COLD, "batch=64");
-    let text = format!("58={}|", "x".repeat(40_000));
+    let text = format!("58={}|", "x".repeat(10_000));
     play.play(&format!(
         ">> client D 2 {text} + D 3 {text} + D 4 11=c|
          << check 2 message inbound D 2 {text}

@@ -5,6 +5,7 @@ use crate::support::service::Verdict;
 use crate::support::transcript::{Play, long};
 use fix_authz_core::command::Direction;
 use fix_authz_core::stats::Counter;
+use std::sync::Arc;
 
 const PER_SECOND: &str = r#""limits":{"messages_per_s":2}"#;
 const PER_DAY: &str = r#""limits":{"messages_per_day":2}"#;
@@ -64,6 +65,144 @@ fn the_session_level_what_needs_no_scope_and_replays_are_not_counted() {
          << report 5 inbound limit: 1 messages denied by `limits.messages_per_s` (1)
          << venue 4 7 43=Y|123=Y|36=8|",
     );
+}
+
+const IN_FLIGHT: &str = r#""limits":{"max_checks_in_flight_per_client":2}"#;
+const DENIED: &str = r#""limits":{"denied_or_replayed_per_s":10,"denied_or_replayed_at_once":2}"#;
+
+#[test]
+fn what_a_client_has_out_is_bounded_and_the_rest_waits_in_its_socket() {
+    Play::logged_on("FIX.4.4", IN_FLIGHT, "client=acme").play(
+        ">> client D 2 11=a| + D 3 11=b| + D 4 11=c|
+         << check 2 message inbound D 2 11=a|
+         << check 3 message inbound D 3 11=b|
+         << pause
+         >> answer 2 allow
+         << venue D 2 11=a|
+         << check 4 message inbound D 4 11=c|
+         << resume
+         >> answer 4 allow
+         >> answer 3 allow
+         << venue D 3 11=b|
+         << venue D 4 11=c|",
+    );
+}
+
+#[test]
+fn a_long_message_counts_as_several() {
+    let text = format!("58={}|", "x".repeat(512));
+    Play::logged_on("FIX.4.4", IN_FLIGHT, "client=acme").play(&format!(
+        ">> client D 2 {text} + D 3 {text}
+         << check 2 message inbound D 2 {text}
+         << pause
+         >> answer 2 allow
+         << venue D 2 {text}
+         << check 3 message inbound D 3 {text}
+         << resume"
+    ));
+}
+
+#[test]
+fn sessions_of_a_client_share_what_it_may_have_out_and_each_has_room_for_one() {
+    let listener = crate::support::driver::listener(IN_FLIGHT);
+    let fix = |text: &str| long(Direction::Inbound, "FIX.4.4", text);
+    let seated = |seed: u8, comp_id: &str, client: &str| {
+        let mut driver = Driver::on(Arc::clone(&listener), [seed; 32]);
+        let logon = format!("35=A|34=1|49={comp_id}|56=V|98=0|108=30|554=s|");
+        driver.receive(Direction::Inbound, &fix(&logon), false);
+        driver.answer(1, &Verdict::parse(&format!("allow client={client}")));
+        driver.take();
+        driver
+    };
+    let orders = |comp_id: &str, from: u32| -> Vec<u8> {
+        let order = |seq| fix(&format!("35=D|34={seq}|49={comp_id}|56=V|11=a|"));
+        (from..from + 3).flat_map(order).collect()
+    };
+    let asked = |driver: &mut Driver| {
+        driver.take().iter().filter(|effect| matches!(effect, Effect::Asked(_))).count()
+    };
+    let (mut one, mut two) = (seated(1, "A", "acme"), seated(2, "B", "acme"));
+    let mut other = seated(3, "C", "other");
+    one.receive(Direction::Inbound, &orders("A", 2), false);
+    two.receive(Direction::Inbound, &orders("B", 2), false);
+    other.receive(Direction::Inbound, &orders("C", 2), false);
+    assert_eq!([asked(&mut one), asked(&mut two), asked(&mut other)], [2, 1, 2]);
+    // Its own answer lets the second one go on, with one at a time while the first one has all that there is.
+    two.answer(2, &Verdict::allow());
+    assert_eq!(asked(&mut two), 1);
+    drop(one);
+    two.answer(3, &Verdict::allow());
+    two.receive(Direction::Inbound, &orders("B", 5), false);
+    assert_eq!(asked(&mut two), 2);
+}
+
+#[test]
+fn what_is_denied_too_often_holds_back_all_that_follows_and_is_told() {
+    let mut play = Play::logged_on("FIX.4.4", DENIED, "client=acme");
+    play.play(
+        ">> client D 2 11=a|
+         << check 2 message inbound D 2 11=a|
+         >> answer 2 reject 6 no
+         << venue 1 2 112=<1>|
+         >> client D 3 11=b|
+         << check 3 message inbound D 3 11=b|
+         >> answer 3 reject 6 no
+         << venue 1 3 112=<2>|
+         >> client D 4 11=c|
+         << check 4 message inbound D 4 11=c|
+         >> answer 4 reject 6 no
+         << tick 100
+         << report 5 inbound limit: messages wait for `limits.denied_or_replayed_per_s` (10)
+         << venue 1 4 112=<3>|
+         >> client D 5 11=d| + 0 6
+         << pause
+         >> after 99
+         >> after 1
+         << check 6 message inbound D 5 11=d|
+         << resume
+         >> answer 6 allow
+         << venue D 5 11=d|
+         << venue 0 6",
+    );
+    assert_eq!((play.count(Counter::ClientsHeld), play.count(Counter::InboundDenied)), (1, 3));
+}
+
+#[test]
+fn replays_count_whatever_becomes_of_them() {
+    Play::logged_on("FIX.4.4", DENIED, "client=acme").play(
+        ">> client D 6 43=Y|11=a| + D 7 43=Y|11=b| + D 8 43=Y|11=c| + D 9 43=Y|11=d|
+         << check 2 message inbound D 6 replay 11=a|
+         << check 3 message inbound D 7 replay 11=b|
+         << check 4 message inbound D 8 replay 11=c|
+         << tick 100
+         << report 5 inbound limit: messages wait for `limits.denied_or_replayed_per_s` (10)
+         << pause
+         >> answer 2 reject 6 no
+         << venue 4 6 43=Y|123=Y|36=7|
+         >> answer 3 allow
+         << venue D 7 43=Y|11=b|
+         >> answer 4 allow
+         << venue D 8 43=Y|11=c|
+         >> after 100
+         << check 6 message inbound D 9 replay 11=d|
+         << tick 100
+         << resume",
+    );
+}
+
+#[test]
+fn a_service_that_is_away_holds_nobody_back() {
+    let mut play = Play::logged_on("FIX.4.4", DENIED, "client=acme");
+    for seq in 2..20 {
+        play.play(&format!(
+            ">> client D {seq} 11=a|
+             << check {seq} message inbound D {seq} 11=a|
+             >> answer {seq} unreachable
+             << venue 1 {seq} 112=<{}>|",
+            seq - 1
+        ));
+    }
+    assert_eq!(play.count(Counter::ClientsHeld), 0);
 }
 
 #[test]

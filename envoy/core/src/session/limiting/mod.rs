@@ -6,18 +6,21 @@
 //! and then summed up for [`QUIET`].
 //!
 //! This module has the session's part. `limiter` has what a session has used: `rate` of a second and a minute, `days` of a
-//! day, `numbers` what was denied, `untold` what is to be told. `places` are those of connections without a Logon.
+//! day, `numbers` what was denied, `untold` what is to be told. `places` are those of connections without a Logon,
+//! `shares` what a client uses of the decision service in all its sessions.
 
 mod days;
 mod limiter;
 mod numbers;
 mod places;
 mod rate;
+mod shares;
 mod untold;
 
 pub(super) use days::Days;
 pub(super) use limiter::Limiter;
 pub(super) use places::{Place, Places};
+pub(super) use shares::{Share, Shares, weight};
 
 use super::lane::Fate;
 use super::{Now, Phase, Session};
@@ -68,6 +71,67 @@ impl Session {
         let listener = &self.listener;
         let day = || listener.days.of(logon, date(now.utc));
         self.limiter = Limiter::new(&listener.settings.limits, logon, day).map(Box::new);
+    }
+
+    /// The session is of this client, as the service names it, from here on.
+    pub(super) fn set_share(&mut self, client: Option<&str>, now: Now) {
+        let sender = self.identity.as_ref().map_or(&[][..], |identity| &identity.sender);
+        let client = client.map_or(sender, str::as_bytes);
+        self.share = self.listener.shares.of(client, now.monotonic);
+    }
+
+    /// Whether nothing of the client's is taken in for now, because of what it uses in all its sessions.
+    #[inline]
+    pub(super) fn is_share_used_up(&self) -> bool {
+        let limits = &self.listener.settings.limits;
+        self.share.as_ref().is_some_and(|share| share.is_used_up(self.inbound.asked_weight(), limits))
+    }
+
+    /// Counts messages of this weight as denied or replayed, and holds the session back where that is too much.
+    pub(super) fn charge(&mut self, weight: u32, now: Now, out: &mut Commands) {
+        let limits = &self.listener.settings.limits;
+        let Some(share) = &mut self.share else { return };
+        if weight > 0 {
+            share.charge(weight, limits, now.monotonic);
+        }
+        let Some(wait) = share.hold(limits, now.monotonic) else { return };
+        let is_news = share.told.is_none_or(|told| now.monotonic.saturating_sub(told) >= QUIET);
+        let most = limits.denied_or_replayed_per_s;
+        out.count(Counter::ClientsHeld);
+        out.push(Command::Tick(u32::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)));
+        if is_news {
+            share.told = Some(now.monotonic);
+            self.tell(&format!("messages wait for `limits.denied_or_replayed_per_s` ({most})"), now, out);
+        }
+    }
+
+    /// Counts the message that waits for the Check `id` as denied, if it is; a replay was counted when it was asked about.
+    pub(super) fn charge_if_denied(
+        &mut self,
+        direction: Direction,
+        id: CheckId,
+        decision: &Decision,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        if self.share.is_none()
+            || direction == Direction::Outbound
+            || matches!(decision, Decision::Forward(_))
+        {
+            return;
+        }
+        let mut weight = 0;
+        self.with_asked(direction, id, |_, message| {
+            weight = if message.poss_dup { 0 } else { self::weight(message.bytes.len()) };
+        });
+        self.charge(weight, now, out);
+    }
+
+    /// Time has passed: the session may go on where it was held back.
+    pub(super) fn release_if_due(&mut self, now: Now, out: &mut Commands) {
+        if self.share.as_mut().is_some_and(|share| share.release(now.monotonic)) {
+            self.resume_client(now, out);
+        }
     }
 
     /// Counts a message that needs a decision; `true`: it was over a limit, and is denied in its turn.
