@@ -15,6 +15,7 @@ from authzsvc.decision import Action, Decision, LogonTerms, RejectReason
 from authzsvc.errors import TokenError
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.engine import Misnamed, Policy, Question, Verdict
+from authzsvc.policy.lookup import SESSION_LEVEL
 from authzsvc.standing import Ending, Limit
 from authzsvc.tokens.claims import BAD_CREDENTIALS, Identity
 
@@ -113,12 +114,15 @@ def unavailable(event: Event | None, reason: str, stamp: Stamp) -> Decision:
 
 
 def _limited(request: FixRequest, policy: Policy, decision: Decision, limit: Limit, stamp: Stamp) -> Decision:
-    """What a limited session may still do: what reduces risk, as far as its scopes go. What the venue tells it is not
-    order flow, and a trader who gets flat must see that he is. No scope would change the rest, so none is missing."""
+    """What a limited session may still do: what reduces risk, as far as its scopes go, and what needs no scope. What
+    the venue tells it is not order flow, and a trader who gets flat must see that he is. No scope would change the
+    rest, so none is missing."""
     if request.direction is Direction.OUTBOUND or request.msg_type in policy.risk_reducing:
         return decision
     if not decision.allowed:
         return decision._replace(missing_scopes=())
+    if request.msg_type in SESSION_LEVEL or request.msg_type in policy.exempt:
+        return decision
     return _denied(stamp, limit.text, limit.reason)
 
 

@@ -143,6 +143,8 @@ def _client(direction: Direction, sender: str, target: str, headers: Mapping[str
             get("x-fix-sender-location-id"),
             get("x-fix-on-behalf-of-comp-id"),
             target,
+            get("x-fix-on-behalf-of-sub-id"),
+            get("x-fix-on-behalf-of-location-id"),
         )
     return CompIds(
         target,
@@ -150,4 +152,6 @@ def _client(direction: Direction, sender: str, target: str, headers: Mapping[str
         get("x-fix-target-location-id"),
         get("x-fix-deliver-to-comp-id"),
         sender,
+        get("x-fix-deliver-to-sub-id"),
+        get("x-fix-deliver-to-location-id"),
     )

@@ -57,6 +57,10 @@ class CompIds:
     """Inbound 115, outbound 128."""
     target_comp_id: str | None = None
     """The counterparty's CompID: inbound 56, outbound 49."""
+    on_behalf_of_sub: str | None = None
+    """Inbound 116, outbound 129."""
+    on_behalf_of_location: str | None = None
+    """Inbound 144, outbound 145."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ ID_NAMES = {
     "location_id": "SenderLocationID",
     "on_behalf_of": "OnBehalfOfCompID",
     "target_comp_id": "TargetCompID",
+    "on_behalf_of_sub": "OnBehalfOfSubID",
+    "on_behalf_of_location": "OnBehalfOfLocationID",
 }
 """Field of `CompIds` → what to call it: as the client's own messages do."""
 

@@ -16,7 +16,15 @@ from authzsvc.policy.lookup import Lookup
 from authzsvc.policy.rules import Mode
 from authzsvc.policy.source import Data, Spot, key_path
 
-IDENTITY = {49: "comp_id", 50: "sub_id", 142: "location_id", 115: "on_behalf_of", 56: "target_comp_id"}
+IDENTITY = {
+    49: "comp_id",
+    50: "sub_id",
+    142: "location_id",
+    115: "on_behalf_of",
+    56: "target_comp_id",
+    116: "on_behalf_of_sub",
+    144: "on_behalf_of_location",
+}
 """Tag in `session.identity`, as an inbound message has it → field of `CompIds`."""
 
 DEFAULT_ROLE_CLAIM = "roles"

@@ -8,8 +8,8 @@ from authzsvc.policy.engine import Policy
 from authzsvc.policy.lookup import LOGON
 from authzsvc.policy.question import CompIds, Question, Verdict
 
-TAGS = {Direction.INBOUND: (49, 50, 142, 115, 56), Direction.OUTBOUND: (56, 57, 143, 128, 49)}
-"""The tags that name the client: CompID, SubID, LocationID, the firm on whose behalf it acts; and the counterparty."""
+TAGS = {Direction.INBOUND: (49, 50, 142, 115, 56, 116, 144), Direction.OUTBOUND: (56, 57, 143, 128, 49, 129, 145)}
+"""The tags of the fields of `CompIds`, in their order."""
 
 _LOGON = Verdict(True, None, (), "a Logon needs no scope: the token and the client's identity decide", ())
 

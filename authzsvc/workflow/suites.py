@@ -25,7 +25,15 @@ from authzsvc.policy.source import Source
 from authzsvc.workflow import clients, typed
 
 SUFFIXES = (".test.yaml", ".test.yml", ".test.json")
-ID_NAMES = ("comp_id", "sub_id", "location_id", "on_behalf_of", "target_comp_id")
+ID_NAMES = (
+    "comp_id",
+    "sub_id",
+    "location_id",
+    "on_behalf_of",
+    "target_comp_id",
+    "on_behalf_of_sub",
+    "on_behalf_of_location",
+)
 """The fields of `CompIds`."""
 
 _Text = Annotated[
@@ -54,6 +62,8 @@ class Defaults(_Part):
     location_id: _Text | None = None
     on_behalf_of: _Text | None = None
     target_comp_id: _Text | None = None
+    on_behalf_of_sub: _Text | None = None
+    on_behalf_of_location: _Text | None = None
     claims: dict[str, Any] = Field(default_factory=dict)
     direction: Direction | None = None
 

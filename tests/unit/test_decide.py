@@ -15,7 +15,7 @@ from authzsvc.policy.engine import Policy
 from authzsvc.standing import Ending, Limit
 from authzsvc.tokens.claims import Identity
 from authzsvc.tokens.endpoint import ServerUnavailable
-from tests.unit.checks import check, example_policy, logon, soh
+from tests.unit.checks import MAPPING, check, example_policy, logon, soh
 
 NOW = 1_000_000.0
 CLAIMS = {"fix_comp_id": "ALGO", "accounts": ["ACC-1"]}
@@ -281,3 +281,61 @@ def test_who_cannot_be_asked_about_denies_a_message_and_ends_no_session(policy: 
     )
     refused = judged(policy, logon("t"), outage)
     assert (refused.action, refused.session_status) == (Action.LOGOUT, 7)
+
+
+SESSION_LEVEL = ("0", "1", "2", "3", "4", "5")
+BOUND = (
+    "identity: {SenderCompID: fix_comp_id, SenderSubID: desks, OnBehalfOfCompID: firms, OnBehalfOfSubID: traders}\n"
+    "  exempt: [News]\n"
+)
+DESKS = {**CLAIMS, "desks": ["desk-1", "desk-2"], "firms": "FUND", "traders": ["t1"]}
+
+
+@pytest.fixture
+def bound(tmp_path: Path) -> Policy:
+    """A mapping that holds more ids than the CompID against claims."""
+    file = tmp_path / "bound.yaml"
+    file.write_text(MAPPING.replace("identity: {SenderCompID: fix_comp_id}\n  exempt: []\n", BOUND))
+    return compile_mapping(file)
+
+
+def named(policy: Policy, msg_type: str, left: Limit | None = None, direction: str = "inbound", **ids: str) -> Decision:
+    """About a message with these ids (`sender_sub_id` and so on)."""
+    headers = {f"x-fix-{name.replace('_', '-')}": value for name, value in ids.items()}
+    names = ("ALGO", "VENUE") if direction == "inbound" else ("VENUE", "ALGO")
+    sender, target = names
+    request = check("t", direction=direction, msg_type=msg_type, sender=sender, target=target, headers=headers)
+    return decide(fix(request), replace(WHO, claims=DESKS), policy, STAMP, Keeping(60), left)
+
+
+@pytest.mark.parametrize("msg_type", [*SESSION_LEVEL, "B"])
+def test_what_needs_no_scope_is_allowed_under_ids_that_hold(bound: Policy, policy: Policy, msg_type: str) -> None:
+    assert named(bound, msg_type, sender_sub_id="desk-2", on_behalf_of_comp_id="FUND", target_sub_id="any").allowed
+    assert named(bound, msg_type, on_behalf_of_sub_id="t1", on_behalf_of_location_id="anywhere").allowed
+    assert named(bound, msg_type, LIMIT, sender_sub_id="desk-2").allowed
+    assert named(policy, msg_type, sender_sub_id="whatever").allowed is (msg_type != "B")
+
+
+@pytest.mark.parametrize("msg_type", [*SESSION_LEVEL, "B"])
+@pytest.mark.parametrize(
+    ("ids", "text"),
+    [
+        ({"sender_sub_id": "desk-3"}, "SenderSubID"),
+        ({"on_behalf_of_comp_id": "OTHERFIRM"}, "OnBehalfOfCompID"),
+        ({"on_behalf_of_comp_id": "FUND", "on_behalf_of_sub_id": "t2"}, "OnBehalfOfSubID"),
+    ],
+)
+def test_an_id_that_does_not_hold_ends_the_session_in_sequence_whatever_the_type(
+    bound: Policy, msg_type: str, ids: dict[str, str], text: str
+) -> None:
+    decision = named(bound, msg_type, **ids)
+    assert (decision.allowed, decision.action) == (False, Action.LOGOUT)
+    assert decision.text == f"{text} is not the token's"
+
+
+@pytest.mark.parametrize("msg_type", [*SESSION_LEVEL, "A", "W"])
+def test_the_venue_names_the_client_or_its_message_is_withheld(bound: Policy, msg_type: str) -> None:
+    known = {"target_sub_id": "desk-1", "deliver_to_comp_id": "FUND", "sender_sub_id": "engine-7"}
+    assert named(bound, msg_type, direction="outbound", **known).allowed
+    assert not named(bound, msg_type, direction="outbound", target_sub_id="desk-3").allowed
+    assert not named(bound, msg_type, direction="outbound", deliver_to_comp_id="OTHERFIRM").allowed

@@ -45,6 +45,12 @@ impl MsgType {
         matches!(self.0, [b'0'..=b'5', 0, 0, 0, 0, 0, 0, 0])
     }
 
+    /// The session level and the Logon: what both sides' session layers read.
+    #[inline]
+    pub fn is_administrative(self) -> bool {
+        self.is_session_level() || self == Self::LOGON
+    }
+
     /// All of it in eight bytes, padded with zeros.
     #[inline]
     pub fn packed(self) -> [u8; 8] {

@@ -132,6 +132,8 @@ pub struct Profile {
     begun: u64,
     /// The bits of the ids that a message may have besides the CompIDs.
     optional_ids: u64,
+    /// The bits of the single fields that are secret.
+    secret_singles: u64,
     /// Sorted by length tag.
     pairs: Vec<(u32, u32)>,
     /// Tags beyond the table that are data or secret.
@@ -149,6 +151,7 @@ impl Profile {
             short: Box::new([Classified(0); Nibbles::COUNT]),
             begun: 0,
             optional_ids: 0,
+            secret_singles: 0,
             pairs: Vec::new(),
             high: Vec::new(),
             max_tag: tags::MAX,
@@ -166,6 +169,7 @@ impl Profile {
     pub fn with_secrets(mut self, secrets: &[u32]) -> Self {
         for tag in secrets {
             self.mark(*tag, SECRET);
+            self.secret_singles |= self.class(*tag).single_bit();
         }
         self.fill_short();
         self
@@ -233,6 +237,12 @@ impl Profile {
     #[inline]
     pub fn optional_ids(&self) -> u64 {
         self.optional_ids
+    }
+
+    /// The bits of the single fields that are secret.
+    #[inline]
+    pub fn secret_singles(&self) -> u64 {
+        self.secret_singles
     }
 
     /// The highest tag that a message may have.

@@ -20,6 +20,8 @@ mod limiting;
 mod limits;
 #[path = "session/logon.rs"]
 mod logon;
+#[path = "session/naming.rs"]
+mod naming;
 #[path = "session/outbound.rs"]
 mod outbound;
 #[path = "session/precedents.rs"]

@@ -13,8 +13,17 @@ use support::service::Verdict;
 use support::transcript::long;
 
 /// Bodies that keep the profile, behind the header.
-const BODIES: [&str; 6] =
-    ["", "11=a|167=CS|", "58=some text|", "95=5|96=a=b=c|", "453=2|448=x|448=y|", "112=hello|"];
+const BODIES: [&str; 9] = [
+    "",
+    "11=a|167=CS|",
+    "58=some text|",
+    "95=5|96=a=b=c|",
+    "453=2|448=x|448=y|",
+    "112=hello|",
+    "115=OTHER|11=b|",
+    "50=desk|11=a|",
+    "57=desk|116=x|",
+];
 const CLIENT_TYPES: [&str; 13] = ["D", "F", "G", "q", "B", "V", "0", "1", "2", "n", "U1", "AB", "BE"];
 const VENUE_TYPES: [&str; 8] = ["8", "AE", "9", "0", "1", "W", "j", "8"];
 /// Whole messages that some rule of the profile refuses, as they stand behind the header.

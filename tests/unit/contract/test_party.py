@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from authzsvc.contract.party import Party, party, plain
+from authzsvc.policy.question import CompIds
 from tests.unit.checks import check
 
 
@@ -59,3 +60,20 @@ def test_what_no_proxy_would_say_is_a_fault() -> None:
     assert "x-fix-direction" in read(x_fix_direction="?").fault
     assert "x-fix-sender-comp-id" in read(x_fix_sender_comp_id="").fault
     assert "x-fix-target-comp-id" in read(x_fix_target_comp_id="x" * 257).fault
+
+
+def test_the_clients_ids_are_the_senders_or_the_targets() -> None:
+    ids = {
+        "x_fix_sender_sub_id": "50",
+        "x_fix_sender_location_id": "142",
+        "x_fix_target_sub_id": "57",
+        "x_fix_target_location_id": "143",
+        "x_fix_on_behalf_of_comp_id": "115",
+        "x_fix_on_behalf_of_sub_id": "116",
+        "x_fix_on_behalf_of_location_id": "144",
+        "x_fix_deliver_to_comp_id": "128",
+        "x_fix_deliver_to_sub_id": "129",
+        "x_fix_deliver_to_location_id": "145",
+    }
+    assert read(**ids).client == CompIds("ALGO", "50", "142", "115", "VENUE", "116", "144")
+    assert read(**ids, x_fix_direction="outbound").client == CompIds("VENUE", "57", "143", "128", "ALGO", "129", "145")

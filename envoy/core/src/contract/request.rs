@@ -6,6 +6,7 @@
 
 use super::certificate::Certificate;
 use super::grpc;
+use super::identity::Identity;
 use super::wire::{
     Address, AttributeContext, CheckRequest, HttpRequest, Peer, Request, SocketAddress, Timestamp,
 };
@@ -17,7 +18,6 @@ use crate::profile::Profile;
 use crate::session_name::SessionName;
 use crate::settings::Settings;
 use crate::tags;
-use crate::version::Version;
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
@@ -53,31 +53,6 @@ pub struct Envelope<'a> {
     pub now: OffsetDateTime,
 }
 
-/// Who a connection says it is, from its Logon.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// BeginString (8).
-    pub version: Version,
-    /// SenderCompID (49).
-    pub sender: Vec<u8>,
-    /// TargetCompID (56).
-    pub target: Vec<u8>,
-    /// The headers of its identifying fields.
-    identifiers: Vec<(&'static str, String)>,
-}
-
-impl Identity {
-    /// The Logon's.
-    pub fn of(logon: &Message<'_>) -> Self {
-        Self {
-            version: logon.version,
-            sender: logon.sender.to_vec(),
-            target: logon.target.to_vec(),
-            identifiers: identifiers(logon).collect(),
-        }
-    }
-}
-
 /// What is asked about a message.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
@@ -102,7 +77,7 @@ impl Event<'_> {
 }
 
 /// The header of each identifying field, where the message has it.
-pub const IDENTIFIERS: [(u32, &str); 8] = [
+pub const IDENTIFIERS: [(u32, &str); 12] = [
     (tags::SENDER_COMP_ID, "x-fix-sender-comp-id"),
     (tags::TARGET_COMP_ID, "x-fix-target-comp-id"),
     (tags::SENDER_SUB_ID, "x-fix-sender-sub-id"),
@@ -110,7 +85,11 @@ pub const IDENTIFIERS: [(u32, &str); 8] = [
     (tags::TARGET_SUB_ID, "x-fix-target-sub-id"),
     (tags::TARGET_LOCATION_ID, "x-fix-target-location-id"),
     (tags::ON_BEHALF_OF_COMP_ID, "x-fix-on-behalf-of-comp-id"),
+    (tags::ON_BEHALF_OF_SUB_ID, "x-fix-on-behalf-of-sub-id"),
+    (tags::ON_BEHALF_OF_LOCATION_ID, "x-fix-on-behalf-of-location-id"),
     (tags::DELIVER_TO_COMP_ID, "x-fix-deliver-to-comp-id"),
+    (tags::DELIVER_TO_SUB_ID, "x-fix-deliver-to-sub-id"),
+    (tags::DELIVER_TO_LOCATION_ID, "x-fix-deliver-to-location-id"),
 ];
 
 /// Headers that are a message's own: a kind of messages has the others in common.
@@ -119,7 +98,7 @@ const SEQ_NUM: &str = "x-fix-msg-seq-num";
 /// How many messages a Check is about, where there are several.
 pub(super) const BATCH: &str = "x-fix-batch";
 
-fn identifiers(message: &Message<'_>) -> impl Iterator<Item = (&'static str, String)> {
+pub(super) fn identifiers(message: &Message<'_>) -> impl Iterator<Item = (&'static str, String)> {
     IDENTIFIERS.iter().filter_map(|(tag, name)| message.get(*tag).map(|value| (*name, text(value))))
 }
 
@@ -216,7 +195,7 @@ fn of_session(
     let mut http = HttpRequest { path: format!("/fix/{}/", direction.as_str()), ..Default::default() };
     if let Some(identity) = identity {
         headers.insert("x-fix-begin-string".into(), identity.version.as_str().into());
-        headers.extend(identity.identifiers.iter().map(|(name, value)| ((*name).into(), value.clone())));
+        headers.extend(identity.headers().map(|(name, value)| ((*name).into(), value.clone())));
         http.host = text(&identity.target);
         http.protocol = identity.version.as_str().into();
     }

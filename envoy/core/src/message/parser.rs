@@ -53,7 +53,7 @@ pub fn parse<'a>(
         target,
         poss_dup: walk.poss_dup,
         has_optional_ids: walk.seen & profile.optional_ids() != 0,
-        has_secrets: walk.met.is_secret(),
+        has_secrets: walk.met.is_secret() || walk.seen & profile.secret_singles() != 0,
     })
 }
 
@@ -86,7 +86,7 @@ struct Walk<'a> {
     bytes: &'a [u8],
     /// The single fields that were met, by their bits.
     seen: u64,
-    /// What the fields that are not plain were.
+    /// What the other fields were.
     met: Class,
     /// The data tag that must come next, or 0, and the length of its value.
     data: (u32, usize),
@@ -210,7 +210,6 @@ impl<'a> Walk<'a> {
         end: usize,
     ) -> Result<(), Violation> {
         let (tag, class) = (classified.tag(), classified.class());
-        self.met = self.met.with(class);
         let data = std::mem::take(&mut self.data);
         if data.0 != 0 {
             if data != (tag, end - value) {
@@ -230,11 +229,15 @@ impl<'a> Walk<'a> {
             return Err(repeated(class));
         }
         self.seen |= bit;
-        if bit == 0 { Ok(()) } else { self.take_header(tag, value, end) }
+        if bit == 0 {
+            self.met = self.met.with(class);
+            return Ok(());
+        }
+        self.take_single(tag, value, end)
     }
 
     #[inline]
-    fn take_header(&mut self, tag: u32, value: usize, end: usize) -> Result<(), Violation> {
+    fn take_single(&mut self, tag: u32, value: usize, end: usize) -> Result<(), Violation> {
         match tag {
             tags::MSG_SEQ_NUM => {
                 self.seq = Some(values::seq_num(self.bytes, value, end).ok_or(Violation::MsgSeqNum)?)

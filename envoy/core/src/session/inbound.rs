@@ -5,7 +5,8 @@ use super::ending::BY_SERVICE;
 use super::lane::Fate;
 use super::{Phase, Session};
 use crate::command::{Commands, Direction};
-use crate::contract::request::{Event, Identity};
+use crate::contract::identity::Identity;
+use crate::contract::request::Event;
 use crate::credential;
 use crate::decision::{Decision, Denial, Terms};
 use crate::failure::{self, Failure};
@@ -29,7 +30,7 @@ impl Session {
         if matches!(self.phase, Phase::AwaitingLogon) {
             return self.hold_logon(message, now, out);
         }
-        self.is_the_logons(message)?;
+        self.is_the_logons(Direction::Inbound, message)?;
         if message.msg_type == MsgType::LOGON {
             return Err(Violation::SecondLogon);
         }
@@ -50,11 +51,11 @@ impl Session {
         {
             return Ok(());
         }
-        if self.terms.asks_inbound(message.msg_type) {
+        if self.terms.asks_inbound(message.msg_type) || self.names_another(Direction::Inbound, message) {
             if self.limiter.is_some() && self.limit(message, now, out) {
                 return Ok(());
             }
-            self.reuse_or_ask(Direction::Inbound, message, now, out);
+            self.ask_about(Direction::Inbound, message, now, out);
         } else if self.inbound.is_clear() {
             self.forget_if_reset(message, now);
             self.forward_inbound(message.bytes, out);
@@ -141,21 +142,6 @@ impl Session {
                 let profile = &session.listener.profile;
                 out.send_with(Direction::Inbound, |to| credential::without(message, tag, profile, to));
             }),
-        }
-    }
-
-    /// A session has one identity from its Logon to its end.
-    #[inline]
-    fn is_the_logons(&self, message: &Message<'_>) -> Result<(), Violation> {
-        match &self.identity {
-            Some(identity)
-                if identity.version == message.version
-                    && identity.sender == message.sender
-                    && identity.target == message.target =>
-            {
-                Ok(())
-            }
-            _ => Err(Violation::ForeignIdentity),
         }
     }
 

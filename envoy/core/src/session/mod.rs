@@ -6,7 +6,7 @@
 //! reported and ends the connection; nothing behind it is forwarded.
 //!
 //! This module has the phases and the events. `intake` takes bytes in, `inbound` and `outbound` are the two directions'
-//! rules, `asking` has the decision service's part, `batching` Checks about several messages, `reusing` answers that hold
+//! rules, `naming` holds a message's ids against the Logon's, `asking` has the decision service's part, `batching` Checks about several messages, `reusing` answers that hold
 //! for more than one message, `watching` what the service may say unasked, `renewing` a fresh credential, `ending` the end
 //! that it orders, `draining` the end that comes with the gateway's own, `limiting` what is denied without asking, `passing`
 //! the short way of messages that are like earlier ones, `redelivering` rejects that a lost connection took with it; `lane`
@@ -25,6 +25,7 @@ mod intake;
 mod lane;
 mod limiting;
 mod memory;
+mod naming;
 mod outbound;
 mod passing;
 mod redelivering;
@@ -35,7 +36,8 @@ mod watching;
 pub use draining::Departure;
 
 use crate::command::{CheckId, Command, Commands, Direction, Level};
-use crate::contract::request::{Identity, Peers};
+use crate::contract::identity::Identity;
+use crate::contract::request::Peers;
 use crate::contract::response;
 use crate::credential::Authorization;
 use crate::decision::{Denial, Terms};

@@ -1,4 +1,5 @@
-//! Venue to client: guarded types are asked about, our Heartbeats become answers, all else passes.
+//! Venue to client: guarded types are asked about, and messages that name somebody else than the Logon; our Heartbeats
+//! become answers, all else passes.
 
 use super::echo::Echo;
 use super::lane::Fate;
@@ -22,6 +23,7 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) -> Result<(), Violation> {
+        self.is_the_logons(Direction::Outbound, message)?;
         self.follow_venue(message, now);
         match message.msg_type {
             MsgType::HEARTBEAT => {
@@ -38,7 +40,7 @@ impl Session {
             MsgType::LOGON => self.forget_if_anew(message, now),
             MsgType::RESEND_REQUEST => {
                 self.note_resend_request(message, now, out);
-                self.pass_outbound(message, out);
+                self.pass_or_ask(message, now, out);
                 self.resume_client(now, out);
                 return Ok(());
             }
@@ -57,22 +59,32 @@ impl Session {
             }
             _ => {}
         }
-        if self.terms.asks_outbound(message.msg_type) {
-            self.reuse_or_ask(Direction::Outbound, message, now, out);
-        } else {
-            self.pass_outbound(message, out);
-        }
+        self.pass_or_ask(message, now, out);
         Ok(())
     }
 
-    /// The venue's numbers begin anew, or it fills a gap.
+    /// The venue's numbers begin anew, or it fills a gap. A fill that is asked about stays as it is: nothing is put back.
     fn reset_or_fill(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) {
         if message.is_reset() {
             self.echoes.clear();
             self.forget_kept(now);
-            self.pass_outbound(message, out);
+            self.pass_or_ask(message, now, out);
             self.resume_client(now, out);
-        } else if !self.put_back(message, now, out) {
+        } else {
+            self.follow_fill(message);
+            if self.names_another(Direction::Outbound, message) || !self.put_back(message, now, out) {
+                self.pass_or_ask(message, now, out);
+            }
+        }
+    }
+
+    /// Passes a message in its turn, or asks about it.
+    #[inline]
+    fn pass_or_ask(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) {
+        let asks = self.terms.asks_outbound(message.msg_type);
+        if asks || self.names_another(Direction::Outbound, message) {
+            self.ask_about(Direction::Outbound, message, now, out);
+        } else {
             self.pass_outbound(message, out);
         }
     }
@@ -80,6 +92,7 @@ impl Session {
     /// Passes a message that nobody is asked about, in its turn.
     #[inline]
     fn pass_outbound(&mut self, message: &Message<'_>, out: &mut Commands) {
+        self.note_venue(message);
         if self.outbound.is_clear() {
             self.forward_outbound(message.bytes, out);
             self.learn_free(Direction::Outbound, message);
@@ -149,7 +162,10 @@ impl Session {
     /// Carries out the decision on a message whose turn has come: what the client may not see becomes a GapFill.
     pub(super) fn apply_outbound(&mut self, bytes: &[u8], decision: Decision, out: &mut Commands) {
         match decision {
-            Decision::Forward(_) => self.forward_outbound(bytes, out),
+            Decision::Forward(_) => {
+                self.note_if_venues_logon(bytes);
+                self.forward_outbound(bytes, out);
+            }
             Decision::Disconnect => self.disconnect(out),
             Decision::Reject(_) | Decision::Logout(_) => {
                 out.count(Counter::OutboundDenied);

@@ -197,11 +197,13 @@ impl Session {
         self.layouts.to(direction).learn(message, &self.listener.profile, Ground::Kept, decides);
     }
 
-    /// A message passed that nobody was asked about: those like it may take the short way.
+    /// A message passed that nobody was asked about, so its ids are the Logon's: those like it, the ids included, may take the
+    /// short way.
     #[inline]
     pub(super) fn learn_free(&mut self, direction: Direction, message: &Message<'_>) {
-        let is_ours = message.msg_type.is_session_level() || message.msg_type == MsgType::LOGON;
-        if !is_ours && self.listener.renewals.answered_by(message.msg_type, message.version).is_none() {
+        if !message.msg_type.is_administrative()
+            && self.listener.renewals.answered_by(message.msg_type, message.version).is_none()
+        {
             let decides = |tag| IDENTIFIERS.iter().any(|(identifier, _)| *identifier == tag);
             self.layouts.to(direction).learn(message, &self.listener.profile, Ground::Free, decides);
         }

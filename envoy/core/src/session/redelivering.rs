@@ -128,14 +128,19 @@ impl Session {
         }
     }
 
+    /// The venue fills a gap: the numbers in it are taken.
+    pub(super) fn follow_fill(&mut self, fill: &Message<'_>) {
+        if let Some(to) = filled_to(fill)
+            && let Some(footing) = &mut self.footing
+        {
+            footing.highest = footing.highest.max(to - 1);
+        }
+    }
+
     /// The venue fills a gap: the rejects in it are put back. `false`: there are none.
     pub(super) fn put_back(&mut self, fill: &Message<'_>, now: Now, out: &mut Commands) -> bool {
-        let Some(to) = number(fill, tags::NEW_SEQ_NO).filter(|to| *to > fill.seq) else { return false };
-        let Some(footing) = self.footing.as_mut().filter(|_| fill.count(tags::NEW_SEQ_NO) == 1) else {
-            return false;
-        };
-        footing.highest = footing.highest.max(to - 1);
-        let key = footing.key.clone();
+        let Some(to) = filled_to(fill) else { return false };
+        let Some(key) = self.footing.as_ref().map(|footing| footing.key.clone()) else { return false };
         let covered = self.listener.memory.covered(&key, fill.seq, to, now.monotonic);
         if covered.is_empty() {
             return false;
@@ -166,6 +171,11 @@ impl Session {
         self.replace(fill, out, |to| to.extend_from_slice(&bytes));
         true
     }
+}
+
+/// The number behind those that a GapFill covers, if it covers any.
+fn filled_to(fill: &Message<'_>) -> Option<u32> {
+    number(fill, tags::NEW_SEQ_NO).filter(|to| *to > fill.seq)
 }
 
 /// A number of at most nine digits.

@@ -60,7 +60,14 @@ impl Session {
         }
     }
 
-    fn ask_in_turn(&mut self, direction: Direction, message: &Message<'_>, now: Now, out: &mut Commands) {
+    /// Asks about `message`, whatever is at hand.
+    pub(super) fn ask_in_turn(
+        &mut self,
+        direction: Direction,
+        message: &Message<'_>,
+        now: Now,
+        out: &mut Commands,
+    ) {
         if self.may_reuse(message) {
             out.count(Counter::CacheMisses);
         }
@@ -180,7 +187,7 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
-        if message.poss_dup {
+        if message.poss_dup || message.msg_type.is_administrative() {
             return;
         }
         if let Some(account) = self.accounts.open(direction, message.msg_type, &reuse.scope) {

@@ -151,10 +151,21 @@ fn every_occurrence_counts_in_order_and_so_does_absence() {
 fn whose_a_message_is_always_counts() {
     let mut play = session("guard-outbound=8");
     let kept = "cache-control=max-age=60";
-    for (nth, more) in ["", "50=desk|", "50=desk2|", "115=fund|", "128=x|", "57=eq|", "142=ny|", "143=ldn|"]
-        .iter()
-        .enumerate()
-    {
+    let ids = [
+        "",
+        "50=desk|",
+        "50=desk2|",
+        "115=fund|",
+        "128=x|",
+        "57=eq|",
+        "142=ny|",
+        "143=ldn|",
+        "116=a|",
+        "129=a|",
+        "144=a|",
+        "145=a|",
+    ];
+    for (nth, more) in ids.iter().enumerate() {
         let (seq, check) = (nth + 2, nth + 2);
         play.play(&format!(
             ">> client D {seq} {more}
@@ -165,13 +176,13 @@ fn whose_a_message_is_always_counts() {
     }
     play.play(&format!(
         ">> venue 8 2
-         << check 10 message outbound 8 2
-         >> answer 10 allow {kept}
+         << check 14 message outbound 8 2
+         >> answer 14 allow {kept}
          << client 8 2
-         >> venue 35=8|34=3|49=VENUE|56=OTHER|52=20261120-10:00:00.000|
-         << check 11 message outbound 8 3
-         >> answer 11 reject 6 no
-         << client 35=4|34=3|49=VENUE|56=OTHER|52=20261120-10:00:00.000|123=Y|36=4|
+         >> venue 8 3 57=desk|
+         << check 15 message outbound 8 3
+         >> answer 15 reject 6 no
+         << client 4 3 57=desk|123=Y|36=4|
          >> client D 20 50=desk|11=z|
          << venue D 20 50=desk|11=z|"
     ));

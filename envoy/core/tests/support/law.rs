@@ -7,6 +7,7 @@
 
 use super::run::{EXEMPT, GUARDED, MAX_FIELDS, MAX_MESSAGE, RISK_REDUCING, Run, framed_as};
 use super::service::{Asked, AskedMessage, Verdict};
+use fix_authz_core::contract::request::IDENTIFIERS;
 use fix_authz_core::frame::{Frame, SOH, next_frame};
 use fix_authz_core::message::{Message, parse};
 use fix_authz_core::profile::Profile;
@@ -59,10 +60,16 @@ impl Run {
             let asked = of(&mut asked.by_ref().map(|(tag, value)| (tag.parse().unwrap(), value.to_owned())));
             asked == of(&mut came.fields.iter().map(|(tag, value)| (*tag, show(value))))
         };
-        !came.poss_dup
+        let same_ids = |asked: &Asked| {
+            IDENTIFIERS
+                .iter()
+                .all(|(tag, name)| asked.header(name).map(str::as_bytes) == came.value(*tag).as_deref())
+        };
+        !(came.poss_dup || is_administrative(&came.msg_type))
             && self.asked.iter().any(|(asked, verdict)| {
                 asked.event() == "message"
                     && asked.is_inbound() == inbound
+                    && same_ids(asked)
                     && asked.msg_type() == came.msg_type
                     && asked.header("x-fix-poss-dup") == Some("N")
                     && verdict.as_ref().and_then(Verdict::vary).is_some_and(|tags| alike(asked, &tags))
@@ -75,6 +82,7 @@ impl Run {
         let mut verdicts = self.verdicts(true);
         let mut echoes = HashSet::new();
         let (mut ended, mut doomed) = (false, false);
+        let logon = came.first().map(|logon| ids(logon, false)).unwrap_or_default();
         assert!(sent.len() <= came.len(), "more messages at the venue than the client sent");
         for (nth, (sent, came)) in sent.iter().zip(&came).enumerate() {
             assert!(!ended, "a message behind the Logout");
@@ -84,8 +92,8 @@ impl Run {
                 assert!(matches!(sent.msg_type.as_str(), "1" | "4" | "5"), "a renewal at the venue");
             }
             let replayed_renewal = renewal && came.poss_dup;
-            let asked = nth == 0
-                || !(is_session_level(&came.msg_type) || came.msg_type == EXEMPT || replayed_renewal);
+            let free = is_session_level(&came.msg_type) || came.msg_type == EXEMPT;
+            let asked = nth == 0 || !replayed_renewal && (!free || !names_only(came, &[&logon]));
             let softened = nth > 0 && RISK_REDUCING.contains(&came.msg_type.as_str());
             let front = verdicts.front().filter(|ruled| asked && is_about(&ruled.message, came));
             let unasked = asked && nth > 0 && front.is_none();
@@ -162,17 +170,29 @@ impl Run {
         let mut verdicts = self.verdicts(false);
         let mut echoes = echoes.clone();
         let mut put_back = PutBack::default();
+        let client = read_all(&self.inbound.taken);
+        let logon = client.first().map(|logon| ids(logon, true)).unwrap_or_default();
+        let mut venue: Option<Ids> = None;
         let (mut sent, mut came) = (sent.iter().peekable(), came.iter());
         while sent.peek().is_some() {
             let came = came.next().expect("more messages at the client than the venue sent");
-            if put_back.is_split(came) {
+            let own = venue.clone().unwrap_or_default();
+            let names_another = !names_only(came, &[&logon, &own]);
+            if put_back.is_split(came) && !names_another {
                 put_back.assert_split(came, &mut sent);
                 continue;
             }
             let sent = sent.next().unwrap();
             put_back.note(came, sent);
             assert_eq!((sent.seq, &sent.sender, &sent.target), (came.seq, &came.sender, &came.target));
-            if GUARDED.contains(&came.msg_type.as_str()) {
+            if came.msg_type == "A" && venue.is_none() && sent.bytes == came.bytes {
+                venue = Some(ids(came, false));
+            }
+            // While the venue's Logon is asked about, so is what comes behind it with its ids.
+            let asked_early = !names_only(came, &[&logon])
+                && verdicts.front().is_some_and(|ruled| is_about(&ruled.message, came));
+            let is_end = came.msg_type == "5" && sent.msg_type == "5" && sent.bytes != came.bytes;
+            if !is_end && (GUARDED.contains(&came.msg_type.as_str()) || names_another || asked_early) {
                 if !verdicts.front().is_some_and(|ruled| is_about(&ruled.message, came)) {
                     assert!(self.is_alike(false, came), "unasked: {}", show(&came.bytes));
                     assert_eq!(show(&sent.bytes), show(&came.bytes), "altered");
@@ -347,6 +367,24 @@ fn is_renewal(message: &Read) -> bool {
 fn is_end(sent: &Read, came: &Read) -> bool {
     let killed = sent.msg_type == "5" && sent.value(58).as_deref() == Some(b"ended by the operator");
     sent.bytes != came.bytes && (killed || (came.poss_dup && sent.msg_type == "4"))
+}
+
+type Ids = Vec<(u32, Vec<u8>)>;
+
+/// The optional ids of a message, as the other side writes them where that is asked for.
+fn ids(message: &Read, mirrored: bool) -> Ids {
+    const SIDES: [(u32, u32); 5] = [(50, 57), (142, 143), (115, 128), (116, 129), (144, 145)];
+    let all = SIDES.iter().flat_map(|(one, other)| [(*one, *other), (*other, *one)]);
+    all.filter_map(|(tag, other)| Some((if mirrored { other } else { tag }, message.value(tag)?))).collect()
+}
+
+/// Each optional id of the message is one of these.
+fn names_only(message: &Read, known: &[&Ids]) -> bool {
+    ids(message, false).iter().all(|id| known.iter().any(|known| known.contains(id)))
+}
+
+fn is_administrative(msg_type: &str) -> bool {
+    is_session_level(msg_type) || msg_type == "A"
 }
 
 fn is_session_level(msg_type: &str) -> bool {

@@ -1,0 +1,202 @@
+//! Who a connection says it is, from its Logon, and whether a later message says the same.
+//!
+//! Both sides are held to the Logon: an outbound message names the client as its target and the venue as its sender. A venue
+//! may have ids of its own besides the CompIDs: once the service has allowed them in the venue's Logon, they are the venue's.
+//! An id that a message leaves out names nobody, so it is never another one.
+
+use super::request::identifiers;
+use crate::command::Direction;
+use crate::message::Message;
+use crate::tags::{
+    DELIVER_TO_COMP_ID, DELIVER_TO_LOCATION_ID, DELIVER_TO_SUB_ID, ON_BEHALF_OF_COMP_ID,
+    ON_BEHALF_OF_LOCATION_ID, ON_BEHALF_OF_SUB_ID, OPTIONAL_IDS, SENDER_LOCATION_ID, SENDER_SUB_ID,
+    TARGET_LOCATION_ID, TARGET_SUB_ID,
+};
+use crate::version::Version;
+
+/// Who a connection says it is, from its Logon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// BeginString (8).
+    pub version: Version,
+    /// SenderCompID (49).
+    pub sender: Vec<u8>,
+    /// TargetCompID (56).
+    pub target: Vec<u8>,
+    /// The values of [`OPTIONAL_IDS`] that the Logon has.
+    optional: Vec<(u32, Vec<u8>)>,
+    /// The same of the venue's Logon; `None` until that has passed.
+    venue: Option<Vec<(u32, Vec<u8>)>>,
+    /// The headers of all ids that the Logon has.
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Identity {
+    /// The Logon's.
+    pub fn of(logon: &Message<'_>) -> Self {
+        Self {
+            version: logon.version,
+            sender: logon.sender.to_vec(),
+            target: logon.target.to_vec(),
+            optional: optional(logon),
+            venue: None,
+            headers: identifiers(logon).collect(),
+        }
+    }
+
+    /// The headers of the Logon's ids.
+    pub(super) fn headers(&self) -> impl Iterator<Item = &(&'static str, String)> {
+        self.headers.iter()
+    }
+
+    /// Whether the venue's Logon has not passed yet.
+    #[inline]
+    pub fn awaits_venue(&self) -> bool {
+        self.venue.is_none()
+    }
+
+    /// The venue's Logon has passed: its ids are the venue's from here on.
+    pub fn note_venue(&mut self, logon: &Message<'_>) {
+        self.venue = Some(optional(logon));
+    }
+
+    /// Whether the version and the CompIDs of `message` are the Logon's.
+    #[inline]
+    pub fn is_of(&self, direction: Direction, message: &Message<'_>) -> bool {
+        let (sender, target) = match direction {
+            Direction::Inbound => (&self.sender, &self.target),
+            Direction::Outbound => (&self.target, &self.sender),
+        };
+        self.version == message.version && sender == message.sender && target == message.target
+    }
+
+    /// Whether `message` has a sub, location, OnBehalfOf or DeliverTo id that is not the Logon's.
+    #[inline]
+    pub fn is_other(&self, direction: Direction, message: &Message<'_>) -> bool {
+        message.has_optional_ids && self.has_other_id(direction, message)
+    }
+
+    fn has_other_id(&self, direction: Direction, message: &Message<'_>) -> bool {
+        let mut ids = message.fields.iter().filter(|field| OPTIONAL_IDS.contains(&field.tag));
+        ids.any(|field| {
+            let value = message.value(field);
+            let is_in =
+                |ids: &[(u32, Vec<u8>)], tag| ids.iter().any(|(id, known)| *id == tag && known == value);
+            match direction {
+                Direction::Inbound => !is_in(&self.optional, field.tag),
+                Direction::Outbound => {
+                    let venue = self.venue.as_deref().unwrap_or_default();
+                    !is_in(&self.optional, mirrored(field.tag)) && !is_in(venue, field.tag)
+                }
+            }
+        })
+    }
+}
+
+fn optional(logon: &Message<'_>) -> Vec<(u32, Vec<u8>)> {
+    let value = |tag: &u32| logon.get(*tag).map(|value| (*tag, value.to_vec()));
+    OPTIONAL_IDS.iter().filter_map(value).collect()
+}
+
+/// The tag under which the other side writes the id `tag`.
+fn mirrored(tag: u32) -> u32 {
+    const SIDES: [(u32, u32); 5] = [
+        (SENDER_SUB_ID, TARGET_SUB_ID),
+        (SENDER_LOCATION_ID, TARGET_LOCATION_ID),
+        (ON_BEHALF_OF_COMP_ID, DELIVER_TO_COMP_ID),
+        (ON_BEHALF_OF_SUB_ID, DELIVER_TO_SUB_ID),
+        (ON_BEHALF_OF_LOCATION_ID, DELIVER_TO_LOCATION_ID),
+    ];
+    let other = SIDES.iter().find_map(|(one, other)| match tag {
+        tag if tag == *one => Some(*other),
+        tag if tag == *other => Some(*one),
+        _ => None,
+    });
+    other.unwrap_or(tag)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::profile::Profile;
+    use crate::testing::{fix, read};
+
+    const LOGON: &str = "35=A|34=1|49=ALGO|56=VENUE|50=desk|57=X|142=here|115=FUND|116=pm|144=nyc|";
+
+    fn on<T>(version: &str, body: &str, then: impl FnOnce(&Message<'_>) -> T) -> T {
+        let (bytes, mut fields) = (fix(version, body), Vec::new());
+        then(&read(&bytes, &Profile::new(&[], &[]), 64, &mut fields).unwrap())
+    }
+
+    fn identity() -> Identity {
+        on("FIX.4.4", LOGON, Identity::of)
+    }
+
+    #[test]
+    fn the_version_and_the_comp_ids_are_the_logons() {
+        let is_of = |direction, version, ids| {
+            on(version, &format!("35=D|34=2|{ids}"), |message| identity().is_of(direction, message))
+        };
+        assert!(is_of(Direction::Inbound, "FIX.4.4", "49=ALGO|56=VENUE|"));
+        assert!(is_of(Direction::Outbound, "FIX.4.4", "49=VENUE|56=ALGO|"));
+        for ids in ["49=ALGO|56=OTHER|", "49=OTHER|56=VENUE|", "49=VENUE|56=ALGO|", "49=algo|56=VENUE|"] {
+            assert!(!is_of(Direction::Inbound, "FIX.4.4", ids), "{ids}");
+        }
+        for ids in ["49=ALGO|56=VENUE|", "49=VENUE|56=OTHER|", "49=OTHER|56=ALGO|"] {
+            assert!(!is_of(Direction::Outbound, "FIX.4.4", ids), "{ids}");
+        }
+        assert!(!is_of(Direction::Inbound, "FIX.4.2", "49=ALGO|56=VENUE|"));
+    }
+
+    #[test]
+    fn an_optional_id_is_the_logons_or_absent() {
+        let is_other = |direction, ids: &str| {
+            let body = format!("35=B|34=2|49=x|56=y|{ids}148=h|");
+            on("FIX.4.4", &body, |message| identity().is_other(direction, message))
+        };
+        for ids in ["", "50=desk|", "57=X|142=here|", "115=FUND|116=pm|144=nyc|"] {
+            assert!(!is_other(Direction::Inbound, ids), "{ids}");
+        }
+        for ids in ["57=desk|", "50=X|", "142=here|143=here|", "128=FUND|129=pm|145=nyc|"] {
+            assert_eq!(is_other(Direction::Outbound, ids), ids.contains("142"), "{ids}");
+        }
+        for tag in OPTIONAL_IDS {
+            for direction in [Direction::Inbound, Direction::Outbound] {
+                assert!(is_other(direction, &format!("{tag}=other|")), "{tag}");
+            }
+        }
+        // The Logon has no such id.
+        assert!(is_other(Direction::Inbound, "143=there|"));
+    }
+
+    #[test]
+    fn what_the_venues_logon_has_is_the_venues() {
+        let mut identity = identity();
+        let is_other = |identity: &Identity, direction, ids: &str| {
+            on("FIX.4.4", &format!("35=8|34=2|49=VENUE|56=ALGO|{ids}"), |message| {
+                identity.is_other(direction, message)
+            })
+        };
+        assert!(identity.awaits_venue() && is_other(&identity, Direction::Outbound, "50=engine-1|"));
+        on("FIX.4.4", "35=A|34=1|49=VENUE|56=ALGO|50=engine-1|", |logon| identity.note_venue(logon));
+        assert!(
+            !identity.awaits_venue() && !is_other(&identity, Direction::Outbound, "50=engine-1|57=desk|")
+        );
+        for (direction, ids) in [
+            (Direction::Outbound, "50=engine-2|"),
+            (Direction::Outbound, "57=engine-1|"),
+            (Direction::Inbound, "50=engine-1|"),
+            (Direction::Inbound, "57=engine-1|"),
+        ] {
+            assert!(is_other(&identity, direction, ids), "{ids}");
+        }
+    }
+
+    #[test]
+    fn sides_are_mirrored_to_and_fro() {
+        for tag in OPTIONAL_IDS {
+            assert!(mirrored(tag) != tag && mirrored(mirrored(tag)) == tag, "{tag}");
+        }
+    }
+}
