@@ -299,7 +299,9 @@ def bound(tmp_path: Path) -> Policy:
     return compile_mapping(file)
 
 
-def named(policy: Policy, msg_type: str, left: Limit | None = None, direction: str = "inbound", **ids: str) -> Decision:
+def named(
+    policy: Policy, msg_type: str, ids: dict[str, str], left: Limit | None = None, direction: str = "inbound"
+) -> Decision:
     """About a message with these ids (`sender_sub_id` and so on)."""
     headers = {f"x-fix-{name.replace('_', '-')}": value for name, value in ids.items()}
     names = ("ALGO", "VENUE") if direction == "inbound" else ("VENUE", "ALGO")
@@ -310,10 +312,11 @@ def named(policy: Policy, msg_type: str, left: Limit | None = None, direction: s
 
 @pytest.mark.parametrize("msg_type", [*SESSION_LEVEL, "B"])
 def test_what_needs_no_scope_is_allowed_under_ids_that_hold(bound: Policy, policy: Policy, msg_type: str) -> None:
-    assert named(bound, msg_type, sender_sub_id="desk-2", on_behalf_of_comp_id="FUND", target_sub_id="any").allowed
-    assert named(bound, msg_type, on_behalf_of_sub_id="t1", on_behalf_of_location_id="anywhere").allowed
-    assert named(bound, msg_type, LIMIT, sender_sub_id="desk-2").allowed
-    assert named(policy, msg_type, sender_sub_id="whatever").allowed is (msg_type != "B")
+    held = {"sender_sub_id": "desk-2", "on_behalf_of_comp_id": "FUND", "target_sub_id": "any"}
+    assert named(bound, msg_type, held).allowed
+    assert named(bound, msg_type, {"on_behalf_of_sub_id": "t1", "on_behalf_of_location_id": "anywhere"}).allowed
+    assert named(bound, msg_type, held, LIMIT).allowed
+    assert named(policy, msg_type, {"sender_sub_id": "whatever"}).allowed is (msg_type != "B")
 
 
 @pytest.mark.parametrize("msg_type", [*SESSION_LEVEL, "B"])
@@ -328,7 +331,7 @@ def test_what_needs_no_scope_is_allowed_under_ids_that_hold(bound: Policy, polic
 def test_an_id_that_does_not_hold_ends_the_session_in_sequence_whatever_the_type(
     bound: Policy, msg_type: str, ids: dict[str, str], text: str
 ) -> None:
-    decision = named(bound, msg_type, **ids)
+    decision = named(bound, msg_type, ids)
     assert (decision.allowed, decision.action) == (False, Action.LOGOUT)
     assert decision.text == f"{text} is not the token's"
 
@@ -336,6 +339,6 @@ def test_an_id_that_does_not_hold_ends_the_session_in_sequence_whatever_the_type
 @pytest.mark.parametrize("msg_type", [*SESSION_LEVEL, "A", "W"])
 def test_the_venue_names_the_client_or_its_message_is_withheld(bound: Policy, msg_type: str) -> None:
     known = {"target_sub_id": "desk-1", "deliver_to_comp_id": "FUND", "sender_sub_id": "engine-7"}
-    assert named(bound, msg_type, direction="outbound", **known).allowed
-    assert not named(bound, msg_type, direction="outbound", target_sub_id="desk-3").allowed
-    assert not named(bound, msg_type, direction="outbound", deliver_to_comp_id="OTHERFIRM").allowed
+    assert named(bound, msg_type, known, direction="outbound").allowed
+    assert not named(bound, msg_type, {"target_sub_id": "desk-3"}, direction="outbound").allowed
+    assert not named(bound, msg_type, {"deliver_to_comp_id": "OTHERFIRM"}, direction="outbound").allowed
