@@ -20,7 +20,9 @@ NOT_LAST = "CheckSum (10) is not the last field"
 NOT_THIRD = "MsgType (35) is not the third field"
 MSG_TYPE = "MsgType (35) is not 1 to 8 letters or digits"
 REPEATED = "a header field stands twice"
+REPEATED_IN_BODY = "a body field that the gateway acts on stands twice"
 EMPTY = "a field has no value"
+NUL = "a value holds a NUL byte"
 MISSING = "MsgSeqNum (34), SenderCompID (49) or TargetCompID (56) is missing"
 SEQ_NUM = "MsgSeqNum (34) is not a positive number"
 FLAG = "PossDupFlag (43) is neither Y nor N"
@@ -86,6 +88,13 @@ FAULTS = [
     Fault("an odd 35", lambda draft: forge(f"35=D\xe9|{draft.header}{draft.body}"), MSG_TYPE),
     Fault("an endless 35", lambda draft: forge(f"35=DDDDDDDDD|{draft.header}{draft.body}"), MSG_TYPE),
     _more("a second 35", "35=F|", REPEATED),
+    # body fields that the gateway acts on
+    _more("a GapFill and none", "123=Y|123=N|", REPEATED_IN_BODY),
+    _more("two new numbers", "36=9|36=3|", REPEATED_IN_BODY),
+    _more("two ends of a resend", "7=1|16=0|16=2|", REPEATED_IN_BODY),
+    # NUL
+    _more("a value that ends at NUL", "167=CS\0FUT|", NUL),
+    _more("data that ends at NUL", "354=3|355=a\0b|", NUL),
     # other header fields
     _more("a second 34", "34=7|", REPEATED),
     _more("a second 49", "49=OTHER|", REPEATED),

@@ -10,7 +10,7 @@ import pytest
 
 from authzsvc.demo.stack import Stack
 from authzsvc.gateway import FilterSettings
-from authzsvc.gateway.filter_settings import Limits
+from authzsvc.gateway.filter_settings import Framing, Limits
 from tests.e2e.conftest import PATIENT, StartStack
 from tests.e2e.faults import BEGIN_STRING, FAULTS, Fault
 from tests.e2e.forge import Draft, forge
@@ -75,6 +75,31 @@ async def test_a_tag_that_some_read_as_sixteen_bits(rig: Rig) -> None:
     assert (await client.reject_of(order)).get(380) == "6"
     assert (await rig.at_venue(order, client)).type == "1"
     assert (await rig.event(client.comp_id, msg_type="D"))["verdict"] == "deny"
+
+
+async def test_a_sequence_reset_of_two_modes(rig: Rig) -> None:
+    """quickfixgo reads the last 123: a GapFill to the gateway would be a reset to the venue."""
+    client = await rig.log_on(*TRADER)
+    client.write(client.draft("123=Y|123=N|36=9|", "4").whole())
+    await assert_ended(rig, client, "a body field that the gateway acts on stands twice")
+
+
+@pytest.fixture(scope="module")
+def sixteen_bits(start_stack: StartStack) -> Stack:
+    """In front of a venue whose engine keeps 16 bits of a tag."""
+    return start_stack(FilterSettings(check=PATIENT, framing=Framing(max_tag=65_535)))
+
+
+async def test_a_tag_above_the_highest(sixteen_bits: Stack, rig: Rig) -> None:
+    narrow = Rig(sixteen_bits, rig.venue)
+    client = await narrow.log_on(EQUITY)
+    order = client.send("D", [(11, "x"), (167, "CS"), (65_535, "y")])
+    assert (await narrow.at_venue(order, client)).raw == order.raw
+    client.send("D", [(11, "x"), (167, "CS"), (65_703, "FUT")])
+    await client.closed()
+    await assert_reported(narrow, client.comp_id, "a tag is above `framing.max_tag`")
+    assert [message.type for message in narrow.session(client).received] == ["A", "D"]
+    await narrow.release()
 
 
 @pytest.mark.parametrize("values", [("CS", "FUT"), ("FUT", "CS"), ("FUT", "FUT")])
