@@ -1,6 +1,6 @@
 """Mappings by place: a path, or `git:REV:PATH` for the one of a commit.
 
-Git itself gives the directory that holds the mapping, as it was at that commit, into a temporary directory, so that
+The directory that holds the mapping is put, as it was at that commit, into a temporary directory (`trees`), so that
 includes and lists are found. `PATH` is read as git reads it: from the top of the repository, or from here where it
 begins with `./`.
 
@@ -9,10 +9,8 @@ Invariants: nothing is written but in the temporary directory; faults name the p
 
 from __future__ import annotations
 
-import io
+import os
 import posixpath
-import subprocess
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,10 +20,10 @@ from tempfile import TemporaryDirectory
 from authzsvc.errors import MappingFaults, ToolError
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
+from authzsvc.workflow import trees
 
 PREFIX = "git:"
 
-_PATIENCE_S = 60
 _HINT = "write it as `git:REV:PATH`, as in `git:main:mappings/desk.yaml`"
 
 
@@ -49,13 +47,18 @@ def at(where: str) -> Iterator[Path]:
     revision, colon, name = where.removeprefix(PREFIX).rpartition(":")
     if not revision or not colon or not name:
         raise ToolError(f"`{where}` names no commit and path ({_HINT})")
-    top = _git(where, "rev-parse", "--show-toplevel").decode().strip()
-    inside = _inside(name, _git(where, "rev-parse", "--show-prefix").decode().strip())
-    commit = _git(where, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    top = _told(where, "--show-toplevel")
+    inside = _inside(name, _told(where, "--show-prefix"))
+    commit = _told(where, "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     with TemporaryDirectory(prefix="authzsvc-") as directory:
         folder = posixpath.dirname(inside) or "."
-        _unpack(_git(where, "-C", top, "archive", "--format=tar", commit.decode().strip(), "--", folder), directory)
+        trees.extract(where, top, commit, folder, Path(directory))
         yield Path(directory, inside)
+
+
+def _told(where: str, *arguments: str) -> str:
+    """Returns what `git rev-parse` says, which may hold a path that is not UTF-8. Raises `ToolError`."""
+    return os.fsdecode(trees.git(where, "rev-parse", *arguments)).removesuffix("\n")
 
 
 def _asked(file: str, directory: Path, shown: str) -> str:
@@ -66,21 +69,3 @@ def _asked(file: str, directory: Path, shown: str) -> str:
 def _inside(name: str, prefix: str) -> str:
     """Give a path from the top of the repository."""
     return posixpath.normpath(prefix + name if name.startswith(("./", "../")) else name)
-
-
-def _unpack(archive: bytes, directory: str) -> None:
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(directory, filter="data")
-
-
-def _git(where: str, *arguments: str) -> bytes:
-    """Run git. Raises `ToolError` with the first line of its complaint."""
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, timeout=_PATIENCE_S, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        raise ToolError(f"`{where}` needs git, which cannot be run (install it)") from None
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
-        complaint = said.removeprefix("fatal: ") or "there is no such commit"
-        raise ToolError(f"`{where}` cannot be had from git: {complaint} ({_HINT})")
-    return done.stdout
