@@ -180,6 +180,9 @@ class _Made:
         grant = Grant(
             self._http(settings.timeout_s),
             self._endpoint(settings.url, lambda found: found.token_endpoint),
+            self.entry.issuer,
+            self.issuer.reading,
+            self.issuer.audience,
             scope=settings.scope,
             audience=settings.audience,
             resource=settings.resource,

@@ -6,7 +6,8 @@ again (the session's watch does), and says when by asking `renew_if_due` now and
 it expires, however the renewal goes.
 
 Invariants: one grant a credential is under way at a time, and a bounded number in all; an identity is never used past
-the token's `exp` or the `expires_in` that came with it; a renewed token is the same subject's.
+the token's `exp` or the `expires_in` that came with it; it is of the issuer that was asked and of the client that
+asked, with none but the scopes that were asked for; a renewed token is the same subject's.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from cachetools import TLRUCache
 
 from authzsvc.errors import TokenError
-from authzsvc.tokens.claims import Identity, check_expiry
+from authzsvc.tokens.claims import Identity, Reading, check_expiry, narrowed
 from authzsvc.tokens.client_auth import Basic, Post
 from authzsvc.tokens.credential import Credential, Scheme
 from authzsvc.tokens.endpoint import BadCredentials as BadCredentials
@@ -34,6 +35,9 @@ from authzsvc.tokens.http import Http
 MAX_CREDENTIAL_LENGTH = 1_024
 """Characters of a client id, and of a secret."""
 
+_CLIENT_CLAIMS = ("client_id", "azp")
+_ALL_OF_THE_CLIENTS = ".default"
+"""Entra's scope `api://NAME/.default` asks for all that the client was granted; it stands in no token."""
 _OUTAGE_S = 1.0
 _BACKOFF_S = (1.0, 60.0)
 """The first and the longest pause after a failed renewal."""
@@ -53,8 +57,14 @@ class Grant:
     http: Http
     url: Callable[[], str]
     """The token endpoint; empty while discovery has not told it."""
+    issuer: str
+    """`iss` of the tokens obtained."""
+    reading: Reading = field(default_factory=Reading)
+    """Which of their claims are scopes, and which roles."""
+    names: tuple[str, ...] = ()
+    """The audiences that the gateway goes by, for `{audience}` in the paths of `reading`."""
     scope: str = ""
-    """Scopes to ask for, with spaces between; empty: what the server gives by itself."""
+    """Scopes to ask for, with spaces between, and no others are taken; empty: what the server gives by itself."""
     audience: str = ""
     """The parameter `audience`, which some servers want."""
     resource: str = ""
@@ -188,10 +198,23 @@ class Broker:
         if answer.status == 400 and not _is_plain(credential):
             raise BadCredentials("the token endpoint answered 400 about a client id or secret beyond visible ASCII")
         token = token_in(answer)
-        identity = await self._verify(token.access_token)
+        identity = self._asked_for(await self._verify(token.access_token), credential.username)
         identity = replace(identity, expires_at=min(identity.expires_at, started + token.expires_in))
         check_expiry(identity.expires_at, self._clock())
         return identity
+
+    def _asked_for(self, identity: Identity, client_id: str) -> Identity:
+        """The identity, without scopes that were not asked for. Raises `ServerUnavailable` where the token obtained is
+        another issuer's or another client's."""
+        grant = self._grant
+        if identity.issuer != grant.issuer:
+            raise ServerUnavailable("the token obtained is another issuer's")
+        if any(name != client_id for name in _clients(identity)):
+            raise ServerUnavailable("the token obtained is another client's")
+        asked = frozenset(grant.scope.split())
+        if not asked or any(scope.endswith(_ALL_OF_THE_CLIENTS) for scope in asked):
+            return identity
+        return narrowed(identity, asked, grant.reading, grant.names)
 
     def _due(self, started: float, expires_at: float) -> float:
         """At four fifths of the life, or `renew_before_s` before its end where that is earlier; a little sooner at
@@ -217,6 +240,12 @@ class Broker:
 
 def _holder(identity: Identity) -> tuple[str, str, str]:
     return identity.issuer, identity.subject, identity.client_id
+
+
+def _clients(identity: Identity) -> list[object]:
+    """The client that a token names (RFC 9068, 2.2; OpenID Connect Core, 2): in the standard claims, else where its
+    issuer says it."""
+    return [identity.claims[name] for name in _CLIENT_CLAIMS if name in identity.claims] or [identity.client_id]
 
 
 def _is_plain(credential: Credential) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from authzsvc.errors import TokenError
@@ -105,6 +105,12 @@ def identity(claims: Mapping[str, object], reading: Reading, audience: Sequence[
         confirmation=_confirmation(claims),
         issued_at=_time(claims, "iat") if claims.get("iat") is not None else None,
     )
+
+
+def narrowed(identity: Identity, asked: frozenset[str], reading: Reading, audience: Sequence[str] = ()) -> Identity:
+    """The identity with those of its scopes that were asked for. Roles are no scopes, and stay."""
+    claims = identity.claims
+    return replace(identity, scopes=_scopes(claims, reading, audience) & asked | _roles(claims, reading, audience))
 
 
 def check_times(claims: Mapping[str, object], now: float, leeway_s: float) -> None:

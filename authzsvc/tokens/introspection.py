@@ -162,12 +162,12 @@ class Introspector:
         accept = self._expected.accept
         answer = await post(asking.http, url, form, asking.client, audience=audience, now=self._clock(), accept=accept)
         try:
-            return identity_in(answer, self._expected, self._clock())
+            return identity_in(answer, self._expected, self._clock(), token)
         except AnswerKeyUnknown:
             signed = self._expected.signed
             if signed is None or not await signed.keys.read_again(_KEYS_PATIENCE_S):
                 raise
-        return identity_in(answer, self._expected, self._clock())
+        return identity_in(answer, self._expected, self._clock(), token)
 
     def _note_outage(self, key: bytes, error: ServerUnavailable) -> None:
         """A good answer stays for as long as it holds, and is asked for again a little later."""

@@ -4,7 +4,13 @@ The answer is JSON (RFC 7662, 2.2), or the same signed by the server (RFC 9701).
 nothing about the token, so it counts as an outage (`ServerUnavailable`); a proper answer that does not make the token
 good is a refusal, and may be remembered as one.
 
-Invariants: nothing but `active: true` makes a token good; where answers must be signed, one that is not is none.
+An answer is held against what the token says of itself, where the token is a JWT: both must name the same token. An
+opaque token says nothing, and neither RFC 7662 nor RFC 9701 has the answer repeat the token, a digest of it or anything
+else of the question. What ties an answer about it to the question is the connection, which carries no other question;
+a signed answer must also be a recent one.
+
+Invariants: nothing but `active: true` makes a token good; where answers must be signed, one that is not is none; no
+answer makes a token good that is about another one, where that can be told.
 """
 
 from __future__ import annotations
@@ -29,8 +35,10 @@ TYPE = "token-introspection+jwt"
 SIGNED = f"application/{TYPE}"
 """RFC 9701, 5."""
 
-_OLD_S = 300.0
+_OLD_S = 30.0
 """A signed answer older than this (besides the leeway) may be a replay."""
+_NAMING = ("iss", "jti", "sub", "client_id", "azp", "iat", "nbf", "exp")
+"""Claims of a JWT that an answer about it does not change (RFC 7662, 2.2)."""
 _TEXTS = ("username", "token_type")
 _VERIFIED: Any = {
     "require": ["iss", "aud", "iat", "token_introspection"],
@@ -80,8 +88,9 @@ class Expected:
         return SIGNED if self.signed else JSON
 
 
-def identity_in(answer: Answer, expected: Expected, now: float) -> Identity:
-    """The token's holder. Raises `TokenError`; `ServerUnavailable` when the answer says nothing about the token."""
+def identity_in(answer: Answer, expected: Expected, now: float, token: str) -> Identity:
+    """The holder of the token that was asked about. Raises `TokenError`; `ServerUnavailable` when the answer says
+    nothing about the token."""
     if answer.status != 200:
         raise ServerUnavailable(f"the introspection endpoint answered {answer.status}")
     members = _members(answer, expected, now)
@@ -90,6 +99,7 @@ def identity_in(answer: Answer, expected: Expected, now: float) -> Identity:
         raise ServerUnavailable("the introspection answer has no `active` that is true or false")
     if not active:
         raise TokenError(claim.NOT_ACCEPTED, "the authorization server says that the token is not active")
+    _check_token(members, token, signed=expected.signed is not None)
     _check(members, expected)
     claims = {**members, "iss": expected.issuer}
     if claims.get("exp") is None:
@@ -149,13 +159,31 @@ def _verified(token: str, issuer: str, signed: Signed) -> dict[str, Any]:
         raise TokenError(claim.NOT_ACCEPTED, type(error).__name__) from None
 
 
+def _check_token(members: Mapping[str, object], token: str, *, signed: bool) -> None:
+    """Raises `ServerUnavailable` where an answer about a JWT contradicts the JWT or drops what the JWT is bound to, and
+    where a signed one does not name the JWT, by `jti` or by its end and its holder."""
+    if not jose.is_signed_jwt(token):
+        return
+    said = jose.read(token).claims
+    others = [
+        name for name in _NAMING if members.get(name) is not None and said.get(name, members[name]) != members[name]
+    ]
+    if others or ("cnf" in said and members.get("cnf") != said["cnf"]):
+        raise ServerUnavailable(f"the introspection answer is about another token (`{(others or ['cnf'])[0]}`)")
+    same = {name for name in _NAMING if name in said and members.get(name) == said[name]}
+    if signed and "jti" not in same and not ("exp" in same and same & {"sub", "client_id", "azp"}):
+        raise ServerUnavailable("the signed introspection answer does not name the token (`jti`, or `exp` and `sub`)")
+
+
 def _check(members: Mapping[str, object], expected: Expected) -> None:
-    """Issuer and audience where they are said, and the kinds of what else nobody looks at."""
+    """Issuer, audience and type where they are said, and the kinds of what else nobody looks at."""
     if members.get("iss") not in (None, expected.issuer):
         raise TokenError(claim.NOT_ACCEPTED, "the introspection answer names another issuer")
     for name in _TEXTS:
         if not isinstance(members.get(name), str | None):
             raise TokenError(claim.NOT_ACCEPTED, f"the claim `{name}` is not a string")
+    if str(members.get("token_type") or "bearer").lower() != "bearer":
+        raise TokenError(claim.NOT_ACCEPTED, "the token's `token_type` is not Bearer: its proof cannot be shown here")
     audience = members.get("aud")
     if audience is None and not expected.audience_demanded:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,8 @@ ODD_SECRETS = {
     "colon": "a:b:c:secret:=&x=1&y",
     "quotes": "\"quoted\" 'secret' \\ <x>",
 }
+UNHEARD_OF = ("first", "second", "third")
+"""Clients whose secrets nobody has brought yet."""
 WRONG = "a-guess-that-is-wrong"
 LETTERS = "une-cl\u00e9-f\u00fcr-alle"
 """The server's own clients can have none but ASCII (RFC 6749, appendix A)."""
@@ -60,6 +63,7 @@ def running(tmp_path_factory: Folder) -> Iterator[AuthorizationServer]:
     clients = [
         *(trader(name) for name in ("algo", "victim", "patient", "quick", "stranger")),
         trader("opaque", resource=OPAQUE),
+        *(trader(name) for name in UNHEARD_OF),
         *(trader(name, ttl_s=TTL_S) for name in ("brief", "orphan")),
         *(trader(f"odd-{name}", secret=secret) for name, secret in ODD_SECRETS.items()),
         trader("misnamed", claims={"fix_comp_id": "ANOTHER"}),
@@ -70,18 +74,31 @@ def running(tmp_path_factory: Folder) -> Iterator[AuthorizationServer]:
 
 
 @pytest.fixture(scope="module")
+def other(tmp_path_factory: Folder) -> Iterator[AuthorizationServer]:
+    """A second issuer, which nobody's secret is brought to."""
+    with AuthorizationServer(tmp_path_factory.mktemp("other"), [trader("third")]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def store(tmp_path_factory: Folder) -> Path:
     """Where the service keeps its sessions."""
     return tmp_path_factory.mktemp("store") / "sessions.db"
 
 
 @pytest.fixture(scope="module")
-def stack(start_stack: StartStack, tmp_path_factory: Folder, running: AuthorizationServer, store: Path) -> Stack:
+def stack(
+    start_stack: StartStack,
+    tmp_path_factory: Folder,
+    running: AuthorizationServer,
+    other: AuthorizationServer,
+    store: Path,
+) -> Stack:
     """A gateway that brings clients' secrets to the server."""
     secret = secret_file(tmp_path_factory.mktemp("own"), running.clients["gateway"])
     introspection = {"client": {"id": "gateway", "secret_file": secret}}
     entry = issuer(running, broker={"timeout_s": 2}, introspection=introspection)
-    settings = {"tokens": {"issuers": [entry]}, "sessions": {"store": str(store)}}
+    settings = {"tokens": {"issuers": [entry, issuer(other)]}, "sessions": {"store": str(store)}}
     return start_stack(BASIC, service_settings=settings)
 
 
@@ -117,6 +134,41 @@ async def test_the_token_is_not_for_that_comp_id(rig: Rig, server: Authorization
     given = credential(server, "misnamed")
     text = "SenderCompID is not the token's"
     await assert_refused(rig, comp_id_of("misnamed"), *given, text=text, reason="fix_comp_id")
+
+
+@pytest.mark.parametrize(("own", "given"), [("first", "stranger"), ("second", "opaque")])
+async def test_a_token_of_another_client(rig: Rig, server: AuthorizationServer, own: str, given: str) -> None:
+    """The server answers one client's secret with another's token."""
+    token = server.client_credentials(given)
+    server.answer("token", json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 300}))
+    reason = "another client's"
+    logon = credential(server, own)
+    await assert_refused(rig, comp_id_of(given), *logon, text=UNAVAILABLE, reason=reason, status=NOT_NOW)
+
+
+async def test_a_token_of_another_issuer(rig: Rig, server: AuthorizationServer, other: AuthorizationServer) -> None:
+    """Both issuers' tokens are good here, each from its own server."""
+    token = other.client_credentials("third")
+    server.answer("token", json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 300}))
+    reason = "another issuer's"
+    logon = credential(server, "third")
+    await assert_refused(rig, comp_id_of("third"), *logon, text=UNAVAILABLE, reason=reason, status=NOT_NOW)
+
+
+async def test_scopes_that_were_not_asked_for(
+    rig: Rig, server: AuthorizationServer, start_stack: StartStack, running: AuthorizationServer
+) -> None:
+    """The server grants more than `broker.scope`."""
+    entry = issuer(running, broker={"scope": "order:cancel"})
+    there = Rig(start_stack(BASIC, service_settings={"tokens": {"issuers": [entry]}}), rig.venue)
+    try:
+        token = server.client_credentials("algo")
+        server.answer("token", json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": 300}))
+        client = await log_on(there, comp_id_of("algo"), *credential(server, "algo"))
+        reject = await client.reject_of(client.spread(), PATIENCE_S)
+        assert (reject.get(380), reject.get(58)) == ("6", "Insufficient permissions")
+    finally:
+        await there.release()
 
 
 @pytest.mark.parametrize("user", ["algo", "nobody", "../algo", "algo'; --"])

@@ -50,7 +50,7 @@ async def broker(keycloak: Keycloak, realm: Realm, clock: Clock) -> AsyncIterato
     async def verify(token: str) -> Identity:
         return verifier.verify(token)
 
-    broker = Broker(Grant(http, lambda: f"{realm.endpoints}/token"), verify, clock=clock)
+    broker = Broker(Grant(http, lambda: f"{realm.endpoints}/token", realm.keycloak.issuer), verify, clock=clock)
     yield broker
     await broker.close()
     await http.close()

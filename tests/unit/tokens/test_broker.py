@@ -11,16 +11,20 @@ from typing import Any
 import pytest
 
 from authzsvc.errors import TokenError
+from authzsvc.tokens import claims as claim
 from authzsvc.tokens.broker import BadCredentials, Broker, Grant
 from authzsvc.tokens.claims import Identity
 from authzsvc.tokens.credential import Credential, Scheme
 from authzsvc.tokens.endpoint import ServerUnavailable
 from authzsvc.tokens.http import Http
+from authzsvc.tokens.presets import PRESETS
 
 from .authorization_server import Asked, AuthorizationServer, Reply, as_json, running
 from .conftest import Clock
 from .leaks import holds
 
+ISSUER = "https://as.example"
+READING = replace(PRESETS["keycloak"], scope_claims=("scope", "permissions"), union=True)
 NOW = 1_000_000.0
 SECRET = "s3cr3t-of-algo"
 ALGO = Credential(Scheme.BASIC, SECRET, "algo")
@@ -31,6 +35,11 @@ def granted(token: str = "t0ken", expires_in: float | None = 300) -> Reply:
     return as_json({"access_token": token, "token_type": "Bearer", "expires_in": expires_in})
 
 
+async def granted_to_each(asked: Asked) -> Reply:
+    """A token that says whose it is."""
+    return granted(f"t0ken-{asked.basic[0]}")
+
+
 @dataclass
 class Bench:
     server: AuthorizationServer
@@ -38,6 +47,10 @@ class Bench:
     clock: Clock
     subject: str = "svc"
     life_s: float = 300.0
+    claims: dict[str, object] = field(default_factory=dict)
+    """Of the tokens obtained, beside what is usual."""
+    clients: dict[str, str] = field(default_factory=dict)
+    """Whose a token is; else what stands behind its hyphen, else `algo`."""
     verified: list[str] = field(default_factory=list)
 
     async def verify(self, token: str) -> Identity:
@@ -45,18 +58,19 @@ class Bench:
         self.verified.append(token)
         if token == "not-for-us":
             raise TokenError("token is not for this gateway", "the token's audience is not this gateway")
-        return Identity(
-            issuer="https://as.example",
-            subject=self.subject,
-            client_id="algo",
-            token_id="",
-            scopes=frozenset({"order:cancel"}),
-            expires_at=self.clock.now + self.life_s,
-            claims={},
-        )
+        usual = {
+            "iss": ISSUER,
+            "sub": self.subject,
+            "client_id": self.clients.get(token, token.partition("-")[2] or "algo"),
+            "scope": "order:cancel",
+            "exp": self.clock.now + self.life_s,
+        }
+        claims = {name: value for name, value in {**usual, **self.claims}.items() if value is not None}
+        return claim.identity(claims, READING)
 
     def broker(self, url: str | None = None, **grant: Any) -> Broker:  # noqa: ANN401 (fields of `Grant`)
-        found = Grant(self.http, lambda: self.server.url + "/token" if url is None else url, **grant)
+        place = self.server.url + "/token" if url is None else url
+        found = Grant(self.http, lambda: place, ISSUER, READING, **grant)
         return Broker(found, self.verify, clock=self.clock)
 
 
@@ -102,6 +116,7 @@ async def test_only_what_is_set_is_asked_for(bench: Bench) -> None:
 @pytest.mark.parametrize("secret", ["a:b", "a b+c%d&e=f", "é ü € 漢", "'\"\\\t\x01", "%41%", "x" * 1_024])
 @pytest.mark.parametrize("in_form", [False, True])
 async def test_secrets_with_odd_characters(bench: Bench, secret: str, in_form: bool) -> None:
+    bench.clients["t0ken"] = "id: é"
     await bench.broker(secret_in_form=in_form).obtain(Credential(Scheme.BASIC, secret, "id: é"))
     asked = bench.server.asked[0]
     if in_form:
@@ -306,6 +321,7 @@ async def test_what_is_forgotten_is_asked_for_again(bench: Bench) -> None:
 
 async def test_bounded_in_memory_and_in_questions(bench: Bench) -> None:
     broker = bench.broker(size=3, most_flights=2)
+    bench.server.answering = granted_to_each
     clients = [Credential(Scheme.BASIC, "x", f"client{i}") for i in range(8)]
     for client in clients:
         await broker.obtain(client)
@@ -333,7 +349,7 @@ async def test_none_waits_for_anothers_slow_grant(bench: Bench) -> None:
     async def answering(asked: Asked) -> Reply:
         if asked.basic[0] == "algo":
             await slow.wait()
-        return granted()
+        return await granted_to_each(asked)
 
     bench.server.answering = answering
     broker = bench.broker()
@@ -367,3 +383,62 @@ async def test_closing_ends_what_is_under_way(bench: Bench) -> None:
     await broker.close()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"iss": "https://other.example"}, "another issuer's"),
+        ({"iss": f"{ISSUER}/"}, "another issuer's"),
+        ({"client_id": "desk"}, "another client's"),
+        ({"client_id": "ALGO"}, "another client's"),
+        ({"azp": "desk"}, "another client's"),
+        ({"client_id": "desk", "azp": "algo"}, "another client's"),
+        ({"client_id": None, "sub": "desk"}, "another client's"),
+    ],
+)
+async def test_a_token_of_another_issuer_or_client_is_not_taken(
+    bench: Bench, claims: dict[str, object], reason: str
+) -> None:
+    bench.claims = claims
+    broker = bench.broker()
+    error = await refusal(broker)
+    assert isinstance(error, ServerUnavailable)
+    assert reason in error.reason
+    bench.claims = {}
+    bench.clock.now += 1
+    await broker.obtain(ALGO)
+    bench.claims = claims
+    bench.clock.now += 240
+    assert (await broker.renew_if_due(ALGO)).expires_at == NOW + 301
+
+
+@pytest.mark.parametrize(
+    "claims", [{"azp": "algo"}, {"client_id": None, "azp": "algo"}, {"client_id": None, "sub": "algo"}]
+)
+async def test_a_token_of_the_client(bench: Bench, claims: dict[str, object]) -> None:
+    bench.claims = claims
+    assert await bench.broker().obtain(ALGO)
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted_scope", "taken"),
+    [
+        ("", "order:cancel profile", {"order:cancel", "profile"}),
+        ("order:cancel", "order:cancel profile email", {"order:cancel"}),
+        ("order:cancel order:status", "order:status", {"order:status"}),
+        ("order:cancel", "ORDER:CANCEL order:cancel:all", set()),
+        ("order:cancel", "", set()),
+        ("order:cancel", "role:risk-manager", set()),
+        ("api://fix/.default", "order:cancel", {"order:cancel"}),
+        (".default", "order:cancel", {"order:cancel"}),
+    ],
+)
+async def test_no_scope_is_taken_that_was_not_asked_for(
+    bench: Bench, asked: str, granted_scope: str, taken: set[str]
+) -> None:
+    bench.claims = {"scope": granted_scope, "realm_access": {"roles": ["trader"]}}
+    assert (await bench.broker(scope=asked).obtain(ALGO)).scopes == {*taken, "role:trader"}
+    bench.claims["permissions"] = ["order:replace"]
+    if asked and "default" not in asked:
+        assert "order:replace" not in (await bench.broker(scope=asked).obtain(ALGO)).scopes
