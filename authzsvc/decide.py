@@ -90,9 +90,11 @@ def decide_stock(request: StockRequest, admitted: frozenset[str], stamp: Stamp) 
     """Answer one of Envoy's stock filters: connections by their certificate's name, HTTP never."""
     if request.event is Event.HTTP:
         return _denied(stamp, NO_HTTP, "plain HTTP is not authorized by a FIX gateway")
-    if request.principal and request.principal in admitted:
+    if request.name and request.name in admitted:
         return _allowed(stamp, "the certificate's name is admitted by the settings")
-    named = "a name that the settings do not admit" if request.principal else "no name"
+    named = "a name that the settings do not admit" if request.name else "no name of the kind that it seems to be"
+    if not request.principal:
+        named = "no name"
     return _denied(stamp, NOT_ADMITTED, f"the connection's certificate has {named}")
 
 

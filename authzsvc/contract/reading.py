@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from authzsvc.contract.party import Party, address, party, plain
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.errors import ContractError, FieldsError
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
+from authzsvc.tokens.certificate import from_pem
 from authzsvc.tokens.credential import Credential, read
 
 MAX_SEQ_NUM = 2**32 - 1
@@ -100,7 +102,9 @@ def _stock(attributes: Any) -> StockRequest:  # noqa: ANN401
     event = Event.HTTP if attributes.request.HasField("http") else Event.CONNECTION
     source = attributes.source
     context = plain(attributes.context_extensions)
-    return StockRequest(event, attributes.request.http.id, address(source), source.principal, context)
+    pem = unquote_to_bytes(source.certificate)
+    certificate = from_pem(pem) if pem else None
+    return StockRequest(event, attributes.request.http.id, address(source), source.principal, context, certificate)
 
 
 def _message(http: Any, own: Mapping[str, str], whose: Party) -> FixRequest:  # noqa: ANN401

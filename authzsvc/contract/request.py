@@ -110,3 +110,11 @@ class StockRequest:
     address: str
     principal: str
     context: Mapping[str, str]
+    certificate: Certificate | None = None
+    """The client's, where the filter sends it (`include_peer_certificate`)."""
+
+    @property
+    def name(self) -> str:
+        """The name in the client's certificate; empty where it is of another kind there than its form says."""
+        certificate = self.certificate
+        return self.principal if certificate is None or certificate.is_named(self.principal) else ""

@@ -72,6 +72,13 @@ class Certificate:
             case None:
                 return False
 
+    def is_named(self, principal: str) -> bool:
+        """Whether a name that Envoy took from the certificate (a URI SAN, else a DNS SAN, else the subject) is there as
+        a name of the kind whose form it has. Envoy writes subjects in its own way, so they are told by exclusion."""
+        if kind_of(principal) in (NameKind.URI, NameKind.DNS):
+            return self.has(principal)
+        return principal not in {*self.uris, *self.dns}
+
     def names(self) -> Iterator[str]:
         """Yields the names that have the form of their kind: URI SANs, DNS SANs, e-mail SANs, the subject."""
         kinds = (

@@ -35,6 +35,7 @@ class NetworkStack(Stack):
             "stat_prefix": "stock",
             "transport_api_version": "V3",
             "grpc_service": GRPC,
+            "include_peer_certificate": True,
         }
         proxy = chain["filters"][1]
         for key in ("upstream_connect_mode", "max_early_data_bytes"):
@@ -92,8 +93,13 @@ async def upstream(hand_venue: HandVenue) -> AsyncIterator[HandVenue]:
     await hand_venue.hang_up()
 
 
-async def connect(rig: Rig, authority: Authority, uri: str) -> Line:
-    own = authority.issue("client", x509.UniformResourceIdentifier(uri))
+async def connect(
+    rig: Rig,
+    authority: Authority,
+    name: str,
+    kind: type[x509.UniformResourceIdentifier | x509.DNSName] = x509.UniformResourceIdentifier,
+) -> Line:
+    own = authority.issue("client", kind(name))
     tls = ssl.create_default_context(cafile=authority.ca)
     tls.load_cert_chain(own.cert, own.key)
     return await rig.line(ssl=tls)
@@ -114,6 +120,15 @@ async def test_a_connection_that_is_not_admitted(rig: Rig, authority: Authority,
     event = await rig.event(line.address, event="connection")
     assert (event["verdict"], event["severity"]) == ("deny", "high")
     await eventually(lambda: rig.stack.stats().get("ext_authz.stock.denied"), "Envoy's own count")
+
+
+async def test_a_dns_name_with_the_text_of_an_admitted_uri(rig: Rig, authority: Authority, upstream: HandVenue) -> None:
+    line = await connect(rig, authority, ADMITTED, x509.DNSName)
+    line.send(b"any bytes")
+    assert await line.read_to_end() == b""
+    event = await rig.event(line.address, event="connection")
+    assert (event["verdict"], event["session"]["principal"]) == ("deny", ADMITTED)
+    assert "no name of the kind" in event["reason"]
 
 
 # --- HTTP ---

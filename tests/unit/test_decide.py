@@ -13,6 +13,7 @@ from authzsvc.errors import TokenError
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
 from authzsvc.standing import Ending, Limit
+from authzsvc.tokens.certificate import Certificate
 from authzsvc.tokens.claims import Identity
 from authzsvc.tokens.endpoint import ServerUnavailable
 from tests.unit.checks import MAPPING, check, example_policy, logon, soh
@@ -219,6 +220,25 @@ def test_a_failure_denies_with_application_not_available(event: Event | None, ac
 def test_stock_filters(event: Event, principal: str, allowed: bool) -> None:
     request = StockRequest(event, "", "", principal, {})
     assert decide_stock(request, frozenset({"spiffe://a", ""}), STAMP).allowed is allowed
+
+
+@pytest.mark.parametrize(
+    ("principal", "certificate", "allowed"),
+    [
+        ("spiffe://a", Certificate(uris=("spiffe://a",), subject="CN=a"), True),
+        ("spiffe://a", Certificate(dns=("spiffe://a",), subject="CN=a"), False),
+        ("spiffe://a", Certificate(), False),
+        ("a.example", Certificate(dns=("a.example",)), True),
+        ("a.example", Certificate(uris=("a.example",)), False),
+        ("CN=a,O=b", Certificate(subject="O=b,CN=a"), True),
+        ("CN=a,O=b", Certificate(dns=("CN=a,O=b",)), False),
+    ],
+)
+def test_a_principal_is_of_its_kind_where_the_certificate_is_told(
+    principal: str, certificate: Certificate, allowed: bool
+) -> None:
+    request = StockRequest(Event.CONNECTION, "", "", principal, {}, certificate)
+    assert decide_stock(request, frozenset({principal}), STAMP).allowed is allowed
 
 
 LIMIT = Limit("only risk-reducing messages are allowed: margin", "cancel-only `r1` by ops: margin")

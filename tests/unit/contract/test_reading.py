@@ -151,6 +151,8 @@ def test_stock_http_and_network_filters() -> None:
     network = CheckRequest()
     network.attributes.source.principal = "spiffe://x"
     assert parse(network) == StockRequest(Event.CONNECTION, "", "", "spiffe://x", {})
+    network.attributes.source.certificate = "no%20certificate"
+    assert parse(network) == StockRequest(Event.CONNECTION, "", "", "spiffe://x", {}, Certificate())
 
 
 def test_a_stock_http_filter_with_the_headers_set_by_its_caller_is_judged_by_them() -> None:
