@@ -14,6 +14,7 @@ from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.decision import Action, Decision, LogonTerms, RejectReason
 from authzsvc.errors import TokenError
 from authzsvc.fix.direction import Direction
+from authzsvc.policy import lifts
 from authzsvc.policy.engine import Misnamed, Policy, Question, Verdict
 from authzsvc.policy.lookup import SESSION_LEVEL
 from authzsvc.standing import Ending, Limit
@@ -38,6 +39,9 @@ class Keeping:
 
 
 NOT_KEPT = Keeping()
+
+_TOLD = 3
+"""Forbids that a token lifts unseen, told at its Logon."""
 
 # An enum's members take longer to get at by their enum.
 _FORWARD, _NO_REASON = Action.FORWARD, RejectReason.NONE
@@ -81,7 +85,8 @@ def decide(
         return ended(request.event, standing, stamp)
     ages = (0, 0) if standing else _ages(holder, policy, stamp.now, keeping)
     if request.event is not Event.MESSAGE:
-        return _welcome(policy, holder, ages, batch, stamp)
+        lifted = _lifted(policy, holder) if request.event in (Event.LOGON, Event.RENEWAL) else ""
+        return _welcome(policy, holder, ages, batch, stamp, lifted)
     decision = _by_policy(request, holder, policy, ages, stamp)
     return decision if standing is None else _limited(request, policy, decision, standing, stamp)
 
@@ -172,10 +177,15 @@ def _refused(verdict: Verdict, stamp: Stamp) -> Decision:
     )
 
 
-def _welcome(policy: Policy, holder: Identity, ages: Ages, batch: int, stamp: Stamp) -> Decision:
+def _lifted(policy: Policy, holder: Identity) -> str:
+    """Say which forbids the token's wildcards lift; empty where they lift none."""
+    return "".join(f"; {lift}" for lift in lifts.of_token(policy, holder.scopes, holder.claims)[:_TOLD])
+
+
+def _welcome(policy: Policy, holder: Identity, ages: Ages, batch: int, stamp: Stamp, lifted: str = "") -> Decision:
     terms = LogonTerms(policy.guard_outbound, policy.exempt, policy.risk_reducing, policy.want_tags, batch)
     unknown = policy.expand(holder.scopes, holder.claims).unknown
-    welcome = _allowed(stamp, "the token and the identity hold", ages=ages)
+    welcome = _allowed(stamp, "the token and the identity hold" + lifted, ages=ages)
     return welcome._replace(terms=terms, unknown_scopes=unknown)
 
 

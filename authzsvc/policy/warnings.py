@@ -7,13 +7,14 @@ never a guess: each names what passes, or can never be asked about, because of w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from authzsvc.errors import Fault
 from authzsvc.fix import flow
 from authzsvc.fix.direction import Direction
+from authzsvc.policy import lifts
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.rules import Forbid, Grant, Mode, Rule, lists_of
 from authzsvc.policy.source import one_line
@@ -183,37 +184,13 @@ def _opposite(direction: Direction) -> Direction:
 
 def _wildcards(policy: Policy) -> Iterator[Fault]:
     """Warn of what covers a scope that lifts a forbid, unless some scope that lifts the forbid is written out too."""
-    lifted_by: dict[str, dict[str, Forbid]] = defaultdict(dict)
-    for forbid in policy.forbids:
-        for scope in forbid.unless:
-            lifted_by[scope][forbid.name] = forbid
-    for name, role in policy.role_terms.items():
-        written = {scope for reached in role.reached for scope in policy.role_terms[reached].written}
-        for scope in role.written:
-            text = _covers_a_lift(policy, scope, written, lifted_by)
-            if text:
-                yield _at(policy.places[f"roles.{name}", scope], f"`{scope}` {text}", _WRITE_OUT)
+    by_scope = lifts.lifted(policy)
+    for name in policy.role_terms:
+        for lift in lifts.of_role(policy, name, by_scope):
+            yield _at(policy.places[f"roles.{name}", lift.scope], str(lift), _WRITE_OUT)
     for scope, terms in policy.scope_terms.items() if policy.granter.defined.prefixes else ():
-        text = _covers_a_lift(policy, scope, {scope}, lifted_by)
-        if text:
-            yield _at(Written(terms.file, terms.line, f"scopes.{scope}"), text, _RENAME)
-
-
-def _covers_a_lift(
-    policy: Policy, scope: str, written: Collection[str], lifted_by: Mapping[str, Mapping[str, Forbid]]
-) -> str:
-    """Say which scope one covers, and which forbids that lifts; empty where it covers none but itself."""
-    covered = sorted((policy.granter.defined.covered(scope) & lifted_by.keys()) - {scope})
-    lifting = {
-        one: [name for name, forbid in lifted_by[one].items() if not set(forbid.unless).intersection(written)]
-        for one in covered
-    }
-    told = [
-        f"`{one}`, which lifts the forbid {_joined([f'`{name}`' for name in names])}"
-        for one, names in lifting.items()
-        if names
-    ]
-    return f"covers {_joined(told, '; and ')}" if told else ""
+        for lift in lifts.unseen(policy, scope, {scope}, by_scope):
+            yield _at(Written(terms.file, terms.line, f"scopes.{scope}"), str(lift), _RENAME)
 
 
 def _rules(policy: Policy) -> Iterator[Rule]:

@@ -17,12 +17,14 @@ from authzsvc.tokens.certificate import Certificate
 from authzsvc.tokens.claims import Identity
 from authzsvc.tokens.endpoint import ServerUnavailable
 from tests.unit.checks import MAPPING, check, example_policy, logon, soh
+from tests.unit.policy.building import build
 
 NOW = 1_000_000.0
 CLAIMS = {"fix_comp_id": "ALGO", "accounts": ["ACC-1"]}
 WHO = Identity("https://as", "svc", "algo", "", frozenset({"order:create:equity", "trade:view:own"}), NOW + 600, CLAIMS)
 EXPIRED = TokenError("access token expired", "the token expired", 8)
 STAMP = Stamp("id-1", NOW, "digest")
+HOLDS = "the token and the identity hold"
 
 
 @pytest.fixture
@@ -145,6 +147,18 @@ def test_a_logon_tells_of_scopes_that_the_mapping_does_not_know(policy: Policy) 
     odd = replace(WHO, scopes=WHO.scopes | {"openid", "order:create:eqity"})
     assert judged(policy, logon("t"), odd).unknown_scopes == ("openid", "order:create:eqity")
     assert judged(policy, logon("t")).unknown_scopes == ()
+
+
+def test_a_logon_tells_of_forbids_that_a_wildcard_lifts(policy: Policy) -> None:
+    forbid = "forbid: [{name: stop, message: NewOrderSingle, unless: [order:create:option_multileg]}]\n"
+    strict = build(MAPPING + forbid, head="")
+    wide = replace(WHO, scopes=WHO.scopes | {"order:create:*"})
+    renewal = check("t", event="renewal", msg_type="BE", headers={"x-fix-fresh-authorization": "Bearer f"})
+    told = "; `order:create:*` covers `order:create:option_multileg`, which lifts the forbid `stop`"
+    for request in (logon("t"), renewal):
+        assert judged(strict, request, wide).reason.endswith(told)
+        assert judged(strict, request).reason == judged(policy, request, wide).reason == HOLDS
+    assert judged(strict, check("t", event="watch", headers={"x-fix-session": "s"}), wide).reason == HOLDS
 
 
 def test_a_denial_says_what_would_have_granted_it(policy: Policy) -> None:

@@ -237,7 +237,7 @@ def test_a_lift_that_is_written_out_is_meant() -> None:
 def test_a_scope_that_by_its_length_alone_lifts_a_forbid() -> None:
     prefixed = ("lists:\n", "scope_prefixes: true\nlists:\n")
     general = ("  order:create:equity: {", "  order:create: {grants: [{message: D}]}\n  order:create:equity: {")
-    text = "covers `order:create:restricted`, which lifts the forbid `restricted-list`"
+    text = "`order:create` covers `order:create:restricted`, which lifts the forbid `restricted-list`"
     assert told(built(prefixed)) == []
     assert told(built(general)) == []
     assert told(built(prefixed, general)) == [(Kind.WILDCARD, "scopes.order:create", text)]
