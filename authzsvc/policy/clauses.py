@@ -66,6 +66,7 @@ class Clauses:
             present=bool(said.present),
             absent=bool(said.absent),
             default=self.lookup.value(spot.at("default"), tag, said.default) if said.default else None,
+            any_occurrence=self.forbids and self._type(tag).several,  # in an entry a tag stands once
             id=f"{id}.{name}",
         )
         return self._widened(condition, word, said, spot) if isinstance(said, language.Condition) else condition

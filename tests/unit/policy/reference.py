@@ -181,10 +181,10 @@ class Reference:
             parts.append(DOUBT if entries is None else yes(bool(entries) and all(tag in entry for entry in entries)))
         for key in ("any_entry", "each_entry"):
             if key in said:
-                parts.append(self.entries_hold(word, said[key], asked, each=key == "each_entry"))
+                parts.append(self.entries_hold(word, said[key], asked, each=key == "each_entry", forbids=forbids))
         return conjunction(parts)
 
-    def entries_hold(self, word: str | int, when: dict[Any, Any], asked: Asked, *, each: bool) -> str:
+    def entries_hold(self, word: str | int, when: dict[Any, Any], asked: Asked, *, each: bool, forbids: bool) -> str:
         tags = [self.dictionary.tag(str(inner)) for inner in when]
         entries = self.entries(word, tags, asked)
         if entries is None:
@@ -192,7 +192,7 @@ class Reference:
         found = []
         for entry in entries:
             inner = Asked(asked.direction, asked.msg_type, tuple(entry.items()), asked.scopes, asked.claims, "")
-            found.append(conjunction([self.holds(name, said, inner, forbids=False) for name, said in when.items()]))
+            found.append(conjunction([self.holds(name, said, inner, forbids=forbids) for name, said in when.items()]))
         if not entries:
             return NO
         return conjunction(found) if each else disjunction(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authzsvc.fix.data_types import CHARACTERS, DECIMAL, INTEGER, TEXT
@@ -136,6 +136,7 @@ TYPED_PAIRS = st.lists(
 ).map(tuple)
 
 
+@settings(deadline=None)
 @given(
     st.lists(TYPED_CONDITIONS, max_size=30),
     st.lists(TYPED_PAIRS, max_size=5),

@@ -129,6 +129,22 @@ def test_values_of_the_mapping_that_the_tag_cannot_have(when: str, fault: str) -
     assert any(line.startswith("m.yaml:") and fault in line for line in found), found
 
 
+@pytest.mark.parametrize("each", ["any_entry", "each_entry"])
+def test_a_forbid_fires_on_any_code_in_an_entry_of_a_group(each: str) -> None:
+    head = "version: 1\nname: m\nfix: FIX.5.0SP2\nsession: {identity: {}}\n"
+    when = f"when: {{NoLegs: {{{each}: {{LegExecInst: G}}}}}}"
+    forbid = build(
+        f"scopes: {{a:b: {{grants: [{{message: AB}}]}}}}\nforbid: [{{name: f, message: AB, {when}}}]\n", head
+    )
+    grant = build(f"scopes: {{a:b: {{grants: [{{message: AB, {when}}}]}}}}\n", head)
+    legs = "AB|555=1|600=A|1384="
+    assert [ask(forbid, legs + codes).allowed for codes in ("1", "1 6", "1 G", "G 1", "G", "1  6")] == [
+        True, True, False, False, False, False,
+    ]  # fmt: skip
+    assert [ask(grant, legs + codes).allowed for codes in ("G", "G G", "1 G", "G  G")] == [True, True, False, False]
+    assert "LegExecInst=G in any of its values" in str(forbid.forbids[0].conditions[0])
+
+
 def test_a_default_may_hold_several_values() -> None:
     policy = build(FORBID % "ExecInst: {equals: G, default: '1 G'}")
     assert ask(policy, "D").forbid == "f"
