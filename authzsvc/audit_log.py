@@ -46,7 +46,7 @@ class AuditLog:
         try:
             self._open()
         except OSError as error:
-            raise ToolError(f"cannot write the audit log `{path}`: {files.problem(error)}") from None
+            raise ToolError(f"`audit.path`: cannot write the audit log `{path}`: {files.problem(error)}") from None
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -127,3 +128,39 @@ def test_the_directory_of_what_a_link_leads_to_counts_too(tmp_path: Path) -> Non
     (tmp_path / "link").symlink_to("shared/file")
     with pytest.raises(UnfitError, match="shared` can be written by everyone"):
         files.check_directory(tmp_path / "link")
+
+
+PACKAGE = Path(files.__file__).parent
+OPENS_BY_ITSELF = {
+    "fix/dictionary.py": "reads a table of the package",
+    "sessions/database.py": "makes the store's file anew, and leaves the rest to SQLite",
+    "tokens/development.py": "writes development keys",
+    "workflow/signing.py": "writes signatures and keys",
+    "fix/build_tables.py": "makes tables of the package",
+    "policy/schema.py": "makes the published schema",
+    "cli/mapping_matrix.py": "writes where it is told to",
+    "cli/mapping_test.py": "writes where it is told to",
+    "workflow/trees.py": "writes into its own temporary directory",
+}
+"""Modules that open files without `files`, with the reason."""
+OPENING = ("open", "read_bytes", "read_text", "write_bytes", "write_text", "fdopen")
+
+
+def opened_in(module: Path) -> set[str]:
+    """The calls of a module that open a file."""
+    calls = [node.func for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)]
+    names = {ast.unparse(call) for call in calls}
+    return {name for name in names if name.rpartition(".")[2] in OPENING}
+
+
+NOT_FILES = {"SqliteStore.open", "self.open", "registry.open", "self.registry.open", "self._open", "files.open"}
+
+
+def test_every_module_leaves_the_opening_of_files_to_one() -> None:
+    found = {
+        name
+        for module in PACKAGE.rglob("*.py")
+        if (name := module.relative_to(PACKAGE).as_posix()) != "files.py" and not name.startswith(("demo/", "_gen/"))
+        if opened_in(module) - NOT_FILES
+    }
+    assert found == OPENS_BY_ITSELF.keys()
