@@ -99,6 +99,10 @@ class Introspector:
         self._bad: TLRUCache[bytes, _Bad] = TLRUCache(caching.size, lambda _k, kept, _now: kept.until, timer=clock)
         self._ends: TLRUCache[bytes, float] = TLRUCache(caching.size, lambda _k, end, _now: end + _PAST_S, timer=clock)
         """When each token that was ever good ends, by its own `exp`."""
+        self._names: TLRUCache[str, tuple[bytes, float]] = TLRUCache(
+            caching.size, lambda _k, named, _now: named[1], timer=clock
+        )
+        """The `jti` in each signed answer: whose it is, and until when."""
 
     async def introspect(self, token: str) -> Identity:
         """The holder of an opaque token. Raises `TokenError`; `ServerUnavailable` when there is no telling now."""
@@ -140,6 +144,7 @@ class Introspector:
     async def _ask(self, key: bytes, token: str) -> Identity:
         try:
             identity = await self._answer(token)
+            self._note_name(key, identity)
         except ServerUnavailable as error:
             self._note_outage(key, error)
             raise
@@ -168,6 +173,15 @@ class Introspector:
             if signed is None or not await signed.keys.read_again(_KEYS_PATIENCE_S):
                 raise
         return identity_in(answer, self._expected, self._clock(), token)
+
+    def _note_name(self, key: bytes, identity: Identity) -> None:
+        """Remembers which token a `jti` names. Raises `ServerUnavailable` where a signed answer bears that of another
+        token: an opaque token does not say its own, but no two tokens have the same (RFC 7519, 4.1.7)."""
+        if self._expected.signed is None or not identity.token_id:
+            return
+        named, _ = self._names.setdefault(identity.token_id, (key, identity.expires_at))
+        if named != key:
+            raise ServerUnavailable("the signed introspection answer is about another token (`jti`)")
 
     def _note_outage(self, key: bytes, error: ServerUnavailable) -> None:
         """A good answer stays for as long as it holds, and is asked for again a little later."""

@@ -6,17 +6,21 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from authzsvc.errors import TokenError
 from authzsvc.tokens.claims import Identity, Reading
 from authzsvc.tokens.client_auth import Basic
+from authzsvc.tokens.development import ALGORITHM, DevelopmentIssuer
 from authzsvc.tokens.endpoint import ServerUnavailable
 from authzsvc.tokens.http import Http
 from authzsvc.tokens.introspection import Asking, Caching, Introspector
-from authzsvc.tokens.introspection_answer import Expected
+from authzsvc.tokens.introspection_answer import SIGNED, TYPE, Expected, Signed
+from authzsvc.tokens.keys import KeySet, Refresh, from_file
 
 from .authorization_server import AuthorizationServer, Reply, as_json, running
 from .conftest import Clock
@@ -342,3 +346,29 @@ async def test_closing_ends_what_is_under_way(bench: Bench) -> None:
 async def test_json_of_100_kb(bench: Bench) -> None:
     bench.server.reply = active(padding="x" * 100_000)
     assert len(json.dumps((await bench.introspector().introspect(TOKEN)).claims["padding"])) > 100_000
+
+
+async def test_a_signed_answer_about_one_token_is_none_about_another(bench: Bench, tmp_path: Path) -> None:
+    """Whoever sits before the server answers with what it once said of another token."""
+    issuer = DevelopmentIssuer.create(tmp_path / "keys", ISSUER)
+    keys = KeySet(ISSUER, from_file(issuer.jwks_path), Refresh())
+    await keys.load()
+    introspector = bench.introspector(signed=Signed(keys, (ALGORITHM,), "gw"))
+
+    def say(token_id: str | None) -> None:
+        members = {"active": True, "client_id": "algo", "aud": "fix-gateway", "exp": NOW + 600, "jti": token_id}
+        claims = {"iss": ISSUER, "aud": "gw", "iat": NOW, "token_introspection": members}
+        told = jwt.encode(claims, issuer.key, ALGORITHM, headers={"kid": issuer.key_id, "typ": TYPE})
+        bench.server.reply = Reply(told.encode(), content_type=SIGNED)
+
+    say("j-1")
+    assert (await introspector.introspect("one")).token_id == "j-1"
+    error = await refusal(introspector, "two")
+    assert isinstance(error, ServerUnavailable)
+    assert "another token" in error.reason
+    say("j-2")
+    bench.clock.now += 2
+    assert (await introspector.introspect("two")).token_id == "j-2"
+    say(None)
+    for token in ("three", "four"):
+        assert (await introspector.introspect(token)).token_id == ""
