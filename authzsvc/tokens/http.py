@@ -86,14 +86,16 @@ class Http:
         sent = {"accept": "application/json", **headers, "accept-encoding": "identity", "user-agent": "authzsvc"}
         try:
             exchange = HttpExchange(method, place.host, place.target, sent, body)
+        except ValueError as error:
+            raise HttpError(f"`{place.host}` cannot be asked: {error}") from None
+        try:
             async with asyncio.timeout(self._timeout_s), self._room:
                 return await self._exchange(place, exchange)
         except TimeoutError:
             raise HttpError(f"`{place.host}` did not answer within {self._timeout_s:g} s") from None
-        except (HttpError, ValueError) as error:
-            words = _tls_trouble(error) if isinstance(error, ssl.SSLError) else str(error)
-            raise HttpError(f"`{place.host}` {words}") from None
-        except OSError as error:
+        except HttpError as error:
+            raise HttpError(f"`{place.host}` {error}") from None
+        except (OSError, ValueError) as error:  # `ValueError`: a host that no name service could be asked for
             raise HttpError(f"`{place.host}` {_trouble(error)}") from None
 
     async def _exchange(self, place: _Place, exchange: HttpExchange) -> Answer:
@@ -205,7 +207,7 @@ def _place(url: str) -> _Place:
     return _Place(parts.scheme == "https", name, port or _PORTS[parts.scheme], host, target)
 
 
-def _trouble(error: OSError) -> str:
+def _trouble(error: OSError | ValueError) -> str:
     """Why no connection came about, in words that hold nothing of the exchange."""
     return _tls_trouble(error) if isinstance(error, ssl.SSLError) else "cannot be reached"
 

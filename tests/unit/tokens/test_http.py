@@ -102,6 +102,10 @@ async def test_a_slow_answer_is_given_up(web: Web, reply: Reply) -> None:
         (f"http:///{SECRET}", "not an http or https URL"),
         (f"http://h:99999/{SECRET}", r"cannot be reached|failed|not a URL"),
         ("http://\x00/", "not a URL"),
+        ("http://bücher.example/", "not a URL"),
+        (f"http://{'a' * 64}.example/{SECRET}", "cannot be reached"),
+        (f"http://a..example/{SECRET}", "cannot be reached"),
+        (f"http://127.0.0.1:x/{SECRET}", "not a URL"),
     ],
 )
 async def test_what_cannot_be_asked(http: Http, url: str, complaint: str) -> None:
