@@ -215,6 +215,28 @@ async def test_a_logon_without_an_answer(
     await assert_refused(rig, comp_id_of("algo"), (554, token), text=UNAVAILABLE, reason=reason, status=NOT_NOW)
 
 
+FIRST = {
+    "inactive": 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n{"active":false}',
+    "204": "HTTP/1.1 204 No Content\r\n\r\n",
+    "304": "HTTP/1.1 304 Not Modified\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("first", FIRST.values(), ids=FIRST.keys())
+async def test_bytes_behind_an_answer_are_no_answer_about_the_next_token(
+    rig: Rig, server: AuthorizationServer, first: str
+) -> None:
+    """What the server says of a good token stands behind the answer to another question, in the same segment."""
+    active = server.introspect(GATEWAY.id, server.client_credentials("algo"))
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(active)}\r\n\r\n"
+    asked_first, revoked = (server.client_credentials("algo") for _ in range(2))
+    server.revoke("algo", revoked)
+    server.send("introspection", first + head + active, times=1)
+    told = {"text": UNAVAILABLE, "reason": "sent more than its answer", "status": NOT_NOW}
+    await assert_refused(rig, comp_id_of("algo"), (554, asked_first), **told)
+    await assert_refused(rig, comp_id_of("algo"), (554, revoked), text=NOT_ACCEPTED, reason="not active")
+
+
 async def test_a_session_outlives_a_fault(rig: Rig, server: AuthorizationServer) -> None:
     client = await log_on(rig, comp_id_of("algo"), (554, server.client_credentials("algo")))
     FAULTS["no active"][0](server)
