@@ -19,6 +19,7 @@ from authzsvc.policy.engine import Misnamed, Policy, Question, Verdict
 from authzsvc.policy.lookup import SESSION_LEVEL
 from authzsvc.standing import Ending, Limit
 from authzsvc.tokens.claims import BAD_CREDENTIALS, Identity
+from authzsvc.username import is_the_clients
 
 INSUFFICIENT = "Insufficient permissions"
 NOT_AVAILABLE = "Application not available"
@@ -86,7 +87,9 @@ def decide(
     ages = (0, 0) if standing else _ages(holder, policy, stamp.now, keeping)
     if request.event is not Event.MESSAGE:
         lifted = _lifted(policy, holder) if request.event in (Event.LOGON, Event.RENEWAL) else ""
-        return _welcome(policy, holder, ages, batch, stamp, lifted)
+        welcome = _welcome(policy, holder, ages, batch, stamp, lifted)
+        is_logon = request.event is Event.LOGON
+        return welcome._replace(username=is_logon and is_the_clients(request.fields, holder, policy))
     decision = _by_policy(request, holder, policy, ages, stamp)
     return decision if standing is None else _limited(request, policy, decision, standing, stamp)
 
@@ -216,6 +219,7 @@ def _allowed(
     fields = (
         True, _FORWARD, stamp.id, text, reason, unauthenticated, _NO_REASON, session_status, scope, missing_scopes,
         vary, stamp.policy, max_age, terms, shadow, rule, etag, watch_s, unknown_scopes, stale_if_error,
+        False,
     )  # fmt: skip
     return Decision._make(fields)
 

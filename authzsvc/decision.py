@@ -106,6 +106,8 @@ class Decision(NamedTuple):
     """On an allowed Logon: scopes of the token that the mapping does not know, which grant nothing."""
     stale_if_error: int = 0
     """For how many seconds more the answer holds where none is to be had (RFC 5861, 4); 0 where `max_age` is."""
+    username: bool = False
+    """On an allowed Logon: its Username (553) is a name of the token's client, so the venue may see it."""
 
     @property
     def ends_session(self) -> bool:

@@ -70,6 +70,9 @@ def render(decision: Decision, identity: Identity | None, allowed: int | None = 
     if decision.allowed and decision.terms is not None and identity is not None:
         header = response.ok_response.headers.add().header
         header.key, header.value = "x-fix-client", client_name(identity)
+    if decision.allowed and decision.username:
+        header = response.ok_response.headers.add().header
+        header.key, header.value = "x-fix-username", "accepted"
     return response
 
 

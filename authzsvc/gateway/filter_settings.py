@@ -51,7 +51,8 @@ class Token(Settings):
     tags: list[Tag] = Field(default=[554, 96], min_length=1)
     """Looked at in this order."""
     strip: bool = True
-    """Cut the token out of the Logon that goes upstream; off where the venue checks a signature over the Logon."""
+    """Cut the token out of the Logon that goes upstream. Off where the venue checks a signature over the Logon: then it
+    goes upstream as it is, with all its secrets."""
     scheme: Literal["bearer", "basic"] = "bearer"
     """What stands there: an access token, or a client's secret with its id beside it (RFC 6749 2.3.1)."""
     username_tag: Tag = 553
@@ -62,6 +63,16 @@ class Token(Settings):
         if self.scheme == "basic" and (self.username_tag in SECRETS or self.username_tag in self.tags):
             raise ValueError(f"`username_tag` is {self.username_tag}, which is a secret")
         return self
+
+
+class Secrets(Settings):
+    """What becomes of secret fields on their way to the venue (`docs/tokens.md`)."""
+
+    in_logon: Literal["cut", "refuse", "pass"] = "cut"
+    """Those of the Logon besides the credential: cut, with a Username (553) that is not the client's; or the Logon is
+    refused; or they pass, as the venue's own credentials, where they do not repeat the token."""
+    in_messages: Literal["refuse", "cut"] = "refuse"
+    """Those of later messages: the message is denied, or they are cut from it."""
 
 
 class Refusal(Settings):
@@ -188,6 +199,7 @@ class FilterSettings(Settings):
 
     check: Check = Check()
     token: Token = Token()
+    secrets: Secrets = Secrets()
     refusal: Refusal = Refusal()
     renewal: Renewal = Renewal()
     cache: Cache = Cache()

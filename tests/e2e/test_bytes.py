@@ -1,4 +1,4 @@
-"""What is allowed passes byte for byte, the Logon's token aside; and the token is nowhere but in the client's hands."""
+"""What is allowed passes byte for byte, but for the secrets of the Logon; and the token is nowhere else."""
 
 from __future__ import annotations
 
@@ -36,11 +36,13 @@ async def test_an_answer_of_the_venue_is_not_altered(rig: Rig) -> None:
 
 
 async def test_the_logon_differs_by_the_token_alone(rig: Rig) -> None:
-    client = await rig.log_on(*TRADER, more=[(553, "user"), (58, "hello"), (9_001, "x")])
-    logon = client.sent[1]
+    client = await rig.connect()
+    token = rig.token(client.comp_id, *TRADER)
+    client.logon(((554, token), (553, client.comp_id), (58, "hello"), (9_001, "x")), reset=True)
+    await client.wait_for_type("A")
     received = rig.session(client).received[0]
-    assert received.raw == without_field(logon.raw, 554)
-    assert (received.get(553), received.get(58), received.get(9_001)) == ("user", "hello", "x")
+    assert received.raw == without_field(client.sent[1].raw, 554)
+    assert (received.get(553), received.get(58), received.get(9_001)) == (client.comp_id, "hello", "x")
 
 
 async def test_the_token_is_nowhere(rig: Rig) -> None:

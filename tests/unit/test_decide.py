@@ -7,6 +7,7 @@ import pytest
 
 from authzsvc.contract.reading import parse
 from authzsvc.contract.request import Event, FixRequest, StockRequest
+from authzsvc.contract.response import render
 from authzsvc.decide import NOT_KEPT, Keeping, Stamp, acknowledged, decide, decide_stock, unavailable
 from authzsvc.decision import Action, Decision, LogonTerms
 from authzsvc.errors import TokenError
@@ -376,3 +377,21 @@ def test_the_venue_names_the_client_or_its_message_is_withheld(bound: Policy, ms
     assert named(bound, msg_type, known, direction="outbound").allowed
     assert not named(bound, msg_type, {"target_sub_id": "desk-3"}, direction="outbound").allowed
     assert not named(bound, msg_type, {"deliver_to_comp_id": "OTHERFIRM"}, direction="outbound").allowed
+
+
+@pytest.mark.parametrize(("username", "accepted"), [("algo", True), ("ALGO", True), ("svc", True), ("jane", False)])
+def test_a_logon_is_told_whether_its_username_is_the_clients(policy: Policy, username: str, accepted: bool) -> None:
+    request = check("t", event="logon", msg_type="A", body=soh(f"98=0|553={username}|108=30|"))
+    decision = judged(policy, request)
+    assert (decision.allowed, decision.username) == (True, accepted)
+    answer = render(decision, WHO)
+    told = [each.header.value for each in answer.ok_response.headers if each.header.key == "x-fix-username"]
+    assert told == ["accepted"] * accepted
+
+
+def test_only_an_allowed_logon_is_told_of_its_username(policy: Policy) -> None:
+    body = soh("553=algo|")
+    assert not judged(policy, check("t", event="logon", msg_type="A", body=body, sender="OTHER")).username
+    assert not judged(policy, check("t", msg_type="0", body=body)).username
+    renewal = {"x-fix-session": "s", "x-fix-fresh-authorization": "Bearer f"}
+    assert not judged(policy, check("t", event="renewal", msg_type="BE", body=body, headers=renewal)).username

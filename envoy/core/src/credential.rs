@@ -1,4 +1,4 @@
-//! The credential in a Logon or a renewal: where it stands, what the service is shown of it, and the Logon without it.
+//! The credential in a Logon or a renewal: where it stands, what the service is shown of it, and a message without it.
 
 use crate::message::{Field, Message};
 use crate::profile::Profile;
@@ -67,12 +67,13 @@ pub fn find(message: &Message<'_>, tags: &[u32], token: &Token) -> Result<Option
     Ok(Some(Credential { authorization, tag }))
 }
 
-/// Appends the Logon without the field `tag` (and a length field that announces it), with 9 and 10 made anew.
-pub fn without(logon: &Message<'_>, tag: u32, profile: &Profile, out: &mut Vec<u8>) {
-    let kept = |field: &&Field| field.tag != tag && profile.data_tag(field.tag) != Some(tag);
-    compose(logon.version, out, |body| {
-        let inner = logon.fields.get(2..logon.fields.len() - 1).unwrap_or_default();
-        inner.iter().filter(kept).for_each(|field| body.extend_from_slice(logon.raw(field)));
+/// Appends the message without the fields `tags` (and the length fields that announce them), with 9 and 10 made anew.
+pub fn without(message: &Message<'_>, tags: &[u32], profile: &Profile, out: &mut Vec<u8>) {
+    let announces = |length: u32| profile.data_tag(length).is_some_and(|data| tags.contains(&data));
+    let kept = |field: &&Field| !tags.contains(&field.tag) && !announces(field.tag);
+    compose(message.version, out, |body| {
+        let inner = message.fields.get(2..message.fields.len() - 1).unwrap_or_default();
+        inner.iter().filter(kept).for_each(|field| body.extend_from_slice(message.raw(field)));
     });
 }
 
@@ -128,15 +129,16 @@ mod tests {
 
     #[test]
     fn cuts_the_token_and_its_length() {
-        let cut = |body: &str, tag| {
+        let cut = |body: &str, tags: &[u32]| {
             on(body, |logon, profile| {
                 let mut out = Vec::new();
-                without(logon, tag, profile, &mut out);
+                without(logon, tags, profile, &mut out);
                 out
             })
         };
-        assert_eq!(cut("141=Y|554=tok|553=me|", 554), fix("FIX.4.4", &format!("{HEAD}141=Y|553=me|")));
-        assert_eq!(cut("95=3|96=raw|141=Y|", 96), fix("FIX.4.4", &format!("{HEAD}141=Y|")));
-        assert_eq!(cut("5000=tok|", 5000), fix("FIX.4.4", HEAD));
+        assert_eq!(cut("141=Y|554=tok|553=me|", &[554]), fix("FIX.4.4", &format!("{HEAD}141=Y|553=me|")));
+        assert_eq!(cut("95=3|96=raw|141=Y|", &[96]), fix("FIX.4.4", &format!("{HEAD}141=Y|")));
+        assert_eq!(cut("5000=tok|", &[5000]), fix("FIX.4.4", HEAD));
+        assert_eq!(cut("553=me|95=3|96=raw|554=tok|925=n|", &[925, 96, 554, 553]), fix("FIX.4.4", HEAD));
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::msg_type::{MsgType, MsgTypes};
 
+/// BusinessRejectReason (380): other.
+pub const OTHER: u8 = 0;
 /// BusinessRejectReason (380): application not available.
 pub const NOT_AVAILABLE: u8 = 4;
 /// BusinessRejectReason (380): not authorized.
@@ -35,6 +37,8 @@ pub struct Allowance {
     pub client: Option<String>,
     /// The answer holds for other messages too; `None`: for this one alone.
     pub reuse: Option<Reuse>,
+    /// Of the answer to a Logon: its Username (553) is the identity's.
+    pub username: bool,
 }
 
 /// For how long and for which messages an answer holds (RFC 9111, said of decisions).

@@ -32,6 +32,8 @@ mod redelivering;
 mod renewing;
 #[path = "session/reusing.rs"]
 mod reusing;
+#[path = "session/secrets.rs"]
+mod secrets;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "session/violations.rs"]

@@ -13,7 +13,7 @@ use support::service::Verdict;
 use support::transcript::long;
 
 /// Bodies that keep the profile, behind the header.
-const BODIES: [&str; 9] = [
+const BODIES: [&str; 11] = [
     "",
     "11=a|167=CS|",
     "58=some text|",
@@ -23,6 +23,8 @@ const BODIES: [&str; 9] = [
     "115=OTHER|11=b|",
     "50=desk|11=a|",
     "57=desk|116=x|",
+    "11=c|554=secret|",
+    "1401=1|1402=x|167=CS|",
 ];
 const CLIENT_TYPES: [&str; 13] = ["D", "F", "G", "q", "B", "V", "0", "1", "2", "n", "U1", "AB", "BE"];
 const VENUE_TYPES: [&str; 8] = ["8", "AE", "9", "0", "1", "W", "j", "8"];

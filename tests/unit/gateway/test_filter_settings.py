@@ -9,10 +9,21 @@ import pytest
 from pydantic import BaseModel
 
 from authzsvc.errors import SettingsFaults
-from authzsvc.gateway.filter_settings import Accounting, Cache, Check, Drain, FilterSettings, Framing, Limits, load
+from authzsvc.gateway.filter_settings import (
+    Accounting,
+    Cache,
+    Check,
+    Drain,
+    FilterSettings,
+    Framing,
+    Limits,
+    Secrets,
+    load,
+)
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "check": Check,
+    "secrets": Secrets,
     "cache": Cache,
     "accounting": Accounting,
     "limits": Limits,
@@ -23,6 +34,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
 DEFAULTS = {
     "check": {"cluster": "authz", "authority": "authzsvc", "timeout_ms": 500, "logon_timeout_ms": 8_000},
     "token": {"tags": [554, 96], "strip": True, "scheme": "bearer", "username_tag": 553},
+    "secrets": {"in_logon": "cut", "in_messages": "refuse"},
     "renewal": {"user_request": True, "tags": [], "custom": None},
     "refusal": {"keep_numbers": False},
     "cache": {"enabled": True, "max_entries": 1_024, "max_entry_bytes": 512},
@@ -90,6 +102,8 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         ("token.scheme=digest", "token.scheme"),
         ("token.username_tag=0", "token.username_tag"),
         ("token={scheme: basic, username_tag: 554}", "token"),
+        ("secrets.in_logon=keep", "secrets.in_logon"),
+        ("secrets.in_messages=pass", "secrets.in_messages"),
         ("renewal.tags=[0]", "renewal.tags.0"),
         ("renewal.custom={request: U1}", "renewal.custom.response"),
         ("renewal.custom={request: D, response: U2}", "renewal.custom.request"),

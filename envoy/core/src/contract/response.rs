@@ -64,6 +64,7 @@ fn allowed(headers: &[HeaderValueOption]) -> Result<Decision, Failure> {
         watch_s: watch.map(seconds).transpose()?,
         client: header(headers, "x-fix-client")?.map(client).transpose()?,
         reuse: reuse(headers)?,
+        username: header(headers, "x-fix-username")? == Some("accepted"),
     }))
 }
 

@@ -8,7 +8,7 @@ use crate::command::{Commands, Direction};
 use crate::contract::identity::Identity;
 use crate::contract::request::Event;
 use crate::credential;
-use crate::decision::{Decision, Denial, Terms};
+use crate::decision::{Decision, Denial, OTHER, Terms};
 use crate::failure::{self, Failure};
 use crate::message::Message;
 use crate::msg_type::MsgType;
@@ -51,6 +51,11 @@ impl Session {
         {
             return Ok(());
         }
+        if message.has_secrets
+            && let Some(guarded) = self.guard_secrets(message, now, out)
+        {
+            return guarded;
+        }
         if self.terms.asks_inbound(message.msg_type) || self.names_another(Direction::Inbound, message) {
             if self.limiter.is_some() && self.limit(message, now, out) {
                 return Ok(());
@@ -76,10 +81,23 @@ impl Session {
         let credential = credential::find(message, &token.tags, token)?;
         let token_tag = credential.as_ref().map(|credential| credential.tag);
         self.authorization = credential.and_then(|credential| credential.authorization);
+        if self.refuses_secrets_of(message, token_tag) {
+            self.refuse_for_secrets(message, now, out);
+            return Ok(());
+        }
         let check = self.ask(Event::Logon, Direction::Inbound, message, now, out);
         self.phase =
             Phase::Authorizing { check, since: now.monotonic, logon: message.bytes.to_vec(), token_tag };
         Ok(())
+    }
+
+    /// The Logon has a secret field that the venue must not see, and by the settings it is not cut.
+    fn refuse_for_secrets(&mut self, logon: &Message<'_>, now: Now, out: &mut Commands) {
+        let denial = Denial::new(b"Logon holds another credential", OTHER, None);
+        self.report(Direction::Inbound, "secret", "a Logon with a second credential was refused", now, out);
+        out.count(Counter::LogonsRefused);
+        self.refuse(logon, &denial, now, out);
+        self.leave("logon refused", now, out);
     }
 
     /// The answer to the Logon.
@@ -106,7 +124,7 @@ impl Session {
                 self.terms = allowance.terms.unwrap_or_default();
                 self.set_share(allowance.client.as_deref(), now);
                 self.phase = Phase::Active;
-                self.send_logon(&logon, token_tag, now, out);
+                self.send_logon(&logon, token_tag, allowance.username, now, out);
                 self.watch_anew(allowance.etag, allowance.watch_s, now, out);
                 self.resume(Direction::Inbound, now, out);
             }
@@ -128,20 +146,6 @@ impl Session {
         let begins_anew = logon.get(tags::RESET_SEQ_NUM_FLAG) == Some(b"Y");
         if begins_anew || !self.listener.settings.refusal.keep_numbers {
             out.send_with(Direction::Outbound, |to| rewrite::refuse_logon(logon, denial, now.utc, to));
-        }
-    }
-
-    fn send_logon(&mut self, logon: &[u8], token_tag: Option<u32>, now: Now, out: &mut Commands) {
-        self.reread(logon, |session, message| {
-            session.set_foot(message, now);
-            session.set_limits(message, now);
-        });
-        match token_tag.filter(|_| self.listener.settings.token.strip) {
-            None => out.send(Direction::Inbound, logon),
-            Some(tag) => self.reread(logon, |session, message| {
-                let profile = &session.listener.profile;
-                out.send_with(Direction::Inbound, |to| credential::without(message, tag, profile, to));
-            }),
         }
     }
 

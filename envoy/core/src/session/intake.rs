@@ -187,16 +187,18 @@ impl Session {
         if pause && !self.reads_paused {
             out.count(Counter::ReadsPaused);
             out.push(Command::PauseReads);
-            // A session that ends waits for no reject.
-            let limits = &self.listener.settings.limits;
-            if matches!(self.phase, Phase::Active) && self.echoes.len() >= limits.max_pending_rejects as usize
-            {
-                out.push(Command::Tick(limits.reject_timeout_ms));
-            }
         } else if !pause && self.reads_paused {
             out.push(Command::ResumeReads);
         }
         self.reads_paused = pause;
+        // Reads may have been paused for something else before. A session that ends waits for no reject.
+        let limits = &self.listener.settings.limits;
+        let is_full = self.echoes.len() >= limits.max_pending_rejects as usize;
+        let awaits_rejects = pause && is_full && matches!(self.phase, Phase::Active);
+        if awaits_rejects && !self.awaits_rejects {
+            out.push(Command::Tick(limits.reject_timeout_ms));
+        }
+        self.awaits_rejects = awaits_rejects;
     }
 
     /// Goes on with what is unread, after room was made.

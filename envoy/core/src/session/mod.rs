@@ -6,7 +6,7 @@
 //! reported and ends the connection; nothing behind it is forwarded.
 //!
 //! This module has the phases and the events. `intake` takes bytes in, `inbound` and `outbound` are the two directions'
-//! rules, `naming` holds a message's ids against the Logon's, `asking` has the decision service's part, `batching` Checks about several messages, `reusing` answers that hold
+//! rules, `naming` holds a message's ids against the Logon's, `secrets` keeps credentials from the venue, `asking` has the decision service's part, `batching` Checks about several messages, `reusing` answers that hold
 //! for more than one message, `watching` what the service may say unasked, `renewing` a fresh credential, `ending` the end
 //! that it orders, `draining` the end that comes with the gateway's own, `limiting` what is denied without asking, `passing`
 //! the short way of messages that are like earlier ones, `redelivering` rejects that a lost connection took with it; `lane`
@@ -31,6 +31,7 @@ mod passing;
 mod redelivering;
 mod renewing;
 mod reusing;
+mod secrets;
 mod watching;
 
 pub use draining::Departure;
@@ -110,7 +111,7 @@ pub struct Now {
 enum Phase {
     /// No whole message has arrived yet.
     AwaitingLogon,
-    /// The Logon is held; its Check is out. Any Credential tag is cut when it goes on.
+    /// The Logon is held; its Check is out. `token_tag` is the tag of its credential.
     Authorizing { check: CheckId, since: Duration, logon: Vec<u8>, token_tag: Option<u32> },
     /// The Logon went upstream.
     Active,
@@ -162,6 +163,8 @@ pub struct Session {
     refreshes: Vec<Refresh>,
     accounts: Accounts,
     reads_paused: bool,
+    /// They are paused until rejects that are on their way arrive, or are overdue.
+    awaits_rejects: bool,
     /// Room for a message's fields, reused.
     fields: Vec<Field>,
 }
@@ -199,6 +202,7 @@ impl Session {
             accounts: Accounts::new(&listener.settings.accounting),
             echoes,
             reads_paused: false,
+            awaits_rejects: false,
             listener,
             fields: Vec::new(),
         }

@@ -12,6 +12,7 @@ mod framing;
 mod limits;
 mod refusal;
 mod renewal;
+mod secrets;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -27,6 +28,7 @@ pub use framing::Framing;
 pub use limits::Limits;
 pub use refusal::Refusal;
 pub use renewal::{CustomTypes, Renewal};
+pub use secrets::{InLogon, InMessages, Secrets};
 pub use token::{Scheme, Token};
 
 use crate::profile::Profile;
@@ -45,6 +47,9 @@ pub struct Settings {
     /// Where the token stands in the Logon.
     #[serde(default)]
     pub token: Token,
+    /// What becomes of secret fields on their way to the venue.
+    #[serde(default)]
+    pub secrets: Secrets,
     /// How a Logon is refused.
     #[serde(default)]
     pub refusal: Refusal,
@@ -128,7 +133,7 @@ impl Settings {
             .with_max_tag(self.framing.max_tag)
     }
 
-    /// A tag whose value must not leave the filter but upstream.
+    /// A tag that holds a secret, at least in some messages: its value is told to nobody.
     pub fn is_secret(&self, tag: u32) -> bool {
         SECRETS.contains(&tag) || self.token.tags.contains(&tag) || self.renewal.tags.contains(&tag)
     }

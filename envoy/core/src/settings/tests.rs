@@ -17,6 +17,7 @@ fn has_a_default_for_all_but_the_cluster() {
     assert_eq!((cache.enabled, cache.max_entries, cache.max_entry_bytes), (true, 1_024, 512));
     assert_eq!((settings.accounting.enabled, settings.accounting.interval_ms), (true, 5_000));
     assert_eq!(settings.framing, Framing::STRICT);
+    assert_eq!((settings.secrets.in_logon, settings.secrets.in_messages), (InLogon::Cut, InMessages::Refuse));
     assert!(!settings.refusal.keep_numbers);
 }
 
@@ -24,6 +25,17 @@ fn has_a_default_for_all_but_the_cluster() {
 fn takes_a_framing_that_is_less_strict() {
     let json = br#"{"check":{"cluster":"a"},"framing":{"padded_body_length":true}}"#;
     assert!(Settings::from_json(json).unwrap().framing.padded_body_length);
+}
+
+#[test]
+fn takes_what_becomes_of_secrets() {
+    for (in_logon, expected) in [("cut", InLogon::Cut), ("refuse", InLogon::Refuse), ("pass", InLogon::Pass)]
+    {
+        let json = format!(r#"{{"check":{{"cluster":"a"}},"secrets":{{"in_logon":"{in_logon}"}}}}"#);
+        assert_eq!(Settings::from_json(json.as_bytes()).unwrap().secrets.in_logon, expected);
+    }
+    let json = br#"{"check":{"cluster":"a"},"secrets":{"in_messages":"cut"}}"#;
+    assert_eq!(Settings::from_json(json).unwrap().secrets.in_messages, InMessages::Cut);
 }
 
 #[test]
@@ -72,6 +84,9 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("token.scheme", "true", "\"digest\""),
     ("token.username_tag", "\"553\"", "0"),
     ("token.strip", "\"no\"", ""),
+    ("secrets", "\"cut\"", ""),
+    ("secrets.in_logon", "true", "\"keep\""),
+    ("secrets.in_messages", "[]", "\"pass\""),
     ("renewal", "null", ""),
     ("renewal.user_request", "1", ""),
     ("renewal.tags", "{}", ""),

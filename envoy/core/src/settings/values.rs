@@ -23,9 +23,10 @@ pub(super) fn within(key: &str, value: u32, range: RangeInclusive<u32>) -> Resul
 }
 
 /// The keys that have keys of their own.
-pub(super) const SECTIONS: [&str; 11] = [
+pub(super) const SECTIONS: [&str; 12] = [
     "check",
     "token",
+    "secrets",
     "renewal",
     "cache",
     "accounting",

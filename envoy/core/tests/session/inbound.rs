@@ -55,7 +55,7 @@ fn the_session_level_and_exempt_types_pass_unasked() {
 #[test]
 fn a_check_carries_the_tags_that_were_wanted() {
     Play::logged_on("FIX.4.4", "", "want-tags=167,11").play(
-        ">> client D 2 11=a|55=X|167=CS|554=s3cret|167=OPT|
+        ">> client D 2 11=a|55=X|167=CS|95=1|96=x|167=OPT|
          << check 2 message inbound D 2 11=a|167=CS|167=OPT|",
     );
     Play::logged_on("FIX.4.4", "", "want-tags=").play(

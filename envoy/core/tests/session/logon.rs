@@ -12,7 +12,7 @@ fn a_logon_is_held_until_it_is_allowed_and_loses_its_token() {
          >> client A 1 98=0|108=30|553=me|554=s3cret|141=Y|
          << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|553=me|141=Y|
          >> after 9999
-         >> answer 1 allow
+         >> answer 1 allow username=accepted
          << venue A 1 98=0|108=30|553=me|141=Y|
          >> after 60000
          >> venue A 1 98=0|108=30|141=Y|
@@ -32,7 +32,7 @@ fn the_token_may_stand_in_raw_data_or_in_a_tag_of_the_venues_own() {
         ));
     };
     logs_on("", "95=6|96=s3cret|", "", "");
-    logs_on("", "554=s3cret|95=3|96=sig|", "", "95=3|96=sig|");
+    logs_on("", "554=s3cret|95=3|96=sig|", "", "");
     logs_on(r#""token":{"strip":false}"#, "554=s3cret|", "", "554=s3cret|");
     logs_on(r#""token":{"tags":[5000]}"#, "5000=s3cret|", "", "");
     let pair = r#""token":{"tags":[5002]},"data_fields":{"pairs":[[5001,5002]]}"#;
@@ -40,6 +40,58 @@ fn the_token_may_stand_in_raw_data_or_in_a_tag_of_the_venues_own() {
     let bare = r#""token":{"tags":[96]},"data_fields":{"without_length":[96]}"#;
     logs_on(bare, "96=s3cret|", "", "");
     logs_on(bare, "95=6|96=s3cret|", "", "");
+}
+
+#[test]
+fn no_secret_of_the_logon_goes_upstream() {
+    let everywhere = "90=1|91=a|95=6|96=s3cret|925=s3cret|1401=1|1402=b|1403=1|1404=c|554=s3cret|";
+    let sent = |settings: &str, body: &str, verdict: &str, left: &str| {
+        let seen = if body.contains("553=me|") { "553=me|" } else { "" };
+        Play::new("FIX.4.4", settings).play(&format!(
+            ">> client A 1 98=0|{body}108=30|
+             << check 1 logon inbound A 1 bearer=s3cret 98=0|{seen}108=30|
+             >> answer 1 {verdict}
+             << venue A 1 98=0|{left}108=30|"
+        ));
+    };
+    sent("", everywhere, "allow", "");
+    sent(r#""renewal":{"tags":[5001]}"#, "554=s3cret|5001=x|", "allow", "");
+    // A Username is the identity's, or it is cut.
+    sent("", "553=me|554=s3cret|", "allow", "");
+    sent("", "553=me|554=s3cret|", "allow username=no", "");
+    sent("", "553=me|554=s3cret|", "allow username=accepted", "553=me|");
+    // The venue's own credentials, by setting; but never the token.
+    let pass = r#""secrets":{"in_logon":"pass"},"token":{"tags":[5000]}"#;
+    sent(pass, "5000=s3cret|553=me|554=pw|95=3|96=sig|", "allow", "553=me|554=pw|95=3|96=sig|");
+    sent(pass, "5000=s3cret|553=me|554=s3cret|95=6|96=s3cret|925=x|", "allow", "553=me|925=x|");
+    // A Logon that is signed goes on as it is.
+    let signed = r#""token":{"strip":false}"#;
+    sent(signed, "553=me|554=s3cret|925=x|", "allow", "553=me|554=s3cret|925=x|");
+}
+
+#[test]
+fn a_logon_with_a_second_credential_is_refused_by_setting() {
+    let refuse = r#""secrets":{"in_logon":"refuse"}"#;
+    for more in ["925=s3cret|", "95=3|96=sig|", "1401=1|1402=x|"] {
+        let mut play = Play::new("FIX.4.4", refuse);
+        play.play(&format!(
+            ">> client A 1 98=0|554=s3cret|{more}
+             << report 1 inbound secret: a Logon with a second credential was refused
+             << client 5 1 58=Logon holds another credential|
+             << end client
+             << tick 2000
+             >> answer 1 allow
+             >> client-end
+             << close logon refused"
+        ));
+        assert_eq!((play.count(Counter::LogonsRefused), play.count(Counter::LogonsAllowed)), (1, 0));
+    }
+    Play::new("FIX.4.4", refuse).play(
+        ">> client A 1 98=0|553=me|554=s3cret|
+         << check 1 logon inbound A 1 bearer=s3cret 98=0|553=me|
+         >> answer 1 allow
+         << venue A 1 98=0|",
+    );
 }
 
 #[test]

@@ -149,7 +149,14 @@ impl Session {
         true
     }
 
-    fn deny_in_turn(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
+    /// Denies a message in its turn.
+    pub(super) fn deny_in_turn(
+        &mut self,
+        message: &Message<'_>,
+        denial: Denial,
+        now: Now,
+        out: &mut Commands,
+    ) {
         if self.inbound.is_clear() {
             self.deny(message, denial, now, out);
         } else {
