@@ -156,7 +156,7 @@ class Policy:
         if plan.forbidding is not None and plan.forbidding.first(fields, claims, values) is not None:
             firing = plan.forbidding.every(fields, claims, values)
             else_granted = plan.found.unguarded or plan.granting.first(fields, claims, values)
-            return self.prohibition(question, plan.found, firing, granted=else_granted is not None)
+            return self.prohibition(question, plan, firing, granted=else_granted is not None)
         grant = plan.granting.first(fields, claims, values)
         if grant is not None:
             return plan.found.granted[grant.scope]
@@ -180,7 +180,7 @@ class Policy:
 
     def refusal(self, question: Question, plan: Plan, would_grant: Sequence[Grant]) -> Verdict:
         """Make the denial of a message that no held scope grants; `would_grant` are conditional grants not held."""
-        granting = {grant.scope for grant in would_grant}.union(plan.always)
+        granting = plan.granting_scopes(would_grant)
         lacking = missing.of_refusal(self.granter.defined, granting)
         reason = (
             reasons.conditions_failed(plan.needs, question, lacking)
@@ -189,12 +189,12 @@ class Policy:
         )
         return self._enforced(question, Verdict(False, None, lacking, reason, plan.found.vary), granting)
 
-    def prohibition(self, question: Question, found: RuleSet, firing: Sequence[Forbid], *, granted: bool) -> Verdict:
+    def prohibition(self, question: Question, plan: Plan, firing: Sequence[Forbid], *, granted: bool) -> Verdict:
         """Make the denial of a message to which these forbids apply, of which the first is told as the one that denies;
         `granted`: nothing but they stands in its way."""
-        lacking = missing.of_prohibition(self.granter.defined, found, firing, question, granted=granted)
-        reason = reasons.forbidden(found.label, question, firing, granted=granted)
-        return self._enforced(question, Verdict(False, None, lacking, reason, found.vary, forbid=firing[0].name))
+        lacking = missing.of_prohibition(self.granter.defined, plan, firing, question, granted=granted)
+        reason = reasons.forbidden(plan.found.label, question, firing, granted=granted)
+        return self._enforced(question, Verdict(False, None, lacking, reason, plan.found.vary, forbid=firing[0].name))
 
     def _enforced(self, question: Question, denial: Verdict, would_grant: Iterable[str] = ()) -> Verdict:
         """Let a denial stand, or let its message pass in shadow."""

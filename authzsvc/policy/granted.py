@@ -6,10 +6,8 @@ scopes or rules that a mapping has.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.claims import Claims, claim_at, claim_values
@@ -20,8 +18,6 @@ from authzsvc.policy.roles import Role
 from authzsvc.policy.rules import Forbid, Grant
 from authzsvc.policy.scopes import ROLE_PREFIX, Defined, resolve
 from authzsvc.policy.truth import Truth
-
-_scope_of = attrgetter("scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +34,6 @@ class RuleSet:
     """Scope → the answer where it grants, made beforehand."""
     unguarded: Verdict | None = None
     """The answer where no forbid applies, for outbound messages that are about forbids alone."""
-
-    def grants_of(self, scope: str) -> tuple[Grant, ...]:
-        """Give the grants of one scope, which stand side by side."""
-        begin = bisect_left(self.grants, scope, key=_scope_of)
-        return self.grants[begin : bisect_right(self.grants, scope, begin, key=_scope_of)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +55,11 @@ class Plan:
     """Scopes not held that grant some such message, sorted."""
     forbidding: Index[Forbid] | None
     """Forbids that no held scope lifts, if there are any."""
+
+    def granting_scopes(self, would_grant: Sequence[Grant]) -> tuple[str, ...]:
+        """Give the scopes not held that grant a message, sorted: those of these grants, and those that always do."""
+        granting = {grant.scope for grant in would_grant}
+        return tuple(sorted(granting.union(self.always))) if granting else self.always
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,14 +44,19 @@ class Defined:
     prefixes: bool = False
     """A shorter scope covers longer ones, by whole segments."""
     _longer: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+    _covering: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+    """Scope → the defined scopes that cover it, where shorter ones do."""
 
     def __post_init__(self) -> None:
-        """File the scopes under what covers them without a wildcard."""
+        """File the scopes under what covers them without a wildcard, and the other way round."""
         longer: dict[str, set[str]] = defaultdict(set)
         for scope in self.scopes:
             for shorter in self._shorter(scope):
                 longer[shorter].add(scope)
         object.__setattr__(self, "_longer", {prefix: frozenset(found) for prefix, found in longer.items()})
+        wide = self.scopes if self.prefixes else _NONE
+        covering = {scope: self.scopes.intersection(self._shorter(scope)) for scope in wide}
+        object.__setattr__(self, "_covering", covering)
 
     def covered(self, held: str) -> frozenset[str]:
         """Give the scopes that one of a token's covers; none where the mapping does not know it."""
@@ -68,7 +73,7 @@ class Defined:
         """Give the defined scopes each of which covers one of these; none of a token's wildcards is among them."""
         if not self.prefixes:
             return self.scopes.intersection(scopes)
-        return self.scopes.intersection(shorter for scope in scopes for shorter in self._shorter(scope))
+        return _NONE.union(*(self._covering.get(scope, _NONE) for scope in scopes))
 
     def _shorter(self, scope: str) -> Iterator[str]:
         """Give what covers a scope without a wildcard: the scope itself; its prefixes, where the mapping says so."""

@@ -102,12 +102,12 @@ def _verdict(
 ) -> Verdict:
     firing = [tried.rule for tried in forbids if tried.applies and isinstance(tried.rule, Forbid)]
     granting = next((tried.rule for tried in grants if tried.applies and isinstance(tried.rule, Grant)), None)
+    plan = granted.plan((question.direction, question.msg_type), found)
     if firing:
-        return policy.prohibition(question, found, firing, granted=bool(found.unguarded or granting))
+        return policy.prohibition(question, plan, firing, granted=bool(found.unguarded or granting))
     if granting is not None:
         return found.granted[granting.scope]
     if found.unguarded is not None:
         return found.unguarded
     lacking = [tried.rule for tried in grants if not tried.held and tried.truth is Truth.YES and tried.steps]
-    plan = granted.plan((question.direction, question.msg_type), found)
     return policy.refusal(question, plan, [rule for rule in lacking if isinstance(rule, Grant)])

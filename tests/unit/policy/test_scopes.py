@@ -103,3 +103,12 @@ def test_the_shape_of_a_scope(scope: str) -> None:
 )
 def test_what_has_not_the_shape_of_a_scope(scope: str) -> None:
     assert not SCOPE_SHAPE.fullmatch(scope)
+
+
+@given(st.frozensets(st.from_regex(r"[ab](:[ab]){1,3}", fullmatch=True), min_size=1, max_size=8), st.booleans())
+def test_covering_is_covered_the_other_way_round(scopes: frozenset[str], prefixes: bool) -> None:
+    defined = Defined(scopes, prefixes)
+    for scope in scopes:
+        assert defined.covering((scope,)) == {other for other in scopes if scope in defined.covered(other)}
+    assert defined.covering(scopes) == scopes
+    assert defined.covering(("x:y",)) == defined.covering(()) == frozenset()
