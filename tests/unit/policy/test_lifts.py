@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authzsvc.policy import lifts
@@ -14,6 +14,7 @@ from tests.unit.policy.building import build
 from tests.unit.policy.reference import Asked, Reference
 from tests.unit.policy.test_reference import CLAIMS, HELD, compiled, mappings, slow
 
+fewer = settings(slow, max_examples=40)
 DESK = (
     "roles:\n"
     "  wide: {scopes: ['order:create:*']}\n"
@@ -83,7 +84,7 @@ def test_what_is_told_is_bounded_and_printable() -> None:
     assert str(lifts.Lift("*:\x1b[2J" + "x" * 99, "a:b", ("f",))).isprintable()
 
 
-@slow
+@fewer
 @given(mappings(), st.frozensets(st.sampled_from([h for h in HELD if not h.startswith("role:")]), max_size=3), CLAIMS)
 def test_a_token_of_which_nothing_is_told_lifts_only_by_what_is_written_out(
     data: dict[str, Any], scopes: frozenset[str], claims: dict[str, Any]

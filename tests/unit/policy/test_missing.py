@@ -18,6 +18,7 @@ from authzsvc.policy.engine import Policy, Question, Verdict
 from tests.unit.policy.building import ask, build
 from tests.unit.policy.test_reference import QUESTIONS, compiled, mappings, slow
 
+fewer = settings(slow, max_examples=40)
 INSTITUTIONAL = compile_mapping(Path(__file__).parents[3] / "mappings" / "institutional.yaml")
 
 TWO_GATES = (
@@ -45,7 +46,7 @@ def sufficient(policy: Policy, question: Question) -> tuple[str, ...]:
     return tuple(sorted(scope for scope, again in wider.items() if allowed(policy.decide(again))))
 
 
-@slow
+@fewer
 @given(mappings(), st.lists(QUESTIONS, min_size=1, max_size=8))
 def test_the_missing_scopes_are_those_that_suffice(data: dict[str, Any], questions: list[Question]) -> None:
     policy = compiled(data)
@@ -78,7 +79,7 @@ SHIPPED = st.builds(
 )
 
 
-@settings(slow, max_examples=15)
+@settings(slow, max_examples=10)
 @given(SHIPPED)
 def test_the_shipped_mapping(question: Question) -> None:
     verdict = INSTITUTIONAL.decide(question)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authzsvc.policy import warnings
@@ -18,6 +18,7 @@ from tests.unit.policy.building import HEAD, build, write
 from tests.unit.policy.reference import Asked, Reference
 from tests.unit.policy.test_reference import QUESTIONS, compiled, mappings, slow
 
+fewer = settings(slow, max_examples=40)
 MAPPINGS = Path(__file__).parents[3] / "mappings"
 
 CLEAN = """\
@@ -102,7 +103,7 @@ def test_a_shadow_that_an_enforce_overrides_is_none() -> None:
     assert told(built(("order:create:equity: {", "order:create:equity: {mode: shadow, "))) == []
 
 
-@slow
+@fewer
 @given(mappings(), st.lists(QUESTIONS, min_size=1, max_size=8))
 def test_without_a_warning_of_shadow_nothing_passes_in_shadow(data: dict[str, Any], questions: list[Question]) -> None:
     policy = compiled(data)
@@ -252,7 +253,7 @@ PATTERNS = st.lists(
 )
 
 
-@slow
+@fewer
 @given(mappings(), PATTERNS)
 def test_without_a_warning_a_role_lifts_only_by_what_is_written_out(data: dict[str, Any], patterns: list[str]) -> None:
     data["roles"] = {"a": {"scopes": patterns}, "b": {"scopes": sorted(data["scopes"])[:1], "roles": ["a"]}}
