@@ -141,10 +141,10 @@ class Limits(Settings):
     max_fields: int = Field(default=2_048, ge=8, le=65_536)
     max_checks_in_flight: int = Field(default=256, ge=1, le=65_536)
     max_checks_in_flight_per_client: int = Field(default=256, ge=0, le=65_536)
-    """Those of a client, in all its sessions; each 512 bytes begun of a message count as one. 0: no limit."""
-    denied_or_replayed_per_s: int = Field(default=100, ge=0, le=1_000_000)
+    """Those of a client, in all its sessions; each 256 bytes begun of a message count as one. 0: no limit."""
+    denied_or_replayed_per_s: int = Field(default=200, ge=0, le=1_000_000)
     """Of a client, in all its sessions, counted in the same way; the rest waits in its socket. 0: no limit."""
-    denied_or_replayed_at_once: int = Field(default=5_000, ge=1, le=1_000_000)
+    denied_or_replayed_at_once: int = Field(default=10_000, ge=1, le=1_000_000)
     """So many of them may come at once."""
     max_queued_bytes: int = Field(default=1_048_576, ge=1_024, le=268_435_456)
     max_pending_rejects: int = Field(default=1_024, ge=1, le=65_536)

@@ -41,9 +41,16 @@ fn step() -> impl Strategy<Value = Step> {
 fn limits(may_end: bool) -> impl Strategy<Value = Limits> {
     let or_none = |most: u32| prop_oneof![Just(0), 1..most];
     let denials = if may_end { or_none(6).boxed() } else { Just(0).boxed() };
-    (or_none(6), or_none(30), denials).prop_map(|(messages_per_s, messages_per_day, denials_per_minute)| {
-        Limits { messages_per_s, messages_per_day, denials_per_minute }
-    })
+    let denied = prop_oneof![Just(0), 5..50_u32];
+    (or_none(6), or_none(30), denials, or_none(6), denied).prop_map(
+        |(messages_per_s, messages_per_day, denials_per_minute, in_flight, denied_per_s)| Limits {
+            messages_per_s,
+            messages_per_day,
+            denials_per_minute,
+            in_flight,
+            denied_per_s,
+        },
+    )
 }
 
 /// As many random histories as `PROPTEST_CASES` says.

@@ -44,9 +44,9 @@ limits! {
     /// Messages of a client, in all its sessions, that wait for an answer; a long one counts as more; 0: no limit.
     max_checks_in_flight_per_client = 256 in 0..=65_536,
     /// Denied and replayed messages a second of a client, in all its sessions; a long one counts as more; 0: no limit.
-    denied_or_replayed_per_s = 100 in 0..=1_000_000,
+    denied_or_replayed_per_s = 200 in 0..=1_000_000,
     /// So many of them may come at once.
-    denied_or_replayed_at_once = 5_000 in 1..=1_000_000,
+    denied_or_replayed_at_once = 10_000 in 1..=1_000_000,
     /// Bytes waiting for answers, for each direction of a connection.
     max_queued_bytes = 1_048_576 in 1_024..=268_435_456,
     /// Denied messages whose reject the venue's Heartbeat has not yet carried back.

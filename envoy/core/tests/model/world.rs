@@ -65,6 +65,9 @@ pub struct Limits {
     pub messages_per_s: u32,
     pub messages_per_day: u32,
     pub denials_per_minute: u32,
+    /// Of the client in all its sessions; messages in flight, and denied or replayed ones a second.
+    pub in_flight: u32,
+    pub denied_per_s: u32,
 }
 
 /// What a watch is answered.
@@ -116,7 +119,7 @@ pub struct World {
 impl World {
     /// Everybody before the first connection. With `batching` no decision is kept, and a Check may be about five messages.
     pub fn new(limits: Limits, batching: bool) -> Self {
-        let Limits { messages_per_s, messages_per_day, denials_per_minute } = limits;
+        let Limits { messages_per_s, messages_per_day, denials_per_minute, in_flight, denied_per_s } = limits;
         Self {
             client: Engine::new(Direction::Inbound),
             venue: Engine::new(Direction::Outbound),
@@ -124,7 +127,8 @@ impl World {
             listener: listener(&format!(
                 r#""limits":{{"remembered_rejects":4096,"logon_timeout_ms":600000,"pending_connections_per_address":1,
                 "messages_per_s":{messages_per_s},"messages_per_day":{messages_per_day},
-                "denials_per_minute":{denials_per_minute}}},"drain":{{"spread_ms":500,"wait_ms":2000,"stop_ms":200}},
+                "denials_per_minute":{denials_per_minute},"max_checks_in_flight_per_client":{in_flight},
+                "denied_or_replayed_per_s":{denied_per_s},"denied_or_replayed_at_once":3}},"drain":{{"spread_ms":500,"wait_ms":2000,"stop_ms":200}},
                 "cache":{{"enabled":{}}}"#,
                 !batching
             )),
@@ -185,7 +189,8 @@ impl World {
             // A session that closes, and waits for a venue that waits for it, is let go.
             self.step(&Step::Tick(1_000));
             let holds = self.core.as_ref().is_some_and(|core| core.level(Gauge::QueuedBytes) > 0);
-            if self.client.is_settled() && self.venue.is_settled() && self.to_client.is_empty() && !holds {
+            let on_the_way = !self.to_client.is_empty() || !self.to_venue.is_empty() || holds;
+            if self.client.is_settled() && self.venue.is_settled() && !on_the_way {
                 return self.assert_agreement();
             }
         }

@@ -90,7 +90,7 @@ fn what_a_client_has_out_is_bounded_and_the_rest_waits_in_its_socket() {
 
 #[test]
 fn a_long_message_counts_as_several() {
-    let text = format!("58={}|", "x".repeat(512));
+    let text = format!("58={}|", "x".repeat(200));
     Play::logged_on("FIX.4.4", IN_FLIGHT, "client=acme").play(&format!(
         ">> client D 2 {text} + D 3 {text}
          << check 2 message inbound D 2 {text}

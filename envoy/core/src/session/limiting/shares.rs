@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A message weighs one more for each of so many bytes.
-const PART: usize = 512;
+const PART: usize = 256;
 /// A session that has to wait does so for no less than this, so that it goes on with more than one message.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_long_message_weighs_more() {
-        assert_eq!([0, 160, 511, 512, 1_023, 11_000].map(weight), [1, 1, 1, 2, 2, 22]);
+        assert_eq!([0, 160, 255, 256, 511, 11_000].map(weight), [1, 1, 1, 2, 2, 43]);
         assert_eq!(weight(usize::MAX), u32::MAX);
     }
 
