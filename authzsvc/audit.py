@@ -1,15 +1,14 @@
 """`AuditEvent` lines: one line of JSON for each decision and each act of an operator, and one for what passed by
 decisions that a proxy had at hand. Pure; `audit_log` writes them.
 
-Invariants: a line is bounded, whatever a counterparty put into its fields; it holds no token, password or signature.
+Invariants: a line is bounded, whatever a counterparty put into its fields, and no character in it steers a terminal
+(`visible`); it holds no token, password or signature.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import islice
-
-import orjson
 
 from authzsvc.accounts import Count, Traffic
 from authzsvc.contract.request import Event, FixRequest, StockRequest
@@ -18,6 +17,7 @@ from authzsvc.fix.fields import Fields
 from authzsvc.sessions.acts import Act
 from authzsvc.sessions.facts import SessionFacts
 from authzsvc.tokens.claims import Identity
+from authzsvc.visible import json_line
 
 MAX_LINE = 4096
 """Bytes; a longer line is rendered again with its parts cut down."""
@@ -32,8 +32,6 @@ OrderID, ExecID: the first that is there names the business."""
 
 REFRESH = "refresh"
 
-_FORMAT = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
-
 
 def render(
     request: FixRequest | StockRequest | None,
@@ -45,8 +43,8 @@ def render(
 ) -> bytes:
     """One line, with its newline. `request` is None when not even a CheckRequest could be read."""
     event = _event(request, identity, decision, now, min(max(latency_us, 0), 2**32 - 1))
-    line = orjson.dumps(event, option=_FORMAT)
-    return line if len(line) <= MAX_LINE else orjson.dumps(_bounded(event), option=_FORMAT)
+    line = json_line(event)
+    return line if len(line) <= MAX_LINE else json_line(_bounded(event))
 
 
 def _event(
@@ -98,7 +96,7 @@ def render_admin(act: Act) -> bytes:
             "not_kept": act.not_kept,
         },
     }
-    return orjson.dumps(_bounded(event), option=_FORMAT)
+    return json_line(_bounded(event))
 
 
 def render_traffic(traffic: Traffic, known: SessionFacts | None, policy: str, decision_id: str, now: float) -> bytes:
@@ -130,7 +128,7 @@ def render_traffic(traffic: Traffic, known: SessionFacts | None, policy: str, de
     for start in range(0, len(traffic.counts), MAX_COUNTS):
         some = traffic.counts[start : start + MAX_COUNTS]
         event["traffic"] = {**about, "counts": [_count(count) for count in some]}
-        lines.append(orjson.dumps(_bounded(event), option=_FORMAT))
+        lines.append(json_line(_bounded(event)))
     return b"".join(lines)
 
 

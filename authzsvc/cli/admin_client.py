@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pydantic import ValidationError
 
 from authzsvc import files
 from authzsvc._gen.fixauthz.v1 import admin_pb2 as pb
+from authzsvc.cli.output import say
 from authzsvc.errors import Faults, ToolError
 from authzsvc.policy.source import read
 from authzsvc.settings.admin import AdminSettings
@@ -82,6 +82,20 @@ class Client:
         """Refuse tokens."""
         return self._call("Revoke", request, pb.Done.FromString)
 
+    def clear_lockouts(self, request: pb.ClearLockoutsRequest) -> pb.ClearLockoutsResponse:
+        """Lift lock-outs."""
+        return self._call("ClearLockouts", request, pb.ClearLockoutsResponse.FromString)
+
+    def lockouts(self) -> Iterator[pb.Lockout]:
+        """All, page by page."""
+        request = pb.ListLockoutsRequest()
+        for _ in range(MAX_PAGES):
+            page = self._call("ListLockouts", request, pb.ListLockoutsResponse.FromString)
+            yield from page.lockouts
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
     def sessions(self, selector: pb.Selector | None) -> Iterator[pb.LiveSession]:
         """All, page by page."""
         request = pb.ListSessionsRequest(selector=selector)
@@ -121,7 +135,7 @@ class Client:
                 f"the admin service at `{self._address}` does not answer ({code.name.lower()}): is it running with"
                 f" `admin` set, and are `--admin`, `--ca`, `--cert` and `--key` right?"
             ) from None
-        print(f"refused: {text or code.name.lower()}", file=sys.stderr)
+        say(f"refused: {text or code.name.lower()}", err=True)
         raise typer.Exit(1) from None
 
 

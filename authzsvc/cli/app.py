@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
-from authzsvc.cli import check, demo, envoy_config, mapping, serve, session, token
+from authzsvc.cli import check, demo, envoy_config, lockout, mapping, serve, session, token
+from authzsvc.cli.output import say
 from authzsvc.errors import AuthzError
 
 app = typer.Typer(
@@ -19,6 +18,7 @@ app.command("check")(check.command)
 app.command("envoy-config")(envoy_config.command)
 app.command("serve")(serve.command)
 app.add_typer(demo.app, name="demo")
+app.add_typer(lockout.app, name="lockout")
 app.add_typer(mapping.app, name="mapping")
 app.add_typer(session.app, name="session")
 app.add_typer(token.app, name="token")
@@ -34,5 +34,5 @@ def main() -> None:
     try:
         app()
     except AuthzError as error:
-        print(error, file=sys.stderr)
+        say(error, err=True)
         raise SystemExit(2) from None

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from authzsvc.cli import output
+from authzsvc.cli.output import say_json
 from authzsvc.errors import ToolError
 from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.direction import Direction
@@ -36,7 +37,7 @@ def command(
     question = ask(message, scopes, claims, direction)
     verdict = answer(policy, question)
     if as_json:
-        print(json.dumps(as_document(policy, verdict), ensure_ascii=False))
+        say_json(as_document(policy, verdict))
     else:
         _show(policy, question, verdict)
     raise typer.Exit(0 if verdict.allowed else 1)
@@ -84,7 +85,7 @@ def _show(policy: Policy, question: Question, verdict: Verdict) -> None:
     dictionary = policy.dictionary
     named = f"{dictionary.message_name(question.msg_type)} ({question.msg_type}) {question.direction}"
     mark = Text(" ALLOW ", "bold white on green") if verdict.allowed else Text(" DENY ", "bold white on red")
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = output.console(markup=False, emoji=False, soft_wrap=True)
     console.print(mark, named)
     rows = {
         "reason": verdict.reason,

@@ -5,14 +5,14 @@ Exit code 0: nothing, 1: something, 2: one of them cannot be read.
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from authzsvc.cli import output
+from authzsvc.cli.output import say, say_json
 from authzsvc.errors import Fault, MappingFaults
 from authzsvc.policy.engine import Policy
 from authzsvc.workflow import diff, revisions
@@ -40,9 +40,9 @@ def command(
     before, after = _both(old, new)
     changes = diff.compare(before, after)
     if form is Format.JSON:
-        print(json.dumps(diff.as_document(before, after, changes), ensure_ascii=False))
+        say_json(diff.as_document(before, after, changes))
     elif form is Format.MARKDOWN:
-        print("\n".join(_markdown(before, after, changes)))
+        say("\n".join(_markdown(before, after, changes)))
     else:
         _show(before, after, changes)
     raise typer.Exit(1 if changes else 0)
@@ -73,7 +73,7 @@ def _markdown(before: Policy, after: Policy, changes: tuple[Change, ...]) -> lis
 
 
 def _show(before: Policy, after: Policy, changes: tuple[Change, ...]) -> None:
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = output.console(markup=False, emoji=False, soft_wrap=True)
     console.print(Text(_heading(before, after, changes), "bold"))
     for line in diff.as_lines(changes):
         console.print(Text(line, _STYLES.get(line.strip()[:1], "")))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from authzsvc.cli import check
+from authzsvc.cli.output import say, say_json
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.question import CompIds
@@ -33,7 +33,7 @@ def command(
     question = question._replace(comp_id=client.comp_id if client else "")
     explanation = explain.explain(policy, question, clients.beforehand(policy, question, client))
     if as_json:
-        print(json.dumps(explain.as_document(policy, explanation), ensure_ascii=False))
+        say_json(explain.as_document(policy, explanation))
     else:
-        print("\n".join(explain.report(explanation)))
+        say("\n".join(explain.report(explanation)))
     raise typer.Exit(0 if explanation.verdict.allowed else 1)

@@ -5,15 +5,15 @@ Exit code 0: clean (warnings are told), 1: warnings with `--strict`, but for the
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from authzsvc.cli import output
+from authzsvc.cli.output import say_json
 from authzsvc.policy.warnings import Kind
 from authzsvc.workflow import lint
 from authzsvc.workflow.lint import Finding, Severity
@@ -41,7 +41,7 @@ def command(
     """Tell every fault and warning at once. Exit code 0: clean, 1: warnings with --strict, 2: faults."""
     findings = lint.lint(paths)
     if form is Format.JSON:
-        print(json.dumps([lint.as_document(finding) for finding in findings], ensure_ascii=False))
+        say_json([lint.as_document(finding) for finding in findings])
     else:
         _show(findings)
     raise typer.Exit(_exit_code(findings, strict=strict, allowed=frozenset(allow or ())))
@@ -55,7 +55,7 @@ def _exit_code(findings: list[Finding], *, strict: bool, allowed: frozenset[Kind
 
 
 def _show(findings: list[Finding]) -> None:
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = output.console(markup=False, emoji=False, soft_wrap=True)
     for finding in findings:
         kind = f" ({finding.kind})" if finding.kind is not None else ""
         style = _STYLES[finding.severity]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from authzsvc.cli.output import console
 from authzsvc.errors import ToolError
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.workflow import matrix, tables
@@ -27,7 +27,7 @@ def command(
     if output is not None:
         _write(output, tables.write(table, form))
     elif form is Format.TABLE:
-        tables.show(table, Console(highlight=False))
+        tables.show(table, console())
     else:
         sys.stdout.write(tables.write(table, form))
 

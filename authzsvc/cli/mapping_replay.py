@@ -5,19 +5,19 @@ Exit code 0: no verdict differs, 1: some do, 2: a mapping, the log or an option 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from authzsvc.cli import output
 from authzsvc.cli.check import claims_of
+from authzsvc.cli.output import say_json
 from authzsvc.errors import ToolError
 from authzsvc.policy.source import one_line
 from authzsvc.workflow import recorded, replayed, revisions, sessions
@@ -65,7 +65,7 @@ def command(
     with recorded.opened(log) as (messages, file):
         report = run.run(_with_progress(recorded.messages(messages), file, _size(log)))
     if form is Format.JSON:
-        print(json.dumps(replayed.as_document(report), ensure_ascii=False))
+        say_json(replayed.as_document(report))
     else:
         _show(report, "recorded" if current is None else "baseline")
     raise typer.Exit(1 if report.differing else 0)
@@ -78,7 +78,7 @@ def _size(log: Path) -> int | None:
 
 def _with_progress(found: Iterator[Found], file: BinaryIO, size: int | None) -> Iterator[Found]:
     """Show on standard error how far the log has been read, where that is a terminal."""
-    console = Console(stderr=True)
+    console = output.console(stderr=True)
     columns = TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=size)
@@ -89,7 +89,7 @@ def _with_progress(found: Iterator[Found], file: BinaryIO, size: int | None) -> 
 
 
 def _show(report: Report, other: str) -> None:
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = output.console(markup=False, emoji=False, soft_wrap=True)
     console.print(_counts(report, other))
     for change, seen in replayed.ordered(report):
         row = change.row

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from authzsvc.cli.output import say
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.workflow import signing
 
@@ -34,7 +35,7 @@ def sign(
     name, digest, place = policy.name, policy.digest, out or signing.path_of(path)
     number = serial or signing.serial_for(name, digest, place, public, now=datetime.now(UTC), renew=renew)
     signing.write(place, signing.sign(name, digest, number, private))
-    print(f"{place}: {name} {digest[:16]} signed under serial {number} with key {signing.key_id(public)}")
+    say(f"{place}: {name} {digest[:16]} signed under serial {number} with key {signing.key_id(public)}")
 
 
 def verify(
@@ -48,11 +49,11 @@ def verify(
     public = signing.load_public(key)
     policy = compile_mapping(path)
     found = signing.verify(policy.name, policy.digest, signature or signing.path_of(path), public)
-    print(f"{path}: {found.name} {found.digest[:16]} is signed under serial {found.serial} with key {found.key_id}")
+    say(f"{path}: {found.name} {found.digest[:16]} is signed under serial {found.serial} with key {found.key_id}")
 
 
 def keygen(directory: Annotated[Path, typer.Argument(help="Where the two files go.")]) -> None:
     """Make a key pair: the private key for who signs, the public one for `mapping_key` of the service."""
     private, public = signing.generate(directory)
-    print(f"{private}: private, for `mapping sign` (keep it away from the gateway)")
-    print(f"{public}: public, for `mapping verify` and the setting `mapping_key`")
+    say(f"{private}: private, for `mapping sign` (keep it away from the gateway)")
+    say(f"{public}: public, for `mapping verify` and the setting `mapping_key`")

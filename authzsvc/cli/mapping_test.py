@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from authzsvc.cli import output
 from authzsvc.errors import ToolError
 from authzsvc.policy.source import one_line
 from authzsvc.workflow import junit, running
@@ -35,7 +36,7 @@ def command(
     runs = running.run_all(path)
     if junit_file is not None:
         _write(junit_file, junit.as_xml(result for run in runs for result in run.results))
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = output.console(markup=False, emoji=False, soft_wrap=True)
     for run in runs:
         _show(console, run)
         _show_coverage(console, run.coverage, threshold, show_uncovered)

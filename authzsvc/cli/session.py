@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,11 +10,11 @@ from typing import Annotated
 import typer
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from authzsvc._gen.fixauthz.v1 import admin_pb2 as pb
+from authzsvc.cli import output
 from authzsvc.cli.admin_client import (
     AddressOption,
     CaOption,
@@ -26,7 +25,9 @@ from authzsvc.cli.admin_client import (
     Way,
     connected,
 )
+from authzsvc.cli.output import say, say_json
 from authzsvc.errors import ToolError
+from authzsvc.visible import visible
 
 app = typer.Typer(help="See live FIX sessions, stop them, and let them go on.", no_args_is_help=True)
 
@@ -72,9 +73,9 @@ def list_sessions(
     with connected(Way(admin, config, ca, cert, key, token_file)) as service:
         found = list(service.restrictions()) if restrictions else list(service.sessions(selector))
     if as_json:
-        print(json.dumps([_data(one) for one in found], indent=2))
+        say_json([as_data(one) for one in found], indent=2)
     else:
-        Console(highlight=False).print(_table(found, restrictions))
+        output.console().print(_table(found, restrictions))
 
 
 @app.command()
@@ -184,14 +185,17 @@ def _confirm(yes: bool, question: str) -> None:
 
 
 def _tell(done: pb.Done, words: str, as_json: bool) -> None:
-    print(json.dumps(_data(done), indent=2) if as_json else words)
+    if as_json:
+        say_json(as_data(done), indent=2)
+    else:
+        say(words)
 
 
 def _sessions(number: int) -> str:
     return f"{number} live session{'' if number == 1 else 's'}"
 
 
-def _data(message: Message) -> dict[str, object]:
+def as_data(message: Message) -> dict[str, object]:
     """With all fields, those at their default too."""
     data: dict[str, object] = MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
@@ -204,7 +208,7 @@ def _table(found: Iterable[pb.LiveSession] | Iterable[pb.Restriction | pb.Revoca
     table = Table(*(("id", "about", "what", "since", "by", "reason") if restrictions else names))
     rows = [_session_row(one) if isinstance(one, pb.LiveSession) else _force_row(one) for one in found]
     for row in sorted(rows):
-        table.add_row(*(Text(_visible(cell)) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     return table
 
 
@@ -237,8 +241,3 @@ def _time(unix: float) -> str:
         return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     except (ValueError, OverflowError, OSError):
         return f"{unix:.0f}"
-
-
-def _visible(text: str) -> str:
-    """Counterparties choose some of these texts; none of them may steer a terminal."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from authzsvc.cli import session
+from authzsvc.cli.output import say, say_json
 from authzsvc.errors import ToolError
 from authzsvc.tokens import development, inspection
 from authzsvc.tokens.development import DevelopmentIssuer
@@ -45,8 +46,8 @@ def mint(
         ttl_s=ttl_s,
         claims=_object(claims),
     )
-    print(f"{development.NOTICE}; key set: {keys.jwks_path}", file=sys.stderr)
-    print(token)
+    say(f"{development.NOTICE}; key set: {keys.jwks_path}", err=True)
+    say(token)
 
 
 @app.command()
@@ -57,17 +58,19 @@ def inspect(
     """Show a token's header and claims, with its times in words. Exit 1 when `--jwks` does not verify it."""
     text = (sys.stdin.read(65_536) if token == "-" else token).strip()
     found = inspection.read(text)
-    print("header", json.dumps(found.header, indent=2), sep="\n")
-    print("claims", json.dumps(found.claims, indent=2), sep="\n")
+    say("header")
+    say_json(found.header, indent=2)
+    say("claims")
+    say_json(found.claims, indent=2)
     now = time.time()
     for name in inspection.TIMES:
         if name in found.claims:
-            print(f"{name}: {inspection.time_in_words(found.claims[name], now)}")
+            say(f"{name}: {inspection.time_in_words(found.claims[name], now)}")
     if jwks is None:
-        print("signature: not verified (give --jwks)")
+        say("signature: not verified (give --jwks)")
         return
     holds = inspection.signature_holds(text, read_file(jwks))
-    print(f"signature: {'verified' if holds else 'does NOT hold'} with `{jwks}` (issuer and audience are not checked)")
+    say(f"signature: {'verified' if holds else 'does NOT hold'} with `{jwks}` (issuer and audience are not checked)")
     if not holds:
         raise typer.Exit(1)
 

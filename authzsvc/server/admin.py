@@ -25,6 +25,8 @@ from authzsvc._gen.fixauthz.v1 import admin_pb2 as pb
 from authzsvc.errors import AdminError, StoreError
 from authzsvc.server import admin_messages as messages
 from authzsvc.server.admin_access import LOCAL, Access, AccessError
+from authzsvc.server.admin_lockouts import LockoutDesk
+from authzsvc.server.attempts import Attempts
 from authzsvc.server.listen import clear, credentials, refused
 from authzsvc.sessions.acts import Act, Action, NotInForce, Noting, Operator, check_selector
 from authzsvc.sessions.control import MAX_PAGE, Control
@@ -47,8 +49,9 @@ _umask = threading.Lock()
 class Admin:
     """The service. `add_to` puts it on a server."""
 
-    def __init__(self, control: Control, access: Access) -> None:
+    def __init__(self, control: Control, access: Access, attempts: Attempts) -> None:
         self._control = control
+        self._lockouts = LockoutDesk(attempts, control.record)
         self._access = access
         self._running: set[asyncio.Task[Any]] = set()
 
@@ -60,6 +63,8 @@ class Admin:
             "Kill": self._method(Action.KILL, self._kill, pb.KillRequest),
             "Restore": self._method(Action.RESTORE, self._restore, pb.RestoreRequest),
             "Revoke": self._method(Action.REVOKE, self._revoke, pb.RevokeRequest),
+            "ListLockouts": self._method(Action.LIST, self._lockouts.show, pb.ListLockoutsRequest),
+            "ClearLockouts": self._method(Action.UNLOCK, self._lockouts.lift, pb.ClearLockoutsRequest),
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
 

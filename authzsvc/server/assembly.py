@@ -42,10 +42,11 @@ class Parts:
     live: LiveSessions
     control: Control
     accounting: Accounting
+    attempts: Attempts
 
     def tasks(self) -> list[Coroutine[None, None, None]]:
         """What goes on for as long as the service runs."""
-        return [self.control.run(), _sweep(self.live, self.accounting, self.authorizer)]
+        return [self.control.run(), _sweep(self)]
 
 
 async def assemble(
@@ -61,8 +62,8 @@ async def assemble(
     live = LiveSessions(registry, store)
     control.on_change = partial(_exchange, in_force, control, live)
     control.told = live.told
-    holders = Holders(in_force, authenticator, live, _rules(settings), stored.salt)
     attempts = Attempts(Guessing(Limits(**settings.guessing.model_dump())))
+    holders = Holders(in_force, authenticator, live, _rules(settings), stored.salt, attempts)
     watching = Watching(in_force, holders, live, attempts)
     judge = Judge(in_force, holders, live, attempts, watching)
     admitted = frozenset(settings.admission.principals)
@@ -70,7 +71,8 @@ async def assemble(
     counts = Counts(abandoned=lambda: turns.abandoned, live=lambda: (len(live), live.watched))
     authorizer = Authorizer(in_force, judge, audit, admitted, counts=counts, turns=turns)
     accounting = Accounting(in_force, live, audit, counts, authorizer.ids)
-    return Parts(authorizer, live, control, accounting)
+    counts.lockouts, counts.lockouts_begun = attempts.levels, attempts.begun
+    return Parts(authorizer, live, control, accounting, attempts)
 
 
 def _rules(settings: Settings) -> Rules:
@@ -101,9 +103,10 @@ def _left(restrictions: Restrictions, facts: SessionFacts) -> tuple[object, obje
     return restrictions.revocation_of(identity), restrictions.on(facts.key.sender, identity, facts.roles)
 
 
-async def _sweep(live: LiveSessions, accounting: Accounting, authorizer: Authorizer) -> None:
+async def _sweep(parts: Parts) -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
-        live.sweep()
-        authorizer.kinds.forget()
-        accounting.ledger.forget(accounting.clock())
+        parts.live.sweep()
+        parts.authorizer.kinds.forget()
+        parts.accounting.ledger.forget(parts.accounting.clock())
+        parts.attempts.sweep()

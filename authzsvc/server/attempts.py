@@ -1,52 +1,180 @@
-"""Attempts to prove oneself, counted by the CompID and the address that they come from: at Logons and at renewals."""
+"""Attempts to prove oneself, counted by the names and the address that they come from, whatever the event; and who is
+locked out.
+
+Only what somebody else must be asked about can be guessed: a client's secret above all. So:
+
+- A token whose signature is verified here is looked at whoever is locked out. Where it is good, its holder is let in;
+  where it is not, a locked caller hears that he is locked.
+- A session goes on with its own credential, which is no guess, whoever fails under its names. A session is proven by
+  its secret name (`contract.session_name`).
+- Everything else is refused unheard while one of its names is locked. As attempts overlap, those under way count, too:
+  no more of them are heard at once than may fail yet.
+- Where a session could be meant that another service let in, a locked attempt is an outage and not an end.
+
+Every lock, and the end of every lock, is in the service's log.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from authzsvc.contract.request import FixRequest
+from cachetools import TTLCache
+
+from authzsvc.contract.request import Event, FixRequest
 from authzsvc.errors import TokenError
-from authzsvc.standing import Ending
 from authzsvc.tokens.claims import BAD_CREDENTIALS
-from authzsvc.tokens.credential import Scheme
-from authzsvc.tokens.guessing import LOCKED, TOO_MANY, Guessing
+from authzsvc.tokens.credential import Credential, Scheme
+from authzsvc.tokens.guessing import LOCKED, TOO_MANY, Guessing, Kind, Lockout, network
 
-_LOCKED_OUT = Ending(TOO_MANY, "locked out after too many failed logons", LOCKED, unauthenticated=True)
+COMP_ID, CLIENT = "CompID ", "client "
+"""How names begin, by what they are."""
+
+_ONCE = (Event.LOGON, Event.RENEWAL)
+"""Events that a client makes on purpose. Others bring the same credential again and again."""
+_REMEMBERED = 20_000
+
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+class LockedOut(TokenError):
+    """An attempt that is not heard. It ends no session, as nothing was learnt about the credential."""
+
+    unavailable = True
+
+    def __init__(self) -> None:
+        super().__init__(TOO_MANY, "locked out after too many failed logons", LOCKED)
+
+
+@dataclass(slots=True)
 class Attempts:
     """Who has failed too often is not heard for a while."""
 
     guessing: Guessing
     clock: Callable[[], float] = time.monotonic
+    begun: Counter[Kind] = field(default_factory=Counter)
+    """How many locks there have been."""
+    _under_way: dict[tuple[str, str], Counter[bytes]] = field(default_factory=dict)
+    """Credentials that somebody is being asked about, by name and address, and by name alone."""
+    _refused: TTLCache[tuple[str, str, bytes], None] = field(init=False)
+    """Refused credentials that need not count again: who repeats one learns nothing."""
 
-    def locked(self, request: FixRequest) -> Ending | None:
-        """Why a credential is not even looked at."""
+    def __post_init__(self) -> None:
+        """Nobody has failed yet."""
+        self._refused = TTLCache(_REMEMBERED, self.guessing.limits.window_s, timer=self.clock)
+
+    def is_locked(self, request: FixRequest, credential: Credential | None, *, spare: bool = False) -> bool:
+        """Whether a credential is not even looked at, unless it can be verified here. With `spare`, this is an attempt
+        about which somebody will be asked, and an address that is locked may spare it."""
         now = self.clock()
-        locked = any(self.guessing.locked(name, host, now) > 0 for name, host in _from(request))
-        return _LOCKED_OUT if locked else None
+        names, host = _names(request, credential), _host(request)
+        if any(self.guessing.locked_itself(name, host, now) > 0 for name in names):
+            return True
+        if not any(self.guessing.locked_by_address(name, host, now) > 0 for name in names):
+            return False
+        return not (spare and self.guessing.spare(names, host, now))
 
-    def failed(self, request: FixRequest, error: TokenError) -> None:
-        """Count a refused credential as a guess, where the credential was the trouble and not its time or an outage."""
-        if error.session_status == BAD_CREDENTIALS and not error.unavailable:
-            for index, (name, host) in enumerate(_from(request)):
-                self.guessing.failed(name, host, self.clock(), once_more=index > 0)
+    @contextlib.contextmanager
+    def asking(self, request: FixRequest, credential: Credential) -> Iterator[bool]:
+        """For as long as somebody is asked about a credential; gives False where too many others of its names are under
+        way already, so that it must not be asked about."""
+        host, digest, now = _host(request), credential.digest(), self.clock()
+        bounds: list[tuple[tuple[str, str], int]] = []
+        for name in _names(request, credential):
+            there, anywhere = self.guessing.left(name, host, now)
+            bounds += [((name, network(host)), there), ((name, ""), anywhere)]
+        flights = [(self._under_way.get(key, Counter[bytes]()), most) for key, most in bounds]
+        if any(len(flight) >= most and digest not in flight for flight, most in flights):
+            yield False
+            return
+        for key, _ in bounds:
+            self._under_way.setdefault(key, Counter())[digest] += 1
+        try:
+            yield True
+        finally:
+            for key, _ in bounds:
+                self._land(key, digest)
+
+    def _land(self, key: tuple[str, str], digest: bytes) -> None:
+        flight = self._under_way[key]
+        flight[digest] -= 1
+        if not flight[digest]:
+            del flight[digest]
+        if not flight:
+            del self._under_way[key]
+
+    def failed(self, request: FixRequest, credential: Credential | None, error: TokenError) -> None:
+        """Count a refused credential, where it may have been a guess."""
+        if credential is None or not is_guess(error):
+            return
+        now, host, names = self.clock(), _host(request), _names(request, credential)
+        mark = (names[0], host, credential.digest())
+        if request.event not in _ONCE and mark in self._refused:
+            return
+        self._refused[mark] = None
+        for index, name in enumerate(names):
+            for lockout in self.guessing.failed(name, host, now, once_more=index > 0):
+                self.begun[lockout.kind] += 1
+                _log.warning("locked out after too many failed logons", extra=_told(lockout, now))
 
     def succeeded(self, request: FixRequest) -> None:
         """The client is known at its address from now on. Only for a credential that is good for this CompID: another's
         would make its holder known as him."""
-        for name, host in _from(request):
-            self.guessing.succeeded(name, host, self.clock())
+        for name in _names(request, request.credential):
+            self.guessing.succeeded(name, _host(request), self.clock())
+
+    def lockouts(self) -> list[Lockout]:
+        """The locks that hold."""
+        return self.guessing.lockouts(self.clock())
+
+    def levels(self) -> Mapping[Kind, int]:
+        """How many locks of each kind hold."""
+        return Counter(lockout.kind for lockout in self.lockouts())
+
+    def clear(self, *, name: str | None = None, address: str | None = None) -> list[Lockout]:
+        """Lift the locks of a CompID or client id, or of an address; with neither, all. Returns those that held."""
+        now = self.clock()
+        names = [None] if name is None else [COMP_ID + name, CLIENT + name]
+        lifted = [lockout for one in names for lockout in self.guessing.clear(now, name=one, address=address)]
+        for lockout in lifted:
+            _log.warning("a lock-out was lifted by an operator", extra=_told(lockout, now))
+        return lifted
+
+    def sweep(self) -> None:
+        """Called now and then: tell which locks have ended."""
+        now = self.clock()
+        for lockout in self.guessing.ended(now):
+            _log.info("a lock-out has ended", extra=_told(lockout, now))
 
 
-def _from(request: FixRequest) -> list[tuple[str, str]]:
-    """Under what names, and from what address without its port, an attempt came: its CompID, and the client id of a
-    secret, as a guesser takes any CompID he likes."""
-    host = request.address.rpartition(":")[0]
-    names = [f"comp id {request.client.comp_id}"]
-    if request.credential is not None and request.credential.scheme is Scheme.BASIC:
-        names.append(f"client {request.credential.username}")
-    return [(name, host) for name in names]
+def is_guess(error: TokenError) -> bool:
+    """Whether a refused credential may have been a guess: the credential was the trouble, not its time or an outage."""
+    return error.session_status == BAD_CREDENTIALS and not error.unavailable
+
+
+def _told(lockout: Lockout, now: float) -> dict[str, object]:
+    return {
+        "lockout": lockout.kind.value,
+        "who": lockout.name,
+        "address": lockout.address,
+        "left_s": max(0, round(lockout.until - now)),
+        "locks": lockout.locks,
+    }
+
+
+def _host(request: FixRequest) -> str:
+    """The address without its port."""
+    return request.address.rpartition(":")[0]
+
+
+def _names(request: FixRequest, credential: Credential | None) -> list[str]:
+    """Under what names an attempt comes: its CompID, and the client id of a secret, as a guesser takes any CompID that
+    he likes."""
+    names = [COMP_ID + request.client.comp_id]
+    if credential is not None and credential.scheme is Scheme.BASIC:
+        names.append(CLIENT + credential.username)
+    return names

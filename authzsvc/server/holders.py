@@ -3,8 +3,9 @@
 A credential is told at once where it is known, else asked about. A session whose token has expired may go on, by the
 settings; then what was known of it at its Logon, or its last renewal, holds.
 
-Invariant: `owns` decides whether a request may change a session that is known, and it needs a credential for that: a
-session's name alone changes nothing.
+Invariants: every credential that is refused counts as an attempt, whatever the event, and `attempts` is asked before
+anybody else is; `owns` decides whether a request may change a session that is known, and it needs a credential for
+that: a session's name alone changes nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from authzsvc.contract.request import Event, FixRequest
 from authzsvc.decide import Keeping, Stamp, decide
 from authzsvc.decision import Decision, OnExpiry, SecondLogon
 from authzsvc.errors import TokenError
+from authzsvc.server.attempts import Attempts, LockedOut, is_guess
 from authzsvc.server.in_force import InForce
 from authzsvc.server.live import LiveSessions
 from authzsvc.sessions.facts import SessionFacts, SessionKey, fingerprint
@@ -25,6 +27,7 @@ from authzsvc.standing import Ending, Limit, expired, expiry_ends, taken_over, u
 from authzsvc.tokens.authenticator import Authenticator
 from authzsvc.tokens.claims import Identity
 from authzsvc.tokens.credential import Credential, Scheme
+from authzsvc.tokens.guessing import Guessing, Limits
 
 _PATIENT = (Event.LOGON, Event.RENEWAL)
 """What may wait for an issuer's keys to be read again."""
@@ -63,6 +66,7 @@ class Holders:
     rules: Rules = Rules()
     salt: bytes = b""
     """Of the session store, for the names of credentials."""
+    attempts: Attempts = field(default_factory=lambda: Attempts(Guessing(Limits())))
     clock: Callable[[], float] = time.time
 
     def decided(self, request: FixRequest, holder: Holder, stamp: Stamp) -> Decision:
@@ -73,12 +77,26 @@ class Holders:
 
     def known(self, request: FixRequest) -> Holder | None:
         """Whose the request's credential is, where that can be told at once and it is good; else `holder` tells."""
+        credential = request.credential
+        if credential is not None and credential.scheme is Scheme.BASIC and not self._is_heard(request, credential):
+            return None  # even the memory of a good secret would tell a guesser that his guess is right
         try:
             party = request.party
-            identity = self.authenticator.known(request.credential, party.certificate, party.context)
+            identity = self.authenticator.known(credential, party.certificate, party.context)
         except TokenError:
             return None
         return None if identity is None else Holder(identity)
+
+    def told(self, request: FixRequest) -> Holder | None:
+        """Whose a report is, where nobody needs to be asked. A credential that is refused counts here, too; one that is
+        not known is not asked about, and so no guess."""
+        holder, credential = self.known(request), request.credential
+        if holder is None and credential is not None and not self._is_the_sessions(request, credential):
+            try:
+                self.authenticator.known(credential, request.certificate, request.context)
+            except TokenError as error:
+                self.attempts.failed(request, credential, error)
+        return holder
 
     async def holder(self, request: FixRequest, *, renew: bool = False) -> Holder | TokenError:
         """Whose the request's credential is; one that expired may still hold, by the settings. What has expired is no
@@ -120,6 +138,29 @@ class Holders:
         self, request: FixRequest, credential: Credential | None, *, renew: bool = False
     ) -> Holder | TokenError:
         """Whose a credential is; `renew`: one that the service brings to a server is brought again when it is time."""
+        if credential is None:
+            return await self._asked(request, credential, renew)
+        if self.authenticator.is_verified_here(credential, request.context):
+            return self._counted(request, credential, await self._asked(request, credential, renew))
+        if not self._is_heard(request, credential, spare=True):
+            return LockedOut()
+        with self.attempts.asking(request, credential) as may:
+            found = await self._asked(request, credential, renew) if may else LockedOut()
+            if isinstance(found, TokenError) and not self._is_the_sessions(request, credential):
+                self.attempts.failed(request, credential, found)
+        return found
+
+    def _counted(self, request: FixRequest, credential: Credential, found: Holder | TokenError) -> Holder | TokenError:
+        """What came of a credential that was verified here. A bad one counts, unless its caller is locked out already,
+        and then hears that."""
+        if not isinstance(found, TokenError) or self._is_the_sessions(request, credential):
+            return found
+        if is_guess(found) and self.attempts.is_locked(request, credential):
+            return LockedOut() if request.event in _PATIENT else found
+        self.attempts.failed(request, credential, found)
+        return found
+
+    async def _asked(self, request: FixRequest, credential: Credential | None, renew: bool) -> Holder | TokenError:
         authenticator = self.authenticator
         try:
             if renew:
@@ -132,6 +173,18 @@ class Holders:
         except TokenError as error:
             return error
         return Holder(identity)
+
+    def _is_heard(self, request: FixRequest, credential: Credential, *, spare: bool = False) -> bool:
+        """Whether a credential is looked at: it is the session's own, or its names are not locked out."""
+        own = self._is_the_sessions(request, credential)
+        return own or not self.attempts.is_locked(request, credential, spare=spare)
+
+    def _is_the_sessions(self, request: FixRequest, credential: Credential) -> bool:
+        """Whether a known session stands on that credential, so that it is no guess. A Logon has no session yet."""
+        if request.event is Event.LOGON or credential is not request.credential:
+            return False
+        known = self.live.recall(request.session)
+        return known is not None and self._is_its(known, credential)
 
     def _has_expired(self, identity: Identity) -> bool:
         """Whether that is why a token is not good any more; one that says of no end was refused for another reason."""

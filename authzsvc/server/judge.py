@@ -87,17 +87,13 @@ class Judge:
     def _report(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
         """A report asks for nothing. It is its client's where the credential is known to be good for the CompID that it
         names; otherwise nobody has proven it, and there is no identity."""
-        holder = self.holders.known(request)
+        holder = self.holders.told(request)
         proven = holder is not None and self.in_force.policy.identify(request.client, holder.identity.claims) is None
         return acknowledged(request, stamp), holder.identity if holder is not None and proven else None
 
     async def _logon(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
-        locked = self.attempts.locked(request)
-        if locked is not None:
-            return ended(request.event, locked, stamp), None
         holder = await self.holders.authenticated(request, request.credential)
         if isinstance(holder, TokenError):
-            self.attempts.failed(request, holder)
             return decide(request, holder, self.in_force.policy, stamp), None
         decision = self.holders.decided(request, holder, stamp)
         if decision.allowed:

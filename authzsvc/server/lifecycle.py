@@ -138,7 +138,7 @@ async def _administered(settings: Settings, parts: Parts, issuers: Issuers) -> A
 
     access = Access(settings.admin, issuers.of_operators(settings.admin.token), is_revoked)
     server = grpc.aio.server(options=ADMIN_OPTIONS)
-    Admin(parts.control, access).add_to(server)
+    Admin(parts.control, access, parts.attempts).add_to(server)
     addresses = bind_admin(server, settings.admin)
     await server.start()
     _log.info("operators can ask", extra={"listen": addresses})

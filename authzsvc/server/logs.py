@@ -10,7 +10,7 @@ import sys
 import traceback
 from datetime import UTC, datetime
 
-import orjson
+from authzsvc.visible import json_line
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -31,7 +31,7 @@ class JsonFormatter(logging.Formatter):
             line["error"] = record.exc_info[0].__name__
             frames = traceback.extract_tb(record.exc_info[2])
             line["frames"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        return orjson.dumps(line, default=str).decode()
+        return json_line(line)[:-1].decode()
 
 
 def set_up(level: str) -> None:

@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from authzsvc.errors import Fault, SettingsFaults
 from authzsvc.policy import warnings
 from authzsvc.policy.warnings import Kind
+from authzsvc.tokens import guessing
 
 ALLOW, DENY, SHADOW = "allow", "deny", "shadow"
 
@@ -51,6 +52,9 @@ class Counts:
     """Reports without a good credential that were counted here alone."""
     key_sets: Callable[[], Iterable[tuple[str, bool, float | None]]] = tuple
     """Issuer, whether the last attempt to read its keys brought none, and the seconds since they were read."""
+    lockouts: Callable[[], Mapping[guessing.Kind, int]] = dict
+    """How many lock-outs of each kind hold."""
+    lockouts_begun: Mapping[guessing.Kind, int] = field(default_factory=dict)
     live: Callable[[], tuple[int, int]] = lambda: (0, 0)
     """How many sessions live, and how many of them are watched."""
     name: str = ""
@@ -82,8 +86,8 @@ class _Rendered(Collector):
             "Messages that passed by decisions that a proxy has kept.",
             labels=["direction", "msg_type", "scope"],
         )
-        for kind, count in sorted(counts.cached.copy().items()):
-            cached.add_metric(kind, count)
+        for message, count in sorted(counts.cached.copy().items()):
+            cached.add_metric(message, count)
         odd = CounterMetricFamily(
             "authzsvc_accounting_faults", "Reports of such messages that could not be read.", value=counts.odd_reports
         )
@@ -97,6 +101,12 @@ class _Rendered(Collector):
             "Reports without a good credential that were too many to be in the audit.",
             value=counts.unrecorded_reports,
         )
+        held = counts.lockouts()
+        lockouts = GaugeMetricFamily("authzsvc_lockouts", "Lock-outs that hold.", labels=["kind"])
+        begun = CounterMetricFamily("authzsvc_lockouts_begun", "Lock-outs that there have been.", labels=["kind"])
+        for kind in guessing.Kind:
+            lockouts.add_metric([kind], held.get(kind, 0))
+            begun.add_metric([kind], counts.lockouts_begun.get(kind, 0))
         info = GaugeMetricFamily("authzsvc_mapping_info", "The mapping in force.", labels=["name", "digest", "commit"])
         info.add_metric([counts.name, counts.digest, counts.commit], 1)
         stale = GaugeMetricFamily(
@@ -122,6 +132,8 @@ class _Rendered(Collector):
             odd,
             abandoned,
             unrecorded,
+            lockouts,
+            begun,
             info,
             stale,
             keys_stale,

@@ -146,12 +146,8 @@ class Watching:
             return self.holders.decided(request, present, stamp), present.identity
         if self.holders.is_anothers(request, present):
             return ended(request.event, not_the_callers(), stamp), present.identity
-        locked = self.attempts.locked(request)
-        if locked is not None:
-            return ended(request.event, locked, stamp), present.identity
         fresh = await self.holders.authenticated(request, request.fresh)
         if isinstance(fresh, TokenError):
-            self.attempts.failed(request, fresh)
             refused = Ending(fresh.text, fresh.reason, fresh.session_status, unauthenticated=True)
             return ended(request.event, refused, stamp), present.identity
         if who(fresh.identity) != who(present.identity):

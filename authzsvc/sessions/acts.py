@@ -36,6 +36,7 @@ class Action(StrEnum):
     RESTORE = "restore"
     REVOKE = "revoke"
     LIST = "list"
+    UNLOCK = "unlock"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,23 @@ Failures count against the CompID at its address, against the address, and again
 Each has its limit within a sliding window; at the limit it is locked, the next time for twice as long. Pure: the time
 is handed in (monotonic seconds).
 
+Lock-outs are for credentials that somebody else must be asked about (a client's secret above all). A token whose
+signature is verified here cannot be guessed, and a good one is never refused for what others did (`server.attempts`).
+
 A stranger must not be able to lock a client out, nor to free himself by flooding the memory:
 
 - A CompID at an address from which it logged on well lately is judged by its own failures there alone.
+- Many clients may share an address. Its lock does not hold for a name that has logged on well lately from anywhere:
+  that name's own limits bound the guesses at it. And it spares a few names that have not failed there: `spare`.
+- What bounds the guesses at one name at one address holds for everybody there who brings that name. It is visible
+  (`lockouts`), and operators can lift it (`clear`).
 - A success takes no failure back: who owns one good account would else guess for ever between two logons of his own.
 - No record is evicted while it matters. When a table is full of such, newcomers share a fixed number of records:
   some are then locked out for what others did (unless they are known), and none goes free.
 - An IPv6 client owns a network, not an address: the /64 counts (RFC 6177, 2).
 
-Invariants: memory is bounded, whatever is sent; CompIDs are kept as keyed digests, of fixed size; a lock only ends by
-time.
+Invariants: memory is bounded, whatever is sent; names are kept as keyed digests, of fixed size, and in clear only for a
+bounded number of locks, cut to a bounded length; a lock only ends by time or by an operator.
 """
 
 from __future__ import annotations
@@ -23,6 +30,7 @@ import ipaddress
 import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 TOO_MANY = "too many failed logons"
 LOCKED = 6
@@ -32,6 +40,36 @@ _SHARED = 4_096
 """Records that newcomers share when a table is full."""
 _LOOKED_AT = 4
 """Old records looked at for each failure: more than one, so that they go faster than new ones come."""
+
+
+MAX_LOCKOUTS = 10_000
+"""Lock-outs that are shown; beyond it the oldest still hold and are not listed."""
+MAX_SHOWN = 128
+"""Characters of a name or an address that are shown."""
+
+
+class Kind(StrEnum):
+    """What is locked."""
+
+    NAME_THERE = "name at address"
+    ADDRESS = "address"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class Lockout:
+    """One lock, for people to see. A name or an address that is not part of it is empty."""
+
+    kind: Kind
+    name: str
+    address: str
+    since: float
+    """Monotonic seconds, as the next."""
+    until: float
+    locks: int
+    """How many in a row, this one included."""
+    shared: bool = False
+    """It holds for more names or addresses than this one, because the memory was full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +122,41 @@ class _Table:
         records = (self._records.get(key), self._shared.get(_share(key)))
         return max((record.locked_until - now for record in records if record is not None), default=0.0)
 
-    def failed(self, key: bytes, now: float) -> None:
-        """Count one failure; failures that were under way when the lock fell count towards the next one."""
+    def failed(self, key: bytes, now: float) -> _Record | None:
+        """Count one failure; failures that were under way when the lock fell count towards the next one. Returns the
+        record where this one locked it."""
         self._drop_stale(now)
         record = self._record(key)
         if record.locks and now >= record.locked_until + self._limits.longest_lock_s:
             record.locks = 0
         record.times = [time for time in record.times if time > now - self._limits.window_s]
         record.times.append(now)
-        if len(record.times) >= self._limit:
-            record.times.clear()
-            record.locked_until = max(record.locked_until, now + self._lock_s(record.locks))
-            record.locks += 1
+        if len(record.times) < self._limit:
+            return None
+        record.times.clear()
+        record.locked_until = max(record.locked_until, now + self._lock_s(record.locks))
+        record.locks += 1
+        return record
+
+    def failures(self, key: bytes, now: float) -> int:
+        """How many failures count at the moment."""
+        records = (self._records.get(key), self._shared.get(_share(key)))
+        times = (time for record in records if record is not None for time in record.times)
+        return sum(time > now - self._limits.window_s for time in times)
+
+    def is_shared(self, record: _Record, key: bytes) -> bool:
+        """Whether that record counts for other keys, too."""
+        return self._shared.get(_share(key)) is record
+
+    def clear(self, key: bytes) -> None:
+        """Forget all failures and the lock of a key."""
+        self._records.pop(key, None)
+        self._shared.pop(_share(key), None)
+
+    def clear_all(self) -> None:
+        """Forget everything."""
+        self._records.clear()
+        self._shared.clear()
 
     def _lock_s(self, locks: int) -> float:
         return min(self._limits.longest_lock_s, self._limits.lock_s * 2.0 ** min(locks, 64))
@@ -132,40 +193,139 @@ class Guessing:
         self._addresses = _Table(limits.address_attempts, limits)
         self._comp_ids = _Table(limits.comp_id_attempts, limits)
         self._known: OrderedDict[bytes, float] = OrderedDict()
+        self._known_anywhere: OrderedDict[bytes, float] = OrderedDict()
+        self._spared: OrderedDict[bytes, list[float]] = OrderedDict()
+        """By address: when names were heard although it was locked."""
+        self._lockouts: OrderedDict[tuple[int, bytes], Lockout] = OrderedDict()
 
     def __len__(self) -> int:
         """Records held, of every kind."""
-        tables = (self._pairs, self._known_pairs, self._addresses, self._comp_ids)
-        return sum(len(table) for table in tables) + len(self._known)
+        known = len(self._known) + len(self._known_anywhere)
+        return sum(map(len, self._tables)) + known + len(self._spared) + len(self._lockouts)
+
+    @property
+    def limits(self) -> Limits:
+        """How many failures are too many."""
+        return self._limits
+
+    @property
+    def _tables(self) -> tuple[_Table, _Table, _Table, _Table]:
+        return self._pairs, self._known_pairs, self._addresses, self._comp_ids
 
     def locked(self, comp_id: str, address: str, now: float) -> float:
         """Seconds for which logons of that CompID from there are refused; 0 when they are not."""
-        pair, place, name = self._keys(comp_id, address)
+        return max(self.locked_itself(comp_id, address, now), self.locked_by_address(comp_id, address, now))
+
+    def locked_itself(self, comp_id: str, address: str, now: float) -> float:
+        """The same, for failures of that CompID alone."""
+        pair, _, name = self._keys(comp_id, address)
         left = self._known_pairs.locked(pair, now)
-        if not self._is_known(pair, now):
-            tables = ((self._pairs, pair), (self._addresses, place), (self._comp_ids, name))
-            left = max(left, *(table.locked(key, now) for table, key in tables))
+        if not self._is_known(self._known, pair, now):
+            left = max(left, self._pairs.locked(pair, now), self._comp_ids.locked(name, now))
         return max(0.0, left)
 
-    def failed(self, comp_id: str, address: str, now: float, *, once_more: bool = False) -> None:
-        """Count a logon whose credentials were not good (not one that an outage or a lock refused); `once_more`: under
-        another of its names, so that its address has counted it already."""
+    def locked_by_address(self, comp_id: str, address: str, now: float) -> float:
+        """The same, for failures of others at that address."""
         pair, place, name = self._keys(comp_id, address)
-        (self._known_pairs if self._is_known(pair, now) else self._pairs).failed(pair, now)
+        if self._is_known(self._known, pair, now) or self._is_known(self._known_anywhere, name, now):
+            return 0.0
+        return max(0.0, self._addresses.locked(place, now))
+
+    def left(self, comp_id: str, address: str, now: float) -> tuple[int, int]:
+        """How many more failures of that CompID lock it: at that address, and from whatever addresses."""
+        pair, _, name = self._keys(comp_id, address)
+        there = self._known_pairs if self._is_known(self._known, pair, now) else self._pairs
+        attempts, anywhere = self._limits.attempts, self._limits.comp_id_attempts
+        return attempts - there.failures(pair, now), anywhere - self._comp_ids.failures(name, now)
+
+    def spare(self, comp_ids: list[str], address: str, now: float) -> bool:
+        """Whether these names, which are one attempt's, are heard although their address is locked: they have not
+        failed there, and not more than `attempts` were so heard within the window. Counts them as heard."""
+        keys = [self._keys(comp_id, address) for comp_id in comp_ids]
+        if not keys or any(self._pairs.failures(pair, now) for pair, _, _ in keys):
+            return False
+        _, place, _ = keys[0]
+        times = [time for time in self._spared.pop(place, []) if time > now - self._limits.window_s]
+        while len(self._spared) >= self._limits.capacity:
+            self._spared.popitem(last=False)
+        is_heard = len(times) < self._limits.attempts
+        self._spared[place] = [*times, now] if is_heard else times
+        return is_heard
+
+    def failed(self, comp_id: str, address: str, now: float, *, once_more: bool = False) -> list[Lockout]:
+        """Count a logon whose credentials were not good (not one that an outage or a lock refused); `once_more`: under
+        another of its names, so that its address has counted it already. Returns the locks that this one made."""
+        pair, place, name = self._keys(comp_id, address)
+        there = self._known_pairs if self._is_known(self._known, pair, now) else self._pairs
+        counted = [(there, pair, Kind.NAME_THERE, comp_id, network(address))]
         if not once_more:
-            self._addresses.failed(place, now)
-        self._comp_ids.failed(name, now)
+            counted.append((self._addresses, place, Kind.ADDRESS, "", network(address)))
+        counted.append((self._comp_ids, name, Kind.NAME, comp_id, ""))
+        made = []
+        for table, key, kind, shown, where in counted:
+            record = table.failed(key, now)
+            if record is not None:
+                shared = table.is_shared(record, key)
+                until, locks = record.locked_until, record.locks
+                lockout = Lockout(kind, shown[:MAX_SHOWN], where[:MAX_SHOWN], now, until, locks, shared)
+                self._show(self._tables.index(table), key, lockout)
+                made.append(lockout)
+        return made
 
     def succeeded(self, comp_id: str, address: str, now: float) -> None:
         """Remember that the CompID logged on well from there: only a holder of good credentials can make this grow."""
-        pair, _, _ = self._keys(comp_id, address)
-        self._known[pair] = now
-        self._known.move_to_end(pair)
-        while len(self._known) > self._limits.capacity:
-            self._known.popitem(last=False)
+        pair, _, name = self._keys(comp_id, address)
+        for known, key in ((self._known, pair), (self._known_anywhere, name)):
+            known[key] = now
+            known.move_to_end(key)
+            while len(known) > self._limits.capacity:
+                known.popitem(last=False)
 
-    def _is_known(self, pair: bytes, now: float) -> bool:
-        return self._known.get(pair, -float("inf")) > now - self._limits.known_s
+    def lockouts(self, now: float) -> list[Lockout]:
+        """The locks that hold, the oldest first."""
+        return [lockout for lockout in self._lockouts.values() if lockout.until > now]
+
+    def ended(self, now: float) -> list[Lockout]:
+        """The locks that have ended by time since this was last called."""
+        gone = [(place, lockout) for place, lockout in self._lockouts.items() if lockout.until <= now]
+        for place, _ in gone:
+            del self._lockouts[place]
+        return [lockout for _, lockout in gone]
+
+    def clear(self, now: float, *, name: str | None = None, address: str | None = None) -> list[Lockout]:
+        """Lift the locks of a name or of an address, or with neither all, and forget the failures that led to them.
+        Returns the locks that held."""
+        if name is None and address is None:
+            held = self.lockouts(now)
+            self._lockouts.clear()
+            for table in self._tables:
+                table.clear_all()
+            return held
+        if name is not None:
+            self._comp_ids.clear(self._keys(name, "")[2])
+        if address is not None:
+            self._addresses.clear(self._keys("", address)[1])
+        shown = (name or "")[:MAX_SHOWN]
+        where = network(address or "")[:MAX_SHOWN]
+        wanted = [
+            (place, lockout)
+            for place, lockout in self._lockouts.items()
+            if (lockout.name == shown if name is not None else lockout.address == where)
+        ]
+        for place, _ in wanted:
+            index, key = place
+            self._tables[index].clear(key)
+            del self._lockouts[place]
+        return [lockout for _, lockout in wanted if lockout.until > now]
+
+    def _show(self, table: int, key: bytes, lockout: Lockout) -> None:
+        self._lockouts.pop((table, key), None)
+        while len(self._lockouts) >= min(MAX_LOCKOUTS, self._limits.capacity):
+            self._lockouts.popitem(last=False)
+        self._lockouts[table, key] = lockout
+
+    def _is_known(self, known: OrderedDict[bytes, float], key: bytes, now: float) -> bool:
+        return known.get(key, -float("inf")) > now - self._limits.known_s
 
     def _keys(self, comp_id: str, address: str) -> tuple[bytes, bytes, bytes]:
         place = network(address)

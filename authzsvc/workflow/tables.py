@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from authzsvc.visible import printable
+
 
 class Format(StrEnum):
     """How a table is written."""
@@ -48,7 +50,7 @@ def write(table: Table, form: Format) -> str:
 def show(table: Table, console: Console) -> None:
     """Print a table on a terminal, what repeats from row to row only once; as plain text where it is none."""
     if not console.is_terminal:
-        sys.stdout.write(_plain(table))
+        sys.stdout.write(printable(_plain(table)))
         return
     grid = RichTable(title=table.title, caption=table.note, box=box.SIMPLE_HEAD, title_style="bold")
     for column in table.columns:

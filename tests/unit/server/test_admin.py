@@ -21,6 +21,7 @@ from authzsvc._gen.fixauthz.v1 import admin_pb2 as pb
 from authzsvc.errors import SettingsFaults
 from authzsvc.server.admin import OPTIONS, Admin, bind_admin
 from authzsvc.server.admin_access import Access, Authenticate
+from authzsvc.server.attempts import Attempts
 from authzsvc.server.issuers import Issuers, build
 from authzsvc.sessions.acts import Act
 from authzsvc.sessions.control import Control
@@ -30,6 +31,7 @@ from authzsvc.settings.admin import AdminSettings, AdminToken
 from authzsvc.settings.tokens import Tokens
 from authzsvc.tokens.authenticator import Authenticator
 from authzsvc.tokens.development import ALGORITHM, AUDIENCE, DevelopmentIssuer
+from authzsvc.tokens.guessing import Guessing, Limits
 from authzsvc.tokens.keys import KeySet, Refresh, from_file
 from authzsvc.tokens.verifier import Verifier
 from tests.e2e.certificates import Authority, Pem
@@ -93,7 +95,7 @@ async def serving(
         lambda identity: control.restrictions.revocation_of(identity) is not None,
     )
     server = grpc.aio.server(options=OPTIONS)
-    Admin(control, access).add_to(server)
+    Admin(control, access, Attempts(Guessing(Limits()))).add_to(server)
     addresses = bind_admin(server, settings)
     await server.start()
     try:

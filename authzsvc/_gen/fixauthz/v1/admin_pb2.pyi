@@ -185,3 +185,51 @@ class Revocation(_message.Message):
     at: float
     until: float
     def __init__(self, id: _Optional[str] = ..., token_id: _Optional[str] = ..., subject: _Optional[str] = ..., issuer: _Optional[str] = ..., reason: _Optional[str] = ..., operator: _Optional[str] = ..., at: _Optional[float] = ..., until: _Optional[float] = ...) -> None: ...
+
+class ListLockoutsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListLockoutsResponse(_message.Message):
+    __slots__ = ("lockouts", "next_page_token")
+    LOCKOUTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    lockouts: _containers.RepeatedCompositeFieldContainer[Lockout]
+    next_page_token: str
+    def __init__(self, lockouts: _Optional[_Iterable[_Union[Lockout, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Lockout(_message.Message):
+    __slots__ = ("kind", "name", "address", "left_s", "locks", "shared")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_S_FIELD_NUMBER: _ClassVar[int]
+    LOCKS_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    name: str
+    address: str
+    left_s: float
+    locks: int
+    shared: bool
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., address: _Optional[str] = ..., left_s: _Optional[float] = ..., locks: _Optional[int] = ..., shared: bool = ...) -> None: ...
+
+class ClearLockoutsRequest(_message.Message):
+    __slots__ = ("name", "address", "all")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    ALL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    address: str
+    all: bool
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., all: bool = ...) -> None: ...
+
+class ClearLockoutsResponse(_message.Message):
+    __slots__ = ("lifted",)
+    LIFTED_FIELD_NUMBER: _ClassVar[int]
+    lifted: int
+    def __init__(self, lifted: _Optional[int] = ...) -> None: ...

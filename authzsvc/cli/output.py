@@ -1,0 +1,52 @@
+"""What commands print: every word of it, whoever chose it, fit for a terminal (`authzsvc.visible`).
+
+Commands print by `say`, `say_json` or a `console`, and by nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
+from rich.segment import Segment
+
+from authzsvc.visible import json_text, printable
+
+
+def say(*texts: object, err: bool = False) -> None:
+    """Print texts on a line, with spaces between."""
+    print(printable(" ".join(map(str, texts))), file=sys.stderr if err else sys.stdout)
+
+
+def say_json(document: object, indent: int | None = None) -> None:
+    """Print JSON for programs."""
+    print(json_text(json.dumps(document, indent=indent, ensure_ascii=False)))
+
+
+def console(**options: Any) -> Console:  # noqa: ANN401 (those of rich's)
+    """A console that takes words as they are, without markup, and shows what must not be printed as escapes."""
+    made = Console(highlight=False, **options)
+    made.push_render_hook(_Printable())
+    return made
+
+
+class _Printable(RenderHook):
+    """Goes over all that a console is about to print: colours are added behind it."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Wrap each."""
+        return [_Wrapped(renderable) for renderable in renderables]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapped:
+    inner: ConsoleRenderable
+
+    def __rich_console__(self, made: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        segments: Sequence[Segment] = list(made.render(self.inner, options))
+        for text, style, control in segments:
+            yield Segment(text if control else printable(text), style, control)
