@@ -4,7 +4,7 @@
 //! little more than one search, and the next separator is then one bit further on. On the way NUL is noticed, too.
 
 use crate::frame::SOH;
-use crate::simd::{BLOCK, Found, find};
+use crate::simd::{BLOCK, Lowest, find};
 
 /// Walks over the offsets of SOH.
 pub struct Separators<'a> {
@@ -13,16 +13,16 @@ pub struct Separators<'a> {
     block: usize,
     /// Bit n is set where byte n of the block is a separator not walked over yet.
     map: u64,
-    /// A NUL stands in a block that was looked at.
-    nul: bool,
+    /// Of the blocks that were looked at.
+    lowest: Lowest,
 }
 
 impl<'a> Separators<'a> {
     /// The separators of `bytes`.
     #[inline]
     pub fn of(bytes: &'a [u8]) -> Self {
-        let Found { map, nul } = map(bytes, bytes);
-        Self { bytes, block: 0, map, nul }
+        let mut lowest = Lowest::of_none();
+        Self { bytes, block: 0, map: map(bytes, bytes, &mut lowest), lowest }
     }
 
     /// The next one. (An `Iterator` would promise more than is used, and a cheap `next` is the purpose.)
@@ -31,9 +31,7 @@ impl<'a> Separators<'a> {
         while self.map == 0 {
             self.block += BLOCK;
             let rest = self.bytes.get(self.block..).filter(|rest| !rest.is_empty())?;
-            let found = map(rest, self.bytes);
-            self.map = found.map;
-            self.nul |= found.nul;
+            self.map = map(rest, self.bytes, &mut self.lowest);
         }
         let offset = self.block + self.map.trailing_zeros() as usize;
         self.map &= self.map - 1;
@@ -43,31 +41,28 @@ impl<'a> Separators<'a> {
     /// Whether a NUL stands before the last separator that was given, or close behind it.
     #[inline]
     pub fn met_nul(&self) -> bool {
-        self.nul
+        self.lowest.is_nul()
     }
 }
 
 /// Bit n is set where byte n of the first 64 of `rest`, the end of `bytes`, is a separator.
 #[inline]
-fn map(rest: &[u8], bytes: &[u8]) -> Found {
+fn map(rest: &[u8], bytes: &[u8], lowest: &mut Lowest) -> u64 {
     match (rest.first_chunk(), bytes.last_chunk()) {
-        (Some(block), _) => find(block, SOH),
+        (Some(block), _) => find(block, SOH, lowest),
         // The last 64, less those that stand before the rest.
-        (None, Some(block)) => {
-            let found = find(block, SOH);
-            Found { map: found.map.unbounded_shr((BLOCK - rest.len()) as u32), ..found }
-        }
-        (None, None) => map_short(rest),
+        (None, Some(block)) => find(block, SOH, lowest).unbounded_shr((BLOCK - rest.len()) as u32),
+        (None, None) => map_short(rest, lowest),
     }
 }
 
 /// Less than a block in all.
 #[cold]
-fn map_short(bytes: &[u8]) -> Found {
+fn map_short(bytes: &[u8], lowest: &mut Lowest) -> u64 {
     // Padding is neither separator nor NUL.
     let mut block = [0xff; BLOCK];
     block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-    find(&block, SOH)
+    find(&block, SOH, lowest)
 }
 
 #[cfg(test)]

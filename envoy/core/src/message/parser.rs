@@ -229,14 +229,14 @@ impl<'a> Walk<'a> {
             return Err(repeated(class));
         }
         self.seen |= bit;
-        if bit == 0 {
-            self.met = self.met.with(class);
-            return Ok(());
+        if bit != 0 {
+            return self.take_single(tag, value, end);
         }
-        self.take_single(tag, value, end)
+        self.met = self.met.with(class);
+        Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_single(&mut self, tag: u32, value: usize, end: usize) -> Result<(), Violation> {
         match tag {
             tags::MSG_SEQ_NUM => {

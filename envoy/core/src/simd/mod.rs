@@ -8,9 +8,9 @@ mod portable;
 mod sse2;
 
 #[cfg(not(target_arch = "x86_64"))]
-pub use portable::{find, fit, mark, sum};
+pub use portable::{Lowest, find, fit, mark, sum};
 #[cfg(target_arch = "x86_64")]
-pub use sse2::{find, fit, mark, sum};
+pub use sse2::{Lowest, find, fit, mark, sum};
 
 use crate::frame::SOH;
 
@@ -18,15 +18,6 @@ use crate::frame::SOH;
 pub const BLOCK: usize = 64;
 /// Bytes of a [`Stencil`], a mask and a key.
 pub const CELL: usize = 32;
-
-/// What [`find`] says of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
-    /// Bit n is set where byte n is the one that was looked for.
-    pub map: u64,
-    /// A NUL is among the bytes.
-    pub nul: bool,
-}
 
 /// What [`CELL`] bytes of a message may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,12 +54,11 @@ mod tests {
                     let mut block = [filler; BLOCK];
                     block[place] = byte;
                     let map = (0..BLOCK).fold(0, |map, n| map | u64::from(block[n] == 1) << n);
-                    let plain = Found { map, nul: block.contains(&0) };
-                    assert_eq!(
-                        (find(&block, 1), portable::find(&block, 1)),
-                        (plain, plain),
-                        "{byte} {place}"
-                    );
+                    let plain = (map, block.contains(&0));
+                    let (mut lowest, mut other) = (Lowest::of_none(), portable::Lowest::of_none());
+                    let found = (find(&block, 1, &mut lowest), lowest.is_nul());
+                    let portable = (portable::find(&block, 1, &mut other), other.is_nul());
+                    assert_eq!((found, portable), (plain, plain), "{byte} {place}");
                 }
             }
         }

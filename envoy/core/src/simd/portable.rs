@@ -1,24 +1,44 @@
 //! As the compiler sees fit.
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
-use super::{CELL, Found, Stencil};
+use super::{CELL, Stencil};
 
-/// Where `byte` stands in `block`, and whether NUL does.
+/// The bytes of blocks that are NUL, by their high bits.
+#[derive(Clone, Copy)]
+#[cfg(any(test, not(target_arch = "x86_64")))]
+pub struct Lowest(u64);
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+impl Lowest {
+    /// Of no block.
+    #[inline]
+    pub fn of_none() -> Self {
+        Self(0)
+    }
+
+    /// Whether a NUL stands in one of the blocks.
+    #[inline]
+    pub fn is_nul(self) -> bool {
+        self.0 != 0
+    }
+}
+
+/// Bit n is set where byte n of `block` is `byte`. The block is added to the `lowest`.
 #[inline]
 #[cfg(any(test, not(target_arch = "x86_64")))]
-pub fn find(block: &[u8; super::BLOCK], byte: u8) -> Found {
+pub fn find(block: &[u8; super::BLOCK], byte: u8, lowest: &mut Lowest) -> u64 {
     const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
     /// Gathers the lowest bits of eight bytes in the highest byte.
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let (words, _) = block.as_chunks::<8>();
     // The high bit of each byte that is zero, exactly: no borrow crosses a byte.
     let zeros = |word: u64| !(((word & LOW) + LOW) | word | LOW);
-    let (map, nuls) = words.iter().rev().fold((0, 0), |(map, nuls), word| {
+    words.iter().rev().fold(0, |map, word| {
         let word = u64::from_le_bytes(*word);
         let found = zeros(word ^ u64::from_ne_bytes([byte; 8])) >> 7;
-        ((map << 8) | (found.wrapping_mul(GATHER) >> 56), nuls | zeros(word))
-    });
-    Found { map, nul: nuls != 0 }
+        lowest.0 |= zeros(word);
+        (map << 8) | (found.wrapping_mul(GATHER) >> 56)
+    })
 }
 
 /// The sum of `bytes` modulo 256.

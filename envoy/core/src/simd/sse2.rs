@@ -1,6 +1,6 @@
 //! By the registers of 16 bytes that every x86-64 processor has.
 
-use super::{BLOCK, CELL, Found, Stencil};
+use super::{BLOCK, CELL, Stencil};
 use safe_arch::{
     add_i8_m128i, add_i32_m128i, add_i64_m128i, bitand_m128i, cmp_eq_mask_i8_m128i, load_unaligned_m128i,
     m128i, min_u8_m128i, move_mask_i8_m128i, mul_widen_u32_odd_m128i, set_splat_i8_m128i, shr_imm_u64_m128i,
@@ -10,17 +10,34 @@ use safe_arch::{
 /// Bytes of a register.
 const LANES: usize = 16;
 
-/// Where `byte` stands in `block`, and whether NUL does.
+/// The lowest bytes of blocks, in their lanes: what NUL is noticed by.
+#[derive(Clone, Copy)]
+pub struct Lowest(m128i);
+
+impl Lowest {
+    /// Of no block.
+    #[inline]
+    pub fn of_none() -> Self {
+        Self(set_splat_i8_m128i(-1))
+    }
+
+    /// Whether a NUL stands in one of the blocks.
+    #[inline]
+    pub fn is_nul(self) -> bool {
+        has_nul(self.0)
+    }
+}
+
+/// Bit n is set where byte n of `block` is `byte`. The block is added to the `lowest`.
 #[inline]
-pub fn find(block: &[u8; BLOCK], byte: u8) -> Found {
+pub fn find(block: &[u8; BLOCK], byte: u8, lowest: &mut Lowest) -> u64 {
     let (quarters, _) = block.as_chunks::<LANES>();
-    let none = set_splat_i8_m128i(-1);
-    let (map, lowest) = quarters.iter().rev().fold((0, none), |(map, lowest), quarter| {
+    quarters.iter().rev().fold(0, |map, quarter| {
         let quarter = load_unaligned_m128i(quarter);
         let equal = cmp_eq_mask_i8_m128i(quarter, set_splat_i8_m128i(byte as i8));
-        ((map << LANES) | u64::from(move_mask_i8_m128i(equal) as u32), min_u8_m128i(lowest, quarter))
-    });
-    Found { map, nul: has_nul(lowest) }
+        lowest.0 = min_u8_m128i(lowest.0, quarter);
+        (map << LANES) | u64::from(move_mask_i8_m128i(equal) as u32)
+    })
 }
 
 #[inline]
