@@ -14,6 +14,7 @@ from authzsvc.accounts import Count, Traffic
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.decision import Decision
 from authzsvc.fix.fields import Fields
+from authzsvc.floods import Flood
 from authzsvc.sessions.acts import Act
 from authzsvc.sessions.facts import SessionFacts
 from authzsvc.tokens.claims import Identity
@@ -130,6 +131,27 @@ def render_traffic(traffic: Traffic, known: SessionFacts | None, policy: str, de
         event["traffic"] = {**about, "counts": [_count(count) for count in some]}
         lines.append(json_line(_bounded(event)))
     return b"".join(lines)
+
+
+def render_flood(flood: Flood, decision_id: str) -> bytes:
+    """The line of what a listener refused before anybody was authenticated."""
+    event: dict[str, object] = {
+        "time": datetime.fromtimestamp(flood.at, UTC),
+        "decision_id": decision_id,
+        "event": "flood",
+        "session": {"address": flood.host},
+        "verdict": "deny",
+        "severity": "high",
+        "reason": f"refused before authentication: {flood.reason}",
+        "mode": "enforce",
+        "flood": {
+            "listener": flood.listener,
+            "reason": flood.reason,
+            "count": flood.count,
+            "since": datetime.fromtimestamp(flood.since, UTC),
+        },
+    }
+    return orjson.dumps(_bounded(event), option=_FORMAT)
 
 
 def _count(count: Count) -> dict[str, object]:

@@ -85,12 +85,12 @@ class Stack:
             "jwks": {"file": str(self.issuer.jwks_path)},
         }
         return {
-            "listen": {"unix": str(self.socket)},
             "mapping": str(self.mapping),
             "tokens": {"issuers": [issuer]},
             "audit": {"path": str(self.audit)},
             "admin": {"unix": str(self.admin_socket)},
             **self.service_settings,
+            "listen": {"unix": str(self.socket), **self.service_settings.get("listen", {})},
             "sessions": {
                 "store": str(self.directory / "sessions.db"),
                 **self.service_settings.get("sessions", {}),

@@ -23,21 +23,21 @@ from google.protobuf.message import Message
 
 from authzsvc._gen.fixauthz.v1 import admin_pb2 as pb
 from authzsvc.errors import AdminError, StoreError
+from authzsvc.floods import Reason
 from authzsvc.server import admin_messages as messages
 from authzsvc.server.admin_access import LOCAL, Access, AccessError
 from authzsvc.server.admin_lockouts import LockoutDesk
 from authzsvc.server.attempts import Attempts
+from authzsvc.server.bounded import Bounded
+from authzsvc.server.fronted import Server, host_of, peer_of
 from authzsvc.server.listen import clear, credentials, refused
+from authzsvc.server.refusals import Refusals
 from authzsvc.sessions.acts import Act, Action, NotInForce, Noting, Operator, check_selector
 from authzsvc.sessions.control import MAX_PAGE, Control
 from authzsvc.sessions.restrictions import Restriction, Revocation
 from authzsvc.settings.admin import AdminSettings
 
 SERVICE = "fixauthz.v1.Admin"
-MAX_REQUEST = 256 * 1024
-"""Bytes."""
-OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MAX_REQUEST))
-"""For the server that it is added to."""
 
 _In = TypeVar("_In", bound=Message)
 _Out = TypeVar("_Out", bound=Message)
@@ -49,14 +49,16 @@ _umask = threading.Lock()
 class Admin:
     """The service. `add_to` puts it on a server."""
 
-    def __init__(self, control: Control, access: Access, attempts: Attempts) -> None:
+    def __init__(self, control: Control, access: Access, attempts: Attempts, refusals: Refusals | None = None) -> None:
+        """`refusals` bounds how many callers who are not let in have a line of their own in the audit."""
         self._control = control
         self._lockouts = LockoutDesk(attempts, control.record)
+        self._refusals = refusals
         self._access = access
         self._running: set[asyncio.Task[Any]] = set()
 
-    def add_to(self, server: grpc.aio.Server) -> None:
-        """Serve on that server, made with `OPTIONS`."""
+    def add_to(self, server: grpc.aio.Server | Bounded) -> None:
+        """Serve there."""
         methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "ListSessions": self._method(Action.LIST, self._list_sessions, pb.ListSessionsRequest),
             "ListRestrictions": self._method(Action.LIST, self._list_restrictions, pb.ListRestrictionsRequest),
@@ -83,12 +85,21 @@ class Admin:
         return grpc.unary_unary_rpc_method_handler(answer, kind.FromString, lambda message: message.SerializeToString())
 
     async def _let_in(self, action: Action, context: _Context) -> Operator:
-        peer = context.peer()
+        peer = peer_of(context.peer())
         try:
             return await self._access.operator(peer, _texts(context.invocation_metadata()), context.auth_context())
         except AccessError as error:
-            self._note(action, Operator(error.who, claimed=True, address=peer), refused=str(error))
+            if self._has_line(peer):
+                self._note(action, Operator(error.who, claimed=True, address=peer), refused=str(error))
             await context.abort(error.status, str(error))
+
+    def _has_line(self, peer: str) -> bool:
+        """Whether a refused caller has a line of their own in the audit; the others are summed up there."""
+        listener = "admin.unix" if peer.startswith(LOCAL) else "admin.tcp"
+        if self._refusals is None or self._refusals.has_line(listener):
+            return True
+        self._refusals.note(listener, Reason.UNAUTHENTICATED, host_of(peer))
+        return False
 
     async def _finish(self, work: Awaitable[_Out]) -> _Out:
         """Go on although the caller may not wait."""
@@ -157,7 +168,7 @@ class Admin:
         return Noting(lambda text: self._note(action, operator, refused=text))
 
 
-def bind_admin(server: grpc.aio.Server, settings: AdminSettings) -> list[str]:
+def bind_admin(server: Server, settings: AdminSettings) -> list[str]:
     """Bind the admin addresses; returns them as they came to be. Raises `SettingsFaults`."""
     addresses = []
     if settings.unix is not None:
@@ -175,7 +186,7 @@ def bind_admin(server: grpc.aio.Server, settings: AdminSettings) -> list[str]:
     return addresses
 
 
-def _bind_private(server: grpc.aio.Server, address: str, path: str) -> None:
+def _bind_private(server: Server, address: str, path: str) -> None:
     """The socket is made with no right for others, rather than deprived of them when somebody may have come."""
     with _umask:
         before = os.umask(0o177)

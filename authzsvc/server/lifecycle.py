@@ -15,30 +15,25 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-import grpc
-from envoy.service.auth.v3 import external_auth_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as health_aio
-from grpc_reflection.v1alpha import reflection
 
+from authzsvc.audit import render_flood
 from authzsvc.audit_log import AuditLog
-from authzsvc.server import accounting
-from authzsvc.server.admin import OPTIONS as ADMIN_OPTIONS
-from authzsvc.server.admin import Admin, bind_admin
-from authzsvc.server.admin_access import Access
+from authzsvc.floods import Flood
 from authzsvc.server.assembly import Parts, assemble
 from authzsvc.server.issuers import Issuers, build
-from authzsvc.server.listen import bind, release
 from authzsvc.server.mapping import accept, take
-from authzsvc.server.metrics import exposed
+from authzsvc.server.refusals import Refusals
 from authzsvc.server.reload import Reloader
+from authzsvc.server.sockets import SERVICE as SERVICE
+from authzsvc.server.sockets import Sockets
 from authzsvc.server.watch import Watch
 from authzsvc.sessions.sqlite import SqliteStore
 from authzsvc.settings import Settings
-from authzsvc.tokens.claims import Identity
 
-SERVICE = "envoy.service.auth.v3.Authorization"
 MAPPING = "mapping"
 """The health of the mapping's files: NOT_SERVING while those on disk cannot be taken."""
 KEYS = "keys"
@@ -47,15 +42,6 @@ KEYS = "keys"
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _KEYS_LOOKED_AT_S = 1.0
-_NO_SHEDDING = 1_000_000
-_OPTIONS = [
-    ("grpc.so_reuseport", 0),  # a second service on the same port is a mistake, not a helper
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-    # gRPC cancels calls at random beyond 1000 pending ones, which denies what is permitted. Each proxy bounds its
-    # Checks and their age, so what waits here is bounded already.
-    ("grpc.server.max_pending_requests", _NO_SHEDDING),
-    ("grpc.server.max_pending_requests_hard_limit", _NO_SHEDDING),
-]
 
 _log = logging.getLogger(__name__)
 
@@ -119,36 +105,14 @@ async def running(settings: Settings, reload: asyncio.Event | None = None) -> As
             parts.live.wake,
         )
         reloader.start_from(taken)
-        async with (
-            _listening(settings, parts, issuers, health, reloader) as service,
-            _administered(settings, parts, issuers),
-        ):
+        refusals = Refusals(partial(_tell, parts, audit_log), parts.authorizer.counts.refused)
+        async with _listening(settings, parts, issuers, health, reloader, refusals) as service:
             yield service
 
 
-@contextlib.asynccontextmanager
-async def _administered(settings: Settings, parts: Parts, issuers: Issuers) -> AsyncIterator[None]:
-    """The operators' own server, where the settings name an address for it."""
-    if settings.admin is None:
-        yield
-        return
-
-    def is_revoked(identity: Identity) -> bool:
-        return parts.control.restrictions.revocation_of(identity) is not None
-
-    access = Access(settings.admin, issuers.of_operators(settings.admin.token), is_revoked)
-    server = grpc.aio.server(options=ADMIN_OPTIONS)
-    Admin(parts.control, access, parts.attempts).add_to(server)
-    addresses = bind_admin(server, settings.admin)
-    await server.start()
-    _log.info("operators can ask", extra={"listen": addresses})
-    try:
-        yield
-    finally:
-        await server.stop(settings.drain_s)
-        if settings.admin.unix is not None:
-            with contextlib.suppress(OSError):
-                settings.admin.unix.unlink()
+def _tell(parts: Parts, audit_log: AuditLog, flood: Flood) -> None:
+    """Put what a listener refused into the audit."""
+    audit_log.append(render_flood(flood, next(parts.authorizer.ids)))
 
 
 def _mapping_health(health: health_aio.HealthServicer) -> Callable[[bool], Awaitable[None]]:
@@ -165,25 +129,25 @@ async def _listening(
     issuers: Issuers,
     health: health_aio.HealthServicer,
     reloader: Reloader,
+    refusals: Refusals,
 ) -> AsyncIterator[Service]:
-    authorizer = parts.authorizer
+    counts, digest = parts.authorizer.counts, parts.authorizer.policy.digest
     for name in ("", SERVICE):
         await health.set(name, _NOT_SERVING)
     await health.set(MAPPING, _SERVING)
     await health.set(KEYS, _NOT_SERVING)
-    authorizer.counts.key_sets = issuers.keys
-    server = _server(parts, health, settings.reflection)
-    addresses = bind(server, settings.listen)
-    with exposed(authorizer.counts, settings.metrics.tcp) as metrics:
-        await server.start()
+    counts.key_sets = issuers.keys
+    sockets = Sockets(settings, refusals)
+    async with sockets.scraped(counts) as metrics, sockets.decisions(parts, health) as addresses:
         _settle_memory()
-        digest = authorizer.policy.digest
-        running = (*issuers.tasks(), *parts.tasks(), reloader.run(), _keep_keys_health(health, issuers))
+        beside = (reloader.run(), refusals.run(), _keep_keys_health(health, issuers))
+        running = (*issuers.tasks(), *parts.tasks(), *beside)
         tasks = [asyncio.create_task(coroutine) for coroutine in running]
-        facts = {"listen": addresses, "mapping": digest, "commit": authorizer.counts.commit}
+        facts = {"listen": addresses, "mapping": digest, "commit": counts.commit}
         ready = asyncio.create_task(_become_ready(health, issuers, facts))
         try:
-            yield Service(tuple(addresses), digest, ready, metrics)
+            async with sockets.administered(parts, issuers):
+                yield Service(tuple(addresses), digest, ready, metrics)
         finally:
             for task in (ready, *tasks):
                 task.cancel()
@@ -191,8 +155,6 @@ async def _listening(
             await health.enter_graceful_shutdown()
             parts.live.drain()
             parts.accounting.drain()
-            await server.stop(settings.drain_s)
-            release(settings.listen)
 
 
 async def _keep_keys_health(health: health_aio.HealthServicer, issuers: Issuers) -> None:
@@ -216,26 +178,3 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-
-
-def _server(parts: Parts, health: health_aio.HealthServicer, reflect: bool) -> grpc.aio.Server:
-    server = grpc.aio.server(options=_OPTIONS)
-    check: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
-        parts.authorizer.answer
-    )  # bytes in, bytes out
-    reports: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(parts.accounting.stream)
-    handlers = {SERVICE: {"Check": check}, accounting.SERVICE: {accounting.METHOD: reports}}
-    server.add_generic_rpc_handlers(
-        tuple(grpc.method_handlers_generic_handler(name, methods) for name, methods in handlers.items())
-    )
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    if reflect:
-        known = external_auth_pb2.DESCRIPTOR.services_by_name["Authorization"].full_name
-        names = (
-            known,
-            accounting.SERVICE,
-            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
-            reflection.SERVICE_NAME,
-        )
-        reflection.enable_server_reflection(names, server)
-    return server

@@ -17,13 +17,14 @@ import grpc
 
 from authzsvc import files
 from authzsvc.errors import Fault, SettingsFaults
+from authzsvc.server.fronted import Server
 from authzsvc.settings import Listen, Tls
 from authzsvc.settings.admin import AdminTls
 
 _log = logging.getLogger(__name__)
 
 
-def bind(server: grpc.aio.Server, listen: Listen) -> list[str]:
+def bind(server: Server, listen: Listen) -> list[str]:
     """Bind all addresses; returns them as they came to be. Raises `SettingsFaults`."""
     addresses = []
     if listen.unix is not None:
@@ -40,7 +41,7 @@ def release(listen: Listen) -> None:
             os.unlink(listen.unix)
 
 
-def _bind_unix(server: grpc.aio.Server, path: Path) -> str:
+def _bind_unix(server: Server, path: Path) -> str:
     clear(path, "listen.unix")
     address = f"unix:{path.absolute()}"
     try:
@@ -83,7 +84,7 @@ def _answers(path: Path) -> bool:
         return True
 
 
-def _bind_tcp(server: grpc.aio.Server, address: str, tls: Tls | None) -> str:
+def _bind_tcp(server: Server, address: str, tls: Tls | None) -> str:
     host = address.rpartition(":")[0].strip("[]")
     if tls is None and host not in ("127.0.0.1", "::1", "localhost"):
         _log.warning("listening beyond loopback without tls: access tokens travel in clear", extra={"tcp": address})

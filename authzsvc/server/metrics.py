@@ -1,24 +1,23 @@
 """What the service counts, and how Prometheus reads it.
 
 Counting is a dictionary's increment on the path of a decision; names and labels are put to it only when somebody
-scrapes. The endpoint is plain HTTP on an address of its own, and off unless the settings name one.
+scrapes (`scrape`).
 
-Invariants: labels are few and ours (no counterparty's text); no scrape ever waits for a decision, nor the reverse.
+Invariant: labels are few and ours (no counterparty's text).
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from authzsvc.errors import Fault, SettingsFaults
 from authzsvc.policy import warnings
 from authzsvc.policy.warnings import Kind
 from authzsvc.tokens import guessing
@@ -33,6 +32,14 @@ class Reload(StrEnum):
     UNCHANGED = "unchanged"
     """The files say the same as the mapping in force."""
     REFUSED = "refused"
+
+
+class ListenerState(NamedTuple):
+    """What a listener holds at the moment."""
+
+    name: str
+    connections: int
+    half_open: int
 
 
 @dataclass(slots=True)
@@ -57,6 +64,9 @@ class Counts:
     lockouts_begun: Mapping[guessing.Kind, int] = field(default_factory=dict)
     live: Callable[[], tuple[int, int]] = lambda: (0, 0)
     """How many sessions live, and how many of them are watched."""
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(listener, reason) → what was refused before anybody was authenticated."""
+    listeners: Callable[[], Iterable[ListenerState]] = tuple
     name: str = ""
     digest: str = ""
     commit: str = ""
@@ -142,6 +152,7 @@ class _Rendered(Collector):
             watches,
         )
         yield self._warnings()
+        yield from _of_listeners(self.counts)
 
     def _warnings(self) -> Metric:
         """Give how many warnings of each kind there are about the mapping."""
@@ -151,26 +162,24 @@ class _Rendered(Collector):
         return found
 
 
-@contextlib.contextmanager
-def exposed(counts: Counts, address: str | None) -> Iterator[str | None]:
-    """Answer scrapes at `host:port` for as long as this lasts; gives the address as it came to be.
+def _of_listeners(counts: Counts) -> Iterator[Metric]:
+    refused = CounterMetricFamily(
+        "authzsvc_listener_refused", "Refused before authentication.", labels=["listener", "reason"]
+    )
+    for labels, count in sorted(counts.refused.copy().items()):
+        refused.add_metric(labels, count)
+    connections = GaugeMetricFamily("authzsvc_listener_connections", "Open connections.", labels=["listener"])
+    half_open = GaugeMetricFamily(
+        "authzsvc_listener_half_open", "Streams without their first message.", labels=["listener"]
+    )
+    for state in counts.listeners():
+        connections.add_metric([state.name], state.connections)
+        half_open.add_metric([state.name], state.half_open)
+    yield from (refused, connections, half_open)
 
-    Raises `SettingsFaults` where the address cannot be listened on.
-    """
-    if address is None:
-        yield None
-        return
-    registry = CollectorRegistry()
-    registry.register(_Rendered(counts))
-    host, _, port = address.rpartition(":")
-    try:
-        server, thread = start_http_server(int(port), host.strip("[]"), registry)
-    except OSError as error:
-        problem = f"`{address}` cannot be listened on: {(error.strerror or 'error').lower()}"
-        raise SettingsFaults([Fault("settings", 0, "metrics.tcp", problem, "is it taken?")]) from None
-    try:
-        yield f"{host}:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+
+def registry(counts: Counts) -> CollectorRegistry:
+    """The registry that Prometheus' encoders read the counts from."""
+    made = CollectorRegistry()
+    made.register(_Rendered(counts))
+    return made

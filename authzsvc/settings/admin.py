@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from authzsvc.settings.bounds import AdminBounds
 from authzsvc.settings.words import Name, Names, Section, SocketPath, TcpAddress
 
 
@@ -33,6 +34,7 @@ class AdminSettings(Section):
     token: AdminToken | None = None
     operators: Names = Field(default=[])
     """Certificate names (URI SAN, DNS SAN, e-mail or subject) that are let in; all of `client_ca`'s when empty."""
+    bounds: AdminBounds = AdminBounds()
 
     @model_validator(mode="after")
     def _never_open(self) -> AdminSettings:

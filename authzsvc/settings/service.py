@@ -12,6 +12,7 @@ from authzsvc.audit_log import STANDARD_OUTPUT
 from authzsvc.contract.reading import MAX_MESSAGES
 from authzsvc.decision import OnExpiry, SecondLogon
 from authzsvc.settings.admin import AdminSettings
+from authzsvc.settings.bounds import GrpcBounds, HttpBounds
 from authzsvc.settings.tokens import Tokens
 from authzsvc.settings.words import Name, Names, Seconds, Section, SocketPath, TcpAddress
 
@@ -33,6 +34,7 @@ class Listen(Section):
     unix: SocketPath | None = None
     tcp: TcpAddress | None = None
     tls: Tls | None = None
+    bounds: GrpcBounds = GrpcBounds()
 
     @model_validator(mode="after")
     def _somewhere(self) -> Listen:
@@ -83,6 +85,7 @@ class Metrics(Section):
     """Where Prometheus may scrape: an address, plain HTTP."""
 
     tcp: TcpAddress | None = None
+    bounds: HttpBounds = HttpBounds()
 
 
 class Decisions(Section):

@@ -16,6 +16,7 @@ from authzsvc.contract.traffic import Kind, TrafficReport
 from authzsvc.decide import Stamp, unavailable
 from authzsvc.decision import Action, Decision
 from authzsvc.fix.direction import Direction
+from authzsvc.floods import Flood, Reason
 from authzsvc.sessions.acts import Act, Operator
 from authzsvc.tokens.claims import Identity
 from tests.unit.checks import check, soh
@@ -71,7 +72,7 @@ def test_a_line_is_the_documented_message() -> None:
 
 def test_the_field_names_are_the_schemas_own() -> None:
     names = {field.name for field in AuditEvent.DESCRIPTOR.fields}
-    assert set(json.loads(line(fix(check("t"))))) == names - {"admin", "traffic", "unproven"}
+    assert set(json.loads(line(fix(check("t"))))) == names - {"admin", "flood", "traffic", "unproven"}
 
 
 def test_an_allowed_message_is_info() -> None:
@@ -220,3 +221,12 @@ def test_no_count_is_cut_away_and_no_line_too_long() -> None:
     assert max(map(len, lines)) <= audit.MAX_LINE
     assert [c.scope for line in lines for c in event(line).traffic.counts] == [c.kind.scope for c in many if c.kind]
     assert all(event(line).traffic.connection == "s-1" for line in lines)
+
+
+def test_a_flood_is_one_line_of_the_schema() -> None:
+    flood = Flood("admin.tcp", Reason.COMPRESSED, 5_000, "192.0.2.7", 1_000.0, 1_010.0)
+    event = json_format.Parse(audit.render_flood(flood, "d-1"), AuditEvent())
+    assert (event.event, event.verdict, event.severity, event.session.address) == ("flood", deny, high, "192.0.2.7")
+    assert (event.flood.listener, event.flood.reason, event.flood.count) == ("admin.tcp", "compressed", 5_000)
+    assert (event.flood.since, event.time) == ("1970-01-01T00:16:40Z", "1970-01-01T00:16:50Z")
+    assert event.reason == "refused before authentication: compressed"

@@ -19,15 +19,17 @@ from pydantic import ValidationError
 
 from authzsvc._gen.fixauthz.v1 import admin_pb2 as pb
 from authzsvc.errors import SettingsFaults
-from authzsvc.server.admin import OPTIONS, Admin, bind_admin
+from authzsvc.server.admin import Admin, bind_admin
 from authzsvc.server.admin_access import Access, Authenticate
 from authzsvc.server.attempts import Attempts
+from authzsvc.server.bounded import options
 from authzsvc.server.issuers import Issuers, build
 from authzsvc.sessions.acts import Act
 from authzsvc.sessions.control import Control
 from authzsvc.sessions.registry import Registry
 from authzsvc.sessions.sqlite import SqliteStore
 from authzsvc.settings.admin import AdminSettings, AdminToken
+from authzsvc.settings.bounds import AdminBounds
 from authzsvc.settings.tokens import Tokens
 from authzsvc.tokens.authenticator import Authenticator
 from authzsvc.tokens.development import ALGORITHM, AUDIENCE, DevelopmentIssuer
@@ -94,7 +96,7 @@ async def serving(
         authenticate or (lambda *_: pytest.fail("nobody asked for tokens")),
         lambda identity: control.restrictions.revocation_of(identity) is not None,
     )
-    server = grpc.aio.server(options=OPTIONS)
+    server = grpc.aio.server(options=options(AdminBounds()))
     Admin(control, access, Attempts(Guessing(Limits()))).add_to(server)
     addresses = bind_admin(server, settings)
     await server.start()
@@ -129,7 +131,7 @@ def channel(service: Service, authority: Authority, pem: Pem | None = None) -> g
 
 
 async def test_the_socket_is_its_owners_alone_from_the_start(tmp_path: Path) -> None:
-    server = grpc.aio.server(options=OPTIONS)
+    server = grpc.aio.server(options=options(AdminBounds()))
     before = os.umask(0)
     try:
         bind_admin(server, AdminSettings(unix=tmp_path / "a"))
@@ -453,7 +455,7 @@ def test_settings_that_would_let_anyone_in_are_refused(given: dict[str, object],
 
 
 async def test_a_socket_or_certificate_that_cannot_be_used(authority: Authority, tmp_path: Path) -> None:
-    server = grpc.aio.server(options=OPTIONS)
+    server = grpc.aio.server(options=options(AdminBounds()))
     (tmp_path / "file").write_text("precious")
     with pytest.raises(SettingsFaults, match=r"admin\.unix.*is no socket"):
         bind_admin(server, AdminSettings(unix=tmp_path / "file"))

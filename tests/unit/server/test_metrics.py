@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import socket
-import urllib.request
+from prometheus_client import generate_latest
 
-import pytest
-
-from authzsvc.errors import SettingsFaults
+from authzsvc.floods import Reason
 from authzsvc.policy.warnings import Kind
-from authzsvc.server.metrics import Counts, Reload, exposed
+from authzsvc.server.metrics import Counts, ListenerState, Reload, registry
 from tests.unit.checks import Desk, ask, check, logon
 
 
-def scraped(address: str) -> dict[str, float]:
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
-        lines = [line for line in answer.read().decode().splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+def rendered(counts: Counts) -> dict[str, float]:
+    lines = generate_latest(registry(counts)).decode().splitlines()
+    found = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, _, value in found}
 
 
 def test_what_is_counted_is_shown_under_its_labels() -> None:
     counts = Counts(name="desk", digest="abc", commit="def", live=lambda: (7, 5))
-    with exposed(counts, "127.0.0.1:0") as address:
-        assert address is not None
-        before = scraped(address)
-        assert before["authzsvc_mapping_stale"] == 0
-        assert {before[f'authzsvc_mapping_warnings{{kind="{kind}"}}'] for kind in Kind} == {0}
-        counts.decisions["deny", "message"] += 2
-        counts.reloads[Reload.REFUSED] += 1
-        counts.stale = True
-        counts.cached["inbound", "D", "order:create:equity"] += 17
-        counts.odd_reports += 1
-        counts.unrecorded_reports += 3
-        counts.key_sets = lambda: [("https://a", False, 12.5), ("https://b", True, None)]
-        counts.warnings = {Kind.SHADOW: 2, Kind.WILDCARD: 0}
-        found = scraped(address)
+    before = rendered(counts)
+    assert before["authzsvc_mapping_stale"] == 0
+    assert {before[f'authzsvc_mapping_warnings{{kind="{kind}"}}'] for kind in Kind} == {0}
+    counts.decisions["deny", "message"] += 2
+    counts.reloads[Reload.REFUSED] += 1
+    counts.stale = True
+    counts.cached["inbound", "D", "order:create:equity"] += 17
+    counts.odd_reports += 1
+    counts.unrecorded_reports += 3
+    counts.key_sets = lambda: [("https://a", False, 12.5), ("https://b", True, None)]
+    counts.warnings = {Kind.SHADOW: 2, Kind.WILDCARD: 0}
+    counts.refused["admin.tcp", Reason.COMPRESSED] += 3
+    counts.listeners = lambda: [ListenerState("admin.tcp", 4, 2)]
+    found = rendered(counts)
     assert found['authzsvc_keys_stale{issuer="https://a"}'] == 0
     assert found['authzsvc_keys_age_seconds{issuer="https://a"}'] == 12.5
     assert found['authzsvc_keys_stale{issuer="https://b"}'] == 1
@@ -50,18 +47,9 @@ def test_what_is_counted_is_shown_under_its_labels() -> None:
     assert found["authzsvc_accounting_faults_total"] == 1
     assert found["authzsvc_reports_unrecorded_total"] == 3
     assert (found["authzsvc_sessions"], found["authzsvc_sessions_watched"]) == (7, 5)
-
-
-def test_off_by_default() -> None:
-    with exposed(Counts(), None) as address:
-        assert address is None
-
-
-def test_an_address_that_is_taken() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(SettingsFaults, match=r"metrics\.tcp"), exposed(Counts(), f"127.0.0.1:{port}"):
-            pass
+    assert found['authzsvc_listener_refused_total{listener="admin.tcp",reason="compressed"}'] == 3
+    assert found['authzsvc_listener_connections{listener="admin.tcp"}'] == 4
+    assert found['authzsvc_listener_half_open{listener="admin.tcp"}'] == 2
 
 
 async def test_every_check_is_counted_once(at: Desk) -> None:

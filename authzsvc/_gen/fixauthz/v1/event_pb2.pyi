@@ -120,8 +120,20 @@ class Traffic(_message.Message):
     ended: bool
     def __init__(self, connection: _Optional[str] = ..., counts: _Optional[_Iterable[_Union[TrafficCount, _Mapping]]] = ..., resumed: bool = ..., ended: bool = ...) -> None: ...
 
+class Flood(_message.Message):
+    __slots__ = ("listener", "reason", "count", "since")
+    LISTENER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    listener: str
+    reason: str
+    count: int
+    since: str
+    def __init__(self, listener: _Optional[str] = ..., reason: _Optional[str] = ..., count: _Optional[int] = ..., since: _Optional[str] = ...) -> None: ...
+
 class AuditEvent(_message.Message):
-    __slots__ = ("time", "decision_id", "event", "request_id", "session", "direction", "msg_type", "msg_seq_num", "poss_dup", "business_id", "business_id_tag", "verdict", "severity", "scope", "missing_scopes", "reason", "policy", "latency_us", "context", "mode", "rule", "unknown_scopes", "admin", "traffic", "unproven")
+    __slots__ = ("time", "decision_id", "event", "request_id", "session", "direction", "msg_type", "msg_seq_num", "poss_dup", "business_id", "business_id_tag", "verdict", "severity", "scope", "missing_scopes", "reason", "policy", "latency_us", "context", "mode", "rule", "unknown_scopes", "admin", "traffic", "unproven", "flood")
     class ContextEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +166,7 @@ class AuditEvent(_message.Message):
     ADMIN_FIELD_NUMBER: _ClassVar[int]
     TRAFFIC_FIELD_NUMBER: _ClassVar[int]
     UNPROVEN_FIELD_NUMBER: _ClassVar[int]
+    FLOOD_FIELD_NUMBER: _ClassVar[int]
     time: str
     decision_id: str
     event: str
@@ -179,4 +192,5 @@ class AuditEvent(_message.Message):
     admin: AdminAct
     traffic: Traffic
     unproven: bool
-    def __init__(self, time: _Optional[str] = ..., decision_id: _Optional[str] = ..., event: _Optional[str] = ..., request_id: _Optional[str] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., msg_type: _Optional[str] = ..., msg_seq_num: _Optional[int] = ..., poss_dup: bool = ..., business_id: _Optional[str] = ..., business_id_tag: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., severity: _Optional[_Union[Severity, str]] = ..., scope: _Optional[str] = ..., missing_scopes: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., policy: _Optional[str] = ..., latency_us: _Optional[int] = ..., context: _Optional[_Mapping[str, str]] = ..., mode: _Optional[str] = ..., rule: _Optional[str] = ..., unknown_scopes: _Optional[_Iterable[str]] = ..., admin: _Optional[_Union[AdminAct, _Mapping]] = ..., traffic: _Optional[_Union[Traffic, _Mapping]] = ..., unproven: bool = ...) -> None: ...
+    flood: Flood
+    def __init__(self, time: _Optional[str] = ..., decision_id: _Optional[str] = ..., event: _Optional[str] = ..., request_id: _Optional[str] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., direction: _Optional[_Union[Direction, str]] = ..., msg_type: _Optional[str] = ..., msg_seq_num: _Optional[int] = ..., poss_dup: bool = ..., business_id: _Optional[str] = ..., business_id_tag: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., severity: _Optional[_Union[Severity, str]] = ..., scope: _Optional[str] = ..., missing_scopes: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., policy: _Optional[str] = ..., latency_us: _Optional[int] = ..., context: _Optional[_Mapping[str, str]] = ..., mode: _Optional[str] = ..., rule: _Optional[str] = ..., unknown_scopes: _Optional[_Iterable[str]] = ..., admin: _Optional[_Union[AdminAct, _Mapping]] = ..., traffic: _Optional[_Union[Traffic, _Mapping]] = ..., unproven: bool = ..., flood: _Optional[_Union[Flood, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,48 @@
+"""`Flood`: what a listener refused before anybody had proved who they are, summed up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a listener refused."""
+
+    CONNECTIONS = "connections"
+    """All connections are taken."""
+    HALF_OPEN = "half_open"
+    """Too many streams without their first message."""
+    LATE = "late"
+    """The first message, or the HTTP request, did not come in time."""
+    MEMORY = "memory"
+    """A half-open stream while memory was short."""
+    ABANDONED = "abandoned"
+    """A call that its caller, or gRPC's core, ended before its first message."""
+    LASTING = "lasting"
+    """Too many streams that go on after their first message."""
+    COMPRESSED = "compressed"
+    """A compressed message."""
+    HEADERS = "headers"
+    """Headers that are too long or too many."""
+    METHOD = "method"
+    """A method that is not served."""
+    UNREADABLE = "unreadable"
+    """A message that is not one of its method."""
+    UNAUTHENTICATED = "unauthenticated"
+    """An operator's call without a good proof, beyond those with a line of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """Refusals of a listener for one reason since the last such line."""
+
+    listener: str
+    reason: Reason
+    count: int
+    host: str
+    """The host that most of them came from, as far as it is known."""
+    since: float
+    """Unix time."""
+    at: float
+    """Unix time."""

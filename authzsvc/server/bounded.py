@@ -1,0 +1,168 @@
+"""The methods of a gRPC listener, behind its bounds, and the channel options of its server.
+
+gRPC's core holds connections, streams and sizes to the options. It refuses what exceeds them without a word to Python,
+and it calls a method that takes one message only when that message is there. So each method is served as one that
+streams its requests, which is the same on the wire: Python is called when the headers have arrived, and `Gate` takes
+the stream from there to its first message.
+
+Invariant: no method's own code runs, and no message is parsed or expanded, before the stream has passed the gate.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from authzsvc.floods import Reason
+from authzsvc.server.gate import Context, Gate
+from authzsvc.settings.bounds import GrpcBounds
+
+MAX_HEADERS = 64
+
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+def options(bounds: GrpcBounds, *, front: bool = False) -> list[tuple[str, int]]:
+    """The channel options of a server with these bounds; behind a `front`, that one holds the bound on connections, and
+    the core gets to know a little later of those that are closed."""
+    handshake_ms = round(bounds.handshake_s * 1000)
+    return [
+        ("grpc.so_reuseport", 0),  # a second service on the same port is a mistake, not a helper
+        ("grpc.per_message_decompression", 0),
+        ("grpc.max_receive_message_length", bounds.message_bytes),
+        ("grpc.max_concurrent_streams", bounds.streams),
+        ("grpc.max_allowed_incoming_connections", bounds.connections * (1 + front)),
+        ("grpc.max_metadata_size", bounds.header_bytes),
+        ("grpc.absolute_max_metadata_size", bounds.header_bytes),
+        ("grpc.server_handshake_timeout_ms", handshake_ms),
+        # The core holds a peer to the bound on headers only once the peer has acknowledged it: this is until when.
+        ("grpc.http2.settings_timeout", handshake_ms),
+        # Calls that wait to be taken by Python. From the first bound on, the core cancels some at random, which denies
+        # what is permitted; it must be more than the Checks and watches of all proxies at one moment.
+        ("grpc.server.max_pending_requests", bounds.pending),
+        ("grpc.server.max_pending_requests_hard_limit", bounds.pending + bounds.pending // 4 + 1),
+    ]
+
+
+class Bounded(grpc.GenericRpcHandler):
+    """Stands in for a server where services are added, and is added to the server itself."""
+
+    def __init__(self, gate: Gate) -> None:
+        """Serve nothing yet."""
+        self._gate = gate
+        self._services: list[grpc.GenericRpcHandler] = []
+        self._methods: dict[str, _Handler] = {}
+        self._refusing: _Handler = grpc.stream_unary_rpc_method_handler(self._refuse_headers)
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Serve these methods."""
+        self._services += handlers
+
+    def add_registered_method_handlers(self, _service: str, _handlers: object) -> None:
+        """Generated code calls this with methods that it has already added."""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> _Handler | None:
+        """Return the method's handler, or None for one that is not served. Called once the headers have arrived."""
+        headers: Any = handler_call_details.invocation_metadata
+        size = sum([len(name) + len(value) for name, value in headers])
+        if size > self._gate.bounds.header_bytes or len(headers) > MAX_HEADERS:
+            return self._refusing
+        return self._methods.get(handler_call_details.method) or self._found(handler_call_details)
+
+    def _found(self, details: grpc.HandlerCallDetails) -> _Handler | None:
+        for service in self._services:
+            handler = service.service(details)
+            if handler is not None:
+                bounded = self._methods[details.method] = _behind(self._gate, handler)
+                return bounded
+        self._gate.refusals.note(self._gate.listener, Reason.METHOD)
+        return None
+
+    async def _refuse_headers(self, _requests: object, context: Context) -> bytes:
+        await self._gate.refuse(Reason.HEADERS, context)
+
+
+def _behind(gate: Gate, handler: _Handler) -> _Handler:
+    """The same method behind the gate."""
+    if handler.unary_unary is not None:
+        return _one_to_one(gate, handler)
+    if handler.stream_unary is not None:
+        return _many_to_one(gate, handler)
+    return _to_many(gate, handler)
+
+
+def _one_to_one(gate: Gate, handler: _Handler) -> _Handler:
+    answer: Callable[[Any, Context], Any] = handler.unary_unary  # type: ignore[assignment]
+
+    async def method(_requests: object, context: Context) -> Any:  # noqa: ANN401 (the method's own type)
+        request: Any = await gate.first(context)
+        if handler.request_deserializer is not None:
+            request = await _read(gate, handler, request, context)
+        try:
+            return await answer(request, context)
+        except grpc.aio.AbortError as error:
+            # gRPC keeps the error, whose frames would keep the request until the next collection of cycles.
+            del request
+            error.__context__ = None
+            raise error.with_traceback(None) from None
+
+    return grpc.stream_unary_rpc_method_handler(method, None, handler.response_serializer)
+
+
+def _many_to_one(gate: Gate, handler: _Handler) -> _Handler:
+    answer: Callable[[Any, Context], Any] = handler.stream_unary  # type: ignore[assignment]
+
+    async def method(requests: AsyncIterator[bytes], context: Context) -> Any:  # noqa: ANN401
+        raw = await gate.first(context)
+        with gate.lasting() as room:
+            if not room:
+                raw = b""
+                await gate.refuse(Reason.LASTING, context)
+            return await answer(_all(gate, handler, raw, requests, context), context)
+
+    return grpc.stream_unary_rpc_method_handler(method, None, handler.response_serializer)
+
+
+def _to_many(gate: Gate, handler: _Handler) -> _Handler:
+    answer: Callable[[Any, Context], Any] = handler.stream_stream or handler.unary_stream  # type: ignore[assignment]
+    writes = inspect.iscoroutinefunction(answer)
+
+    async def method(requests: AsyncIterator[bytes], context: Context) -> None:
+        raw = await gate.first(context)
+        with gate.lasting() as room:
+            if not room:
+                raw = b""
+                await gate.refuse(Reason.LASTING, context)
+            asked = (
+                _all(gate, handler, raw, requests, context)
+                if handler.request_streaming
+                else await _read(gate, handler, raw, context)
+            )
+            if writes:
+                await answer(asked, context)
+                return
+            async for said in answer(asked, context):
+                await context.write(said)
+
+    return grpc.stream_stream_rpc_method_handler(method, None, handler.response_serializer)
+
+
+async def _all(
+    gate: Gate, handler: _Handler, first: bytes, others: AsyncIterator[bytes], context: Context
+) -> AsyncIterator[Any]:
+    """Yield the requests of a stream, the first one taken already."""
+    yield await _read(gate, handler, first, context)
+    async for raw in others:
+        yield await _read(gate, handler, raw, context)
+
+
+async def _read(gate: Gate, handler: _Handler, raw: bytes, context: Context) -> Any:  # noqa: ANN401
+    try:
+        return raw if handler.request_deserializer is None else handler.request_deserializer(raw)
+    except DecodeError:
+        raw = b""
+        await gate.refuse(Reason.UNREADABLE, context)

@@ -1,0 +1,186 @@
+"""A process in front of a TCP listener: it accepts connections at a bounded rate, and relays their bytes.
+
+gRPC's core accepts in the one thread that polls for everything else, and goes on for as long as there is somebody to
+accept: a flood of connections to one socket silences all others for seconds. So TCP sockets belong to processes of this
+kind, one each, and the core sees only what they let through. TLS passes unread.
+
+A connection counts as begun once both ends have spoken twice, which is past its handshakes. When all places are taken,
+the oldest connection that has not begun gives its own up; where there is none, the new one is closed.
+
+The service starts it as `python -m authzsvc.server.front` with the listening socket, and ends it by closing its
+standard input. What it refused goes to its standard output, as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import cast
+
+NAME = "fix-authz-front"
+REPORT_S = 0.5
+MAX_HOSTS = 64
+_TURNS_OF_HANDSHAKES = 2
+
+
+class _Side(asyncio.Protocol):
+    """One end of a relayed connection."""
+
+    def __init__(self, pair: _Pair) -> None:
+        self.pair = pair
+        self.transport: asyncio.Transport | None = None
+        self.other: _Side | None = None
+        self.chunks = 0
+        self.early = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by type
+
+    def data_received(self, data: bytes) -> None:
+        self.chunks += 1
+        if self.other is None or self.other.transport is None:
+            self.early += data  # the other end is about to be connected
+        else:
+            self.other.transport.write(data)
+
+    def pause_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None and self.other.transport is not None:
+            self.other.transport.resume_reading()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.pair.close()
+
+
+class _Pair:
+    """A client's connection and the one to the service that carries it on."""
+
+    def __init__(self, front: Front, host: str) -> None:
+        self.front = front
+        self.host = host
+        self.service, self.client = _Side(self), _Side(self)
+
+    @property
+    def has_begun(self) -> bool:
+        return min(self.client.chunks, self.service.chunks) >= _TURNS_OF_HANDSHAKES
+
+    def join(self) -> None:
+        """From now on, each end's bytes go to the other."""
+        self.service.other, self.client.other = self.client, self.service
+        for side in (self.service, self.client):
+            early, side.early = side.early, b""
+            if early:
+                side.data_received(early)
+
+    def close(self) -> None:
+        self.front.pairs.pop(self, None)
+        for side in (self.service, self.client):
+            if side.transport is not None:
+                side.transport.close()
+
+
+@dataclass(slots=True)
+class Front:
+    """Accepts and relays."""
+
+    listening: socket.socket
+    service: str
+    """The path of the service's own socket."""
+    connections: int
+    per_s: float
+    pairs: dict[_Pair, None] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    _numbers: int = 0
+
+    async def run(self) -> None:
+        """Accept until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, address = await loop.sock_accept(self.listening)
+            except OSError:
+                await asyncio.sleep(0.1)
+                continue
+            await self._take(client, address[0], address[1])
+            await asyncio.sleep(1.0 / self.per_s)
+
+    async def _take(self, client: socket.socket, host: str, port: int) -> None:
+        if len(self.pairs) >= self.connections and not self._make_room():
+            self._refuse(host)
+            client.close()
+            return
+        pair = _Pair(self, host)
+        self.pairs[pair] = None
+        service = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            service.setblocking(False)
+            client.setblocking(False)
+            with contextlib.suppress(OSError):
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._numbers += 1
+            service.bind(f"\0{NAME}/{os.getpid()}/{self._numbers}/{_uri(client, host, port)}")
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(service, self.service)
+            await loop.create_unix_connection(lambda: pair.service, sock=service)
+            await loop.connect_accepted_socket(lambda: pair.client, client)
+            pair.join()
+        except OSError:
+            client.close()
+            service.close()
+            pair.close()
+
+    def _make_room(self) -> bool:
+        """Close the oldest connection that has not begun; whether there was one."""
+        for pair in self.pairs:
+            if not pair.has_begun:
+                self._refuse(pair.host)
+                pair.close()
+                return True
+        return False
+
+    def _refuse(self, host: str) -> None:
+        if host in self.refused or len(self.refused) < MAX_HOSTS:
+            self.refused[host] += 1
+
+    async def report(self) -> None:
+        """Write what was refused, until cancelled."""
+        while True:
+            await asyncio.sleep(REPORT_S)
+            if self.refused:
+                sys.stdout.write(json.dumps(self.refused) + "\n")
+                sys.stdout.flush()
+                self.refused.clear()
+
+
+def _uri(client: socket.socket, host: str, port: int) -> str:
+    """The peer as gRPC names it."""
+    return f"ipv6:[{host}]:{port}" if client.family == socket.AF_INET6 else f"ipv4:{host}:{port}"
+
+
+async def main(descriptor: int, service: str, connections: int, per_s: float) -> None:
+    """Relay from the listening socket to the service's, until standard input ends."""
+    with socket.socket(fileno=descriptor) as listening:
+        listening.setblocking(False)
+        front = Front(listening, service, connections, per_s)
+        tasks = [asyncio.create_task(front.run()), asyncio.create_task(front.report())]
+        await asyncio.to_thread(sys.stdin.buffer.read)
+        for task in tasks:
+            task.cancel()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    # The service's own answers come before the relaying of what floods it.
+    os.nice(5)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))

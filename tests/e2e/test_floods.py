@@ -1,0 +1,112 @@
+"""Floods before authentication, against the real service: what they cost, and whether the others are still served."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from authzsvc.demo.stack import Stack
+from benches.floods.attack import STREAMS, Kind
+from benches.floods.measure import Outcome, measure
+from benches.floods.service import Service, lines, service
+from tests.e2e.conftest import StartStack
+from tests.e2e.rig import TRADER, Rig, eventually
+from tests.e2e.secrets import USED
+
+SECONDS = 3.0
+MAX_RISE_MIB = 150
+"""One bomb becomes 60 MiB and there are thousands; one half-open stream held 16 KiB and there are 30,000."""
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    directory = tmp_path_factory.mktemp("floods")
+    with service(directory) as running:
+        USED.key_file(directory / "server.key")
+        yield running
+
+
+async def flooded(target: Service, kind: Kind, on: str) -> Outcome:
+    """What a flood did; the other listeners answered all the while."""
+    outcome = await measure(target, SECONDS, kind, on)
+    for answers in outcome.answers:
+        times = [f"{answers.at(share):.1f}" for share in (0.5, 0.99, 1.0)]
+        print(f"{outcome.name}: {answers.listener} {times} ms, {answers.failed} failed, +{outcome.memory_mib} MiB")
+    assert {answers.listener: answers.failed for answers in outcome.answers if answers.failed}.keys() <= {on}
+    assert outcome.memory_mib < MAX_RISE_MIB
+    return outcome
+
+
+def metric(target: Service, name: str) -> float:
+    """The value of a metric, 0 where it is not there."""
+    with urllib.request.urlopen(f"http://{target.metrics}/metrics", timeout=20) as answer:
+        page = answer.read().decode().splitlines()
+    return next((float(line.rpartition(" ")[2]) for line in page if line.startswith(name)), 0.0)
+
+
+@pytest.mark.parametrize("on", ["listen.unix", "listen.tcp", "admin.tcp"])
+async def test_compressed_messages_are_never_expanded(target: Service, on: str) -> None:
+    outcome = await flooded(target, Kind.BOMBS, on)
+    assert outcome.refused["compressed"] > 0
+    labels = f'{{listener="{on}",reason="compressed"}}'
+    assert metric(target, f"authzsvc_listener_refused_total{labels}") >= outcome.refused["compressed"]
+    told = [line for line in lines(target.stack.service_log) if line.get("listener") == on]
+    assert {line["message"] for line in told if line["why"] == "compressed"} == {"refused before authentication"}
+
+
+@pytest.mark.parametrize("on", ["listen.tcp", "admin.tcp"])
+async def test_half_open_streams_are_bounded_and_end(target: Service, on: str) -> None:
+    outcome = await flooded(target, Kind.HALF_OPEN, on)
+    assert outcome.per_s * (SECONDS + 1) >= STREAMS
+    assert outcome.refused["half_open"] > 0
+    name = f'authzsvc_listener_half_open{{listener="{on}"}}'
+    async with asyncio.timeout(30):
+        while await asyncio.to_thread(metric, target, name):
+            await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "on"),
+    [
+        (Kind.CONNECTIONS, "listen.tcp"),
+        (Kind.CONNECTIONS, "admin.tcp"),
+        (Kind.HEADERS, "listen.tcp"),
+        (Kind.CALLS, "admin.tcp"),
+        (Kind.GARBAGE, "metrics.tcp"),
+        (Kind.SLOW, "metrics.tcp"),
+    ],
+)
+async def test_other_listeners_answer(target: Service, kind: Kind, on: str) -> None:
+    outcome = await flooded(target, kind, on)
+    assert outcome.per_s > 0
+    assert outcome.refused
+
+
+async def test_the_audit_of_a_flood_stays_small(target: Service) -> None:
+    """After all these floods: some lines each, whatever their number."""
+    floods = target.floods()
+    acts = sum(int(event["flood"]["count"]) for event in floods)
+    refused = [event for event in target.stack.events() if event["event"] == "admin" and event["verdict"] == "deny"]
+    print(f"{acts} refusals in {len(floods)} lines, {len(refused)} operators' calls refused with a line of their own")
+    assert acts > 1_000
+    assert len(floods) < 200
+    assert len(refused) < 200
+
+
+@pytest.fixture(scope="module")
+def stack(start_stack: StartStack) -> Stack:
+    """Few streams to a connection, so that Envoy needs several."""
+    return start_stack(service_settings={"listen": {"bounds": {"streams": 8, "half_open": 16, "pending": 1_000}}})
+
+
+async def test_more_sessions_than_a_connection_has_streams(rig: Rig) -> None:
+    clients = [await rig.log_on(*TRADER) for _ in range(40)]
+    await eventually(lambda: rig.stat("watches") >= len(clients), "a watch for each session")
+    for client in clients:
+        assert client.spread().type == "AB"
+    await eventually(lambda: rig.stat("inbound_forwarded") >= len(clients), "the orders")
+    assert rig.stat("inbound_denied") == 0
+    assert rig.stat("checks_failed") == 0

@@ -1,0 +1,143 @@
+"""A TCP listener behind the process that accepts for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from authzsvc.server.fronted import Ports, host_of, peer_of
+from authzsvc.server.refusals import Refusals
+from authzsvc.settings.bounds import GrpcBounds
+from benches.floods import wire
+
+PATIENCE_S = 20.0
+
+
+async def peer(_request: bytes, context: Any) -> bytes:  # noqa: ANN401
+    return peer_of(context.peer()).encode()
+
+
+@contextlib.asynccontextmanager
+async def fronted(address: str = "127.0.0.1:0", **bounds: Any) -> AsyncIterator[tuple[Ports, int, Refusals]]:  # noqa: ANN401
+    refusals = Refusals(lambda _flood: None)
+    server = grpc.aio.server()
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(peer)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("t.T", {"Peer": handler}),))
+    ports = Ports(server, "t", GrpcBounds(**bounds), refusals)
+    port = ports.add_insecure_port(address)
+    await server.start()
+    running = asyncio.create_task(ports.run())
+    try:
+        yield ports, port, refusals
+    finally:
+        await server.stop(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        ports.close()
+
+
+async def asked(port: int, host: str = "127.0.0.1") -> str:
+    async with grpc.aio.insecure_channel(f"{host}:{port}", [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        answer: bytes = await channel.unary_unary("/t.T/Peer", bytes, bytes)(
+            b"", timeout=PATIENCE_S, wait_for_ready=True
+        )
+    return answer.decode()
+
+
+async def test_the_clients_address_is_known_behind_it() -> None:
+    async with fronted() as (_, port, _):
+        with socket.create_connection(("127.0.0.1", port)):
+            found = await asked(port)
+        assert found.startswith("ipv4:127.0.0.1:")
+        assert host_of(found) == "127.0.0.1"
+
+
+async def test_over_ipv6_too() -> None:
+    async with fronted("[::1]:0") as (_, port, _):
+        found = await asked(port, "[::1]")
+        assert found.startswith("ipv6:[::1]:")
+        assert host_of(found) == "[::1]"
+
+
+async def test_silent_connections_make_room_and_are_counted() -> None:
+    async with fronted(connections=4, connections_per_s=1_000) as (_, port, refusals):
+        assert await asked(port)
+        silent = [await asyncio.to_thread(wire.dial, f"127.0.0.1:{port}") for _ in range(30)]
+        assert (await asked(port)).startswith("ipv4:")
+        async with asyncio.timeout(PATIENCE_S):
+            while refusals.counts["t", "connections"] < 27:
+                await asyncio.sleep(0.05)
+        for each in silent:
+            each.close()
+
+
+async def test_connections_that_have_begun_are_kept() -> None:
+    async with fronted(connections=2, connections_per_s=1_000) as (_, port, refusals):
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
+            method = channel.unary_unary("/t.T/Peer", bytes, bytes)
+            before = await method(b"", timeout=PATIENCE_S)
+            for _ in range(20):
+                (await asyncio.to_thread(wire.dial, f"127.0.0.1:{port}")).close()
+            held = [await asyncio.to_thread(wire.dial, f"127.0.0.1:{port}") for _ in range(20)]
+            assert await method(b"", timeout=PATIENCE_S) == before
+            for each in held:
+                each.close()
+        assert set(refusals.counts) <= {("t", "connections")}
+
+
+async def test_one_that_ends_is_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    async with fronted() as (_, port, _):
+        assert await asked(port)
+        (front,) = [each for each in children() if b"authzsvc.server.front" in each.read_bytes()]
+        await asyncio.to_thread(lambda: __import__("os").kill(int(front.parent.name), 9))
+        assert await asked(port)
+    assert "the process that accepts connections has ended" in caplog.text
+
+
+async def test_it_ends_with_the_service() -> None:
+    async with fronted() as (_, port, _):
+        assert await asked(port)
+        fronts = [each.parent for each in children() if b"authzsvc.server.front" in each.read_bytes()]
+        assert len(fronts) == 1
+    assert not (fronts[0] / "cmdline").exists()
+    with pytest.raises(OSError):  # noqa: PT011 (whichever the kernel says)
+        socket.create_connection(("127.0.0.1", port), 1.0)
+
+
+async def test_without_one_the_server_listens_itself() -> None:
+    async with fronted(front=False) as (_, port, _):
+        assert (await asked(port)).startswith("ipv4:127.0.0.1:")
+        assert not [each for each in children() if b"authzsvc.server.front" in each.read_bytes()]
+
+
+def test_an_address_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = Ports(grpc.aio.server, "t", GrpcBounds(), Refusals(lambda _flood: None))  # type: ignore[arg-type]
+        with pytest.raises(RuntimeError):
+            ports.add_insecure_port(f"127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_peers_of_unix_sockets_are_called_so() -> None:
+    assert host_of("unix:") == "unix"
+    assert host_of("unix:/run/x") == "unix"
+    assert peer_of("unix:/run/x") == "unix:/run/x"
+    assert peer_of("unix-abstract:other/1/1/ipv4:192.0.2.7:1") == "unix-abstract:other/1/1/ipv4:192.0.2.7:1"
+
+
+def children() -> list[Path]:
+    """The command lines of this process's children."""
+    me = Path("/proc/self").resolve().name
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if stat.read_text().rpartition(")")[2].split()[1] == me:
+                found.append(stat.with_name("cmdline"))
+    return found
