@@ -25,6 +25,8 @@ TYPES = "type.googleapis.com/"
 MODULES = TYPES + "envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension"
 NETWORK_FILTERS = TYPES + "envoy.extensions.filters.network."
 TLS_SOCKETS = TYPES + "envoy.extensions.transport_sockets.tls.v3."
+AUTHZ_STREAMS = 256
+"""Streams of a connection to the decision service: its `listen.bounds.streams`, unless set otherwise there."""
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 ACCESS_LOG = "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig"
 CONNECTIONS_MONITOR = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
@@ -128,8 +130,10 @@ def _venue(options: GatewayOptions) -> Plain:
 def _authz(options: GatewayOptions) -> Plain:
     cluster = _cluster(options.filter.check.cluster, options.service, options.service_tls)
     cluster["circuit_breakers"] = _breakers("max_requests", "max_pending_requests")
+    # Envoy learns of the service's own bound only with a connection's first answer, which a burst does not wait for.
+    streams = {"http2_protocol_options": {"max_concurrent_streams": AUTHZ_STREAMS}}
     cluster["typed_extension_protocol_options"] = {
-        HTTP_OPTIONS: {"@type": TYPES + HTTP_OPTIONS, "explicit_http_config": {"http2_protocol_options": {}}}
+        HTTP_OPTIONS: {"@type": TYPES + HTTP_OPTIONS, "explicit_http_config": streams}
     }
     return cluster
 

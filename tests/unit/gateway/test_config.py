@@ -36,6 +36,7 @@ from authzsvc.gateway import (
     find_filter,
 )
 from authzsvc.gateway.filter_settings import load
+from authzsvc.settings.bounds import GrpcBounds
 
 NETWORK_FILTER = "envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter"
 BOOTSTRAP_EXTENSION = "envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBootstrapExtension"
@@ -223,7 +224,9 @@ def test_the_check_cluster_has_the_name_that_the_filter_calls() -> None:
 def test_the_check_cluster_speaks_http2_and_does_not_break_in_a_burst() -> None:
     authz = cluster(envoy_config(PLAIN), "authz")
     (protocol,) = authz["typed_extension_protocol_options"].values()
-    assert protocol["explicit_http_config"] == {"http2_protocol_options": {}}
+    assert protocol["explicit_http_config"] == {
+        "http2_protocol_options": {"max_concurrent_streams": GrpcBounds().streams}
+    }
     assert authz["circuit_breakers"]["thresholds"] == [{"max_requests": 100_000, "max_pending_requests": 100_000}]
 
 
