@@ -26,7 +26,8 @@ MODULES = TYPES + "envoy.extensions.bootstrap.dynamic_modules.v3.DynamicModuleBo
 NETWORK_FILTERS = TYPES + "envoy.extensions.filters.network."
 TLS_SOCKETS = TYPES + "envoy.extensions.transport_sockets.tls.v3."
 AUTHZ_STREAMS = 256
-"""Streams of a connection to the decision service: its `listen.bounds.streams`, unless set otherwise there."""
+"""Streams of a connection to the decision service: half of its `listen.bounds.streams`, because the service may count a
+stream for a moment after Envoy has seen its end."""
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 ACCESS_LOG = "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig"
 CONNECTIONS_MONITOR = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"

@@ -18,8 +18,8 @@ class GrpcBounds(Section):
     """Connections that a TCP socket accepts in a second; further ones wait in the kernel's queue."""
     front: bool = True
     """A TCP socket is accepted from in a process of its own, so that connections to it hold up nothing else."""
-    streams: int = Field(default=256, ge=1, le=1_000_000)
-    """Open streams of one connection. Envoy holds one for each live session."""
+    streams: int = Field(default=512, ge=1, le=1_000_000)
+    """Open streams of one connection. Envoy holds one for each live session, on as many connections as it needs."""
     pending: int = Field(default=8_192, ge=1, le=1_000_000)
     """Streams that wait to be taken up; from there on, gRPC refuses some of them."""
     half_open: int = Field(default=256, ge=1, le=1_000_000)

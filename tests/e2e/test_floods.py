@@ -101,7 +101,7 @@ async def test_the_audit_of_a_flood_stays_small(target: Service) -> None:
 @pytest.fixture(scope="module")
 def stack(start_stack: StartStack) -> Iterator[Stack]:
     """Few streams to a connection, so that Envoy needs several."""
-    bounds = {"streams": STREAMS_EACH, "half_open": 16, "pending": 1_000}
+    bounds = {"streams": 2 * STREAMS_EACH, "half_open": 16, "pending": 1_000}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, "AUTHZ_STREAMS", STREAMS_EACH)
         yield start_stack(service_settings={"listen": {"bounds": bounds}})
