@@ -151,7 +151,7 @@ def render_flood(flood: Flood, decision_id: str) -> bytes:
             "since": datetime.fromtimestamp(flood.since, UTC),
         },
     }
-    return orjson.dumps(_bounded(event), option=_FORMAT)
+    return json_line(_bounded(event))
 
 
 def _count(count: Count) -> dict[str, object]:

@@ -78,7 +78,8 @@ class Sockets:
         def is_revoked(identity: Identity) -> bool:
             return parts.control.restrictions.revocation_of(identity) is not None
 
-        service = Admin(parts.control, Access(admin, issuers.of_operators(admin.token), is_revoked), self.refusals)
+        access = Access(admin, issuers.of_operators(admin.token), is_revoked)
+        service = Admin(parts.control, access, parts.attempts, self.refusals)
         addresses = list[str]()
         with contextlib.ExitStack() as opened:
             made = list[Listener]()
