@@ -24,13 +24,13 @@ pub enum Decision {
     Disconnect,
 }
 
-/// What comes with an allowance: of the answers to a Logon, a watch and a renewal.
+/// What comes with an allowance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allowance {
-    /// The session's terms; `None`: as they were.
-    pub terms: Option<Terms>,
-    /// Names the state of things that the session's decisions rest on.
-    pub etag: Option<ETag>,
+    /// The session's terms, in the answers to a Logon, a watch and a renewal; `None`: as they were.
+    pub terms: Option<Box<Terms>>,
+    /// The state of the service that the answer was made in.
+    pub state: State,
     /// The service answers a watch within so many seconds.
     pub watch_s: Option<u32>,
     /// An opaque name of the session's client, the same in all its sessions.
@@ -52,6 +52,112 @@ pub struct Reuse {
     pub vary: Vec<u32>,
     /// What granted it, for the accounts: printable ASCII, bounded.
     pub scope: String,
+}
+
+/// The answer to a Check about messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The service decided, in this state.
+    Decided(Decision, State),
+    /// The service has other terms than the ones that the Check names, and decided nothing.
+    OtherTerms(Terms, State),
+}
+
+/// A state of the decision service: the mapping, the restrictions and the session's identity that decisions rest on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// Names it: equal tags, equal decisions. `None` where it is not known.
+    pub etag: Option<ETag>,
+    /// Its age. `None` where the service does not say.
+    pub revision: Option<Revision>,
+    /// The name of its terms. `None` where the service does not say.
+    pub terms: Option<TermsName>,
+}
+
+impl State {
+    /// Whether this state has another name than `other`.
+    pub fn differs_from(&self, other: &Self) -> bool {
+        self.etag != other.etag
+    }
+
+    /// Whether the mapping of this state is certainly newer than that of `other`.
+    pub fn has_newer_mapping_than(&self, other: &Self) -> bool {
+        matches!((self.revision, other.revision), (Some(mine), Some(theirs)) if mine.mapping > theirs.mapping)
+    }
+
+    /// Whether the mapping of this state is as new as that of `other`, or newer, or of an age that is not known.
+    pub fn has_mapping_of(&self, other: &Self) -> bool {
+        match (self.revision, other.revision) {
+            (Some(mine), Some(theirs)) => mine.mapping >= theirs.mapping,
+            _ => true,
+        }
+    }
+
+    /// This state, with the higher number of each revision.
+    #[must_use]
+    pub fn merged(&self, other: &Self) -> Self {
+        let revision = match (self.revision, other.revision) {
+            (Some(mine), Some(theirs)) => Some(mine.or_newer(theirs)),
+            (mine, _) => mine,
+        };
+        Self { revision, ..self.clone() }
+    }
+
+    /// How old this state is, next to `other`; `None` where that cannot be said.
+    pub fn age_against(&self, other: &Self) -> Option<Age> {
+        Some(self.revision?.age_against(other.revision?))
+    }
+}
+
+/// The numbers of the mapping and of the restrictions, `x-fix-revision: 3.17`. Higher numbers are newer, for all services that
+/// share a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revision {
+    /// Of the mapping in force.
+    pub mapping: u64,
+    /// Of the restrictions in force.
+    pub restrictions: u64,
+}
+
+/// How one revision stands to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// Neither number is higher, and one is lower.
+    Older,
+    /// Both numbers are equal.
+    Same,
+    /// Neither number is lower, and one is higher.
+    Newer,
+    /// One number is higher and one is lower: each state lacks a change that the other has.
+    Mixed,
+}
+
+impl Revision {
+    /// How old this revision is, next to `other`.
+    pub fn age_against(self, other: Self) -> Age {
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        match (self.mapping.cmp(&other.mapping), self.restrictions.cmp(&other.restrictions)) {
+            (Equal, Equal) => Age::Same,
+            (Less | Equal, Less | Equal) => Age::Older,
+            (Greater | Equal, Greater | Equal) => Age::Newer,
+            (Less, Greater) | (Greater, Less) => Age::Mixed,
+        }
+    }
+
+    /// The higher number of each.
+    #[must_use]
+    pub fn or_newer(self, other: Self) -> Self {
+        Self {
+            mapping: self.mapping.max(other.mapping),
+            restrictions: self.restrictions.max(other.restrictions),
+        }
+    }
+}
+
+impl std::fmt::Display for Revision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.mapping, self.restrictions)
+    }
 }
 
 /// An entity tag (RFC 9110 8.8.3), kept as it came, quotes and all, to be sent back and compared.
@@ -115,6 +221,35 @@ pub struct Terms {
     pub want_tags: Option<Vec<u32>>,
     /// The most messages that one Check may be about; 0 where the service does not say.
     pub batch: usize,
+    /// Names these terms (`x-fix-terms`); `None` where the service does not name them.
+    pub name: Option<TermsName>,
+    /// Checks have every body tag that is no secret, and say so instead of naming these terms.
+    pub is_whole: bool,
+    /// The service's terms must not be followed: everything but the session level is denied.
+    pub is_refused: bool,
+}
+
+/// The name of terms, kept as it came: printable ASCII without a blank or a comma, bounded, and not empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TermsName(String);
+
+impl TermsName {
+    /// The longest that is taken.
+    pub const MAX: usize = 64;
+    /// The name that a Check has whose body is whole, so that a service with any terms can evaluate it.
+    pub const WHOLE: &'static str = "*";
+
+    /// `None`: it is no name.
+    pub fn new(value: &str) -> Option<Self> {
+        let printable = value.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && byte != b',');
+        (printable && (1..=Self::MAX).contains(&value.len()) && value != Self::WHOLE)
+            .then(|| Self(value.to_owned()))
+    }
+
+    /// As it came.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl Terms {
@@ -127,7 +262,18 @@ impl Terms {
     /// Whether an outbound message of this type is asked about.
     #[inline]
     pub fn asks_outbound(&self, msg_type: MsgType) -> bool {
-        !msg_type.is_session_level() && self.guard_outbound.contains(msg_type)
+        let refused = self.is_refused && msg_type != MsgType::LOGON;
+        !msg_type.is_session_level() && (self.guard_outbound.contains(msg_type) || refused)
+    }
+
+    /// These terms, but with the whole body in each Check.
+    pub fn whole(&self) -> Self {
+        Self { want_tags: None, is_whole: true, ..self.clone() }
+    }
+
+    /// What stands for terms that must not be followed.
+    pub fn refused() -> Self {
+        Self { is_refused: true, ..Self::default() }
     }
 }
 

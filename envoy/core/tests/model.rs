@@ -2,8 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "model/consistency.rs"]
+mod consistency;
 #[path = "model/engine.rs"]
 mod engine;
+#[path = "model/services.rs"]
+mod services;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "model/world.rs"]
@@ -51,6 +55,30 @@ fn limits(may_end: bool) -> impl Strategy<Value = Limits> {
             denied_per_s,
         },
     )
+}
+
+fn change() -> impl Strategy<Value = services::Change> {
+    prop_oneof![
+        3 => (0_usize..6).prop_map(services::Change::Policy),
+        2 => any::<bool>().prop_map(services::Change::Restricted),
+    ]
+}
+
+fn service_step() -> impl Strategy<Value = consistency::Step> {
+    use consistency::Step;
+    let side = || prop_oneof![3 => Just(Direction::Inbound), 2 => Just(Direction::Outbound)];
+    prop_oneof![
+        30 => (side(), 0_usize..3, prop::bool::weighted(0.4), prop::bool::weighted(0.4))
+            .prop_map(|(from, msg_type, bad, future)| Step::Send { from, msg_type, bad, future }),
+        24 => (0_usize..8).prop_map(Step::Evaluate),
+        24 => (0_usize..8).prop_map(Step::Answer),
+        4 => change().prop_map(Step::Change),
+        8 => (0_usize..2, any::<bool>()).prop_map(|(service, store)| Step::Apply { service, store }),
+        1 => (0_usize..2).prop_map(Step::Stop),
+        2 => (0_usize..2).prop_map(Step::Start),
+        4 => (0_u64..2_000).prop_map(Step::Wait),
+        1 => (20_000_u64..70_000).prop_map(Step::Wait),
+    ]
 }
 
 /// As many random histories as `PROPTEST_CASES` says.
@@ -104,5 +132,18 @@ proptest! {
         }
         world.settle();
         world.assert_all_rejected();
+    }
+
+    #[test]
+    fn what_passes_was_allowed_in_a_state_that_was_not_out_of_date(
+        count in 1_usize..3,
+        batch in prop::bool::weighted(0.3),
+        steps in prop::collection::vec(service_step(), 1..200),
+    ) {
+        let mut world = consistency::World::new(count, batch);
+        for step in &steps {
+            world.step(step);
+        }
+        world.settle();
     }
 }

@@ -6,6 +6,8 @@
 mod accounts;
 #[path = "session/batching.rs"]
 mod batching;
+#[path = "session/consistency.rs"]
+mod consistency;
 #[path = "session/draining.rs"]
 mod draining;
 #[path = "session/ending.rs"]

@@ -10,7 +10,7 @@ use super::request::{self, Asked, BATCH, Envelope, Event, IDENTIFIERS};
 use super::response;
 use super::wire::HttpRequest;
 use crate::command::Direction;
-use crate::decision::{Decision, Terms};
+use crate::decision::{Answer, Decision, State, Terms};
 use crate::failure::Failure;
 use crate::message::Message;
 use crate::msg_type::MsgType;
@@ -77,12 +77,12 @@ fn write_head((msg_type, seq, poss_dup): (MsgType, u32, bool), to: &mut Vec<u8>)
 /// What an answer says of the messages that its Check was about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdicts {
-    /// All are allowed.
-    Allowed,
+    /// All are allowed, in this state.
+    Allowed(State),
     /// So many are allowed, and the one behind them is not; those behind that are not judged.
-    Until(usize, Decision),
+    Until(usize, Answer),
     /// None is allowed.
-    Denied(Decision),
+    Denied(Answer),
 }
 
 /// Reads the body of an answer about `count` messages.
@@ -91,9 +91,11 @@ pub enum Verdicts {
 /// As of an answer about one; and where what it allows is not the number that it must be.
 pub fn verdicts(body: &[u8], count: usize) -> Result<Verdicts, Failure> {
     match response::counted(body)? {
-        (Decision::Forward(_), Some(allowed)) if allowed == count => Ok(Verdicts::Allowed),
+        (Answer::Decided(Decision::Forward(_), state), Some(allowed)) if allowed == count => {
+            Ok(Verdicts::Allowed(state))
+        }
         // From a service that knows nothing of the others, for one.
-        (Decision::Forward(_), _) => Err(Failure::Contradictory),
+        (Answer::Decided(Decision::Forward(_), _), _) => Err(Failure::Contradictory),
         (denied, None) => Ok(Verdicts::Denied(denied)),
         (denied, Some(allowed)) if allowed < count => Ok(Verdicts::Until(allowed, denied)),
         (_, Some(_)) => Err(Failure::Contradictory),
@@ -126,6 +128,7 @@ mod tests {
             session: &session,
             peers: &peers,
             authorization: None,
+            revision: None,
             settings: &settings,
             profile: &profile,
             now: OffsetDateTime::UNIX_EPOCH,
@@ -208,14 +211,15 @@ mod tests {
     fn what_is_not_counted_is_not_allowed() {
         let said = |code, action: &str, allowed: &[&str]| verdicts(&answer(code, action, allowed), 3);
         let denial = || Denial::new(b"no", 6, None);
-        assert_eq!(said(0, "forward", &["3"]), Ok(Verdicts::Allowed));
+        let decided = |decision| Answer::Decided(decision, State::default());
+        assert_eq!(said(0, "forward", &["3"]), Ok(Verdicts::Allowed(State::default())));
         for allowed in [&["2"][..], &["4"], &["0"], &[], &["x"], &["-3"], &["3", "3"]] {
             assert_eq!(said(0, "forward", allowed), Err(Failure::Contradictory), "{allowed:?}");
         }
-        assert_eq!(said(7, "reject", &[]), Ok(Verdicts::Denied(Decision::Reject(denial()))));
-        assert_eq!(said(7, "reject", &["0"]), Ok(Verdicts::Until(0, Decision::Reject(denial()))));
-        assert_eq!(said(7, "logout", &["2"]), Ok(Verdicts::Until(2, Decision::Logout(denial()))));
-        assert_eq!(said(7, "disconnect", &["1"]), Ok(Verdicts::Until(1, Decision::Disconnect)));
+        assert_eq!(said(7, "reject", &[]), Ok(Verdicts::Denied(decided(Decision::Reject(denial())))));
+        assert_eq!(said(7, "reject", &["0"]), Ok(Verdicts::Until(0, decided(Decision::Reject(denial())))));
+        assert_eq!(said(7, "logout", &["2"]), Ok(Verdicts::Until(2, decided(Decision::Logout(denial())))));
+        assert_eq!(said(7, "disconnect", &["1"]), Ok(Verdicts::Until(1, decided(Decision::Disconnect))));
         for allowed in [&["3"][..], &["x"], &["1", "1"]] {
             assert_eq!(said(7, "reject", allowed), Err(Failure::Contradictory), "{allowed:?}");
         }

@@ -12,7 +12,7 @@ use super::wire::{
 };
 use crate::command::Direction;
 use crate::credential::Authorization;
-use crate::decision::{ETag, Terms};
+use crate::decision::{Revision, State, Terms, TermsName};
 use crate::message::Message;
 use crate::profile::Profile;
 use crate::session_name::SessionName;
@@ -45,6 +45,8 @@ pub struct Envelope<'a> {
     pub peers: &'a Peers,
     /// The session's credential, once a Logon brought one.
     pub authorization: Option<&'a Authorization>,
+    /// The newest state of the service that the session has heard of: a service that is behind can catch up first.
+    pub revision: Option<Revision>,
     /// The filter's settings.
     pub settings: &'a Settings,
     /// The classes of tags.
@@ -146,6 +148,9 @@ pub(super) fn http(
     headers.insert("x-fix-msg-type".into(), message.msg_type.to_string());
     headers.insert(SEQ_NUM.into(), message.seq.to_string());
     headers.insert("x-fix-poss-dup".into(), if message.poss_dup { "Y" } else { "N" }.into());
+    if let Some(name) = terms_name(event, terms) {
+        headers.insert("x-fix-terms".into(), name.into());
+    }
     headers.extend(identifiers(message).map(|(name, value)| (name.into(), value)));
     for tag in &envelope.settings.tag_headers {
         if let Some(value) = message.get(*tag) {
@@ -164,6 +169,17 @@ pub(super) fn http(
     }
 }
 
+/// The name of the terms by which the body is cut; `None` where the service does not name its terms.
+fn terms_name<'a>(event: Event<'_>, terms: &'a Terms) -> Option<&'a str> {
+    match event {
+        // Says that this filter names terms in its Checks; a service tells `x-fix-want-tags` to such filters alone.
+        Event::Logon => Some(TermsName::WHOLE),
+        Event::Message | Event::Refresh if terms.is_whole => Some(TermsName::WHOLE),
+        Event::Message | Event::Refresh => terms.name.as_ref().map(TermsName::as_str),
+        Event::Renewal(_) => None,
+    }
+}
+
 /// What the proxy did by itself: `kind` and `reason`.
 pub fn report(
     envelope: Envelope<'_>,
@@ -178,10 +194,16 @@ pub fn report(
     of_session(envelope, direction, identity, headers)
 }
 
-/// A long poll: answered when the state of things is no longer the one that `etag` names.
-pub fn watch(envelope: Envelope<'_>, identity: Option<&Identity>, etag: &ETag) -> Asked {
+/// A long poll: answered when the service's state is no longer `known`, or, with `at_once`, without any wait (RFC 7240,
+/// 4.3), so that the answer confirms the session's terms.
+pub fn watch(envelope: Envelope<'_>, identity: Option<&Identity>, known: &State, at_once: bool) -> Asked {
     let mut headers = common_headers(envelope, "watch", Direction::Inbound);
-    headers.insert("if-none-match".into(), etag.as_str().into());
+    if let Some(etag) = &known.etag {
+        headers.insert("if-none-match".into(), etag.as_str().into());
+    }
+    if at_once {
+        headers.insert("prefer".into(), "wait=0".into());
+    }
     of_session(envelope, Direction::Inbound, identity, headers)
 }
 
@@ -207,6 +229,9 @@ fn common_headers(envelope: Envelope<'_>, event: &str, direction: Direction) -> 
     let mut headers = BTreeMap::new();
     if let Some(authorization) = envelope.authorization {
         headers.insert("authorization".into(), authorization.reveal().into());
+    }
+    if let Some(revision) = envelope.revision {
+        headers.insert("x-fix-revision".into(), revision.to_string());
     }
     headers.insert("x-fix-session".into(), envelope.session.reveal().into());
     headers.insert("x-fix-event".into(), event.into());
@@ -274,6 +299,7 @@ fn text(value: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::credential;
+    use crate::decision::ETag;
     use crate::testing::{fix, raw, read};
 
     fn asked(body: &str, terms: &Terms) -> HttpRequest {
@@ -300,6 +326,7 @@ mod tests {
             session: &session,
             peers: &Peers { certificate, ..Peers::default() },
             authorization: found.authorization.as_ref(),
+            revision: Some(Revision { mapping: 3, restrictions: 7 }),
             settings: &settings,
             profile: &profile,
             now: OffsetDateTime::UNIX_EPOCH,
@@ -334,9 +361,9 @@ mod tests {
 
     #[test]
     fn a_watch_says_whose_session_it_is_and_what_it_knows() {
-        let etag = ETag::new("\"a b\"").unwrap();
+        let known = State { etag: ETag::new("\"a b\""), ..State::default() };
         let http = request(
-            |envelope, logon| watch(envelope, Some(&Identity::of(logon)), &etag),
+            |envelope, logon| watch(envelope, Some(&Identity::of(logon)), &known, true),
             "35=A|34=1|49=A|56=B|50=desk|142=x|57=y|143=z|115=o|128=d|98=0|5000=t|",
         );
         let text: Vec<String> = http.headers.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -345,6 +372,7 @@ mod tests {
             [
                 "authorization=Bearer tok",
                 "if-none-match=\"a b\"",
+                "prefer=wait=0",
                 "x-fix-begin-string=FIX.4.4",
                 &format!("x-fix-certificate-sha256={}", "a".repeat(64)),
                 "x-fix-certificate-subject=CN=a",
@@ -353,6 +381,7 @@ mod tests {
                 "x-fix-direction=inbound",
                 "x-fix-event=watch",
                 "x-fix-on-behalf-of-comp-id=o",
+                "x-fix-revision=3.7",
                 "x-fix-sender-comp-id=A",
                 "x-fix-sender-location-id=x",
                 "x-fix-sender-sub-id=desk",
@@ -371,5 +400,20 @@ mod tests {
         let wanted = |tags: &[u32]| Terms { want_tags: Some(tags.to_vec()), ..Terms::default() };
         assert_eq!(asked(ORDER, &wanted(&[96, 167, 554, 5000])).raw_body, raw("167=CS|167=OPT|"));
         assert_eq!(asked(ORDER, &wanted(&[])).raw_body, b"");
+    }
+
+    #[test]
+    fn names_the_terms_that_the_body_is_cut_by() {
+        let named = |terms: &Terms| asked(ORDER, terms).headers.get("x-fix-terms").cloned();
+        let terms = Terms { want_tags: Some(vec![167]), name: TermsName::new("t1"), ..Terms::default() };
+        assert_eq!(named(&terms), Some("t1".to_owned()));
+        assert_eq!(named(&Terms::default()), None);
+        assert_eq!(named(&terms.whole()), Some("*".to_owned()));
+        assert_eq!(asked(ORDER, &terms.whole()).raw_body, asked(ORDER, &Terms::default()).raw_body);
+        let logon = |envelope: Envelope<'_>, parsed: &Message<'_>| {
+            message(envelope, Event::Logon, Direction::Inbound, parsed, &Terms::default())
+        };
+        let logon = request(logon, "35=A|34=1|49=A|56=B|98=0|");
+        assert_eq!(logon.headers.get("x-fix-terms").map(String::as_str), Some("*"));
     }
 }

@@ -3,12 +3,16 @@
 use super::caching;
 use super::grpc;
 use super::wire::{CheckResponse, HeaderValueOption};
-use crate::decision::{Allowance, Decision, Denial, ETag, NOT_AUTHORIZED, Reuse, Terms};
+use crate::decision::{
+    Allowance, Answer, Decision, Denial, ETag, NOT_AUTHORIZED, Reuse, Revision, State, Terms, TermsName,
+};
 use crate::failure::Failure;
 use crate::msg_type::{MsgType, MsgTypes};
 
 /// google.rpc.Code
 const UNAUTHENTICATED: i32 = 16;
+/// google.rpc.Code: the Check names terms that the service does not have.
+const FAILED_PRECONDITION: i32 = 9;
 
 /// The longest that a service may take over a watch, in seconds.
 const MAX_WATCH_S: u32 = 3_600;
@@ -16,51 +20,74 @@ const MAX_WATCH_S: u32 = 3_600;
 /// The longest name of a client, in bytes.
 const MAX_CLIENT: usize = 256;
 
-/// Reads the body of an answer.
+/// Reads the body of an answer about a Logon, a renewal or a watch.
+///
+/// # Errors
+/// Anything but a decision that says the same thing throughout.
+pub fn decision(body: &[u8]) -> Result<Decision, Failure> {
+    match answer(body)? {
+        Answer::Decided(decision, _) => Ok(decision),
+        // Such a Check names no terms, so there are none that the service could refuse.
+        Answer::OtherTerms(..) => Err(Failure::Contradictory),
+    }
+}
+
+/// Reads the body of an answer about a message.
 ///
 /// # Errors
 /// Anything but an answer that says the same thing throughout.
-pub fn decision(body: &[u8]) -> Result<Decision, Failure> {
+pub fn answer(body: &[u8]) -> Result<Answer, Failure> {
     read(&grpc::unframe(body)?)
 }
 
 /// The same, and how many messages before the one that it is about it allows, where it says so (see [`super::batch`]).
-pub(super) fn counted(body: &[u8]) -> Result<(Decision, Option<usize>), Failure> {
+pub(super) fn counted(body: &[u8]) -> Result<(Answer, Option<usize>), Failure> {
     let response: CheckResponse = grpc::unframe(body)?;
-    let decision = read(&response)?;
+    let answer = read(&response)?;
     let headers = match (&response.ok_response, &response.denied_response) {
         (Some(ok), _) => &ok.headers,
         (None, Some(denied)) => &denied.headers,
         (None, None) => return Err(Failure::Contradictory),
     };
     let allowed = header(headers, "x-fix-allowed")?;
-    Ok((decision, allowed.map(count).transpose()?))
+    Ok((answer, allowed.map(count).transpose()?))
 }
 
 fn count(value: &str) -> Result<usize, Failure> {
     value.parse().map_err(|_| Failure::Contradictory)
 }
 
-fn read(response: &CheckResponse) -> Result<Decision, Failure> {
+fn read(response: &CheckResponse) -> Result<Answer, Failure> {
     let code = response.status.as_ref().map_or(0, |status| status.code);
     match (code, &response.ok_response, &response.denied_response) {
-        (0, Some(ok), None) => allowed(&ok.headers),
+        (0, Some(ok), None) => {
+            let state = state(&ok.headers)?;
+            Ok(Answer::Decided(allowed(&ok.headers, state.clone())?, state))
+        }
+        (FAILED_PRECONDITION, None, Some(denied)) if other_terms(&denied.headers)? => {
+            let terms = terms(&denied.headers)?.filter(|terms| terms.name.is_some());
+            Ok(Answer::OtherTerms(terms.ok_or(Failure::Contradictory)?, state(&denied.headers)?))
+        }
         (1.., None, Some(denied)) => {
-            refused(&denied.headers, denied.body.as_bytes(), code == UNAUTHENTICATED)
+            let refused = refused(&denied.headers, denied.body.as_bytes(), code == UNAUTHENTICATED)?;
+            Ok(Answer::Decided(refused, state(&denied.headers)?))
         }
         _ => Err(Failure::Contradictory),
     }
 }
 
-fn allowed(headers: &[HeaderValueOption]) -> Result<Decision, Failure> {
+fn other_terms(headers: &[HeaderValueOption]) -> Result<bool, Failure> {
+    Ok(header(headers, "x-fix-action")? == Some("terms"))
+}
+
+fn allowed(headers: &[HeaderValueOption], state: State) -> Result<Decision, Failure> {
     if header(headers, "x-fix-action")? != Some("forward") {
         return Err(Failure::Contradictory);
     }
-    let etag = header(headers, "etag")?;
     let watch = header(headers, "x-fix-watch")?;
     Ok(Decision::Forward(Allowance {
-        terms: terms(headers)?,
-        etag: etag.map(|etag| ETag::new(etag).ok_or(Failure::Contradictory)).transpose()?,
+        terms: terms(headers)?.map(Box::new),
+        state,
         watch_s: watch.map(seconds).transpose()?,
         client: header(headers, "x-fix-client")?.map(client).transpose()?,
         reuse: reuse(headers)?,
@@ -71,6 +98,32 @@ fn allowed(headers: &[HeaderValueOption]) -> Result<Decision, Failure> {
 /// A client's name: bounded, and not empty.
 fn client(name: &str) -> Result<String, Failure> {
     if (1..=MAX_CLIENT).contains(&name.len()) { Ok(name.to_owned()) } else { Err(Failure::Contradictory) }
+}
+
+/// The state that the answer was made in.
+fn state(headers: &[HeaderValueOption]) -> Result<State, Failure> {
+    let etag = header(headers, "etag")?;
+    let revision = header(headers, "x-fix-revision")?;
+    Ok(State {
+        etag: etag.map(|etag| ETag::new(etag).ok_or(Failure::Contradictory)).transpose()?,
+        revision: revision.map(self::revision).transpose()?,
+        terms: terms_name(headers)?,
+    })
+}
+
+fn terms_name(headers: &[HeaderValueOption]) -> Result<Option<TermsName>, Failure> {
+    let name = header(headers, "x-fix-terms")?;
+    name.map(|name| TermsName::new(name).ok_or(Failure::Contradictory)).transpose()
+}
+
+fn revision(value: &str) -> Result<Revision, Failure> {
+    let (mapping, restrictions) = value.split_once('.').ok_or(Failure::Contradictory)?;
+    Ok(Revision { mapping: number(mapping)?, restrictions: number(restrictions)? })
+}
+
+fn number(value: &str) -> Result<u64, Failure> {
+    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    value.parse().ok().filter(|_| digits).ok_or(Failure::Contradictory)
 }
 
 /// How long the answer holds. One that says so in words that are not understood is taken for this message alone.
@@ -96,6 +149,8 @@ fn terms(headers: &[HeaderValueOption]) -> Result<Option<Terms>, Failure> {
         risk_reducing: msg_types(risk_reducing)?,
         want_tags: want_tags.map(tag_list).transpose()?,
         batch: batch.map(count).transpose()?.unwrap_or_default(),
+        name: terms_name(headers)?,
+        ..Terms::default()
     }))
 }
 
@@ -153,6 +208,12 @@ mod tests {
     use super::*;
     use crate::contract::wire::{DeniedHttpResponse, HeaderValue, OkHttpResponse, Status};
 
+    const REVISION: Revision = Revision { mapping: 3, restrictions: 7 };
+
+    fn read(response: &CheckResponse) -> Result<Decision, Failure> {
+        decision(&grpc::frame(response))
+    }
+
     fn headers(pairs: &[(&str, &str)]) -> Vec<HeaderValueOption> {
         let option = |(key, value): &(&str, &str)| HeaderValueOption {
             header: Some(HeaderValue { key: (*key).into(), value: (*value).into() }),
@@ -168,10 +229,6 @@ mod tests {
     fn denied(code: i32, pairs: &[(&str, &str)], body: &str) -> CheckResponse {
         let denied_response = Some(DeniedHttpResponse { headers: headers(pairs), body: body.into() });
         CheckResponse { status: Some(Status { code }), denied_response, ..Default::default() }
-    }
-
-    fn read(response: &CheckResponse) -> Result<Decision, Failure> {
-        decision(&grpc::frame(response))
     }
 
     #[test]
@@ -195,7 +252,7 @@ mod tests {
         let plain = read(&ok(&[("x-fix-action", "forward")]));
         assert_eq!(plain, Ok(Decision::Forward(Allowance::default())));
         let one = read(&ok(&[("x-fix-action", "forward"), ("x-fix-exempt", "")]));
-        let terms = Some(Terms::default());
+        let terms = Some(Box::default());
         assert_eq!(one, Ok(Decision::Forward(Allowance { terms, ..Allowance::default() })));
     }
 
@@ -215,7 +272,8 @@ mod tests {
     #[test]
     fn reads_what_a_watch_rests_on() {
         let pairs = [("x-fix-action", "forward"), ("etag", "\"a b\""), ("x-fix-watch", "50")];
-        let allowance = Allowance { etag: ETag::new("\"a b\""), watch_s: Some(50), ..Allowance::default() };
+        let state = State { etag: ETag::new("\"a b\""), ..State::default() };
+        let allowance = Allowance { state, watch_s: Some(50), ..Allowance::default() };
         assert_eq!(read(&ok(&pairs)), Ok(Decision::Forward(allowance)));
         for (name, bad) in [
             ("etag", ""),
@@ -231,6 +289,48 @@ mod tests {
         ] {
             let answer = read(&ok(&[("x-fix-action", "forward"), (name, bad)]));
             assert_eq!(answer, Err(Failure::Contradictory), "{name}: {bad:?}");
+        }
+    }
+
+    #[test]
+    fn reads_the_state_that_a_decision_was_made_in() {
+        let answered = |response: &CheckResponse| match answer(&grpc::frame(response)) {
+            Ok(Answer::Decided(_, state)) => state,
+            other => panic!("{other:?}"),
+        };
+        let state = State { etag: ETag::new("\"e\""), revision: Some(REVISION), terms: None };
+        let told = [("etag", "\"e\""), ("x-fix-revision", "3.7")];
+        assert_eq!(answered(&ok(&[&[("x-fix-action", "forward")], &told[..]].concat())), state);
+        assert_eq!(answered(&denied(7, &[&[("x-fix-action", "reject")], &told[..]].concat(), "no")), state);
+        assert_eq!(answered(&ok(&[("x-fix-action", "forward")])), State::default());
+        for bad in ["", "1", "1.", ".1", "1.-1", "+1.1", "1.1.1", "0x1.1", "1.18446744073709551616", " 1.1"] {
+            let response = ok(&[("x-fix-action", "forward"), ("x-fix-revision", bad)]);
+            assert_eq!(read(&response), Err(Failure::Contradictory), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn reads_the_terms_of_a_service_that_has_others() {
+        let told = [
+            ("x-fix-action", "terms"),
+            ("x-fix-terms", "t2"),
+            ("x-fix-want-tags", "55"),
+            ("etag", "\"e\""),
+            ("x-fix-revision", "3.7"),
+        ];
+        let terms = Terms { want_tags: Some(vec![55]), name: TermsName::new("t2"), ..Terms::default() };
+        let (name, revision) = (TermsName::new("t2"), Some(REVISION));
+        let state = State { etag: ETag::new("\"e\""), revision, terms: name };
+        let response = denied(9, &told, "");
+        assert_eq!(answer(&grpc::frame(&response)), Ok(Answer::OtherTerms(terms, state)));
+        // It is no answer to a Logon, a renewal or a watch, and none where it does not name the terms.
+        assert_eq!(read(&response), Err(Failure::Contradictory));
+        for odd in [denied(7, &told, ""), denied(9, &told[..1], ""), ok(&told)] {
+            assert_eq!(answer(&grpc::frame(&odd)), Err(Failure::Contradictory), "{odd:?}");
+        }
+        for bad in ["", "*", "a b", "a,b", "\u{e9}", &"t".repeat(65)] {
+            let response = denied(9, &[("x-fix-action", "terms"), ("x-fix-terms", bad)], "");
+            assert_eq!(answer(&grpc::frame(&response)), Err(Failure::Contradictory), "{bad:?}");
         }
     }
 

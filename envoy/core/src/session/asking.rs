@@ -6,7 +6,7 @@ use super::{Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Direction, Level};
 use crate::contract::request::{self, Envelope, Event};
 use crate::contract::response;
-use crate::decision::Decision;
+use crate::decision::{Age, Answer, Decision, State, Terms};
 use crate::failure::{self, Failure};
 use crate::frame::{Frame, next_frame_by};
 use crate::message::{Message, parse};
@@ -16,6 +16,9 @@ use crate::stats::Counter;
 use crate::violation::Violation;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How often a message may meet a service with other terms: a Check with the whole body is evaluated whatever the terms.
+const MAX_OTHER_TERMS: u8 = 3;
 
 /// Messages decided by the failure rule since the service last answered: they are in no audit until they are reported.
 #[derive(Debug, Default)]
@@ -45,6 +48,18 @@ impl Unanswered {
 }
 
 impl Session {
+    /// Whether the service is asked about a message of this type.
+    #[inline]
+    pub(super) fn asks(&self, direction: Direction, msg_type: MsgType, now: Now) -> bool {
+        let asks = match direction {
+            Direction::Inbound => self.terms.asks_inbound(msg_type),
+            Direction::Outbound => self.terms.asks_outbound(msg_type),
+        };
+        asks || self.is_unconfirmed_too_long(now)
+            && !msg_type.is_session_level()
+            && msg_type != MsgType::LOGON
+    }
+
     /// The answer to any Check of a session past its Logon, or its failure.
     pub(super) fn answered(
         &mut self,
@@ -53,8 +68,13 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
-        if self.watch_answered(id, answer, now, out)
-            || self.renewal_answered(id, answer, now, out)
+        if self.watch_answered(id, answer, now, out) {
+            return;
+        }
+        if answer.is_ok() {
+            self.confirm_if_unwatched(now, out);
+        }
+        if self.renewal_answered(id, answer, now, out)
             || self.refresh_answered(id, answer, now, out)
             || self.sentence_answered(id, now, out)
         {
@@ -96,10 +116,17 @@ impl Session {
     ) {
         let Some((waiting, since)) = self.lane(direction).asked(id) else { return };
         let msg_type = waiting.msg_type;
-        let fate = match self.read_answer(answer, response::decision, since, now, out) {
-            Ok(Decision::Disconnect) => return self.disconnect(out),
-            Ok(decision) => {
+        let fate = match self.read_answer(answer, response::answer, since, now, out) {
+            Ok(Answer::Decided(Decision::Disconnect, _)) => return self.disconnect(out),
+            Ok(Answer::OtherTerms(terms, state)) => {
+                return self.ask_by_other_terms(id, terms, state, now, out);
+            }
+            Ok(Answer::Decided(Decision::Forward(_), state)) if self.is_outdated(id, &state) => {
+                return self.ask_anew(direction, id, 1, now, out);
+            }
+            Ok(Answer::Decided(decision, state)) => {
                 self.report_unanswered(now, out);
+                self.note_state(state, now, out);
                 self.charge_if_denied(direction, id, &decision, now, out);
                 self.learn(direction, id, &decision, now, out);
                 Fate::Decided(decision)
@@ -110,6 +137,99 @@ impl Session {
             },
         };
         self.lane(direction).settle(id, fate);
+    }
+
+    /// Whether an allowance no longer counts, because another state was reported after its Check had gone out.
+    pub(super) fn is_outdated(&self, id: CheckId, state: &State) -> bool {
+        id <= self.cache.outdated
+            && state.differs_from(&self.state)
+            && matches!(state.age_against(&self.state), Some(Age::Older | Age::Mixed))
+    }
+
+    /// Takes over the state that a Check was answered in where it has a change that the session has not heard of: the watch's
+    /// word is on its way.
+    pub(super) fn note_state(&mut self, state: State, now: Now, out: &mut Commands) {
+        let news = match state.age_against(&self.state) {
+            Some(Age::Newer | Age::Mixed) => true,
+            Some(Age::Same) => self.state.etag.is_none(),
+            Some(Age::Older) | None => false,
+        };
+        if !news || state.etag.is_none() {
+            return;
+        }
+        if state.has_newer_mapping_than(&self.state)
+            && (state.terms.is_none() || state.terms != self.terms.name)
+        {
+            return self.ask_for_terms(state, now, out);
+        }
+        self.take_over(state, None, now, out);
+    }
+
+    /// Asks about the messages that were to pass, in their turn, by the state of before: those that were allowed, and those
+    /// that needed no Check and need one now.
+    pub(super) fn decide_waiting_anew(&mut self, now: Now, out: &mut Commands) {
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            for at in 0..self.lane(direction).len() {
+                let Some(waiting) = self.lane(direction).waiting(at) else { break };
+                let allowed = match waiting.fate {
+                    Fate::Reuse(_) | Fate::Decided(Decision::Forward(_)) => true,
+                    Fate::Pass => false,
+                    _ => continue,
+                };
+                let (msg_type, bytes) = (waiting.msg_type, std::mem::take(&mut waiting.bytes));
+                let mut check = None;
+                if allowed || self.asks(direction, msg_type, now) {
+                    self.reread(&bytes, |session, message| {
+                        check = Some(session.ask(Event::Message, direction, message, now, out));
+                    });
+                }
+                self.lane(direction).wait_again(at, bytes, check, now.monotonic);
+            }
+        }
+    }
+
+    /// The service has other terms than the Check `id` names, and decided nothing: the Check goes out again, once by the
+    /// service's terms where these are not older than the session's, then with the whole body.
+    pub(super) fn ask_by_other_terms(
+        &mut self,
+        id: CheckId,
+        terms: Terms,
+        state: State,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        self.report_unanswered(now, out);
+        let follows = self.adopt_terms(terms, state, now, out);
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            self.lane(direction).note_other_terms(id);
+            let most = self.most_at_once();
+            self.repeat_checks(direction, id, now, out, |session, message, met, out| match met {
+                _ if session.terms.is_refused => None,
+                1 if follows && most > 1 => Some(session.ask_with_others(direction, message, most, now, out)),
+                1 if follows => Some(session.ask(Event::Message, direction, message, now, out)),
+                ..=MAX_OTHER_TERMS => Some(session.ask_whole(direction, message, now, out)),
+                _ => None,
+            });
+        }
+    }
+
+    /// Takes over terms that a service has and the session does not, unless the session knows of a newer state. `false`: the
+    /// session does not go by these terms.
+    pub(super) fn adopt_terms(&mut self, terms: Terms, state: State, now: Now, out: &mut Commands) -> bool {
+        let known = self.terms.name == terms.name;
+        if known || !state.has_mapping_of(&self.state) {
+            self.note_state(state, now, out);
+            return known;
+        }
+        self.send_open(now, out); // It is cut by the terms of before.
+        self.drop_decisions(out);
+        self.terms = self.checked_terms(terms, out);
+        self.terms_outdated = false;
+        if state.etag.is_some() {
+            self.take_over(state, None, now, out);
+        }
+        self.decide_waiting_anew(now, out);
+        true
     }
 
     /// The failure rule, for a message that the service has not answered about.
@@ -171,7 +291,9 @@ impl Session {
 
     /// Deals with the messages at the head of the queue whose fate is known.
     pub(super) fn apply_ready(&mut self, direction: Direction, now: Now, out: &mut Commands) {
-        while let Some(waiting) = self.lane(direction).pop_ready() {
+        while !(self.is_confirming() && self.lane(direction).is_first_undecided())
+            && let Some(waiting) = self.lane(direction).pop_ready()
+        {
             match direction {
                 // Nothing goes up behind the Logout.
                 Direction::Inbound if matches!(self.phase, Phase::Active) => {
@@ -188,7 +310,7 @@ impl Session {
         }
     }
 
-    fn apply_fate(&mut self, Waiting { bytes, msg_type, fate }: Waiting, now: Now, out: &mut Commands) {
+    fn apply_fate(&mut self, Waiting { bytes, msg_type, fate, .. }: Waiting, now: Now, out: &mut Commands) {
         match fate {
             Fate::Respond(response) => self.respond(&bytes, response, now, out),
             Fate::Fill => self.reread(&bytes, |_, message| {
@@ -232,6 +354,27 @@ impl Session {
         self.send_open(now, out); // Checks go out in the order of what they ask about.
         let (id, name) = self.next_check();
         let request = request::message(self.envelope(&name, now), event, direction, message, &self.terms);
+        self.send_check(id, request, event, out);
+        id
+    }
+
+    /// Sends a Check with the whole body, which a service with any terms can evaluate.
+    pub(super) fn ask_whole(
+        &mut self,
+        direction: Direction,
+        message: &Message<'_>,
+        now: Now,
+        out: &mut Commands,
+    ) -> CheckId {
+        self.send_open(now, out);
+        let (id, name) = self.next_check();
+        let envelope = self.envelope(&name, now);
+        let request = request::message(envelope, Event::Message, direction, message, &self.terms.whole());
+        self.send_check(id, request, Event::Message, out);
+        id
+    }
+
+    fn send_check(&mut self, id: CheckId, request: request::Asked, event: Event<'_>, out: &mut Commands) {
         out.count(Counter::Checks);
         let check = &self.listener.settings.check;
         let timeout_ms = match event {
@@ -239,7 +382,6 @@ impl Session {
             Event::Message | Event::Refresh => check.timeout_ms,
         };
         out.push(Command::Check { id, frame: request.frame(), timeout_ms });
-        id
     }
 
     pub(super) fn next_check(&mut self) -> (CheckId, String) {
@@ -257,6 +399,7 @@ impl Session {
             session: &self.name,
             peers: &self.peers,
             authorization: self.authorization.as_ref(),
+            revision: self.state.revision,
             settings: &self.listener.settings,
             profile: &self.listener.profile,
             now: now.utc,

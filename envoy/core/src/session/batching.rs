@@ -8,8 +8,9 @@ use super::lane::Fate;
 use super::{Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Direction};
 use crate::contract::batch::{self, Batch, Verdicts};
-use crate::decision::{Allowance, Decision};
-use crate::failure::{self, Failure};
+use crate::contract::request::Event;
+use crate::decision::{Allowance, Answer, Decision};
+use crate::failure::Failure;
 use crate::message::Message;
 use crate::stats::Counter;
 
@@ -85,18 +86,35 @@ impl Session {
             self.report_unanswered(now, out);
         }
         match verdicts {
-            Ok(Verdicts::Allowed) => self.allow(direction, id, count),
-            Ok(Verdicts::Denied(Decision::Disconnect)) => self.disconnect(out),
-            Ok(Verdicts::Denied(decision)) => {
+            Ok(Verdicts::Allowed(state) | Verdicts::Until(_, Answer::Decided(_, state)))
+                if self.is_outdated(id, &state) =>
+            {
+                self.ask_anew(direction, id, count, now, out);
+            }
+            Ok(Verdicts::Allowed(state)) => {
+                self.note_state(state, now, out);
+                self.allow(direction, id, count);
+            }
+            Ok(Verdicts::Denied(Answer::OtherTerms(terms, state))) => {
+                self.ask_by_other_terms(id, terms, state, now, out);
+            }
+            Ok(Verdicts::Denied(Answer::Decided(Decision::Disconnect, _))) => self.disconnect(out),
+            Ok(Verdicts::Denied(Answer::Decided(decision, state))) => {
+                self.note_state(state, now, out);
                 self.charge_if_denied(direction, id, &decision, now, out);
                 (0..count).for_each(|_| self.lane(direction).settle(id, Fate::Decided(decision.clone())));
             }
-            Ok(Verdicts::Until(allowed, Decision::Disconnect)) => {
+            Ok(Verdicts::Until(allowed, Answer::OtherTerms(terms, state))) => {
+                self.allow(direction, id, allowed);
+                self.ask_by_other_terms(id, terms, state, now, out);
+            }
+            Ok(Verdicts::Until(allowed, Answer::Decided(Decision::Disconnect, _))) => {
                 self.allow(direction, id, allowed);
                 self.apply_ready(direction, now, out);
                 self.disconnect(out);
             }
-            Ok(Verdicts::Until(allowed, decision)) => {
+            Ok(Verdicts::Until(allowed, Answer::Decided(decision, state))) => {
+                self.note_state(state, now, out);
                 self.allow(direction, id, allowed);
                 self.charge_if_denied(direction, id, &decision, now, out);
                 self.lane(direction).settle(id, Fate::Decided(decision));
@@ -117,21 +135,50 @@ impl Session {
         (0..count).for_each(|_| self.lane(direction).settle(id, forward()));
     }
 
-    /// Asks again about what waits for the Check `id` and was not judged, no more at once than were `allowed` before: where
-    /// denials are many, that is one by one, and no message is asked about more often than its Check can be halved.
-    fn ask_anew(&mut self, direction: Direction, id: CheckId, allowed: usize, now: Now, out: &mut Commands) {
+    /// Asks again about the messages that wait for the Check `id` and were not judged, no more at once than were `allowed`
+    /// before: where denials are many, that is one by one, and no message is asked about more often than its Check can be
+    /// halved.
+    pub(super) fn ask_anew(
+        &mut self,
+        direction: Direction,
+        id: CheckId,
+        allowed: usize,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        self.repeat_checks(direction, id, now, out, |session, message, _, out| {
+            Some(match session.most_at_once() {
+                1 => session.ask(Event::Message, direction, message, now, out),
+                most => session.ask_with_others(direction, message, most.min(allowed.max(1)), now, out),
+            })
+        });
+    }
+
+    /// Has `ask` send another Check for each message that waits for the Check `id`; where it sends none, the failure rule
+    /// decides. `ask` is told how often the message has met a service with other terms.
+    pub(super) fn repeat_checks(
+        &mut self,
+        direction: Direction,
+        id: CheckId,
+        now: Now,
+        out: &mut Commands,
+        mut ask: impl FnMut(&mut Self, &Message<'_>, u8, &mut Commands) -> Option<CheckId>,
+    ) {
         while let Some((waiting, _)) = self.lane(direction).asked(id) {
+            let (msg_type, met_other_terms) = (waiting.msg_type, waiting.met_other_terms);
             let bytes = std::mem::take(&mut waiting.bytes);
             let mut anew = None;
-            self.reread(&bytes, |session, message| {
-                anew = Some(session.ask_with_others(direction, message, allowed.max(1), now, out));
-            });
+            self.reread(&bytes, |session, message| anew = ask(session, message, met_other_terms, out));
+            let fate = match anew {
+                Some(anew) => Fate::Asked(anew, now.monotonic),
+                None => Fate::Decided(self.decide_alone(direction, msg_type, Failure::Contradictory, out)),
+            };
             let lane = self.lane(direction);
             let Some((waiting, _)) = lane.asked(id) else { return };
             waiting.bytes = bytes;
-            match anew {
-                Some(anew) => waiting.fate = Fate::Asked(anew, now.monotonic),
-                None => lane.settle(id, Fate::Decided(Decision::Reject(failure::denial()))),
+            match fate {
+                Fate::Asked(..) => waiting.fate = fate,
+                decided => lane.settle(id, decided),
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::command::{Commands, Direction};
 use crate::contract::identity::Identity;
 use crate::contract::request::Event;
 use crate::credential;
-use crate::decision::{Decision, Denial, OTHER, Terms};
+use crate::decision::{Allowance, Decision, Denial, OTHER, Terms};
 use crate::failure::{self, Failure};
 use crate::message::Message;
 use crate::msg_type::MsgType;
@@ -56,7 +56,9 @@ impl Session {
         {
             return guarded;
         }
-        if self.terms.asks_inbound(message.msg_type) || self.names_another(Direction::Inbound, message) {
+        if self.asks(Direction::Inbound, message.msg_type, now)
+            || self.names_another(Direction::Inbound, message)
+        {
             if self.limiter.is_some() && self.limit(message, now, out) {
                 return Ok(());
             }
@@ -111,6 +113,7 @@ impl Session {
         else {
             return;
         };
+        let decision = decision.and_then(|decision| self.without_refused_terms(decision, out));
         let decision = decision.unwrap_or_else(|failure| {
             let decision = failure::decide(Direction::Inbound, MsgType::LOGON, &Terms::default());
             self.log_failure(Direction::Inbound, "A", failure, &decision, out);
@@ -121,11 +124,11 @@ impl Session {
                 out.count(Counter::LogonsAllowed);
                 self.place = None;
                 self.tell_refused(now, out);
-                self.terms = allowance.terms.unwrap_or_default();
+                self.terms = allowance.terms.map(|terms| *terms).unwrap_or_default();
                 self.set_share(allowance.client.as_deref(), now);
                 self.phase = Phase::Active;
                 self.send_logon(&logon, token_tag, allowance.username, now, out);
-                self.watch_anew(allowance.etag, allowance.watch_s, now, out);
+                self.watch_anew(allowance.state, allowance.watch_s, now, out);
                 self.resume(Direction::Inbound, now, out);
             }
             Decision::Reject(denial) | Decision::Logout(denial) => {
@@ -138,6 +141,16 @@ impl Session {
                 self.close("logon refused", out);
             }
         }
+    }
+
+    /// The decision on a Logon, unless it brings terms that must not be followed.
+    fn without_refused_terms(&self, decision: Decision, out: &mut Commands) -> Result<Decision, Failure> {
+        if let Decision::Forward(Allowance { terms: Some(terms), .. }) = &decision
+            && self.checked_terms((**terms).clone(), out).is_refused
+        {
+            return Err(Failure::Contradictory);
+        }
+        Ok(decision)
     }
 
     /// A Logout of ours has no number of the venue's. An engine that counts it awaits one too many from then on, unless it

@@ -67,7 +67,7 @@ impl Session {
 
     /// Whether bytes from the venue are taken; else they must wait outside.
     pub fn takes_outbound(&self) -> bool {
-        self.outbound.unread.is_empty() || !self.outbound.is_full()
+        self.outbound.unread.is_empty() || !(self.outbound.is_full() || self.is_confirming())
     }
 
     /// No message of this direction may be taken in for now.
@@ -81,10 +81,12 @@ impl Session {
             (Phase::Active, Direction::Inbound) if self.doom.is_some() => false,
             (Phase::Active, Direction::Inbound) => {
                 self.renewal.is_some()
+                    || self.is_confirming()
                     || self.inbound.is_full()
                     || self.is_share_used_up()
                     || self.echoes.len() >= limits.max_pending_rejects as usize
             }
+            (Phase::Active, Direction::Outbound) if self.is_confirming() => true,
             // Nothing stands behind the venue's last word.
             (Phase::Active | Phase::Ending { answered: false, .. }, Direction::Outbound) => {
                 self.outbound.is_full()
@@ -101,6 +103,7 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) -> usize {
+        self.confirm_if_reached(now, out);
         let listener = Arc::clone(&self.listener);
         let mut fields = std::mem::take(&mut self.fields);
         let mut at = 0;

@@ -23,6 +23,8 @@ pub(super) struct Waiting {
     pub msg_type: MsgType,
     /// What happens to it, once known.
     pub fate: Fate,
+    /// How often its Check met a service with other terms.
+    pub met_other_terms: u8,
 }
 
 /// What happens to a message in the queue.
@@ -169,7 +171,7 @@ impl Lane {
             self.in_flight += 1;
             self.asked_weight = self.asked_weight.saturating_add(weight(bytes.len()));
         }
-        self.queue.push_back(Waiting { bytes: bytes.to_vec(), msg_type, fate });
+        self.queue.push_back(Waiting { bytes: bytes.to_vec(), msg_type, fate, met_other_terms: 0 });
         self.full |= self.in_flight >= self.max_in_flight || self.queued_bytes >= self.max_bytes;
     }
 
@@ -178,7 +180,39 @@ impl Lane {
         self.queued_bytes += bytes.len();
         self.in_flight += 1;
         self.asked_weight = self.asked_weight.saturating_add(weight(bytes.len()));
-        self.queue.push_front(Waiting { bytes: bytes.to_vec(), msg_type, fate: Fate::Asked(id, now) });
+        let fate = Fate::Asked(id, now);
+        self.queue.push_front(Waiting { bytes: bytes.to_vec(), msg_type, fate, met_other_terms: 0 });
+    }
+
+    /// How many messages wait.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The message that waits at this place.
+    pub fn waiting(&mut self, at: usize) -> Option<&mut Waiting> {
+        self.queue.get_mut(at)
+    }
+
+    /// Gives the message at this place its bytes back, to wait for the answer to a Check, or else as it did.
+    pub fn wait_again(&mut self, at: usize, bytes: Vec<u8>, check: Option<CheckId>, now: Duration) {
+        let Some(waiting) = self.queue.get_mut(at) else { return };
+        waiting.bytes = bytes;
+        if let Some(id) = check {
+            waiting.fate = Fate::Asked(id, now);
+            self.in_flight += 1;
+            self.asked_weight = self.asked_weight.saturating_add(weight(waiting.bytes.len()));
+            self.full |= self.in_flight >= self.max_in_flight;
+        }
+    }
+
+    /// The Check `id` met a service with other terms.
+    pub fn note_other_terms(&mut self, id: CheckId) {
+        for waiting in &mut self.queue {
+            if matches!(waiting.fate, Fate::Asked(asked, _) if asked == id) {
+                waiting.met_other_terms = waiting.met_other_terms.saturating_add(1);
+            }
+        }
     }
 
     /// How many messages wait for the Check `id`.
@@ -217,6 +251,11 @@ impl Lane {
             self.in_flight -= 1;
             self.ease();
         }
+    }
+
+    /// Whether the first message is to pass without a decision of its own.
+    pub fn is_first_undecided(&self) -> bool {
+        self.queue.front().is_some_and(|waiting| matches!(waiting.fate, Fate::Reuse(_) | Fate::Pass))
     }
 
     /// Takes the first message, if its fate is known.

@@ -41,7 +41,7 @@ use crate::contract::identity::Identity;
 use crate::contract::request::Peers;
 use crate::contract::response;
 use crate::credential::Authorization;
-use crate::decision::{Denial, Terms};
+use crate::decision::{Denial, State, Terms};
 use crate::failure::Failure;
 use crate::message::Field;
 use crate::profile::Profile;
@@ -64,6 +64,7 @@ use redelivering::Footing;
 use renewing::Renewal;
 use reusing::Refresh;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use time::OffsetDateTime;
 use watching::Watch;
@@ -79,6 +80,8 @@ pub struct Listener {
     shares: Shares,
     /// `None`: connections need none.
     places: Option<Arc<Places>>,
+    /// How often a session that was not watched has found that a service can be reached.
+    reached: AtomicU64,
 }
 
 impl Listener {
@@ -88,7 +91,7 @@ impl Listener {
         let (memory, days) = (Memory::new(&settings.limits), Days::new(settings.limits.remembered_sessions));
         let places = Places::new(settings.limits.pending_connections_per_address);
         let shares = Shares::new(&settings.limits);
-        Self { settings, profile, renewals, memory, days, shares, places }
+        Self { settings, profile, renewals, memory, days, shares, places, reached: AtomicU64::new(0) }
     }
 
     /// The settings.
@@ -151,6 +154,12 @@ pub struct Session {
     drain: Option<Drain>,
     renewal: Option<Renewal>,
     watch: Option<Watch>,
+    /// The newest state of the service that a watch or a Check has reported.
+    state: State,
+    /// There is a newer mapping than the one that the terms are of.
+    terms_outdated: bool,
+    /// Since when no watch has been answered; `None` while the terms are confirmed.
+    unconfirmed_since: Option<Duration>,
     /// Watches of before a renewal.
     forgotten: Vec<CheckId>,
     opened: Duration,
@@ -192,6 +201,9 @@ impl Session {
             drain: None,
             renewal: None,
             watch: None,
+            state: State::default(),
+            terms_outdated: false,
+            unconfirmed_since: None,
             forgotten: Vec::new(),
             opened: now.monotonic,
             checks: 0,

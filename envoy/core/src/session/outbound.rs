@@ -81,7 +81,7 @@ impl Session {
     /// Passes a message in its turn, or asks about it.
     #[inline]
     fn pass_or_ask(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) {
-        let asks = self.terms.asks_outbound(message.msg_type);
+        let asks = self.asks(Direction::Outbound, message.msg_type, now);
         if asks || self.names_another(Direction::Outbound, message) {
             self.ask_about(Direction::Outbound, message, now, out);
         } else {

@@ -132,7 +132,9 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) -> usize {
-        if !self.lane(direction).is_clear() || self.doom.is_some() || !matches!(self.phase, Phase::Active) {
+        let short =
+            self.doom.is_none() && matches!(self.phase, Phase::Active) && !self.is_unconfirmed_too_long(now);
+        if !short || !self.lane(direction).is_clear() {
             return 0;
         }
         let passing = self.pass(direction, bytes, now);

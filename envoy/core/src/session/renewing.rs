@@ -107,7 +107,7 @@ impl Session {
     fn put_in_force(
         &mut self,
         fresh: Authorization,
-        Allowance { terms, etag, watch_s, .. }: Allowance,
+        Allowance { terms, state, watch_s, .. }: Allowance,
         now: Now,
         out: &mut Commands,
     ) {
@@ -115,9 +115,9 @@ impl Session {
         self.authorization = Some(fresh);
         self.drop_decisions(out);
         if let Some(terms) = terms {
-            self.terms = terms;
+            self.terms = self.checked_terms(*terms, out);
         }
-        self.watch_anew(etag, watch_s, now, out);
+        self.watch_anew(state, watch_s, now, out);
     }
 
     /// The turn of a renewal's request has come.

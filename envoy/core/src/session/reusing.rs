@@ -2,8 +2,9 @@
 //!
 //! A message that a kept decision holds for goes on at once, in its turn. Replays are judged afresh, and so is all in a
 //! session that is to end; denials are never kept. A decision in the last fifth of its life is asked about anew while it
-//! still holds. What changes the ground that decisions rest on (a watch that tells so, a fresh credential) drops all of
-//! them, and what was asked before is not kept when its answer comes.
+//! still holds. A change of the service's state (reported by a watch or with an answer) and a fresh credential drop all of
+//! them, and the answer to a Check that went out before is not kept. An answer that was made in another state than the one
+//! that the session knows is not kept either.
 
 use super::cache::{AccountId, Hit, Key};
 use super::lane::Fate;
@@ -12,7 +13,7 @@ use super::{Now, Phase, Session};
 use crate::command::{CheckId, Commands, Direction, Level};
 use crate::contract::request::Event;
 use crate::contract::response;
-use crate::decision::{Allowance, Decision, Reuse};
+use crate::decision::{Allowance, Answer, Decision, Reuse, State};
 use crate::failure::Failure;
 use crate::message::Message;
 use crate::msg_type::MsgType;
@@ -71,6 +72,11 @@ impl Session {
         if self.may_reuse(message) {
             out.count(Counter::CacheMisses);
         }
+        if self.terms.is_refused {
+            let decision = self.decide_alone(direction, message.msg_type, Failure::Contradictory, out);
+            self.lane(direction).push(message.bytes, message.msg_type, Fate::Decided(decision));
+            return self.apply_ready(direction, now, out);
+        }
         let id = match self.most_at_once() {
             1 => self.ask(Event::Message, direction, message, now, out),
             most => self.ask_with_others(direction, message, most, now, out),
@@ -86,6 +92,11 @@ impl Session {
     #[inline]
     fn may_reuse(&self, message: &Message<'_>) -> bool {
         self.cache.is_on() && !message.poss_dup && self.is_sound()
+    }
+
+    /// Whether an answer that was made in `state` may be kept: in a session that is watched, only in the state that it knows.
+    fn holds_now(&self, state: &State) -> bool {
+        self.watch.is_none() || !state.differs_from(&self.state)
     }
 
     /// The session lives, and is not to end.
@@ -118,28 +129,40 @@ impl Session {
         let Some(at) = self.refreshes.iter().position(|refresh| refresh.check == id) else { return false };
         let refresh = self.refreshes.swap_remove(at);
         self.lane(refresh.direction).end_refresh();
-        let decision = self.read_answer(answer, response::decision, refresh.since, now, out);
-        if decision.is_ok() {
+        let answer = self.read_answer(answer, response::answer, refresh.since, now, out);
+        if answer.is_ok() {
             self.report_unanswered(now, out);
         }
-        if id > self.cache.outdated {
-            self.heed_refresh(&refresh, decision, now, out);
+        match answer {
+            Ok(Answer::Decided(decision, state)) => {
+                self.note_state(state, now, out);
+                if id > self.cache.outdated {
+                    self.apply_refresh(&refresh, decision, now, out);
+                }
+            }
+            // What the decision rests on has changed.
+            Ok(Answer::OtherTerms(terms, state)) => {
+                self.cache.drop_key(&refresh.key);
+                self.adopt_terms(terms, state, now, out);
+            }
+            // It lives on to its end.
+            Err(_) => {}
         }
         self.resume(refresh.direction, now, out);
         true
     }
 
-    fn heed_refresh(
+    fn apply_refresh(
         &mut self,
         Refresh { direction, msg_type, key, .. }: &Refresh,
-        decision: Result<Decision, Failure>,
+        decision: Decision,
         now: Now,
         out: &mut Commands,
     ) {
         match decision {
-            Ok(Decision::Disconnect) => self.disconnect(out),
+            Decision::Disconnect => self.disconnect(out),
             _ if !self.is_sound() => {}
-            Ok(Decision::Forward(Allowance { reuse: Some(reuse), .. })) => {
+            Decision::Forward(Allowance { reuse: Some(reuse), state, .. }) if self.holds_now(&state) => {
                 match self.accounts.open(*direction, *msg_type, &reuse.scope) {
                     Some(account) => {
                         if self.cache.renew(*direction, *msg_type, key, &reuse, account, now.monotonic) {
@@ -149,10 +172,8 @@ impl Session {
                     None => self.cache.drop_key(key),
                 }
             }
-            Ok(Decision::Forward(_) | Decision::Reject(_)) => self.cache.drop_key(key),
-            Ok(Decision::Logout(denial)) => self.doom(denial, now, out),
-            // It lives on to its end.
-            Err(_) => {}
+            Decision::Forward(_) | Decision::Reject(_) => self.cache.drop_key(key),
+            Decision::Logout(denial) => self.doom(denial, now, out),
         }
     }
 
@@ -169,7 +190,9 @@ impl Session {
             return;
         }
         match decision {
-            Decision::Forward(Allowance { reuse: Some(reuse), .. }) if id > self.cache.outdated => {
+            Decision::Forward(Allowance { reuse: Some(reuse), state, .. })
+                if id > self.cache.outdated && self.holds_now(state) =>
+            {
                 self.with_asked(direction, id, |session, message| {
                     session.keep(direction, message, reuse, now, out);
                 });

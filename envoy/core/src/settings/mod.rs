@@ -13,6 +13,7 @@ mod limits;
 mod refusal;
 mod renewal;
 mod secrets;
+mod terms;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -29,6 +30,7 @@ pub use limits::Limits;
 pub use refusal::Refusal;
 pub use renewal::{CustomTypes, Renewal};
 pub use secrets::{InLogon, InMessages, Secrets};
+pub use terms::TermsSettings;
 pub use token::{Scheme, Token};
 
 use crate::profile::Profile;
@@ -59,6 +61,9 @@ pub struct Settings {
     /// Decisions that are kept.
     #[serde(default)]
     pub cache: Cache,
+    /// How long messages pass without a Check while no service confirms that they may.
+    #[serde(default)]
+    pub terms: TermsSettings,
     /// The accounts of messages that no Check was made for.
     #[serde(default)]
     pub accounting: Accounting,
@@ -101,6 +106,7 @@ impl Settings {
     fn validate(&self) -> Result<(), String> {
         self.check.validate()?;
         self.cache.validate()?;
+        self.terms.validate()?;
         self.accounting.validate()?;
         self.drain.validate()?;
         self.token.validate()?;

@@ -4,18 +4,20 @@
 use super::service::header;
 use fix_authz_core::contract::batch::{Verdicts, verdicts};
 use fix_authz_core::contract::grpc;
-use fix_authz_core::contract::response::decision;
+use fix_authz_core::contract::response::{answer, decision};
 use fix_authz_core::contract::wire::{
     CheckResponse, DeniedHttpResponse, HeaderValueOption, OkHttpResponse, Status,
 };
-use fix_authz_core::decision::{Allowance, Decision, Denial};
+use fix_authz_core::decision::{Allowance, Answer, Decision, Denial, State};
 use fix_authz_core::failure::Failure;
 
 const LONGEST: usize = 2_048;
 
 /// What an allowance may say once.
-const ONCE: [&str; 10] = [
+const ONCE: [&str; 12] = [
     "etag",
+    "x-fix-revision",
+    "x-fix-terms",
     "cache-control",
     "x-fix-watch",
     "x-fix-vary",
@@ -68,7 +70,7 @@ fn assert_counted(body: &[u8], decided: &Result<Decision, Failure>) {
         let verdicts = verdicts(body, count);
         let Ok(verdicts) = verdicts else {
             assert!(
-                decided.is_err()
+                answer(body).is_err()
                     || whole(body).is_some_and(
                         |response| !said_allowed(&response).is_empty() || response.ok_response.is_some()
                     )
@@ -78,20 +80,25 @@ fn assert_counted(body: &[u8], decided: &Result<Decision, Failure>) {
         let response = whole(body).unwrap();
         let said = said_allowed(&response);
         match verdicts {
-            Verdicts::Allowed => {
+            Verdicts::Allowed(_) => {
                 assert!(matches!(decided, Ok(Decision::Forward(_))));
                 assert_eq!(said, [Some(count)]);
             }
             Verdicts::Until(allowed, denied) => {
-                assert!(!matches!(denied, Decision::Forward(_)) && *decided == Ok(denied));
+                assert_not_allowed(denied, body);
                 assert!(allowed < count && said == [Some(allowed)]);
             }
             Verdicts::Denied(denied) => {
-                assert!(!matches!(denied, Decision::Forward(_)) && *decided == Ok(denied));
+                assert_not_allowed(denied, body);
                 assert!(said.is_empty());
             }
         }
     }
+}
+
+fn assert_not_allowed(denied: Answer, body: &[u8]) {
+    assert!(!matches!(denied, Answer::Decided(Decision::Forward(_), _)));
+    assert_eq!(answer(body), Ok(denied));
 }
 
 /// The numbers of all `x-fix-allowed`.
@@ -106,6 +113,7 @@ fn assert_sound(body: &[u8]) {
     let decided = decision(body);
     assert_eq!(decided, decision(body), "another verdict the second time");
     assert_counted(body, &decided);
+    assert_answered(body, &decided);
     let Some(response) = whole(body) else {
         assert!(decided.is_err(), "no whole answer, and still {decided:?}");
         return;
@@ -139,6 +147,41 @@ fn assert_sound(body: &[u8]) {
     }
 }
 
+/// An answer about a message is the decision, with the state that it was made in, or the service's terms, which are named.
+fn assert_answered(body: &[u8], decided: &Result<Decision, Failure>) {
+    match answer(body) {
+        Ok(Answer::Decided(decision, state)) => {
+            assert_eq!(*decided, Ok(decision));
+            let response = whole(body).unwrap();
+            let ok = response.ok_response.map(|ok| ok.headers);
+            let headers = ok.or(response.denied_response.map(|denied| denied.headers)).unwrap();
+            assert_state(&state, &headers);
+        }
+        Ok(Answer::OtherTerms(terms, state)) => {
+            assert!(decided.is_err());
+            let response = whole(body).unwrap();
+            assert!(response.ok_response.is_none() && response.status.unwrap().code == 9);
+            let headers = response.denied_response.unwrap().headers;
+            assert_eq!(said(&headers, "x-fix-action"), ["terms"]);
+            assert_eq!(said(&headers, "x-fix-terms"), [terms.name.unwrap().as_str()]);
+            assert_state(&state, &headers);
+        }
+        Err(failure) => assert_eq!(*decided, Err(failure)),
+    }
+}
+
+fn assert_state(state: &State, headers: &[HeaderValueOption]) {
+    let etag = state.etag.as_ref().map(|etag| etag.as_str());
+    assert_eq!(etag, said(headers, "etag").first().copied());
+    if let Some(etag) = etag {
+        assert!((1..=256).contains(&etag.len()));
+        assert!(etag.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    }
+    let revision = said(headers, "x-fix-revision").first().map(|text| (*text).to_owned());
+    let numbers = state.revision.map(|revision| revision.to_string());
+    assert!(numbers.is_some() == revision.is_some(), "{revision:?}");
+}
+
 /// The message of exactly one uncompressed frame.
 fn whole(body: &[u8]) -> Option<CheckResponse> {
     let (prefix, message) = body.split_at_checked(5)?;
@@ -157,11 +200,7 @@ fn said<'a>(headers: &'a [HeaderValueOption], name: &str) -> Vec<&'a str> {
 }
 
 fn assert_bounded(allowance: &Allowance, headers: &[HeaderValueOption]) {
-    assert_eq!(allowance.etag.as_ref().map(|etag| etag.as_str()), said(headers, "etag").first().copied());
-    if let Some(etag) = &allowance.etag {
-        assert!((1..=256).contains(&etag.as_str().len()));
-        assert!(etag.as_str().bytes().all(|byte| (b' '..=b'~').contains(&byte)));
-    }
+    assert_state(&allowance.state, headers);
     assert!(allowance.watch_s.is_none_or(|seconds| (1..=3_600).contains(&seconds)));
     if let Some(reuse) = &allowance.reuse {
         assert_eq!(said(headers, "cache-control").len(), 1);

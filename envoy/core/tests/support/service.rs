@@ -129,6 +129,8 @@ pub enum Verdict {
     /// So many messages of a Check are allowed, and the one behind them is not.
     Until(usize, Box<Verdict>),
     Failure(Failure),
+    /// The service has other terms: these.
+    OtherTerms(Vec<(String, String)>),
     /// A body that is no answer.
     Garbage,
 }
@@ -183,17 +185,13 @@ impl Verdict {
         }
     }
 
-    /// `allow guard-outbound=8 …`, `reject 6 text`, `reject 401 6 text`, `logout 6 status=8 text`, `disconnect`,
+    /// `allow guard-outbound=8 …`, `terms terms=t2 …`, `reject 6 text`, `reject 401 6 text`, `logout 6 status=8 text`, `disconnect`,
     /// `until 2 reject …`, `no-answer`, `unreachable`, `garbage`. In an `allow`, `^` stands for a space.
     pub fn parse(text: &str) -> Self {
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
         match verb {
-            "allow" => Self::Allow(
-                rest.split_whitespace()
-                    .map(|pair| pair.split_once('=').unwrap())
-                    .map(|(name, value)| (name.to_owned(), value.replace('^', " ")))
-                    .collect(),
-            ),
+            "allow" => Self::Allow(pairs(rest)),
+            "terms" => Self::OtherTerms(pairs(rest)),
             "reject" => Self::Reject(Denied::parse(rest)),
             "logout" => Self::Logout(Denied::parse(rest)),
             "disconnect" => Self::Disconnect,
@@ -229,14 +227,17 @@ impl Verdict {
                 response
             }
             Self::Allow(terms) => {
-                let mut headers = vec![header("x-fix-action", "forward")];
-                headers.extend(terms.iter().map(|(name, value)| match name.as_str() {
-                    "etag" | "cache-control" => header(name, value),
-                    _ => header(&format!("x-fix-{name}"), value),
-                }));
-                let ok_response = Some(OkHttpResponse { headers });
+                let ok_response = Some(OkHttpResponse { headers: told("forward", terms) });
                 CheckResponse { status: Some(Status { code: 0 }), ok_response, ..Default::default() }
             }
+            Self::OtherTerms(terms) => CheckResponse {
+                status: Some(Status { code: 9 }),
+                denied_response: Some(DeniedHttpResponse {
+                    headers: told("terms", terms),
+                    body: String::new(),
+                }),
+                ..Default::default()
+            },
             Self::Reject(denied) => denied.response("reject"),
             Self::Logout(denied) => denied.response("logout"),
             Self::Disconnect => CheckResponse {
@@ -276,6 +277,21 @@ impl Denied {
             ..Default::default()
         }
     }
+}
+
+fn pairs(text: &str) -> Vec<(String, String)> {
+    text.split_whitespace()
+        .map(|pair| pair.split_once('=').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.replace('^', " ")))
+        .collect()
+}
+
+fn told(action: &str, pairs: &[(String, String)]) -> Vec<HeaderValueOption> {
+    let pairs = pairs.iter().map(|(name, value)| match name.as_str() {
+        "etag" | "cache-control" => header(name, value),
+        _ => header(&format!("x-fix-{name}"), value),
+    });
+    std::iter::once(header("x-fix-action", action)).chain(pairs).collect()
 }
 
 pub fn header(key: &str, value: &str) -> HeaderValueOption {

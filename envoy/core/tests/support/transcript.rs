@@ -306,11 +306,19 @@ fn question(asked: &Asked) -> String {
     }
     let line = match asked.event() {
         "watch" => {
-            let etag = asked.header("if-none-match").unwrap();
+            let etag = asked.header("if-none-match").unwrap_or("-");
+            let revision = asked
+                .header("x-fix-revision")
+                .map(|number| format!(" revision={number}"))
+                .unwrap_or_default();
+            if let Some(wait) = asked.header("prefer") {
+                assert_eq!((wait, asked.timeout_ms), ("wait=0", 500));
+                return format!("confirm {id} {etag}{revision}");
+            }
             let seconds = asked.timeout_ms / 1_000;
             let bearer =
                 asked.bearer().filter(|token| *token != TOKEN).map(|token| format!(" bearer={token}"));
-            format!("watch {id} {etag} {seconds} s{}", bearer.unwrap_or_default())
+            format!("watch {id} {etag}{revision} {seconds} s{}", bearer.unwrap_or_default())
         }
         "report" => {
             let (kind, reason) =
@@ -326,10 +334,21 @@ fn question(asked: &Asked) -> String {
             let fresh = asked.fresh().map(|token| format!(" fresh={token}")).unwrap_or_default();
             let replay = if asked.header("x-fix-poss-dup") == Some("Y") { " replay" } else { "" };
             let refresh = if asked.is_refresh() { " refresh" } else { "" };
+            let terms = match (event, asked.header("x-fix-terms")) {
+                ("message", Some(name)) => format!(" terms={name}"),
+                ("logon", terms) => {
+                    assert_eq!(terms, Some("*"));
+                    String::new()
+                }
+                (_, terms) => {
+                    assert_eq!(terms, None);
+                    String::new()
+                }
+            };
             let (msg_type, seq, messages) = (asked.msg_type(), asked.seq(), asked.messages().len());
             let several = if messages > 1 { format!(" of {messages}") } else { String::new() };
             format!(
-                "check {id} {event} {direction} {msg_type} {seq}{several}{refresh}{replay}{bearer}{fresh} {}",
+                "check {id} {event} {direction} {msg_type} {seq}{several}{refresh}{replay}{terms}{bearer}{fresh} {}",
                 asked.body()
             )
         }
