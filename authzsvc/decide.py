@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from authzsvc.contract.request import Event, FixRequest, StockRequest
-from authzsvc.decision import Action, Decision, LogonTerms, RejectReason
+from authzsvc.contract.request import WHOLE_BODY, Event, FixRequest, StockRequest
+from authzsvc.decision import Action, Decision, LogonTerms, RejectReason, ServiceState
 from authzsvc.errors import TokenError
 from authzsvc.fix.direction import Direction
 from authzsvc.policy import lifts
@@ -22,6 +22,7 @@ from authzsvc.tokens.claims import BAD_CREDENTIALS, Identity
 from authzsvc.username import is_the_clients
 
 INSUFFICIENT = "Insufficient permissions"
+OTHER_TERMS = "the Check names terms that are not the service's: nothing was decided"
 NOT_AVAILABLE = "Application not available"
 NOT_ADMITTED = "Connection not admitted"
 NO_HTTP = "A FIX gateway does not authorize HTTP"
@@ -69,13 +70,13 @@ def decide(
     stamp: Stamp,
     keeping: Keeping = NOT_KEPT,
     standing: Limit | Ending | None = None,
-    batch: int = 1,
+    state: ServiceState | None = None,
 ) -> Decision:
     """Decide about a FIX message, or what becomes of a session.
 
     `holder` is the token's, or why there is none; `keeping` caps how long the answer holds; `standing` is what the
-    session is left with besides its scopes: while that is anything, nothing is kept. `batch` is how many messages a
-    Check may be about.
+    session is left with besides its scopes: while that is anything, nothing is kept. `state` is the service's, with the
+    terms that a proxy is told; a message whose Check names other terms is not evaluated.
     """
     if isinstance(holder, TokenError):
         return _unauthenticated(request, holder, stamp)
@@ -86,12 +87,20 @@ def decide(
         return ended(request.event, standing, stamp)
     ages = (0, 0) if standing else _ages(holder, policy, stamp.now, keeping)
     if request.event is not Event.MESSAGE:
-        lifted = _lifted(policy, holder) if request.event in (Event.LOGON, Event.RENEWAL) else ""
-        welcome = _welcome(policy, holder, ages, batch, stamp, lifted)
+        welcome = _welcome(request, policy, holder, ages, state, stamp)
         is_logon = request.event is Event.LOGON
         return welcome._replace(username=is_logon and is_the_clients(request.fields, holder, policy))
+    if state is not None and request.terms not in ("", WHOLE_BODY) and request.terms != state.terms.name:
+        return _other_terms(state, stamp)
     decision = _by_policy(request, holder, policy, ages, stamp)
-    return decision if standing is None else _limited(request, policy, decision, standing, stamp)
+    if standing is not None:
+        decision = _limited(request, policy, decision, standing, stamp)
+    return decision if state is None else _made_in(state, decision)
+
+
+def terms_of(policy: Policy, batch: int = 1) -> LogonTerms:
+    """Returns what a session's proxy is told to look at under a mapping."""
+    return LogonTerms(policy.guard_outbound, policy.exempt, policy.risk_reducing, policy.want_tags, batch)
 
 
 def decide_stock(request: StockRequest, admitted: frozenset[str], stamp: Stamp) -> Decision:
@@ -185,11 +194,23 @@ def _lifted(policy: Policy, holder: Identity) -> str:
     return "".join(f"; {lift}" for lift in lifts.of_token(policy, holder.scopes, holder.claims)[:_TOLD])
 
 
-def _welcome(policy: Policy, holder: Identity, ages: Ages, batch: int, stamp: Stamp, lifted: str = "") -> Decision:
-    terms = LogonTerms(policy.guard_outbound, policy.exempt, policy.risk_reducing, policy.want_tags, batch)
+def _welcome(
+    request: FixRequest, policy: Policy, holder: Identity, ages: Ages, state: ServiceState | None, stamp: Stamp
+) -> Decision:
+    terms = state.terms if state else terms_of(policy)
     unknown = policy.expand(holder.scopes, holder.claims).unknown
+    lifted = _lifted(policy, holder) if request.event in (Event.LOGON, Event.RENEWAL) else ""
     welcome = _allowed(stamp, "the token and the identity hold" + lifted, ages=ages)
-    return welcome._replace(terms=terms, unknown_scopes=unknown)
+    return welcome._replace(terms=terms.for_proxy(names_terms=request.names_terms), unknown_scopes=unknown)
+
+
+def _other_terms(state: ServiceState, stamp: Stamp) -> Decision:
+    decision = _denied(stamp, "", OTHER_TERMS)._replace(action=Action.TERMS, terms=state.terms)
+    return _made_in(state, decision)
+
+
+def _made_in(state: ServiceState, decision: Decision) -> Decision:
+    return decision._replace(etag=state.etag, revision=state.revision, terms_name=state.terms.name)
 
 
 def acknowledged(request: FixRequest, stamp: Stamp) -> Decision:
@@ -215,11 +236,12 @@ def _allowed(
     # By position, as there is one for each message: by name it would take twice as long.
     text, unauthenticated, session_status, missing_scopes, terms = "", False, None, (), None
     shadow, rule, etag, watch_s, unknown_scopes = False, "", "", 0, ()
+    revision, terms_name = "", ""
     max_age, stale_if_error = ages
     fields = (
         True, _FORWARD, stamp.id, text, reason, unauthenticated, _NO_REASON, session_status, scope, missing_scopes,
         vary, stamp.policy, max_age, terms, shadow, rule, etag, watch_s, unknown_scopes, stale_if_error,
-        False,
+        False, revision, terms_name,
     )  # fmt: skip
     return Decision._make(fields)
 

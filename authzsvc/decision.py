@@ -5,8 +5,11 @@ Invariants: an allowed decision forwards; a denied one never does; only a denied
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from authzsvc.word import Word
@@ -20,6 +23,8 @@ class Action(Word):
     LOGOUT = "logout"
     DISCONNECT = "disconnect"
     """Both connections are closed at once."""
+    TERMS = "terms"
+    """Nothing was decided: the Check names other terms than the service's, and is to be sent again."""
 
 
 class OnExpiry(StrEnum):
@@ -59,10 +64,36 @@ class LogonTerms:
     """Inbound MsgTypes that need no scope, besides the session level."""
     risk_reducing: tuple[str, ...]
     """Inbound MsgTypes that may pass when no answer is to be had."""
-    want_tags: tuple[int, ...]
-    """Body tags to send from now on."""
+    want_tags: tuple[int, ...] | None
+    """Body tags to send from now on; None for all that are no secret."""
     batch: int = 1
     """The most messages of one direction that a Check may be about."""
+
+    @property
+    def name(self) -> str:
+        """Names these terms: equal names, equal terms. For Checks to say by which terms their body is cut."""
+        return _terms_name(self)
+
+    def for_proxy(self, *, names_terms: bool) -> LogonTerms:
+        """What a proxy may be told: one whose Checks do not name their terms must always send the whole body, because
+        nobody could see that its body lacks a tag that a later mapping needs."""
+        return self if names_terms else replace(self, want_tags=None)
+
+
+@lru_cache(64)
+def _terms_name(terms: LogonTerms) -> str:
+    parts = (terms.guard_outbound, terms.exempt, terms.risk_reducing, terms.want_tags, terms.batch)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+class ServiceState(NamedTuple):
+    """The service's state that a decision is made in, as a session's proxy is told of it."""
+
+    etag: str
+    """Names it, for this session (RFC 9110, 8.8.3)."""
+    revision: str
+    """The numbers of the mapping and of the restrictions in force, `3.17`: higher numbers are newer."""
+    terms: LogonTerms
 
 
 class Decision(NamedTuple):
@@ -99,7 +130,7 @@ class Decision(NamedTuple):
     rule: str = ""
     """The forbid that denied it, where one did."""
     etag: str = ""
-    """Of what the session's decisions rest on, on a Logon, a renewal and a watch (RFC 9110, 8.8.3)."""
+    """Of what the session's decisions rest on (RFC 9110, 8.8.3)."""
     watch_s: int = 0
     """How long a watch is held, in whole seconds; 0 where none is kept."""
     unknown_scopes: tuple[str, ...] = ()
@@ -108,6 +139,10 @@ class Decision(NamedTuple):
     """For how many seconds more the answer holds where none is to be had (RFC 5861, 4); 0 where `max_age` is."""
     username: bool = False
     """On an allowed Logon: its Username (553) is a name of the token's client, so the venue may see it."""
+    revision: str = ""
+    """The numbers of the mapping and the restrictions that the decision rests on; empty where it rests on neither."""
+    terms_name: str = ""
+    """The name of the service's terms, where a message was decided."""
 
     @property
     def ends_session(self) -> bool:

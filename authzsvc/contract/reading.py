@@ -25,6 +25,7 @@ from authzsvc.tokens.credential import Credential, read
 MAX_SEQ_NUM = 2**32 - 1
 MAX_MSG_TYPE = 16
 MAX_ETAG = 256
+MAX_TERMS = 64
 MAX_MESSAGES = 4096
 """In a Check, whoever offered to judge them."""
 
@@ -44,6 +45,9 @@ _OWN = (
     "if-none-match",
     "x-fix-report",
     "x-fix-reason",
+    "x-fix-terms",
+    "x-fix-revision",
+    "prefer",
 )
 """Headers that are about a single request, or secret; all others are its party's."""
 
@@ -82,7 +86,10 @@ def own_part(kind: FixRequest, check: Any) -> FixRequest | None:  # noqa: ANN401
     # By position, as there is one for each message: by name it would take twice as long.
     message = (kind.event, http.id, kind.msg_type, _seq_num(seq), kind.poss_dup, _fields(http.raw_body))
     fresh, etag, report = None, "", ""
-    return FixRequest._make((*message, kind.party, kind.credential, fresh, etag, report, kind.refresh, messages))
+    known = (kind.terms, kind.revision, False)
+    return FixRequest._make(
+        (*message, kind.party, kind.credential, fresh, etag, report, kind.refresh, messages, *known)
+    )
 
 
 def is_common(check: Any) -> bool:  # noqa: ANN401
@@ -116,7 +123,19 @@ def _message(http: Any, own: Mapping[str, str], whose: Party) -> FixRequest:  # 
         raise ContractError(whose.fault)
     credential = read(own.get("authorization", ""))
     if event is Event.WATCH:
-        return FixRequest(event, http.id, "", 0, False, _NO_FIELDS, whose, credential, etag=_watched(own, whose))
+        return FixRequest(
+            event,
+            http.id,
+            "",
+            0,
+            False,
+            _NO_FIELDS,
+            whose,
+            credential,
+            etag=_watched(own, whose),
+            revision=_revision(own),
+            at_once=own.get("prefer", "").replace(" ", "") == "wait=0",
+        )
     msg_type = _msg_type(own)
     refresh = event is Event.MESSAGE and _flag(own, "x-fix-refresh")
     if event is Event.LOGON and (msg_type != "A" or whose.direction is not Direction.INBOUND):
@@ -133,6 +152,8 @@ def _message(http: Any, own: Mapping[str, str], whose: Party) -> FixRequest:  # 
         fresh=_fresh(own, whose) if event is Event.RENEWAL else None,
         refresh=refresh,
         messages=_messages(own[_BATCH], event, refresh) if _BATCH in own else 1,
+        terms=_terms(own),
+        revision=_revision(own),
     )
 
 
@@ -161,6 +182,25 @@ def _messages(text: str, event: Event, refresh: bool) -> int:
     if not (is_number(text) and 1 < int(text) <= MAX_MESSAGES):
         raise ContractError(f"`x-fix-batch` is not a number from 2 to {MAX_MESSAGES}")
     return int(text)
+
+
+def _terms(own: Mapping[str, str]) -> str:
+    terms = own.get("x-fix-terms", "")
+    if len(terms) > MAX_TERMS or not terms.isascii() or not terms.isprintable():
+        raise ContractError(f"`x-fix-terms` is not up to {MAX_TERMS} printable characters")
+    return terms
+
+
+def _revision(own: Mapping[str, str]) -> tuple[int, int] | None:
+    """The newest mapping and restrictions that the proxy has heard of, `3.17`."""
+    text = own.get("x-fix-revision")
+    if text is None:
+        return None
+    mapping, point, restrictions = text.partition(".")
+    numbers = (mapping, restrictions)
+    if not point or not all(0 < len(number) <= 20 and number.isascii() and number.isdigit() for number in numbers):
+        raise ContractError("`x-fix-revision` is not two numbers with a point between them")
+    return int(mapping), int(restrictions)
 
 
 def _watched(own: Mapping[str, str], whose: Party) -> str:

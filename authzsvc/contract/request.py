@@ -18,6 +18,9 @@ from authzsvc.tokens.certificate import Certificate
 from authzsvc.tokens.credential import Credential
 from authzsvc.word import Word
 
+WHOLE_BODY = "*"
+"""The name of terms for a Check whose body has every field that is no secret: it can be evaluated under any terms."""
+
 
 class Event(Word):
     """What is asked: `x-fix-event`, or which stock filter asks."""
@@ -58,11 +61,22 @@ class FixRequest(NamedTuple):
     """A message that has passed already by a decision at hand: the proxy asks whether that goes on to hold."""
     messages: int = 1
     """How many it is about; beyond one `fields` is of all of them, and all else of the first."""
+    terms: str = ""
+    """The name of the terms by which the body is cut; `WHOLE_BODY` or empty where it is whole."""
+    revision: tuple[int, int] | None = None
+    """The newest mapping and restrictions that the proxy has heard of, by their numbers; None where it does not say."""
+    at_once: bool = False
+    """On a watch: it is answered without any wait."""
 
     def __repr__(self) -> str:
         """All but the fields, which may hold a secret."""
         shown = (f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True) if name != "fields")
         return f"FixRequest({', '.join(shown)})"
+
+    @property
+    def names_terms(self) -> bool:
+        """Whether the proxy's Checks name the terms by which their body is cut."""
+        return bool(self.terms) or self.revision is not None
 
     @property
     def direction(self) -> Direction:

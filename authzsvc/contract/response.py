@@ -24,8 +24,10 @@ from authzsvc.tokens.claims import Identity
 OK: int = grpc.StatusCode.OK.value[0]
 PERMISSION_DENIED: int = grpc.StatusCode.PERMISSION_DENIED.value[0]
 UNAUTHENTICATED: int = grpc.StatusCode.UNAUTHENTICATED.value[0]
+FAILED_PRECONDITION: int = grpc.StatusCode.FAILED_PRECONDITION.value[0]
 HTTP_UNAUTHORIZED = 401
 HTTP_FORBIDDEN = 403
+HTTP_PRECONDITION_FAILED = 412
 
 ID_LENGTH = 24
 """Characters in a decision's id: one length for all, so that ids can be exchanged in a rendered answer."""
@@ -36,7 +38,7 @@ _REMEMBERED_ANSWERS = 8192
 
 def encode(decision: Decision, identity: Identity | None, allowed: int | None = None) -> bytes:
     """`render`, serialized."""
-    if decision.terms is not None or decision.etag or len(decision.id) != ID_LENGTH:
+    if decision.terms is not None or decision.watch_s or len(decision.id) != ID_LENGTH:
         whole: bytes = render(decision, identity, allowed).SerializeToString()
         return whole
     subject, client_id = (identity.subject, identity.client_id) if identity else ("", "")
@@ -53,6 +55,9 @@ def encode(decision: Decision, identity: Identity | None, allowed: int | None = 
         decision.policy,
         decision.max_age,
         decision.stale_if_error,
+        decision.etag,
+        decision.revision,
+        decision.terms_name,
         subject,
         client_id,
         allowed,
@@ -96,6 +101,9 @@ def _pieces(
     policy: str,
     max_age: int,
     stale_if_error: int,
+    etag: str,
+    revision: str,
+    terms_name: str,
     subject: str,
     client_id: str,
     count: int | None,
@@ -117,6 +125,9 @@ def _pieces(
         max_age=max_age,
         terms=None,
         stale_if_error=stale_if_error,
+        etag=etag,
+        revision=revision,
+        terms_name=terms_name,
     )
     whole: bytes = _render(decision, subject, client_id, count).SerializeToString()
     return whole.split(_SOME_ID.encode())
@@ -128,9 +139,9 @@ def _render(decision: Decision, subject: str, client_id: str, allowed: int | Non
         response.status.code = OK
         headers = response.ok_response.headers
     else:
-        response.status.code = UNAUTHENTICATED if decision.unauthenticated else PERMISSION_DENIED
+        response.status.code, http_status = _denial_codes(decision)
         denied = response.denied_response
-        denied.status.code = HTTP_UNAUTHORIZED if decision.unauthenticated else HTTP_FORBIDDEN
+        denied.status.code = http_status
         denied.body = decision.text
         headers = denied.headers
     told = _headers(decision)
@@ -144,6 +155,15 @@ def _render(decision: Decision, subject: str, client_id: str, allowed: int | Non
     for name, value in _metadata(decision, subject, client_id):
         fields[name].string_value = value
     return response
+
+
+def _denial_codes(decision: Decision) -> tuple[int, int]:
+    """The gRPC and the HTTP status of an answer that does not allow."""
+    if decision.action is Action.TERMS:
+        return FAILED_PRECONDITION, HTTP_PRECONDITION_FAILED
+    if decision.unauthenticated:
+        return UNAUTHENTICATED, HTTP_UNAUTHORIZED
+    return PERMISSION_DENIED, HTTP_FORBIDDEN
 
 
 def _metadata(decision: Decision, subject: str, client_id: str) -> list[tuple[str, str]]:
@@ -177,10 +197,14 @@ def _headers(decision: Decision) -> list[tuple[str, str]]:
         headers.append(("x-fix-vary", _list(decision.vary)))
     if decision.etag:
         headers.append(("etag", decision.etag))
+    if decision.revision:
+        headers.append(("x-fix-revision", decision.revision))
     if decision.watch_s > 0:
         headers.append(("x-fix-watch", str(decision.watch_s)))
     if decision.terms is not None:
         headers.extend(_terms(decision.terms))
+    elif decision.terms_name:
+        headers.append(("x-fix-terms", decision.terms_name))
     return headers
 
 
@@ -194,10 +218,11 @@ def _cache_control(decision: Decision) -> str:
 
 def _terms(terms: LogonTerms) -> list[tuple[str, str]]:
     return [
+        ("x-fix-terms", terms.name),
         ("x-fix-guard-outbound", _list(terms.guard_outbound)),
         ("x-fix-exempt", _list(terms.exempt)),
         ("x-fix-risk-reducing", _list(terms.risk_reducing)),
-        ("x-fix-want-tags", _list(terms.want_tags)),
+        *([("x-fix-want-tags", _list(terms.want_tags))] if terms.want_tags is not None else []),
         *([("x-fix-batch", str(terms.batch))] if terms.batch > 1 else []),
     ]
 

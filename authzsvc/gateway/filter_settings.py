@@ -166,6 +166,14 @@ class Framing(Settings):
     """A message with a tag above it is refused: for venues whose engine keeps only the lower 16 bits of a tag."""
 
 
+class Terms(Settings):
+    """How long messages pass without a Check while no decision service confirms that they may."""
+
+    max_unconfirmed_s: int = Field(default=0, ge=0, le=86_400)
+    """After so long they are asked about, and so denied until a service answers; the session level always passes. 0: no
+    limit."""
+
+
 class Drain(Settings):
     """The end of sessions when the gateway goes down, or their listener."""
 
@@ -203,6 +211,7 @@ class FilterSettings(Settings):
     refusal: Refusal = Refusal()
     renewal: Renewal = Renewal()
     cache: Cache = Cache()
+    terms: Terms = Terms()
     accounting: Accounting = Accounting()
     limits: Limits = Limits()
     framing: Framing = Framing()

@@ -58,9 +58,12 @@ async def assemble(
     stored = await control.load()
     for facts in stored.sessions:
         registry.open(facts)
-    in_force = InForce(policy, control.restrictions)
+    in_force = InForce(policy, control.restrictions, batch=settings.decisions.batch, catch_up=control.catch_up)
     live = LiveSessions(registry, store)
-    control.on_change = partial(_exchange, in_force, control, live)
+    control.on_change = partial(_exchange, in_force, control, store)
+    await store.note_mapping(policy.digest)
+    control.on_change()
+    control.tell = partial(_tell, live)
     control.told = live.told
     attempts = Attempts(Guessing(Limits(**settings.guessing.model_dump())))
     holders = Holders(in_force, authenticator, live, _rules(settings), stored.salt, attempts)
@@ -87,14 +90,20 @@ def _rules(settings: Settings) -> Rules:
         second_logon=sessions.second_logon,
         warn_before_s=sessions.warn_before_s,
         watch_s=sessions.watch_s,
-        batch=decisions.batch,
     )
 
 
-def _exchange(in_force: InForce, control: Control, live: LiveSessions) -> None:
-    """Put other restrictions in force, and wake the sessions for which that makes a difference."""
-    before, now = in_force.restrictions, control.restrictions
-    in_force.restrictions = now
+def _exchange(in_force: InForce, control: Control, store: Store) -> None:
+    """Puts other restrictions in force, with their number in the store."""
+    revisions = store.revisions
+    in_force.restrictions, in_force.restrictions_number = control.restrictions, revisions.read
+    in_force.newest_mapping = revisions.mapping
+    if revisions.digest == in_force.policy.digest:
+        in_force.mapping_number = revisions.mapping
+
+
+def _tell(live: LiveSessions, before: Restrictions, now: Restrictions) -> None:
+    """Wakes the sessions for which other restrictions make a difference."""
     live.wake(facts.id for facts in live.present() if _left(before, facts) != _left(now, facts))
 
 

@@ -12,8 +12,31 @@ import json
 from authzsvc.standing import Ending, Limit
 from authzsvc.tokens.claims import Identity
 
+_MOST = 20_000
+"""Identities whose tags are remembered; beyond it all are forgotten."""
+
 _VOLATILE = frozenset({"exp", "iat", "nbf", "jti", "auth_time", "sid", "uti", "rh", "aio"})
 """Claims that differ from one token of a session to the next, and that no mapping should rest on."""
+
+
+class Tags:
+    """Remembers the tags of identities, because there is one for each message."""
+
+    def __init__(self) -> None:
+        """Nothing is remembered."""
+        self._known: dict[int, tuple[Identity, str, str, str]] = {}
+
+    def of(self, policy: str, identity: Identity, standing: Limit | Ending | None) -> str:
+        """The same as `tag`."""
+        reason = standing.reason if standing else ""
+        known = self._known.get(id(identity))
+        if known is not None and known[0] is identity and known[1] == policy and known[2] == reason:
+            return known[3]
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        found = tag(policy, identity, standing)
+        self._known[id(identity)] = identity, policy, reason, found
+        return found
 
 
 def tag(policy: str, identity: Identity, standing: Limit | Ending | None) -> str:

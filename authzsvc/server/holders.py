@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 from authzsvc.contract.request import Event, FixRequest
 from authzsvc.decide import Keeping, Stamp, decide
-from authzsvc.decision import Decision, OnExpiry, SecondLogon
+from authzsvc.decision import Decision, OnExpiry, SecondLogon, ServiceState
 from authzsvc.errors import TokenError
 from authzsvc.server.attempts import Attempts, LockedOut, is_guess
+from authzsvc.server.entity import Tags
 from authzsvc.server.in_force import InForce
 from authzsvc.server.live import LiveSessions
 from authzsvc.sessions.facts import SessionFacts, SessionKey, fingerprint
@@ -45,8 +46,6 @@ class Rules:
     second_logon: SecondLogon = SecondLogon.REFUSE
     warn_before_s: float = 300.0
     watch_s: int = 50
-    batch: int = 1
-    """The most messages of one direction that a Check may be about."""
 
 
 class Holder(NamedTuple):
@@ -68,12 +67,27 @@ class Holders:
     """Of the session store, for the names of credentials."""
     attempts: Attempts = field(default_factory=lambda: Attempts(Guessing(Limits())))
     clock: Callable[[], float] = time.time
+    tags: Tags = field(default_factory=Tags)
+    _not_in_store: int = 0
+    """A number that a proxy has named and the store does not have: of another store."""
 
     def decided(self, request: FixRequest, holder: Holder, stamp: Stamp) -> Decision:
         """The decision about a request of that holder's."""
-        standing = self.standing(request, holder)
-        rules = self.rules
-        return decide(request, holder.identity, self.in_force.policy, stamp, rules.keeping, standing, rules.batch)
+        in_force, identity = self.in_force, holder.identity
+        standing, policy = self.standing(request, holder), in_force.policy
+        if stamp.policy != policy.digest:
+            stamp = stamp._replace(policy=policy.digest)  # It was exchanged since the request came.
+        state = ServiceState(self.tags.of(policy.digest, identity, standing), in_force.revision, in_force.terms)
+        return decide(request, identity, policy, stamp, self.rules.keeping, standing, state)
+
+    async def catch_up(self, request: FixRequest) -> None:
+        """Puts the restrictions in force of which the request's proxy has heard already: another service wrote them to
+        the store before it told the proxy. Raises `StoreError`: then there is a restriction that is not known here."""
+        known = request.revision
+        if known is not None and known[1] > max(self.in_force.restrictions_number, self._not_in_store):
+            await self.in_force.catch_up()
+            if known[1] > self.in_force.restrictions_number:
+                self._not_in_store = known[1]
 
     def known(self, request: FixRequest) -> Holder | None:
         """Whose the request's credential is, where that can be told at once and it is good; else `holder` tells."""

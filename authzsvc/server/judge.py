@@ -59,14 +59,19 @@ class Judge:
         async def judge(request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
             nonlocal known
             if known is None:
-                known = self.holders.known(request) or await self.holders.holder(request)
+                known = await self._holder(request)
             return self._judged(request, known, stamp)
 
         return judge
 
     async def _message(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
+        return self._judged(request, await self._holder(request), stamp)
+
+    async def _holder(self, request: FixRequest) -> Holder | TokenError:
         holder = self.holders.known(request) or await self.holders.holder(request)
-        return self._judged(request, holder, stamp)
+        if request.revision is not None and isinstance(holder, Holder):
+            await self.holders.catch_up(request)
+        return holder
 
     def _judged(
         self, request: FixRequest, holder: Holder | TokenError, stamp: Stamp

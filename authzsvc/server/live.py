@@ -38,6 +38,9 @@ then."""
 TOLD_S = 2.0
 """How long a kill waits for the sessions' watches to be answered."""
 OUSTED_S = 3600.0
+ACKNOWLEDGED_S = 0.25
+"""How long a kill waits for a session's next watch, which says that the proxy has taken in the answer to the one
+before. With several services another one may have it."""
 _MOST = 100_000
 
 _log = logging.getLogger(__name__)
@@ -101,6 +104,8 @@ class LiveSessions:
         call to the service may have been cut, or another service may have it."""
         self._ended: TTLCache[str, SessionFacts] = TTLCache(_MOST, GRACE_S)
         """Sessions that have ended lately: what is still under way for them is told by this."""
+        self._next: dict[str, asyncio.Event] = {}
+        """Set at a session's next watch; there where somebody waits for that."""
         self._draining = False
         self._ousted: TTLCache[str, None] = TTLCache(_MOST, OUSTED_S)
         self._waiting: dict[SessionKey, list[asyncio.Event]] = {}
@@ -207,6 +212,9 @@ class LiveSessions:
         cancelled then, the session has ended."""
         watch = Watch(session_id, self._clock())
         self._unproven.add(watch)
+        taken_in = self._next.pop(session_id, None)
+        if taken_in is not None:
+            taken_in.set()
         try:
             yield watch
         except asyncio.CancelledError:
@@ -257,16 +265,24 @@ class LiveSessions:
         return [watch for watch in (*proven, *unproven) if watch is not None]
 
     async def told(self, timeout_s: float = TOLD_S) -> None:
-        """Wait until the watches that have been woken are answered, or the time has passed."""
+        """Wait until the watches that have been woken are answered, and their proxies have come back with the next one,
+        or the time has passed."""
         woken = [watch for watch in self._watches.values() if watch.changed]
         end = self._clock() + timeout_s
-        answered = []
+        answered, taken_in = [], []
         for watch in woken:
             watch.done = watch.done or asyncio.Event()
             answered.append(watch.done)
-        for done in answered:
+            taken_in.append(self._next.setdefault(watch.session, asyncio.Event()))
+        await self._all_set(answered, end)
+        await self._all_set(taken_in, min(end, self._clock() + ACKNOWLEDGED_S))
+        for watch in woken:
+            self._next.pop(watch.session, None)
+
+    async def _all_set(self, events: Iterable[asyncio.Event], end: float) -> None:
+        for event in events:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(done.wait(), max(0.0, end - self._clock()))
+                await asyncio.wait_for(event.wait(), max(0.0, end - self._clock()))
 
     def __len__(self) -> int:
         return len(self.registry)

@@ -22,7 +22,7 @@ from authzsvc.policy import warnings
 from authzsvc.policy.warnings import Kind
 from authzsvc.tokens import guessing
 
-ALLOW, DENY, SHADOW = "allow", "deny", "shadow"
+ALLOW, DENY, SHADOW, TERMS = "allow", "deny", "shadow", "terms"
 
 
 class Reload(StrEnum):

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from authzsvc.errors import AuthzError, Faults
+from authzsvc.errors import AuthzError, Faults, StoreError
 from authzsvc.policy.warnings import PolicyWarning, count
 from authzsvc.server.mapping import Taken, accept, rests_on, take
 from authzsvc.server.metrics import Counts, Reload
@@ -99,7 +99,12 @@ class Reloader:
         changed = taken.policy.digest != before
         mended = bool(self._complaint)
         warned_else = taken.warnings != self._warned
-        self.authorizer.in_force.policy = taken.policy
+        number = await self._number(taken.policy.digest) if changed else None
+        in_force = self.authorizer.in_force
+        in_force.policy = taken.policy
+        if number is not None:
+            in_force.mapping_number = in_force.newest_mapping = number
+            in_force.restrictions_number = self.store.revisions.read
         self._complaint = ""
         self._note(taken)
         self.counts.reloads[Reload.CHANGED if changed else Reload.UNCHANGED] += 1
@@ -114,6 +119,15 @@ class Reloader:
         if changed or mended or asked or warned_else:
             _warn(taken.warnings)
         await self.tell_health(True)
+
+    async def _number(self, digest: str) -> int | None:
+        """Returns the number that the store gives a mapping. While the store is away, a mapping is put in force without
+        one: the sessions are told of it all the same."""
+        try:
+            return (await self.store.note_mapping(digest)).mapping
+        except StoreError as error:
+            _log.warning("the mapping has no number in the store", extra={"mapping": digest, "reason": str(error)})
+            return None
 
     def _note(self, taken: Taken) -> None:
         counts, policy = self.counts, taken.policy

@@ -31,13 +31,13 @@ from authzsvc.contract.reading import glimpse, parse
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.contract.response import ID_LENGTH, encode
 from authzsvc.decide import Stamp, decide_stock, unavailable
-from authzsvc.decision import Decision
+from authzsvc.decision import Action, Decision
 from authzsvc.errors import ContractError
 from authzsvc.policy.engine import Policy
 from authzsvc.server.allowance import Allowance
 from authzsvc.server.in_force import InForce
 from authzsvc.server.judge import Judge, JudgeOne
-from authzsvc.server.metrics import ALLOW, DENY, SHADOW, Counts
+from authzsvc.server.metrics import ALLOW, DENY, SHADOW, TERMS, Counts
 from authzsvc.server.turns import SHORT, UNKNOWN, Turns, turn_name
 from authzsvc.tokens.claims import Identity
 
@@ -74,14 +74,18 @@ class _Judged(NamedTuple):
     def labels(self) -> tuple[str, str]:
         """Verdict and event, as they are counted."""
         decision = self.decision
+        if decision.action is Action.TERMS:
+            return TERMS, event_word(self.request)
         verdict = SHADOW if decision.shadow else ALLOW if decision.allowed else DENY
         return verdict, event_word(self.request)
 
     @property
     def is_silent(self) -> bool:
-        """Whether this is nothing for the audit: a watch that has nothing new to say, or a decision that goes on to
-        hold (its message has passed before, and is in the accounts)."""
+        """Whether this is nothing for the audit: a watch that has nothing new to say, a decision that goes on to
+        hold (its message has passed before, and is in the accounts), or a Check that will be sent again."""
         request, decision = self.request, self.decision
+        if decision.action is Action.TERMS:
+            return True
         if not isinstance(request, FixRequest) or not decision.allowed:
             return False
         if request.event is Event.WATCH:

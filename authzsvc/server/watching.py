@@ -18,7 +18,6 @@ from authzsvc.contract.request import FixRequest
 from authzsvc.decide import Stamp, decide, ended
 from authzsvc.decision import Action, Decision, OnExpiry
 from authzsvc.errors import TokenError
-from authzsvc.server import entity
 from authzsvc.server.attempts import Attempts
 from authzsvc.server.holders import Holder, Holders, who
 from authzsvc.server.in_force import InForce
@@ -57,8 +56,10 @@ class Watching:
             while True:
                 now = stamp._replace(policy=self.in_force.policy.digest)
                 decision, holder = await self._state(watch, request, now)
-                changed = not decision.allowed or decision.etag != request.etag
-                if changed or self.live.draining or time.monotonic() >= until:
+                changed = not decision.allowed or (
+                    decision.etag != request.etag and not self._must_wait(request, holder)
+                )
+                if changed or request.at_once or self.live.draining or time.monotonic() >= until:
                     break
                 identity = holder.identity if holder else None
                 warned = self._warn(request, identity, warned)
@@ -69,6 +70,12 @@ class Watching:
         if decision.ends_session and not watch.superseded and self.holders.owns(request, holder):
             self.live.close(request.session)
         return decision, identity
+
+    def _must_wait(self, request: FixRequest, holder: Holder | None) -> bool:
+        """Whether this service has yet to put a mapping in force that the proxy has heard of. To tell the proxy of the
+        older one would have it decide by that again. A restriction is told all the same."""
+        restricted = holder is not None and self.holders.standing(request, holder) is not None
+        return self.in_force.is_behind(request.revision) and not restricted
 
     async def _state(self, watch: Watch, request: FixRequest, stamp: Stamp) -> tuple[Decision, Holder | None]:
         """What the watched session's decisions rest on now, as a decision about the session."""
@@ -84,6 +91,7 @@ class Watching:
             return decide(request, holder, self.in_force.policy, stamp), None
         if self.holders.is_anothers(request, holder):
             return ended(request.event, not_the_callers(), stamp), holder
+        await self.holders.catch_up(request)
         decision = self.holders.decided(request, holder, stamp)
         if not decision.allowed:
             return decision, holder
@@ -169,6 +177,6 @@ class Watching:
 
     def tagged(self, request: FixRequest, holder: Holder, decision: Decision) -> Decision:
         """The decision with the entity tag of what the session's decisions rest on, for a watch to tell changes by."""
-        standing = self.holders.standing(request, holder)
-        tag = entity.tag(self.in_force.policy.digest, holder.identity, standing)
-        return decision._replace(etag=tag, watch_s=self.holders.rules.watch_s)
+        standing, in_force = self.holders.standing(request, holder), self.in_force
+        tag = self.holders.tags.of(in_force.policy.digest, holder.identity, standing)
+        return decision._replace(etag=tag, revision=in_force.revision, watch_s=self.holders.rules.watch_s)

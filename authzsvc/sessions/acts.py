@@ -59,6 +59,8 @@ class Act:
     """Ids of the restrictions and revocations made or lifted."""
     hit: int = 0
     """Live sessions concerned."""
+    behind: tuple[str, ...] = ()
+    """Services of the store that had not put it in force in time."""
     refused: str = ""
     """Why nothing was done; empty when it was."""
     not_kept: str = ""

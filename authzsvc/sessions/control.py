@@ -1,8 +1,11 @@
 """`Control`: what operators can do to live sessions, and what is in force.
 
-What denies takes effect first and is kept second: a kill holds in memory, and the sessions are told, before the disk is
-asked. When the disk then refuses, the call fails and says so, the kill stays in force, and keeping it is tried again
-every second. What permits goes the other way round: a restriction is lifted once its removal is kept.
+What denies takes effect first and is kept second: a kill holds for every Check before the store is asked. The sessions'
+watches are answered once the store has it, so that whoever hears of the kill can find it there; if the store takes long
+or refuses, they are answered all the same. When the store refuses, the call fails and says so, the kill stays in force,
+and keeping it is tried again every second. A kill returns once the sessions have been told and every other service of
+the store has put it in force; else the call fails and names the services that have not. What permits goes the other way
+round: a restriction is lifted once its removal is kept.
 
 Invariants: `restrictions` is never without an entry that a call has put in force and nobody has lifted, whatever other
 processes write meanwhile; everything asked is recorded, done or refused.
@@ -11,8 +14,11 @@ processes write meanwhile; everything asked is recorded, done or refused.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import secrets
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -42,9 +48,15 @@ from authzsvc.sessions.restrictions import (
     RevokedBy,
     Selector,
 )
+from authzsvc.sessions.revisions import BEAT_S
 from authzsvc.sessions.store import Store, Stored
 
 RETRY_S = 1.0
+TELL_AFTER_S = 1.0
+"""How long the sessions wait to be told of a kill that the store has not taken yet."""
+ACKNOWLEDGED_S = 3.0
+"""How long a kill waits for the other services of the store."""
+_LOOK_S = 0.05
 TIDY_S = 60.0
 MAX_RESTRICTIONS = 10_000
 MAX_REVOCATIONS = 20_000
@@ -87,13 +99,21 @@ class Control:
         """What is in force now; exchanged whole."""
         self.record = record
         self.on_change = on_change
-        """Called right after `restrictions` was exchanged."""
+        """Called right after `restrictions` was exchanged, and when their number in the store is known."""
+        self.tell: Callable[[Restrictions, Restrictions], None] = _nobody
+        """Called after that with the restrictions before and now: the sessions for which they differ are to be told."""
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
+        """Of this service, among those of the store."""
         self.told: Callable[[], Awaitable[None]] = _at_once
         """Awaited before a kill or a revocation returns: until the sessions that it concerns have been told."""
         self._store = store
         self._registry = registry
         self._clock = clock
         self._unkept: dict[str, Restriction | Revocation] = {}
+        self._acknowledged = 0
+        """Every change up to this number is in force here, and the sessions have been told."""
+        self._telling: asyncio.Task[None] | None = None
+        self._catching_up: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         """Held from reading the store to exchanging `restrictions`, and while the store is written."""
 
@@ -101,13 +121,28 @@ class Control:
         """Take what the store holds; returns it, for its sessions and salt. Raises `StoreError`."""
         async with self._lock:
             stored = await self._store.load()
-            self._exchange(self._and_unkept(stored.in_force))
-            return stored
+            self._put_in_force(self._and_unkept(stored.in_force))
+        await self._acknowledge(self._store.revisions.read)
+        return stored
+
+    async def catch_up(self) -> None:
+        """Reads the store now, once for all who ask meanwhile, and puts in force what it holds. Raises `StoreError`."""
+        if self._catching_up is None or self._catching_up.done():
+            self._catching_up = asyncio.create_task(self._read_again())
+        await asyncio.shield(self._catching_up)
+        if self._acknowledged < self._store.revisions.read and (self._telling is None or self._telling.done()):
+            self._telling = asyncio.create_task(self._acknowledge_once_told())
+
+    async def leave(self) -> None:
+        """This service ends: no kill waits for it any more."""
+        with contextlib.suppress(StoreError):
+            await self._store.leave(self.name)
 
     async def run(self) -> None:
         """Follow what other processes write, and keep what could not be kept; until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
+            group.create_task(self._beat())
             group.create_task(self._keep_again())
             group.create_task(self._tidy())
 
@@ -149,13 +184,13 @@ class Control:
         act = self._act(Action.RESTORE, operator, by=by, value=value, targets=tuple(sorted(ids)))
         async with self._lock:
             with self._refusals(act):
-                self._exchange(self._and_unkept(await self._store.in_force()))
+                self._put_in_force(self._and_unkept(await self._store.in_force()))
                 lifted = self._meant(ids, selector)
                 await self._store.remove(lifted)
             hit = self._restricted_by(lifted)
             for entry in lifted:
                 self._unkept.pop(entry, None)
-            self._exchange(self.restrictions.without(lifted))
+            self._put_in_force(self.restrictions.without(lifted))
         self.record(replace(act, targets=tuple(sorted(lifted)), hit=hit))
         return Done(tuple(sorted(lifted)), hit)
 
@@ -181,36 +216,71 @@ class Control:
 
     async def _put(self, entry: Restriction | Revocation, restrictions: Restrictions, act: Act, hit: int) -> Done:
         self._unkept[entry.id] = entry
+        before = self.restrictions
         self._exchange(restrictions)
         act = replace(act, targets=(entry.id,), hit=hit)
+        keeping = asyncio.ensure_future(self._keep(entry))
+        await asyncio.wait((keeping,), timeout=TELL_AFTER_S)
+        self._tell(before)
         try:
-            await self._keep(entry)
+            number = await keeping
         except StoreError as error:
             self.record(replace(act, not_kept=str(error)))
             raise StoreError(
                 f"in force as `{entry.id}` in this process ({hit} live sessions), but not kept, so a restart or another"
                 f" process does not know it: {error}; it is tried again every second"
             ) from None
-        await self.told()
-        self.record(act)
+        _, behind = await asyncio.gather(self.told(), self._until_acknowledged(number))
+        self.record(replace(act, behind=behind))
+        if behind:
+            raise StoreError(
+                f"in force as `{entry.id}` in this process ({hit} live sessions) and kept, but not acknowledged within"
+                f" {ACKNOWLEDGED_S:g} s by {', '.join(f'`{name}`' for name in behind)}: sessions there may trade until"
+                " it has read the store"
+            )
         return Done((entry.id,), hit)
 
-    async def _keep(self, entry: Restriction | Revocation) -> None:
+    async def _until_acknowledged(self, number: int) -> tuple[str, ...]:
+        """Waits until the change of that number is in force in every service of the store; returns those in which it is
+        not in time."""
+        end = time.monotonic() + ACKNOWLEDGED_S
+        while True:
+            try:
+                behind = tuple(name for name in await self._store.behind(number) if name != self.name)
+            except StoreError:
+                behind = ("the store, which cannot be read",)
+            if not behind or time.monotonic() >= end:
+                return behind
+            await asyncio.sleep(_LOOK_S)
+
+    async def _keep(self, entry: Restriction | Revocation) -> int:
+        """Writes an entry to the store; returns its number there."""
         async with self._lock:
             if entry.id not in self._unkept:
-                return
+                return self._store.revisions.read
             if isinstance(entry, Restriction):
                 await self._store.add_restriction(entry)
             else:
                 await self._store.add_revocation(entry)
             self._unkept.pop(entry.id, None)
+            return self._store.revisions.read
+
+    def _put_in_force(self, restrictions: Restrictions) -> None:
+        """What the store holds is in force from now on, and the sessions are told."""
+        before = self.restrictions
+        self._exchange(restrictions)
+        self._tell(before)
 
     def _exchange(self, restrictions: Restrictions) -> None:
-        if restrictions == self.restrictions:
-            return
         self.restrictions = restrictions
+        self.on_change()
+
+    def _tell(self, before: Restrictions) -> None:
+        self.on_change()  # The number in the store may be another by now.
+        if before == self.restrictions:
+            return
         try:
-            self.on_change()
+            self.tell(before, self.restrictions)
         except Exception:  # a kill must be kept, whatever becomes of those that it wakes
             _log.exception("telling the sessions of a change failed")
 
@@ -245,11 +315,34 @@ class Control:
     async def _follow(self) -> None:
         async for _ in self._store.changes():
             try:
-                async with self._lock:
-                    self._exchange(self._and_unkept(await self._store.in_force()))
+                await self._read_again()
+                await self._acknowledge_once_told()
             except StoreError as error:
                 _log.error("what is in force cannot be read again", extra={"reason": str(error)})
                 await asyncio.sleep(RETRY_S)
+
+    async def _read_again(self) -> None:
+        async with self._lock:
+            self._put_in_force(self._and_unkept(await self._store.in_force()))
+
+    async def _acknowledge_once_told(self) -> None:
+        """Notes that what has been read is in force here, once the sessions have been told. What cannot be written now
+        is written with the next beat."""
+        number = self._store.revisions.read
+        await self.told()
+        with contextlib.suppress(StoreError):
+            await self._acknowledge(number)
+
+    async def _acknowledge(self, number: int) -> None:
+        self._acknowledged = max(self._acknowledged, number)
+        await self._store.acknowledge(self.name, self._acknowledged)
+
+    async def _beat(self) -> None:
+        """Says that this service runs, so that a kill in another one waits for it."""
+        while True:
+            await asyncio.sleep(BEAT_S)
+            with contextlib.suppress(StoreError):
+                await self._acknowledge(self._acknowledged)
 
     async def _keep_again(self) -> None:
         while True:
@@ -270,9 +363,13 @@ class Control:
                     if old:
                         await self._store.remove(old)
                         self._unkept = {name: entry for name, entry in self._unkept.items() if name not in old}
-                        self._exchange(self.restrictions.without(old))
+                        self._put_in_force(self.restrictions.without(old))
             except StoreError as error:
                 _log.warning("old revocations cannot be removed", extra={"reason": str(error)})
+
+
+def _nobody(_before: Restrictions, _now: Restrictions) -> None:
+    """There are no sessions."""
 
 
 async def _at_once() -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from authzsvc import files
 from authzsvc.errors import StoreError
-from authzsvc.sessions import signed_mappings
+from authzsvc.sessions import revisions, signed_mappings
 
 APPLICATION = 0x46495841
 """`FIXA`, in SQLite's `application_id`."""
@@ -137,6 +137,7 @@ def _prepare(database: sqlite3.Connection, name: str, busy_s: float) -> None:
         if _number(database, "user_version") == 0:
             _make_tables(database)
         database.execute(signed_mappings.TABLE)
+        database.execute(revisions.TABLE)
         # A disk that cannot be written is better met now than at the first kill.
         database.execute("INSERT OR REPLACE INTO meta VALUES ('opened', ?)", (time.time(),))
     if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
@@ -158,7 +159,7 @@ def _check_kind(database: sqlite3.Connection, name: str) -> None:
 def _make_tables(database: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";"):
         database.execute(statement)
-    facts = [("salt", secrets.token_bytes(32)), ("generation", 0)]
+    facts = [("salt", secrets.token_bytes(32)), ("generation", revisions.first())]
     database.executemany("INSERT INTO meta VALUES (?, ?)", facts)
     database.execute(f"PRAGMA application_id={APPLICATION}")
     database.execute(f"PRAGMA user_version={SCHEMA}")

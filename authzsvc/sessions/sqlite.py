@@ -18,15 +18,17 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from authzsvc.errors import StoreError
 from authzsvc.sessions import database as files
-from authzsvc.sessions import signed_mappings
+from authzsvc.sessions import revisions, signed_mappings
 from authzsvc.sessions.facts import SessionFacts, decode, encode
 from authzsvc.sessions.restrictions import By, Mode, Restriction, Restrictions, Revocation, RevokedBy
+from authzsvc.sessions.revisions import Revisions
 from authzsvc.sessions.signed_mappings import SignedMapping
 from authzsvc.sessions.store import Stored
 
@@ -57,7 +59,7 @@ class SqliteStore:
         self._writer = writer
         self._poll_s = poll_s
         self._database: sqlite3.Connection  # of the writer's thread, like the three that follow
-        self._seen = -1
+        self._revisions = Revisions(read=-1)
         self._version = -1
         self._inode = (0, 0)
         self._pending: dict[str, _Row | None] = {}
@@ -98,6 +100,27 @@ class SqliteStore:
         """Gone from disk when it returns."""
         values = [(entry,) for entry in sorted(ids)]
         await self._change("DELETE FROM restriction WHERE id = ?", values, "DELETE FROM revocation WHERE id = ?")
+
+    @property
+    def revisions(self) -> Revisions:
+        """As of the last read or write of this process."""
+        return self._revisions
+
+    async def note_mapping(self, digest: str) -> Revisions:
+        """On disk when it returns."""
+        return await self._run(lambda: self._note_mapping(digest))
+
+    async def acknowledge(self, service: str, number: int) -> None:
+        """On disk when it returns."""
+        await self._run(lambda: self._in_transaction(revisions.acknowledge, service, number, time.time()))
+
+    async def leave(self, service: str) -> None:
+        """On disk when it returns."""
+        await self._run(lambda: self._in_transaction(revisions.leave, service))
+
+    async def behind(self, number: int) -> tuple[str, ...]:
+        """Those that have said that they run, lately."""
+        return await self._run(lambda: revisions.behind(self._database, number, time.time()))
 
     async def accept_mapping(self, found: SignedMapping) -> None:
         """On disk when it returns."""
@@ -212,7 +235,7 @@ class SqliteStore:
     def _in_force(self) -> Restrictions:
         self._database.execute("BEGIN")
         try:
-            generation = self._generation()
+            known = revisions.read(self._database)
             restrictions = self._database.execute("SELECT * FROM restriction").fetchall()
             revocations = self._database.execute("SELECT * FROM revocation").fetchall()
         finally:
@@ -221,8 +244,26 @@ class SqliteStore:
             read = Restrictions(map(_restriction, restrictions), map(_revocation, revocations))
         except (ValueError, TypeError):
             raise StoreError(f"the store `{self._name}` holds a restriction that cannot be read") from None
-        self._seen = generation
+        self._revisions = known
         return read
+
+    def _note_mapping(self, digest: str) -> Revisions:
+        self._check_place()
+        with files.transaction(self._database):
+            before = revisions.read(self._database)
+            now = revisions.note_mapping(self._database, digest)
+        return self._note_write(before, now)
+
+    def _note_write(self, before: Revisions, now: Revisions) -> Revisions:
+        """Notes a write of this process; what others wrote before it is still to be read."""
+        read = now.read if before.read == self._revisions.read else self._revisions.read
+        self._revisions = replace(now, read=read)
+        return now
+
+    def _in_transaction(self, write: Callable[..., None], *values: object) -> None:
+        self._check_place()
+        with files.transaction(self._database):
+            write(self._database, *values)
 
     def _accept_mapping(self, found: SignedMapping) -> None:
         self._check_place()
@@ -232,12 +273,11 @@ class SqliteStore:
     def _write(self, statements: tuple[str, ...], values: Sequence[tuple[object, ...]]) -> None:
         self._check_place()
         with files.transaction(self._database):
-            generation = self._generation()
+            before = revisions.read(self._database)
             for statement in statements:
                 self._database.executemany(statement, values)
-            self._database.execute("UPDATE meta SET value = ? WHERE name = 'generation'", (generation + 1,))
-        if generation == self._seen:  # else there is something of others to be read yet
-            self._seen = generation + 1
+            self._database.execute("UPDATE meta SET value = ? WHERE name = 'generation'", (before.read + 1,))
+        self._note_write(before, replace(before, read=before.read + 1))
 
     def _write_sessions(self, batch: Mapping[str, _Row | None]) -> None:
         gone = [(session_id,) for session_id, row in batch.items() if row is None]
@@ -250,7 +290,7 @@ class SqliteStore:
         version = self._scalar("PRAGMA data_version", int)
         if version == self._version:
             return False
-        if self._generation() != self._seen:
+        if self._generation() != self._revisions.read:
             return True
         self._version = version
         return False

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from authzsvc.sessions.facts import SessionFacts
 from authzsvc.sessions.restrictions import Restriction, Restrictions, Revocation
+from authzsvc.sessions.revisions import Revisions
 from authzsvc.sessions.signed_mappings import SignedMapping
 
 
@@ -42,6 +43,22 @@ class Store(Protocol):
 
     async def remove(self, ids: frozenset[str]) -> None:
         """Remove restrictions and revocations; gone for good when it returns. Unknown ids are no error."""
+
+    @property
+    def revisions(self) -> Revisions:
+        """How far this process has read the store, and which mapping is the newest; as of its last read or write."""
+
+    async def note_mapping(self, digest: str) -> Revisions:
+        """Notes the mapping that this service is about to put in force; it has a number when this returns."""
+
+    async def acknowledge(self, service: str, number: int) -> None:
+        """Notes that this service runs, and that every change up to that number is in force in it."""
+
+    async def behind(self, number: int) -> tuple[str, ...]:
+        """Returns the names of the services that run and in which the change of that number is not in force."""
+
+    async def leave(self, service: str) -> None:
+        """Notes that this service has ended."""
 
     async def accept_mapping(self, found: SignedMapping) -> None:
         """Records a signed mapping as the last accepted one of its key and name; kept when it returns.

@@ -8,8 +8,8 @@ import pytest
 from authzsvc.contract.reading import parse
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.contract.response import render
-from authzsvc.decide import NOT_KEPT, Keeping, Stamp, acknowledged, decide, decide_stock, unavailable
-from authzsvc.decision import Action, Decision, LogonTerms
+from authzsvc.decide import NOT_KEPT, Keeping, Stamp, acknowledged, decide, decide_stock, terms_of, unavailable
+from authzsvc.decision import Action, Decision, LogonTerms, ServiceState
 from authzsvc.errors import TokenError
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
@@ -44,10 +44,43 @@ def judged(policy: Policy, request: object, holder: Identity | TokenError = WHO,
 
 
 def test_a_good_logon_is_told_its_terms(policy: Policy) -> None:
-    decision = judged(policy, logon("t"))
-    assert (decision.allowed, decision.action, decision.scope) == (True, Action.FORWARD, None)
-    assert decision.terms == LogonTerms(("8",), (), ("F", "q"), policy.want_tags)
+    request = fix(logon("t"))
+    named = decide(request._replace(terms="*"), WHO, policy, Stamp("id-1", NOW, policy.digest))
+    assert (named.allowed, named.action, named.scope) == (True, Action.FORWARD, None)
+    assert named.terms == LogonTerms(("8",), (), ("F", "q"), policy.want_tags)
     assert {11, 167} <= set(policy.want_tags)
+    # A proxy whose Checks would not say by which terms their body is cut always sends the whole.
+    unnamed = judged(policy, logon("t"))
+    assert unnamed.terms == LogonTerms(("8",), (), ("F", "q"), None)
+
+
+def test_a_message_whose_check_names_other_terms_is_not_evaluated(policy: Policy) -> None:
+    state = ServiceState('"e"', "3.7", terms_of(policy))
+    request = fix(check("t", body=soh("11=1|167=CS|")))
+
+    def asked(terms: str) -> Decision:
+        return decide(request._replace(terms=terms), WHO, policy, Stamp("id-1", NOW, policy.digest), state=state)
+
+    other = asked("0123456789abcdef")
+    assert (other.allowed, other.action, other.ends_session) == (False, Action.TERMS, False)
+    assert (other.terms, other.etag, other.revision) == (state.terms, '"e"', "3.7")
+    for terms in ("", "*", state.terms.name):
+        decided = asked(terms)
+        assert decided.action in (Action.FORWARD, Action.REJECT)
+        assert (decided.etag, decided.revision, decided.terms_name) == ('"e"', "3.7", state.terms.name)
+
+
+def test_equal_terms_have_equal_names_and_other_terms_others(policy: Policy) -> None:
+    terms = terms_of(policy)
+    assert terms.name == terms_of(policy).name
+    others = [
+        replace(terms, guard_outbound=("9",)),
+        replace(terms, exempt=("B",)),
+        replace(terms, risk_reducing=()),
+        replace(terms, want_tags=(1,)),
+        replace(terms, batch=7),
+    ]
+    assert len({terms.name, *(other.name for other in others)}) == 6
 
 
 def test_a_logon_with_an_expired_token(policy: Policy) -> None:

@@ -38,6 +38,7 @@ DEFAULTS = {
     "renewal": {"user_request": True, "tags": [], "custom": None},
     "refusal": {"keep_numbers": False},
     "cache": {"enabled": True, "max_entries": 1_024, "max_entry_bytes": 512},
+    "terms": {"max_unconfirmed_s": 0},
     "accounting": {"enabled": True, "interval_ms": 5_000},
     "limits": {
         "messages_per_s": 0,

@@ -62,13 +62,14 @@ class Session:
         )
         return await answered(self.at, request)
 
-    def watching(self) -> asyncio.Task[Answer]:
-        """Its watch, under way."""
+    def watching(self, **more: str) -> asyncio.Task[Answer]:
+        """Its watch, under way; `more` are headers, `_` for `-` in their names."""
+        named = {name.replace("_", "-"): value for name, value in more.items()}
         request = check(
             self.token,
             event="watch",
             body=b"",
-            headers=self._headers(**{"if-none-match": self.etag}),
+            headers=self._headers(**{"if-none-match": self.etag, **named}),
             without=("x-fix-msg-type", "x-fix-msg-seq-num", "x-fix-poss-dup"),
             **self.header,
         )

@@ -149,6 +149,7 @@ class BrokenPolicy:
     """A policy with a fault of its own."""
 
     digest = "digest"
+    guard_outbound = exempt = risk_reducing = want_tags = ()
 
     def identify(self, *_: object) -> str | None:
         raise RuntimeError("the token is hunter2")

@@ -13,9 +13,10 @@ import pytest
 from authzsvc.contract.session_name import public_name
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.sessions.acts import Operator
-from authzsvc.sessions.restrictions import By, Mode, RevokedBy, Selector
-from tests.unit.checks import MAPPING, SCOPES, Desk
-from tests.unit.server.asking import Session, opened, turns
+from authzsvc.sessions.restrictions import By, Mode, Restriction, RevokedBy, Selector
+from authzsvc.sessions.sqlite import SqliteStore
+from tests.unit.checks import MAPPING, SCOPES, Answer, Desk, check
+from tests.unit.server.asking import Session, answered, opened, turns
 
 ANN = Operator("unix:ann", claimed=True)
 FOUR_SECONDS = {"watch_s": 4}
@@ -81,6 +82,85 @@ async def test_a_wake_with_nothing_new_is_not_answered(at: Desk) -> None:
     assert not task.done()
     at.parts.live.drain()
     assert (await asyncio.wait_for(task, 2)).headers["etag"] == session.etag
+
+
+async def test_a_watch_that_wants_no_wait_is_answered_at_once_with_the_terms(at: Desk) -> None:
+    session = await live(at)
+    answer = await asyncio.wait_for(session.watching(prefer="wait=0", x_fix_revision="0.0"), 2)
+    assert answer.headers["etag"] == session.etag
+    assert answer.headers["x-fix-terms"] == at.parts.authorizer.in_force.terms.name
+    assert answer.headers["x-fix-revision"] == at.parts.authorizer.in_force.revision
+    assert [json.loads(line)["event"] for line in at.audited()] == ["logon"]
+
+
+async def test_a_service_that_is_behind_says_nothing_of_its_older_mapping(at: Desk) -> None:
+    session = await live(at)
+    in_force = at.parts.authorizer.in_force
+    newest = in_force.mapping_number + 1
+    in_force.newest_mapping = newest
+    tag, session.etag = session.etag, '"of the newer mapping"'
+    known = f"{newest}.{in_force.restrictions_number}"
+    task = session.watching(x_fix_revision=known)
+    await turns()
+    assert not task.done()
+    # A restriction is told all the same.
+    await at.parts.control.kill(Selector(By.ALL), Mode.CANCEL_ONLY, "get flat", ANN)
+    assert (await asyncio.wait_for(task, 2)).headers["etag"] != tag
+    await at.parts.control.restore(ANN)
+    in_force.newest_mapping = newest  # The store of this test does not know of it.
+    # So is the mapping, once it is in force.
+    task = session.watching(x_fix_revision=known)
+    await turns()
+    assert not task.done()
+    in_force.mapping_number = newest
+    at.parts.live.wake()
+    assert (await asyncio.wait_for(task, 2)).headers["etag"] == tag
+
+
+async def test_a_kill_waits_for_the_next_watch_of_a_session(at: Desk) -> None:
+    session = await live(at)
+    task = session.watching()
+    await turns()
+    call = asyncio.create_task(at.parts.control.kill(Selector(By.ALL), Mode.CANCEL_ONLY, "get flat", ANN))
+    session.etag = (await asyncio.wait_for(task, 2)).headers["etag"]
+    await turns()
+    assert not call.done()
+    again = session.watching()
+    await asyncio.wait_for(call, 2)
+    again.cancel()
+
+
+async def test_a_message_names_its_terms_and_is_told_the_state(at: Desk) -> None:
+    session = await live(at)
+    in_force = at.parts.authorizer.in_force
+
+    async def sent(terms: str) -> Answer:
+        request = check(session.token, headers={"x-fix-session": session.name, "x-fix-terms": terms})
+        return await answered(at, request)
+
+    for terms in ("*", in_force.terms.name):
+        answer = await sent(terms)
+        assert answer.allowed
+        told = (answer.headers["etag"], answer.headers["x-fix-revision"], answer.headers["x-fix-terms"])
+        assert told == (session.etag, in_force.revision, in_force.terms.name)
+    other = await sent("0123456789abcdef")
+    assert (other.allowed, other.headers["x-fix-action"]) == (False, "terms")
+    assert other.headers["x-fix-want-tags"] == ",".join(map(str, in_force.terms.want_tags or ()))
+    # It will be asked about again, and is recorded then.
+    assert [json.loads(line)["event"] for line in at.audited()] == ["logon", "message", "message"]
+
+
+async def test_a_restriction_that_a_proxy_has_heard_of_is_read_before_its_message_is_decided(tmp_path: Path) -> None:
+    path = tmp_path / "shared.db"
+    async with opened(tmp_path, sessions={"store": str(path)}) as at:
+        session = await live(at)
+        other = await SqliteStore.open(path)
+        await other.load()
+        await other.add_restriction(Restriction("r1", By.ALL, "", Mode.CANCEL_ONLY, "get flat", "ann", 1.0))
+        known = f"0.{other.revisions.read}"
+        await other.close()
+        request = check(session.token, headers={"x-fix-session": session.name, "x-fix-revision": known})
+        assert (await answered(at, request)).text == "only risk-reducing messages are allowed: get flat"
 
 
 async def test_a_kill_and_its_end(at: Desk) -> None:
