@@ -133,6 +133,7 @@ def plain(message: Any) -> str:  # noqa: ANN401
     text = text_format.MessageToString(kept)
     text = re.sub(r'"[0-9a-f]{24}"', '"DECISION"', text)
     text = re.sub(r'(?<=\\")[0-9a-f]{32}(?=\\")', "ETAG", text)
+    text = re.sub(r'"\d{13}\.\d{13}"', '"REVISION"', text)
     text = re.sub(r'"[0-9a-f]{64}"|"MAPPING_DIGEST"', '"DIGEST"', text)
     return re.sub(r"at Unix time \d+", "at Unix time T", text)
 
@@ -142,6 +143,8 @@ def _fix_request(attributes: Any) -> None:  # noqa: ANN401
         assert peer.address.socket_address.port_value > 0
         peer.address.socket_address.address = "ADDRESS"
         peer.address.socket_address.port_value = 1
+    if attributes.source.certificate:
+        attributes.source.certificate = "CERTIFICATE"
     if attributes.request.HasField("time"):
         assert attributes.request.time.seconds > 0
         attributes.request.time.Clear()
