@@ -28,7 +28,8 @@ from authzsvc.sessions.registry import Registry
 from authzsvc.sessions.store import Store
 
 GRACE_S = 60.0
-"""How long a session is believed to live without a watch: the filter tries again at least every 30 s."""
+"""How long a session is believed to live without a watch. The filter sends the next one within a second, so a session
+without one for so long has ended, or its gateway cannot reach this service."""
 WATCHED_PATIENCE_S = 0.5
 """How long a Logon waits for a live session of its identity to end: a client that reconnects at once may be quicker
 than the word that its old connection is gone. The watch of a session that another service let in waits as long."""
