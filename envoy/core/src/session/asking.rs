@@ -157,34 +157,48 @@ impl Session {
         if !news || state.etag.is_none() {
             return;
         }
-        if state.has_newer_mapping_than(&self.state)
-            && (state.terms.is_none() || state.terms != self.terms.name)
-        {
+        let newer = self.terms_outdated || state.has_newer_mapping_than(&self.state);
+        if newer && (state.terms.is_none() || state.terms != self.terms.name) {
             return self.ask_for_terms(state, now, out);
         }
+        self.terms_outdated = false;
         self.take_over(state, None, now, out);
     }
 
-    /// Asks about the messages that were to pass, in their turn, by the state of before: those that were allowed, and those
-    /// that needed no Check and need one now.
+    /// The messages that were to pass, in their turn, by the state of before are to be asked about: those that were allowed,
+    /// and those that needed no Check and need one now.
     pub(super) fn decide_waiting_anew(&mut self, now: Now, out: &mut Commands) {
         for direction in [Direction::Inbound, Direction::Outbound] {
             for at in 0..self.lane(direction).len() {
                 let Some(waiting) = self.lane(direction).waiting(at) else { break };
-                let allowed = match waiting.fate {
+                let msg_type = waiting.msg_type;
+                let again = match waiting.fate {
                     Fate::Reuse(_) | Fate::Decided(Decision::Forward(_)) => true,
-                    Fate::Pass => false,
-                    _ => continue,
+                    Fate::Pass => self.asks(direction, msg_type, now),
+                    _ => false,
                 };
-                let (msg_type, bytes) = (waiting.msg_type, std::mem::take(&mut waiting.bytes));
-                let mut check = None;
-                if allowed || self.asks(direction, msg_type, now) {
-                    self.reread(&bytes, |session, message| {
-                        check = Some(session.ask(Event::Message, direction, message, now, out));
-                    });
+                if again && let Some(waiting) = self.lane(direction).waiting(at) {
+                    waiting.fate = Fate::Again;
                 }
-                self.lane(direction).wait_again(at, bytes, check, now.monotonic);
             }
+            self.ask_again_while_room(direction, now, out);
+        }
+    }
+
+    /// Asks about messages that wait for that, as many as there may be Checks out.
+    pub(super) fn ask_again_while_room(&mut self, direction: Direction, now: Now, out: &mut Commands) {
+        while let Some(at) = self.lane(direction).next_again() {
+            let Some(waiting) = self.lane(direction).waiting(at) else { return };
+            let bytes = std::mem::take(&mut waiting.bytes);
+            let mut check = None;
+            self.reread(&bytes, |session, message| {
+                check = Some(session.ask(Event::Message, direction, message, now, out));
+            });
+            let fate = match check {
+                Some(check) => Fate::Asked(check, now.monotonic),
+                None => Fate::Decided(Decision::Reject(failure::denial())),
+            };
+            self.lane(direction).wait_again(at, bytes, fate);
         }
     }
 

@@ -206,6 +206,7 @@ impl Session {
 
     /// Goes on with what is unread, after room was made.
     pub(super) fn resume(&mut self, direction: Direction, now: Now, out: &mut Commands) {
+        self.ask_again_while_room(direction, now, out);
         let mut unread = std::mem::take(&mut self.lane(direction).unread);
         let taken = self.take_in(direction, unread.rest(), now, out);
         unread.take(taken);

@@ -32,6 +32,8 @@ pub(super) struct Waiting {
 pub(super) enum Fate {
     /// A Check is out since this moment; it may be about several messages.
     Asked(CheckId, Duration),
+    /// It is to be asked about (again) as soon as another Check may be out.
+    Again,
     /// The answer is there.
     Decided(Decision),
     /// A decision that was kept holds for it; it is noted in this account.
@@ -194,16 +196,21 @@ impl Lane {
         self.queue.get_mut(at)
     }
 
-    /// Gives the message at this place its bytes back, to wait for the answer to a Check, or else as it did.
-    pub fn wait_again(&mut self, at: usize, bytes: Vec<u8>, check: Option<CheckId>, now: Duration) {
+    /// The place of the first message that is to be asked about, if another Check may be out.
+    pub fn next_again(&self) -> Option<usize> {
+        let again = |waiting: &Waiting| matches!(waiting.fate, Fate::Again);
+        (self.in_flight < self.max_in_flight).then(|| self.queue.iter().position(again)).flatten()
+    }
+
+    /// Gives the message at this place its bytes back, and its fate: mostly, to wait for the answer to a Check.
+    pub fn wait_again(&mut self, at: usize, bytes: Vec<u8>, fate: Fate) {
         let Some(waiting) = self.queue.get_mut(at) else { return };
-        waiting.bytes = bytes;
-        if let Some(id) = check {
-            waiting.fate = Fate::Asked(id, now);
+        if matches!(fate, Fate::Asked(..)) {
             self.in_flight += 1;
-            self.asked_weight = self.asked_weight.saturating_add(weight(waiting.bytes.len()));
+            self.asked_weight = self.asked_weight.saturating_add(weight(bytes.len()));
             self.full |= self.in_flight >= self.max_in_flight;
         }
+        (waiting.bytes, waiting.fate) = (bytes, fate);
     }
 
     /// The Check `id` met a service with other terms.
@@ -260,7 +267,7 @@ impl Lane {
 
     /// Takes the first message, if its fate is known.
     pub fn pop_ready(&mut self) -> Option<Waiting> {
-        if matches!(self.queue.front()?.fate, Fate::Asked(..)) {
+        if matches!(self.queue.front()?.fate, Fate::Asked(..) | Fate::Again) {
             return None;
         }
         self.pop()

@@ -231,7 +231,8 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
-        let (age, changed) = (state.age_against(&self.state), state.differs_from(&self.state));
+        let age = state.age_against(&self.state);
+        let changed = state.differs_from(&self.state) || self.terms_outdated;
         let newer_mapping = state.has_mapping_of(&self.state);
         if changed {
             self.drop_decisions(out);

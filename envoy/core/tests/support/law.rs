@@ -23,11 +23,13 @@ impl Run {
         self.assert_downstream(&echoes);
     }
 
-    /// The decisions on this direction's messages, in order. What was not judged is there once it is asked about anew.
+    /// The decisions on this direction's messages, in order. What was not judged is there once it is asked about anew, and so
+    /// is what waited for its turn when a change was reported.
     fn verdicts(&self, inbound: bool) -> VecDeque<Ruled> {
         let asked = self.asked.iter();
         let asked =
             asked.filter(|(asked, _)| !matches!(asked.event(), "report" | "watch") && !asked.is_refresh());
+        let changed = self.is_changed();
         let mut ruled: Vec<Ruled> = Vec::new();
         for (asked, verdict) in asked.filter(|(asked, _)| asked.is_inbound() == inbound) {
             let messages = asked.messages();
@@ -38,7 +40,8 @@ impl Run {
             for (message, ruling) in messages.into_iter().zip(verdicts) {
                 let event = asked.event().to_owned();
                 let unjudged = verdict.is_some() && ruling.is_none();
-                let again = ruled.iter().position(|ruled| ruled.unjudged && ruled.message == message);
+                let again =
+                    ruled.iter().position(|ruled| (ruled.unjudged || changed) && ruled.message == message);
                 let this = Ruled { event, message, verdict: ruling, unjudged };
                 match again {
                     Some(at) => ruled[at] = this,
@@ -46,7 +49,21 @@ impl Run {
                 }
             }
         }
+        if changed {
+            let side = if inbound { &self.inbound } else { &self.outbound };
+            let came: Vec<u32> = read_all(&side.taken).iter().map(|read| read.seq).collect();
+            ruled.sort_by_key(|ruled| came.iter().position(|seq| *seq == ruled.message.seq));
+        }
         ruled.into()
+    }
+
+    /// A change was reported to the session.
+    pub fn is_changed(&self) -> bool {
+        self.asked.iter().any(|(asked, verdict)| {
+            let Some(Verdict::Allow(pairs)) = verdict else { return false };
+            let told = pairs.iter().find(|(name, _)| name == "etag").map(|(_, etag)| etag.as_str());
+            asked.event() == "watch" && told.is_some_and(|etag| asked.header("if-none-match") != Some(etag))
+        })
     }
 
     /// An answer about another message holds for this one too.

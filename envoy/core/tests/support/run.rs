@@ -9,7 +9,7 @@ use fix_authz_core::session::Listener;
 use fix_authz_core::testing::show;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// Limits small enough to be met.
 const SETTINGS: &str = r#""limits":{"max_checks_in_flight":4,"max_queued_bytes":1024,"max_pending_rejects":3,
@@ -87,17 +87,16 @@ pub struct Run {
 
 impl Default for Run {
     fn default() -> Self {
-        static LISTENER: LazyLock<Arc<Listener>> = LazyLock::new(|| listener(SETTINGS));
-        Self::on(&LISTENER, Verdict::parse(TERMS))
+        // A listener of its own: sessions of one listener share what their clients may use.
+        Self::on(&listener(SETTINGS), Verdict::parse(TERMS))
     }
 }
 
 impl Run {
     /// A session whose decisions are not kept, and whose Checks may be about three messages.
     fn batching() -> Self {
-        static LISTENER: LazyLock<Arc<Listener>> =
-            LazyLock::new(|| listener(&format!(r#"{SETTINGS},"cache":{{"enabled":false}}"#)));
-        Self::on(&LISTENER, Verdict::parse(&format!("{TERMS} batch=3")))
+        let listener = listener(&format!(r#"{SETTINGS},"cache":{{"enabled":false}}"#));
+        Self::on(&listener, Verdict::parse(&format!("{TERMS} batch=3")))
     }
 
     fn on(listener: &Arc<Listener>, terms: Verdict) -> Self {
