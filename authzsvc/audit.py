@@ -82,7 +82,7 @@ def render_admin(act: Act) -> bytes:
         "event": "admin",
         "session": {"address": act.operator.address},
         "verdict": "deny" if act.refused else "allow",
-        "severity": "high" if act.refused or act.not_kept else "info",
+        "severity": "high" if act.refused or act.not_kept or act.behind else "info",
         "reason": act.refused or act.reason,
         "admin": {
             "action": act.action,
@@ -95,6 +95,7 @@ def render_admin(act: Act) -> bytes:
             "targets": act.targets,
             "hit": act.hit,
             "not_kept": act.not_kept,
+            "behind": act.behind,
         },
     }
     return json_line(_bounded(event))

@@ -56,6 +56,8 @@ class Watch:
     since: float
     """When it came, on the monotonic clock."""
     changed: bool = False
+    ends: bool = False
+    """Its answer ends the session."""
     superseded: bool = False
     """The session has another watch by now."""
     contender: SessionFacts | None = None
@@ -265,20 +267,24 @@ class LiveSessions:
         unproven = (watch for watch in self._unproven if watch.session in session_ids)
         return [watch for watch in (*proven, *unproven) if watch is not None]
 
-    async def told(self, timeout_s: float = TOLD_S) -> None:
+    async def told(self, alone: bool = True, timeout_s: float = TOLD_S) -> int:
         """Wait until the watches that have been woken are answered, and their proxies have come back with the next one,
-        or the time has passed."""
+        or the time has passed. A session that has been told to end has no next watch; where other services may have it
+        (not `alone`), it is not waited for long. Returns how many sessions have not acknowledged."""
         woken = [watch for watch in self._watches.values() if watch.changed]
         end = self._clock() + timeout_s
-        answered, taken_in = [], []
+        answered, taken_in = [], {}
         for watch in woken:
             watch.done = watch.done or asyncio.Event()
             answered.append(watch.done)
-            taken_in.append(self._next.setdefault(watch.session, asyncio.Event()))
+            taken_in[watch.session] = self._next.setdefault(watch.session, asyncio.Event())
         await self._all_set(answered, end)
-        await self._all_set(taken_in, min(end, self._clock() + ACKNOWLEDGED_S))
-        for watch in woken:
-            self._next.pop(watch.session, None)
+        ended = {watch.session for watch in woken if watch.ends or self.find(watch.session) is None}
+        wanted = [event for session, event in taken_in.items() if session not in ended]
+        await self._all_set(wanted, end if alone else min(end, self._clock() + ACKNOWLEDGED_S))
+        for session in taken_in:
+            self._next.pop(session, None)
+        return sum(not event.is_set() for event in wanted)
 
     async def _all_set(self, events: Iterable[asyncio.Event], end: float) -> None:
         for event in events:

@@ -66,6 +66,7 @@ class Watching:
                 await self._pause(watch, request, identity, until)
                 if watch.superseded:
                     break  # its credential may be the session's no more, so that there is nothing more to say
+            watch.ends = decision.ends_session
         identity = holder.identity if holder else self.holders.remembered(request)
         if decision.ends_session and not watch.superseded and self.holders.owns(request, holder):
             self.live.close(request.session)

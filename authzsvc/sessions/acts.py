@@ -60,7 +60,7 @@ class Act:
     hit: int = 0
     """Live sessions concerned."""
     behind: tuple[str, ...] = ()
-    """Services of the store that had not put it in force in time."""
+    """Who had not acknowledged it in time: services of the store, and sessions of this one."""
     refused: str = ""
     """Why nothing was done; empty when it was."""
     not_kept: str = ""

@@ -104,8 +104,9 @@ class Control:
         """Called after that with the restrictions before and now: the sessions for which they differ are to be told."""
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
         """Of this service, among those of the store."""
-        self.told: Callable[[], Awaitable[None]] = _at_once
-        """Awaited before a kill or a revocation returns: until the sessions that it concerns have been told."""
+        self.told: Callable[[bool], Awaitable[int]] = _at_once
+        """Awaited before a kill or a revocation returns, until the sessions that it concerns have been told. The
+        argument says whether no other service may have their next watch. Returns how many have not acknowledged."""
         self._store = store
         self._registry = registry
         self._clock = clock
@@ -230,8 +231,12 @@ class Control:
                 f"in force as `{entry.id}` in this process ({hit} live sessions), but not kept, so a restart or another"
                 f" process does not know it: {error}; it is tried again every second"
             ) from None
-        _, behind = await asyncio.gather(self.told(), self._until_acknowledged(number))
-        self.record(replace(act, behind=behind))
+        alone = not await self._others(number + 1)
+        late, behind = await asyncio.gather(self.told(alone), self._until_acknowledged(number))
+        slow = (f"{late} sessions of this service",) if late and alone else ()
+        if slow:
+            _log.warning("a kill was told and not acknowledged", extra={"id": entry.id, "sessions": late})
+        self.record(replace(act, behind=(*behind, *slow)))
         if behind:
             raise StoreError(
                 f"in force as `{entry.id}` in this process ({hit} live sessions) and kept, but not acknowledged within"
@@ -245,13 +250,17 @@ class Control:
         not in time."""
         end = time.monotonic() + ACKNOWLEDGED_S
         while True:
-            try:
-                behind = tuple(name for name in await self._store.behind(number) if name != self.name)
-            except StoreError:
-                behind = ("the store, which cannot be read",)
+            behind = await self._others(number)
             if not behind or time.monotonic() >= end:
                 return behind
             await asyncio.sleep(_LOOK_S)
+
+    async def _others(self, number: int) -> tuple[str, ...]:
+        """The other services of the store in which the change of that number is not in force."""
+        try:
+            return tuple(name for name in await self._store.behind(number) if name != self.name)
+        except StoreError:
+            return ("the store, which cannot be read",)
 
     async def _keep(self, entry: Restriction | Revocation) -> int:
         """Writes an entry to the store; returns its number there."""
@@ -329,7 +338,7 @@ class Control:
         """Notes that what has been read is in force here, once the sessions have been told. What cannot be written now
         is written with the next beat."""
         number = self._store.revisions.read
-        await self.told()
+        await self.told(False)
         with contextlib.suppress(StoreError):
             await self._acknowledge(number)
 
@@ -372,5 +381,6 @@ def _nobody(_before: Restrictions, _now: Restrictions) -> None:
     """There are no sessions."""
 
 
-async def _at_once() -> None:
+async def _at_once(_alone: bool) -> int:
     """Nobody has to be told."""
+    return 0

@@ -170,6 +170,8 @@ def test_a_refused_act_and_one_that_is_not_kept_want_attention() -> None:
     refused = event(audit.render_admin(replace(act, refused="the reason is missing")))
     assert (refused.verdict, refused.severity, refused.reason) == (deny, high, "the reason is missing")
     assert refused.admin.claimed
+    behind = event(audit.render_admin(replace(act, behind=("b", "2 sessions of this service"))))
+    assert (behind.severity, list(behind.admin.behind)) == (high, ["b", "2 sessions of this service"])
     not_kept = event(audit.render_admin(replace(act, not_kept="the disk is full")))
     assert (not_kept.verdict, not_kept.severity, not_kept.admin.not_kept) == (allow, high, "the disk is full")
 

@@ -71,7 +71,7 @@ class Session(_message.Message):
     def __init__(self, begin_string: _Optional[str] = ..., sender_comp_id: _Optional[str] = ..., target_comp_id: _Optional[str] = ..., subject: _Optional[str] = ..., client_id: _Optional[str] = ..., address: _Optional[str] = ..., principal: _Optional[str] = ...) -> None: ...
 
 class AdminAct(_message.Message):
-    __slots__ = ("action", "operator", "claimed", "by", "value", "mode", "issuer", "targets", "hit", "not_kept")
+    __slots__ = ("action", "operator", "claimed", "by", "value", "mode", "issuer", "targets", "hit", "not_kept", "behind")
     ACTION_FIELD_NUMBER: _ClassVar[int]
     OPERATOR_FIELD_NUMBER: _ClassVar[int]
     CLAIMED_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +82,7 @@ class AdminAct(_message.Message):
     TARGETS_FIELD_NUMBER: _ClassVar[int]
     HIT_FIELD_NUMBER: _ClassVar[int]
     NOT_KEPT_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
     action: str
     operator: str
     claimed: bool
@@ -92,7 +93,8 @@ class AdminAct(_message.Message):
     targets: _containers.RepeatedScalarFieldContainer[str]
     hit: int
     not_kept: str
-    def __init__(self, action: _Optional[str] = ..., operator: _Optional[str] = ..., claimed: bool = ..., by: _Optional[str] = ..., value: _Optional[str] = ..., mode: _Optional[str] = ..., issuer: _Optional[str] = ..., targets: _Optional[_Iterable[str]] = ..., hit: _Optional[int] = ..., not_kept: _Optional[str] = ...) -> None: ...
+    behind: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, action: _Optional[str] = ..., operator: _Optional[str] = ..., claimed: bool = ..., by: _Optional[str] = ..., value: _Optional[str] = ..., mode: _Optional[str] = ..., issuer: _Optional[str] = ..., targets: _Optional[_Iterable[str]] = ..., hit: _Optional[int] = ..., not_kept: _Optional[str] = ..., behind: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TrafficCount(_message.Message):
     __slots__ = ("direction", "msg_type", "scope", "count", "total")
