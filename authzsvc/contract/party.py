@@ -20,8 +20,11 @@ from authzsvc.tokens.certificate import NO_CERTIFICATE, Certificate
 MAX_COMP_ID = 256
 
 _REMEMBERED = 4096
-_MAX_REMEMBERED = 1024
-"""Characters of its headers' values beyond which a party is read each time: a client chooses some of them."""
+_MAX_REMEMBERED = 2048
+"""Characters of its words beyond which a party is read each time: a client chooses some of them, and whoever reaches a
+listener chooses all."""
+_MAX_ENTRIES = 64
+"""The same of its headers and of what the proxy's configuration says, each."""
 _SESSION = "x-fix-session"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DIRECTIONS = {direction.value: direction for direction in Direction}
@@ -63,9 +66,17 @@ class Party:
 def party(headers: Mapping[str, str], attributes: Any) -> Party:  # noqa: ANN401 (the stubs of xds-protos carry no types)
     """Who is meant; `headers` are those that are not about a single message."""
     source, said = attributes.source, tuple(_printable(headers).items())
-    words = said, address(source), source.principal, tuple(plain(attributes.context_extensions).items())
-    short = len("".join(headers.values())) <= _MAX_REMEMBERED
-    return _remembered(*words) if short else _read(*words)
+    context = plain(attributes.context_extensions)
+    words = said, address(source), source.principal, tuple(context.items())
+    return _remembered(*words) if _is_short(words, headers, context) else _read(*words)
+
+
+def _is_short(words: tuple[Items, str, str, Items], headers: Mapping[str, str], context: Mapping[str, str]) -> bool:
+    """Whether a party's words take so little that it may be remembered by them."""
+    if len(headers) > _MAX_ENTRIES or len(context) > _MAX_ENTRIES:
+        return False
+    texts = (*headers, *headers.values(), *context, *context.values(), words[1], words[2])
+    return len("".join(texts)) <= _MAX_REMEMBERED
 
 
 def plain(entries: Any) -> dict[str, str]:  # noqa: ANN401

@@ -5,6 +5,9 @@ messages, `batch` takes them apart. A request without `x-fix-event` comes from o
 FIX proxy would send is a `ContractError`; a `report` is read leniently, because it tells of messages that could not be
 read.
 
+Nobody has proven anything yet when a request is read, so more headers, facts or fields than any proxy needs are refused
+before they cost anything; `size` does the same for their length.
+
 Invariant: no error quotes a value.
 """
 
@@ -14,11 +17,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
+
 from authzsvc.contract.party import Party, address, party, plain
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.errors import ContractError, FieldsError
 from authzsvc.fix.direction import Direction
-from authzsvc.fix.fields import Fields
+from authzsvc.fix.fields import SOH, Fields
 from authzsvc.tokens.certificate import from_pem
 from authzsvc.tokens.credential import Credential, read
 
@@ -28,6 +33,12 @@ MAX_ETAG = 256
 MAX_TERMS = 64
 MAX_MESSAGES = 4096
 """In a Check, whoever offered to judge them."""
+MAX_HEADERS = 1024
+"""And as many entries of `context_extensions`."""
+MAX_FIELDS = 131_072
+"""Of all messages of a Check."""
+MAX_ID = 256
+"""Characters of the id of a request that says too much, for the audit."""
 
 _NO_FIELDS = Fields(())
 
@@ -55,6 +66,8 @@ _OWN = (
 def parse(check: Any) -> FixRequest | StockRequest:  # noqa: ANN401 (the stubs of xds-protos carry no types)
     """Read a `CheckRequest`. Raises `ContractError`."""
     attributes = check.attributes
+    if _says_too_much(attributes):
+        raise ContractError(f"the request has more than {MAX_HEADERS} headers or `context_extensions`")
     own, common = _headers(attributes)
     event = own.get("x-fix-event")
     if event is None:
@@ -68,6 +81,8 @@ def parse(check: Any) -> FixRequest | StockRequest:  # noqa: ANN401 (the stubs o
 def glimpse(check: Any) -> FixRequest:  # noqa: ANN401
     """What can be read of a request that `parse` refused, for the audit; nothing is decided on it."""
     attributes = check.attributes
+    if _says_too_much(attributes):
+        attributes = _named_alone(attributes)
     own, common = _headers(attributes)
     event = _EVENTS.get(own.get("x-fix-event", ""), Event.MESSAGE)
     return _read_leniently(attributes.request.http, own, party(common, attributes), event)
@@ -97,6 +112,18 @@ def is_common(check: Any) -> bool:  # noqa: ANN401
     http = check.attributes.request.http
     headers = http.headers
     return not (http.id or http.raw_body or headers.get(_SEQ_NUM) is not None or headers.get(_BATCH) is not None)
+
+
+def _says_too_much(attributes: Any) -> bool:  # noqa: ANN401
+    """Whether a request has more headers or facts than any proxy has to say."""
+    return len(attributes.request.http.headers) > MAX_HEADERS or len(attributes.context_extensions) > MAX_HEADERS
+
+
+def _named_alone(attributes: Any) -> Any:  # noqa: ANN401
+    """A request's id, and nothing else of it."""
+    check: Any = CheckRequest()
+    check.attributes.request.http.id = attributes.request.http.id[:MAX_ID]
+    return check.attributes
 
 
 def _headers(attributes: Any) -> tuple[dict[str, str], dict[str, str]]:  # noqa: ANN401
@@ -250,6 +277,8 @@ def _flag(headers: Mapping[str, str], name: str) -> bool:
 def _fields(raw_body: bytes) -> Fields:
     if not raw_body:
         return _NO_FIELDS
+    if len(raw_body) > MAX_FIELDS and raw_body.count(SOH) > MAX_FIELDS:
+        raise ContractError(f"`raw_body` has more than {MAX_FIELDS} fields")
     try:
         return Fields.parse(raw_body)
     except FieldsError as error:

@@ -29,7 +29,7 @@ from authzsvc.contract.request import Event, FixRequest
 from authzsvc.errors import TokenError
 from authzsvc.tokens.claims import BAD_CREDENTIALS
 from authzsvc.tokens.credential import Credential, Scheme
-from authzsvc.tokens.guessing import LOCKED, TOO_MANY, Guessing, Kind, Lockout, network
+from authzsvc.tokens.guessing import LOCKED, MAX_SHOWN, TOO_MANY, Guessing, Kind, Lockout, network
 
 COMP_ID, CLIENT = "CompID ", "client "
 """How names begin, by what they are."""
@@ -167,8 +167,8 @@ def _told(lockout: Lockout, now: float) -> dict[str, object]:
 
 
 def _host(request: FixRequest) -> str:
-    """The address without its port."""
-    return request.address.rpartition(":")[0]
+    """The address without its port, cut to what may be remembered; no real one is that long."""
+    return request.address.rpartition(":")[0][:MAX_SHOWN]
 
 
 def _names(request: FixRequest, credential: Credential | None) -> list[str]:

@@ -5,7 +5,9 @@ accept: a flood of connections to one socket silences all others for seconds. So
 kind, one each, and the core sees only what they let through. TLS passes unread.
 
 A connection counts as begun once both ends have spoken twice, which is past its handshakes. When all places are taken,
-the oldest connection that has not begun gives its own up; where there is none, the new one is closed.
+the oldest connection that has not begun gives its own up; where there is none, the one whose client has been silent for
+the longest, if that is longer than a proxy with a live session ever is; and else the new one is closed. So nobody keeps
+a place for good by taking it and saying nothing.
 
 The service starts it as `python -m authzsvc.server.front` with the listening socket, and ends it by closing its
 standard input. What it refused goes to its standard output, as JSON.
@@ -19,12 +21,15 @@ import json
 import os
 import socket
 import sys
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import cast
 
 NAME = "fix-authz-front"
 REPORT_S = 0.5
+SILENT_S = 120.0
+"""A proxy asks for each live session again after `watch_s`, 50 s unless set otherwise."""
 MAX_HOSTS = 64
 _TURNS_OF_HANDSHAKES = 2
 
@@ -37,6 +42,7 @@ class _Side(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.other: _Side | None = None
         self.chunks = 0
+        self.heard_at = time.monotonic()
         self.early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -44,6 +50,7 @@ class _Side(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.chunks += 1
+        self.heard_at = time.monotonic()
         if self.other is None or self.other.transport is None:
             self.early += data  # the other end is about to be connected
         else:
@@ -97,6 +104,7 @@ class Front:
     """The path of the service's own socket."""
     connections: int
     per_s: float
+    silent_s: float = SILENT_S
     pairs: dict[_Pair, None] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     _numbers: int = 0
@@ -139,13 +147,18 @@ class Front:
             pair.close()
 
     def _make_room(self) -> bool:
-        """Close the oldest connection that has not begun; whether there was one."""
-        for pair in self.pairs:
-            if not pair.has_begun:
-                self._refuse(pair.host)
-                pair.close()
-                return True
-        return False
+        """Close the oldest connection that has not begun, else the one that has been silent for too long; whether there
+        was one."""
+        found = next((pair for pair in self.pairs if not pair.has_begun), None) or self._most_silent()
+        if found is None:
+            return False
+        self._refuse(found.host)
+        found.close()
+        return True
+
+    def _most_silent(self) -> _Pair | None:
+        pair = min(self.pairs, key=lambda pair: pair.client.heard_at)
+        return pair if time.monotonic() - pair.client.heard_at > self.silent_s else None
 
     def _refuse(self, host: str) -> None:
         if host in self.refused or len(self.refused) < MAX_HOSTS:

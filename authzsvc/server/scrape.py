@@ -120,7 +120,7 @@ class Scraping:
             return _response("404 Not Found")
         if request.method not in ("GET", "HEAD"):
             return _response("405 Method Not Allowed")
-        encode, kind = choose_encoder(request.accept)
+        encode, kind = _encoder(request.accept)
         page = self._pages[kind] if not self._may_render(kind) else encode(self.registry)
         self._pages[kind] = page
         return _response("200 OK", page, kind, with_body=request.method == "GET")
@@ -134,6 +134,14 @@ class Scraping:
             return False
         self._renders = (max(left - 1, 0.0), now)
         return True
+
+
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """What a scraper asks for; the usual page where nobody can tell what that is."""
+    try:
+        return choose_encoder(accept)
+    except (ValueError, TypeError):  # it expects a version to be a number
+        return choose_encoder("")
 
 
 def _read(head: bytes) -> _Request | None:

@@ -30,6 +30,7 @@ from authzsvc.contract.kinds import Kinds, own_size
 from authzsvc.contract.reading import glimpse, parse
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.contract.response import ID_LENGTH, encode
+from authzsvc.contract.size import MAX_HEAD_BYTES, says_too_much
 from authzsvc.decide import Stamp, decide_stock, unavailable
 from authzsvc.decision import Action, Decision
 from authzsvc.errors import ContractError
@@ -41,6 +42,7 @@ from authzsvc.server.metrics import ALLOW, DENY, SHADOW, TERMS, Counts
 from authzsvc.server.turns import SHORT, UNKNOWN, Turns, turn_name
 from authzsvc.tokens.claims import Identity
 
+TOO_MUCH = f"the request has more than {MAX_HEAD_BYTES} bytes besides its body, or is no CheckRequest"
 AUDIT_UNAVAILABLE = "the audit log cannot be written"
 
 UNPROVEN_BURST = 200
@@ -194,6 +196,8 @@ class Authorizer:
 
     def _read(self, raw: bytes, stamp: Stamp) -> Sequence[FixRequest | StockRequest] | _Judged:
         """What is asked about, or the denial of what cannot be read."""
+        if says_too_much(raw):
+            return _Judged(None, None, unavailable(None, TOO_MUCH, stamp))
         request: FixRequest | StockRequest | None = self.kinds.read(raw)
         try:
             if request is None:

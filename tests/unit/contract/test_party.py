@@ -55,6 +55,26 @@ def test_long_words_are_not_remembered() -> None:
     assert read(**long) is not read(**long)
 
 
+def test_nothing_long_is_remembered_whichever_word_it_is() -> None:
+    """Whoever reaches a listener chooses all of them, before he has proven anything."""
+    kinds = {
+        "the name of a header": check("t", headers={"n" * 5_000: ""}),
+        "headers": check("t", headers={f"h{number}": "" for number in range(100)}),
+        "the principal": check("t"),
+        "the address": check("t"),
+        "a fact": check("t"),
+        "the name of a fact": check("t"),
+        "facts": check("t"),
+    }
+    kinds["the principal"].attributes.source.principal = "p" * 5_000
+    kinds["the address"].attributes.source.address.socket_address.address = "1" * 5_000
+    kinds["a fact"].attributes.context_extensions["tenant"] = "c" * 5_000
+    kinds["the name of a fact"].attributes.context_extensions["c" * 5_000] = ""
+    kinds["facts"].attributes.context_extensions.update({f"c{number}": "" for number in range(100)})
+    for kind, request in kinds.items():
+        assert whose(request) is not whose(request), kind
+
+
 def test_what_no_proxy_would_say_is_a_fault() -> None:
     assert read().fault == ""
     assert "x-fix-direction" in read(x_fix_direction="?").fault

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 
-from authzsvc.contract.reading import glimpse, parse
+from authzsvc.contract.reading import MAX_FIELDS, MAX_HEADERS, glimpse, parse
 from authzsvc.contract.request import Event, FixRequest, StockRequest
 from authzsvc.contract.session_name import public_name
 from authzsvc.errors import ContractError
@@ -34,6 +34,23 @@ def test_a_message() -> None:
     )
     assert (found.direction, found.client) == (Direction.INBOUND, CompIds("ALGO", target_comp_id="VENUE"))
     assert found.fields.pairs == ((11, b"A"), (11, b"B"), (167, b"OPT"))
+
+
+def test_more_headers_or_facts_than_any_proxy_has_are_not_even_looked_at() -> None:
+    headers = check("t", headers={f"h{number}": "" for number in range(MAX_HEADERS)})
+    facts = check("t")
+    facts.attributes.context_extensions.update({f"c{number}": "" for number in range(MAX_HEADERS + 1)})
+    for request in (headers, facts):
+        with pytest.raises(ContractError, match="more than"):
+            parse(request)
+        seen = glimpse(request)
+        assert (seen.id, seen.context, seen.credential) == ("c1-17", {}, None)
+
+
+def test_more_fields_than_any_check_has_are_not_read() -> None:
+    assert len(fix(check("t", body=b"1=1\x01" * MAX_FIELDS)).fields.pairs) == MAX_FIELDS
+    with pytest.raises(ContractError, match="more than"):
+        parse(check("t", body=b"1=1\x01" * (MAX_FIELDS + 1)))
 
 
 def test_it_is_frozen_and_hides_the_token() -> None:

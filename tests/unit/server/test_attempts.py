@@ -17,7 +17,7 @@ from authzsvc.errors import TokenError
 from authzsvc.server.attempts import Attempts, LockedOut
 from authzsvc.tokens.credential import Credential
 from authzsvc.tokens.endpoint import ServerUnavailable
-from authzsvc.tokens.guessing import Guessing, Kind, Limits
+from authzsvc.tokens.guessing import MAX_SHOWN, Guessing, Kind, Limits
 from tests.unit.checks import check, logon
 
 BASIC = "Basic YWxnbzpodW50ZXIy"  # algo:hunter2
@@ -195,3 +195,10 @@ def test_operators_see_locks_and_lift_them(caplog: pytest.LogCaptureFixture) -> 
     assert said.count("locked out after too many failed logons") == 9
     assert said.count("a lock-out was lifted by an operator") == 6
     assert said.count("a lock-out has ended") == 3
+
+
+def test_no_address_is_kept_that_is_longer_than_any_is() -> None:
+    attempts = Attempts(Guessing(Limits()))
+    for length in (200, 100_000):
+        fail(attempts, attempt(host="1" * length, event="message"))
+    assert {len(host) for _, host, _ in attempts._refused} == {MAX_SHOWN}

@@ -12,12 +12,16 @@ from typing import Any
 import grpc
 import pytest
 
-from authzsvc.server.fronted import Ports, host_of, peer_of
+from authzsvc.server.front import Front
+from authzsvc.server.fronted import Ports, host_of, listen, peer_of
 from authzsvc.server.refusals import Refusals
 from authzsvc.settings.bounds import GrpcBounds
 from benches.floods import wire
 
 PATIENCE_S = 20.0
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
+ACKNOWLEDGED = bytes.fromhex("000000040100000000")
+PING = bytes.fromhex("000008060000000000") + bytes(8)
 
 
 async def peer(_request: bytes, context: Any) -> bytes:  # noqa: ANN401
@@ -91,6 +95,46 @@ async def test_connections_that_have_begun_are_kept() -> None:
             for each in held:
                 each.close()
         assert set(refusals.counts) <= {("t", "connections")}
+
+
+async def test_connections_that_say_nothing_any_more_make_room(tmp_path: Path) -> None:
+    """Two peers take all places, past their handshakes, and keep them without a word."""
+    server = grpc.aio.server()
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(peer)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("t.T", {"Peer": handler}),))
+    server.add_insecure_port(f"unix:{tmp_path}/s")
+    await server.start()
+    with listen("127.0.0.1:0", 16) as listening:
+        front = Front(listening, f"{tmp_path}/s", connections=2, per_s=1_000)
+        running = asyncio.create_task(front.run())
+        port = listening.getsockname()[1]
+        held = [await begun(port) for _ in range(2)]
+        async with asyncio.timeout(PATIENCE_S):
+            while sum(pair.has_begun for pair in front.pairs) < 2:
+                await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            assert await reader.read() == b""  # closed: both have spoken just now
+            writer.close()
+        front.silent_s = 0.0
+        assert (await asked(port)).startswith("ipv4:")
+        assert front.refused["127.0.0.1"] >= 2
+        for writer in held:
+            writer.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await server.stop(0)
+
+
+async def begun(port: int) -> asyncio.StreamWriter:
+    """A connection past HTTP/2's handshake."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(PREFACE)
+    await reader.read(100)
+    writer.write(ACKNOWLEDGED)
+    writer.write(PING)
+    await reader.read(100)
+    return writer
 
 
 async def test_one_that_ends_is_started_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -61,6 +61,15 @@ async def test_prometheus_gets_what_it_asks_for() -> None:
             await page(scraping, "/other")
 
 
+@pytest.mark.parametrize(
+    "accept",
+    ["text/plain;version=version=", "text/plain;version=x;escaping=", "application/openmetrics-text;version=;"],
+)
+async def test_whoever_asks_for_what_nobody_can_read_gets_the_usual_page(accept: str) -> None:
+    async with listening() as scraping:
+        assert "authzsvc_mapping_stale" in await page(scraping, Accept=accept)
+
+
 async def test_what_is_no_request_is_refused() -> None:
     async with listening(header_bytes=1_000) as scraping:
         assert (await raw(scraping, b"\x16\x03\x01 nonsense\r\n\r\n")).startswith(b"HTTP/1.1 400")
