@@ -57,6 +57,7 @@ TELL_AFTER_S = 1.0
 ACKNOWLEDGED_S = 3.0
 """How long a kill waits for the other services of the store."""
 _LOOK_S = 0.05
+_HOST = socket.gethostname()
 TIDY_S = 60.0
 MAX_RESTRICTIONS = 10_000
 MAX_REVOCATIONS = 20_000
@@ -102,7 +103,7 @@ class Control:
         """Called right after `restrictions` was exchanged, and when their number in the store is known."""
         self.tell: Callable[[Restrictions, Restrictions], None] = _nobody
         """Called after that with the restrictions before and now: the sessions for which they differ are to be told."""
-        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
+        self.name = f"{_HOST}:{os.getpid()}:{secrets.token_hex(2)}"
         """Of this service, among those of the store."""
         self.told: Callable[[bool], Awaitable[int]] = _at_once
         """Awaited before a kill or a revocation returns, until the sessions that it concerns have been told. The
@@ -258,7 +259,8 @@ class Control:
     async def _others(self, number: int) -> tuple[str, ...]:
         """The other services of the store in which the change of that number is not in force."""
         try:
-            return tuple(name for name in await self._store.behind(number) if name != self.name)
+            behind = await self._store.behind(number)
+            return tuple(name for name in behind if name != self.name and not _is_gone(name))
         except StoreError:
             return ("the store, which cannot be read",)
 
@@ -375,6 +377,20 @@ class Control:
                         self._put_in_force(self.restrictions.without(old))
             except StoreError as error:
                 _log.warning("old revocations cannot be removed", extra={"reason": str(error)})
+
+
+def _is_gone(name: str) -> bool:
+    """Whether a service was a process of this machine that runs no more: it could not say so when it was killed."""
+    host, process, _ = name.rsplit(":", 2)
+    if host != _HOST:
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _nobody(_before: Restrictions, _now: Restrictions) -> None:

@@ -300,6 +300,16 @@ async def test_a_service_that_has_ended_is_not_waited_for(tmp_path: Path) -> Non
         assert one.acts[-1].behind == ()
 
 
+async def test_a_service_that_was_killed_is_not_waited_for(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec("true")
+    await process.wait()
+    async with desk(tmp_path / "store.db", poll_s=0.02) as one:
+        host = one.control.name.partition(":")[0]
+        await one.store.acknowledge(f"{host}:{process.pid}:beef", 1)
+        await one.control.kill(ALL, Mode.KILL, "test", ANN)
+        assert one.acts[-1].behind == ()
+
+
 async def test_the_store_has_a_kill_before_the_sessions_are_told() -> None:
     async with desk() as at:
         kept: list[int] = []
