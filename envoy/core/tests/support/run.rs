@@ -297,9 +297,13 @@ fn of_several(verdict: &Verdict, count: usize, nth: usize) -> Verdict {
     }
 }
 
+/// What was sent to the client, then all else, in its order. Between the two directions there is none: bytes of the client's
+/// that were held inside the session are released between two messages of the venue's, those held outside behind both.
 fn merge(effects: Vec<Effect>) -> Vec<Effect> {
+    let to_client = |effect: &Effect| matches!(effect, Effect::Sent(Direction::Outbound, _));
+    let (to_client, others): (Vec<Effect>, Vec<Effect>) = effects.into_iter().partition(to_client);
     let mut merged: Vec<Effect> = Vec::new();
-    for effect in effects {
+    for effect in to_client.into_iter().chain(others) {
         match (merged.last_mut(), effect) {
             (Some(Effect::Sent(last, sent)), Effect::Sent(direction, bytes)) if *last == direction => {
                 sent.extend_from_slice(&bytes)
