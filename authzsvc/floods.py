@@ -16,7 +16,7 @@ class Reason(StrEnum):
     LATE = "late"
     """The first message, or the HTTP request, did not come in time."""
     MEMORY = "memory"
-    """A half-open stream while memory was short."""
+    """A half-open stream while memory was short, or a long message while others held its share."""
     ABANDONED = "abandoned"
     """A call that its caller, or gRPC's core, ended before its first message."""
     LASTING = "lasting"
@@ -29,6 +29,8 @@ class Reason(StrEnum):
     """A method that is not served."""
     UNREADABLE = "unreadable"
     """A message that is not one of its method."""
+    LONG = "long"
+    """A message of a lasting stream that is longer than any of its kind."""
     UNAUTHENTICATED = "unauthenticated"
     """An operator's call without a good proof, beyond those with a line of their own."""
 

@@ -18,10 +18,14 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from authzsvc.floods import Reason
-from authzsvc.server.gate import Context, Gate
+from authzsvc.server.gate import LONG_BYTES, Context, Gate
 from authzsvc.settings.bounds import GrpcBounds
 
 MAX_HEADERS = 64
+MAX_NAME_BYTES = 4_096
+"""A request to be told of a service's health or methods again and again: it is kept for as long as its stream lasts."""
+MAX_REPORT_BYTES = 1_048_576
+"""A message with reports, of which Envoy gathers some 16 KiB."""
 
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -100,15 +104,22 @@ def _one_to_one(gate: Gate, handler: _Handler) -> _Handler:
 
     async def method(_requests: object, context: Context) -> Any:  # noqa: ANN401 (the method's own type)
         request: Any = await gate.first(context)
-        if handler.request_deserializer is not None:
-            request = await _read(gate, handler, request, context)
+        held = len(request) if len(request) > LONG_BYTES else 0
+        if held and not gate.hold(held):
+            request = b""
+            await gate.refuse(Reason.MEMORY, context)
         try:
+            if handler.request_deserializer is not None:
+                request = await _read(gate, handler, request, context)
             return await answer(request, context)
         except grpc.aio.AbortError as error:
             # gRPC keeps the error, whose frames would keep the request until the next collection of cycles.
             del request
             error.__context__ = None
             raise error.with_traceback(None) from None
+        finally:
+            if held:
+                gate.let_go(held)
 
     return grpc.stream_unary_rpc_method_handler(method, None, handler.response_serializer)
 
@@ -117,12 +128,12 @@ def _many_to_one(gate: Gate, handler: _Handler) -> _Handler:
     answer: Callable[[Any, Context], Any] = handler.stream_unary  # type: ignore[assignment]
 
     async def method(requests: AsyncIterator[bytes], context: Context) -> Any:  # noqa: ANN401
-        raw = await gate.first(context)
+        raw = await gate.first(context, MAX_REPORT_BYTES)
         with gate.lasting() as room:
             if not room:
                 raw = b""
                 await gate.refuse(Reason.LASTING, context)
-            return await answer(_all(gate, handler, raw, requests, context), context)
+            return await answer(_all(gate, handler, raw, requests, context, MAX_REPORT_BYTES), context)
 
     return grpc.stream_unary_rpc_method_handler(method, None, handler.response_serializer)
 
@@ -132,13 +143,13 @@ def _to_many(gate: Gate, handler: _Handler) -> _Handler:
     writes = inspect.iscoroutinefunction(answer)
 
     async def method(requests: AsyncIterator[bytes], context: Context) -> None:
-        raw = await gate.first(context)
+        raw = await gate.first(context, MAX_NAME_BYTES)
         with gate.lasting() as room:
             if not room:
                 raw = b""
                 await gate.refuse(Reason.LASTING, context)
             asked = (
-                _all(gate, handler, raw, requests, context)
+                _all(gate, handler, raw, requests, context, MAX_NAME_BYTES)
                 if handler.request_streaming
                 else await _read(gate, handler, raw, context)
             )
@@ -152,11 +163,15 @@ def _to_many(gate: Gate, handler: _Handler) -> _Handler:
 
 
 async def _all(
-    gate: Gate, handler: _Handler, first: bytes, others: AsyncIterator[bytes], context: Context
+    gate: Gate, handler: _Handler, first: bytes, others: AsyncIterator[bytes], context: Context, most: int
 ) -> AsyncIterator[Any]:
     """Yield the requests of a stream, the first one taken already."""
     yield await _read(gate, handler, first, context)
+    first = b""
     async for raw in others:
+        if len(raw) > most:
+            del raw  # as gRPC keeps the error that follows, and its frames
+            await gate.refuse(Reason.LONG, context)
         yield await _read(gate, handler, raw, context)
 
 

@@ -23,6 +23,10 @@ from authzsvc.server.refusals import Refusals
 from authzsvc.settings.bounds import GrpcBounds
 
 SWEEP_S = 0.25
+LONG_BYTES = 16_384
+"""Messages of more bytes share a part of the memory while they are answered, which may take seconds."""
+LONG_SHARE = 0.25
+"""That part."""
 SHORT_OF_MEMORY_S = 0.1
 """How long a stream may be half-open while memory is short."""
 
@@ -35,6 +39,7 @@ _STATUS: dict[Reason, tuple[grpc.StatusCode, str]] = {
     Reason.LASTING: (_EXHAUSTED, "too many streams of this kind are open"),
     Reason.HEADERS: (_EXHAUSTED, "the headers are too long, or too many"),
     Reason.COMPRESSED: (grpc.StatusCode.UNIMPLEMENTED, "compressed messages are not accepted"),
+    Reason.LONG: (_EXHAUSTED, "the message is too long for this method"),
     Reason.UNREADABLE: (grpc.StatusCode.INVALID_ARGUMENT, "the message is not one of this method"),
 }
 
@@ -52,14 +57,21 @@ class Gate:
         self._waiting: dict[asyncio.Task[Any], float] = {}
         self._dropped: dict[asyncio.Task[Any], Reason] = {}
         self._lasting = 0
+        self._held = 0
+        self._room = max(int(bounds.memory_mib * 2**20 * LONG_SHARE), bounds.message_bytes)
 
     @property
     def half_open(self) -> int:
         """How many streams wait for their first message."""
         return len(self._waiting)
 
-    async def first(self, context: Context) -> bytes:
-        """Return the stream's first message, or end the stream."""
+    @property
+    def held(self) -> int:
+        """The bytes of the long messages that wait for their answers."""
+        return self._held
+
+    async def first(self, context: Context, most: int | None = None) -> bytes:
+        """Return the stream's first message, of at most `most` bytes where that is said, or end the stream."""
         task = asyncio.current_task()
         assert task is not None
         self._waiting[task] = time.monotonic()
@@ -82,6 +94,9 @@ class Gate:
         if is_compressed(raw):
             raw = b""
             await self.refuse(Reason.COMPRESSED, context)
+        if most is not None and len(raw) > most:
+            raw = b""
+            await self.refuse(Reason.LONG, context)
         return raw
 
     @contextmanager
@@ -92,6 +107,17 @@ class Gate:
             yield self._lasting <= self.bounds.lasting
         finally:
             self._lasting -= 1
+
+    def hold(self, size: int) -> bool:
+        """Take room for a message of so many bytes, until `let_go`; whether there is some."""
+        if self._held + size > self._room:
+            return False
+        self._held += size
+        return True
+
+    def let_go(self, size: int) -> None:
+        """Give the room of a message back."""
+        self._held -= size
 
     async def refuse(self, reason: Reason, context: Context) -> NoReturn:
         """Count a refusal, and end the stream with the status that says why."""

@@ -14,7 +14,7 @@ import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from authzsvc.server.bounded import Bounded
+from authzsvc.server.bounded import MAX_NAME_BYTES, MAX_REPORT_BYTES, Bounded
 from authzsvc.server.listeners import Listener, serving
 from authzsvc.server.refusals import Refusals
 from authzsvc.settings.bounds import GrpcBounds
@@ -26,6 +26,11 @@ PATIENCE_S = 20.0
 
 async def echo(request: StringValue, _context: object) -> StringValue:
     return request
+
+
+async def never(_request: StringValue, _context: object) -> StringValue:
+    await asyncio.Event().wait()
+    return StringValue()
 
 
 async def join(requests: AsyncIterator[StringValue], _context: object) -> StringValue:
@@ -51,6 +56,7 @@ def add(services: Bounded) -> None:
     read, write = StringValue.FromString, StringValue.SerializeToString
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Echo": grpc.unary_unary_rpc_method_handler(echo, read, write),
+        "Never": grpc.unary_unary_rpc_method_handler(never, read, write),
         "Join": grpc.stream_unary_rpc_method_handler(join, read, write),
         "Letters": grpc.unary_stream_rpc_method_handler(letters, read, write),
         "Told": grpc.unary_stream_rpc_method_handler(told, read, write),
@@ -271,3 +277,44 @@ def _read_to_end(connection: Any) -> int:  # noqa: ANN401
         while more := connection.recv(65_536):
             size += len(more)
     return size
+
+
+@pytest.mark.parametrize(
+    ("method", "most"), [("Told", MAX_NAME_BYTES), ("Loud", MAX_NAME_BYTES), ("Join", MAX_REPORT_BYTES)]
+)
+async def test_streams_that_last_hold_no_long_messages(tmp_path: Path, method: str, most: int) -> None:
+    """A thousand of them would hold gigabytes for as long as their callers like."""
+    async with site(tmp_path / "s") as (here, channel):
+        for sent in ([wire_text(most + 1)], [wire_text(10), wire_text(most + 1)]):
+            if method == "Told" and len(sent) > 1:
+                continue
+            calling = channel.stream_stream(f"/t.T/{method}", serialized, serialized)(iter(sent), timeout=PATIENCE_S)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                _ = [answer async for answer in calling]
+            assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert here.refused("long") == 1 + (method != "Told")
+        calling = channel.stream_stream(f"/t.T/{method}", serialized, serialized)(iter([wire_text(most - 10)]))
+        assert await calling.read()
+        calling.cancel()
+
+
+def wire_text(size: int) -> bytes:
+    """A serialized message of some bytes more than its text has."""
+    return bytes(StringValue(value="x" * size).SerializeToString())
+
+
+async def test_long_messages_that_wait_for_answers_hold_a_share_of_memory_and_no_more(tmp_path: Path) -> None:
+    """Short ones are answered all the same."""
+    long = wire_text(5 * 2**20)
+    async with site(tmp_path / "s", memory_mib=64, message_bytes=6 * 2**20) as (here, channel):
+        options = [("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+        async with grpc.aio.insecure_channel(f"unix:{here.path}", options) as sending:
+            waiting = [sending.unary_unary("/t.T/Never", serialized, serialized)(long) for _ in range(3)]
+            await here.until(lambda: here.listener.gate.held >= 3 * len(long))
+            assert await refusal(sending, long) is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert here.refused("memory") == 1
+            assert await call(channel) == b"\x0a\x01x"
+            for each in waiting:
+                each.cancel()
+            await here.until(lambda: here.listener.gate.held == 0)
+            assert len(await call(sending, wire_text(3 * 2**20))) > 3 * 2**20
