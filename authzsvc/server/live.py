@@ -42,6 +42,8 @@ OUSTED_S = 3600.0
 ACKNOWLEDGED_S = 0.25
 """How long a kill waits for a session's next watch, which says that the proxy has taken in the answer to the one
 before. With several services another one may have it."""
+RETURN_S = 1.5
+"""How soon a session without a watch brings the next one: a filter tries a failed one again within a second."""
 _MOST = 100_000
 
 _log = logging.getLogger(__name__)
@@ -62,8 +64,6 @@ class Watch:
     """The session has another watch by now."""
     contender: SessionFacts | None = None
     """The session, while it waits for its FIX identity."""
-    done: asyncio.Event | None = None
-    """Set when it is answered, or cancelled; there where somebody waits for that."""
     _waiter: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
@@ -83,6 +83,20 @@ class Watch:
                 timer.cancel()
                 self._waiter = None
         self.changed = False
+
+
+class Untold:
+    """A session that is to be told of a change."""
+
+    def __init__(self, by: float) -> None:
+        self.by = by
+        """When it is waited for no more, on the monotonic clock."""
+        self.answered = asyncio.Event()
+        """Set when a watch that has looked at the change is answered, or cut."""
+        self.back = asyncio.Event()
+        """Set at the next watch after that."""
+        self.ends = False
+        """That answer ends the session."""
 
 
 def _finish(waiter: asyncio.Future[None] | None) -> None:
@@ -105,10 +119,12 @@ class LiveSessions:
         self._departed: TTLCache[str, SessionFacts] = TTLCache(_MOST, GRACE_S)
         """Sessions whose watch was cancelled, or that gave way to one that is watched: mostly they have ended, but the
         call to the service may have been cut, or another service may have it."""
+        self._cut: TTLCache[str, SessionFacts] = TTLCache(_MOST, RETURN_S)
+        """Those of them whose watch was cancelled a moment ago."""
         self._ended: TTLCache[str, SessionFacts] = TTLCache(_MOST, GRACE_S)
         """Sessions that have ended lately: what is still under way for them is told by this."""
-        self._next: dict[str, asyncio.Event] = {}
-        """Set at a session's next watch; there where somebody waits for that."""
+        self._untold: dict[str, Untold] = {}
+        """Sessions that are to be told of a change, watched or expected to be in a moment."""
         self._draining = False
         self._ousted: TTLCache[str, None] = TTLCache(_MOST, OUSTED_S)
         self._waiting: dict[SessionKey, list[asyncio.Event]] = {}
@@ -176,8 +192,9 @@ class LiveSessions:
             self.open(facts)
 
     def present(self) -> Iterator[SessionFacts]:
-        """Those that live, and those that wait for their FIX identity."""
+        """Those that live, perhaps, and those that wait for their FIX identity."""
         yield from self.registry
+        yield from [facts for facts in self._cut.values() if self.registry.find(facts.id) is None]
         yield from [watch.contender for watch in self._watches.values() if watch.contender is not None]
 
     def update(self, facts: SessionFacts) -> None:
@@ -188,6 +205,7 @@ class LiveSessions:
     def close(self, session_id: str) -> None:
         """Forget a session that has ended."""
         self._departed.pop(session_id, None)
+        self._cut.pop(session_id, None)
         self._close(session_id)
 
     def _close(self, session_id: str) -> None:
@@ -206,6 +224,8 @@ class LiveSessions:
         dead = [id_ for id_, since in self._unwatched.items() if self._clock() - since > GRACE_S]
         for session_id in dead:
             self.close(session_id)
+        late = self._clock() - TOLD_S
+        self._untold = {id_: untold for id_, untold in self._untold.items() if untold.by > late}
 
     # --- watches ---
 
@@ -215,20 +235,25 @@ class LiveSessions:
         cancelled then, the session has ended."""
         watch = Watch(session_id, self._clock())
         self._unproven.add(watch)
-        taken_in = self._next.pop(session_id, None)
-        if taken_in is not None:
-            taken_in.set()
+        untold = self._untold.get(session_id)
+        if untold is not None and untold.answered.is_set():
+            untold.back.set()
+            del self._untold[session_id]
         try:
             yield watch
         except asyncio.CancelledError:
             if self._watches.get(session_id) is watch and not self._draining:
                 del self._watches[session_id]
                 self._depart(session_id)
+                if session_id in self._departed:
+                    self._cut[session_id] = self._departed[session_id]
             raise
         finally:
+            untold = self._untold.get(session_id)
+            if untold is not None and watch not in self._unproven and not watch.superseded:
+                untold.ends |= watch.ends
+                untold.answered.set()
             self._unproven.discard(watch)
-            if watch.done is not None:
-                watch.done.set()
             if self._watches.get(session_id) is watch:
                 del self._watches[session_id]
                 self._unwatched[session_id] = self._clock()
@@ -257,8 +282,11 @@ class LiveSessions:
         return self._draining
 
     def wake(self, session_ids: Iterable[str] | None = None) -> None:
-        """Have watches look again: those of these sessions, else all."""
+        """Have watches look again: those of these sessions, which `told` then waits for, else all."""
         named = None if session_ids is None else frozenset(session_ids)
+        arrived = {watch.session for watch in self._unproven} if named else frozenset()
+        for session_id in named or ():
+            self._expect(session_id, arrived=session_id in arrived)
         for watch in (*self._watches.values(), *self._unproven) if named is None else self._of(named):
             watch.wake()
 
@@ -267,29 +295,43 @@ class LiveSessions:
         unproven = (watch for watch in self._unproven if watch.session in session_ids)
         return [watch for watch in (*proven, *unproven) if watch is not None]
 
-    async def told(self, alone: bool = True, timeout_s: float = TOLD_S) -> int:
-        """Wait until the watches that have been woken are answered, and their proxies have come back with the next one,
-        or the time has passed. A session that has been told to end has no next watch; where other services may have it
-        (not `alone`), it is not waited for long. Returns how many sessions have not acknowledged."""
-        woken = [watch for watch in self._watches.values() if watch.changed]
-        end = self._clock() + timeout_s
-        answered, taken_in = [], {}
-        for watch in woken:
-            watch.done = watch.done or asyncio.Event()
-            answered.append(watch.done)
-            taken_in[watch.session] = self._next.setdefault(watch.session, asyncio.Event())
-        await self._all_set(answered, end)
-        ended = {watch.session for watch in woken if watch.ends or self.find(watch.session) is None}
-        wanted = [event for session, event in taken_in.items() if session not in ended]
-        await self._all_set(wanted, end if alone else min(end, self._clock() + ACKNOWLEDGED_S))
-        for session in taken_in:
-            self._next.pop(session, None)
-        return sum(not event.is_set() for event in wanted)
+    def _expect(self, session_id: str, *, arrived: bool) -> None:
+        """A session is to be told of a change: its watch is out, or comes in a moment, as a filter has none between two
+        of them and after one that failed."""
+        now, since = self._clock(), self._unwatched.get(session_id, float("-inf"))
+        if arrived or session_id in self._watches:
+            by = now + TOLD_S
+        elif session_id in self._cut:
+            by = now + RETURN_S
+        elif since + RETURN_S > now:
+            by = since + RETURN_S
+        else:
+            return
+        known = self._untold.get(session_id)
+        if known is None or known.answered.is_set():
+            self._untold[session_id] = Untold(by)
 
-    async def _all_set(self, events: Iterable[asyncio.Event], end: float) -> None:
-        for event in events:
+    async def told(self, alone: bool = True) -> int:
+        """Wait until the watches of the sessions that were woken by name are answered, and their proxies have come back
+        with the next one, or the time has passed. A session that has been told to end has no next watch; where other
+        services may have it (not `alone`), it is not waited for long. Returns how many have not acknowledged."""
+        untold = dict(self._untold)
+        for session in untold.values():
+            await self._until_set(session.answered, session.by)
+        wanted = [one for id_, one in untold.items() if not one.ends and self.registry.find(id_) is not None]
+        end = self._clock() + ACKNOWLEDGED_S
+        for session in wanted:
+            await self._until_set(session.back, max(end, session.by) if alone else end)
+        for session_id, session in untold.items():
+            if self._untold.get(session_id) is session:
+                del self._untold[session_id]
+        return sum(not session.back.is_set() for session in wanted)
+
+    async def _until_set(self, event: asyncio.Event, end: float) -> None:
+        left_s = end - self._clock()
+        if not event.is_set() and left_s > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), max(0.0, end - self._clock()))
+                await asyncio.wait_for(event.wait(), left_s)
 
     def __len__(self) -> int:
         return len(self.registry)
@@ -308,6 +350,7 @@ class LiveSessions:
     def _come_back(self, session_id: str) -> None:
         """A session whose watch was cut is there after all; unless its FIX identity is another's by now."""
         facts = self._departed.pop(session_id, None)
+        self._cut.pop(session_id, None)
         if facts is not None and self.registry.of(facts.key) is None:
             self.open(facts)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
@@ -22,6 +23,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from heapq import nsmallest
 
 from authzsvc.errors import AdminError, StoreError
@@ -103,7 +105,7 @@ class Control:
         """Called right after `restrictions` was exchanged, and when their number in the store is known."""
         self.tell: Callable[[Restrictions, Restrictions], None] = _nobody
         """Called after that with the restrictions before and now: the sessions for which they differ are to be told."""
-        self.name = f"{_HOST}:{os.getpid()}:{secrets.token_hex(2)}"
+        self.name = f"{_HOST}:{os.getpid()}:{_processes()}{secrets.token_hex(2)}"
         """Of this service, among those of the store."""
         self.told: Callable[[bool], Awaitable[int]] = _at_once
         """Awaited before a kill or a revocation returns, until the sessions that it concerns have been told. The
@@ -267,14 +269,20 @@ class Control:
     async def _keep(self, entry: Restriction | Revocation) -> int:
         """Writes an entry to the store; returns its number there."""
         async with self._lock:
-            if entry.id not in self._unkept:
+            if entry.id not in self._unkept:  # It was kept by another try.
+                self._put_in_force(self._and_unkept(await self._store.in_force()))
                 return self._store.revisions.read
             if isinstance(entry, Restriction):
-                await self._store.add_restriction(entry)
+                number = await self._store.add_restriction(entry)
             else:
-                await self._store.add_revocation(entry)
+                number = await self._store.add_revocation(entry)
             self._unkept.pop(entry.id, None)
-            return self._store.revisions.read
+            if self._store.revisions.read < number:
+                # Another service has written before it. A session that is told of a lower number than that service has
+                # would take that service's state, without this entry, for the newer one.
+                with contextlib.suppress(StoreError):
+                    self._put_in_force(self._and_unkept(await self._store.in_force()))
+            return number
 
     def _put_in_force(self, restrictions: Restrictions) -> None:
         """What the store holds is in force from now on, and the sessions are told."""
@@ -379,10 +387,20 @@ class Control:
                 _log.warning("old revocations cannot be removed", extra={"reason": str(error)})
 
 
+@cache
+def _processes() -> str:
+    """Which processes a number can name here: containers that share a machine's name may have numbers of their own."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = secrets.token_hex(8)  # It cannot be told, so no other service is known to be gone.
+    return hashlib.sha256(space.encode()).hexdigest()[:6]
+
+
 def _is_gone(name: str) -> bool:
     """Whether a service was a process of this machine that runs no more: it could not say so when it was killed."""
-    host, process, _ = name.rsplit(":", 2)
-    if host != _HOST:
+    host, process, rest = name.rsplit(":", 2)
+    if host != _HOST or not rest.startswith(_processes()):
         return False
     try:
         os.kill(int(process), 0)

@@ -69,9 +69,11 @@ def note_mapping(database: sqlite3.Connection, digest: str) -> Revisions:
 
 
 def acknowledge(database: sqlite3.Connection, service: str, number: int, now: float) -> None:
-    """Notes that a service runs, and that every change up to `number` is in force in it."""
+    """Notes that a service runs, and that every change up to `number` is in force in it. `now` is on the machine's
+    monotonic clock, the same in all its processes: the calendar's may be set while a kill waits."""
     database.execute("INSERT OR REPLACE INTO service VALUES (?, ?, ?)", (service, number, now))
-    database.execute("DELETE FROM service WHERE at < ?", (now - 3600,))
+    # What is ahead of the clock was written before the machine was started.
+    database.execute("DELETE FROM service WHERE at < ? OR at > ?", (now - 3600, now + 1))
 
 
 def leave(database: sqlite3.Connection, service: str) -> None:
@@ -81,5 +83,6 @@ def leave(database: sqlite3.Connection, service: str) -> None:
 
 def behind(database: sqlite3.Connection, number: int, now: float) -> tuple[str, ...]:
     """Returns the services that run and in which the change of that number is not in force."""
-    rows = database.execute("SELECT name FROM service WHERE seen < ? AND at >= ?", (number, now - ALIVE_S))
+    seen = (number, now - ALIVE_S, now + 1)
+    rows = database.execute("SELECT name FROM service WHERE seen < ? AND at BETWEEN ? AND ?", seen)
     return tuple(sorted(name for (name,) in rows))

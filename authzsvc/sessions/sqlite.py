@@ -85,16 +85,16 @@ class SqliteStore:
         """Restrictions and revocations alone."""
         return await self._run(self._in_force)
 
-    async def add_restriction(self, entry: Restriction) -> None:
+    async def add_restriction(self, entry: Restriction) -> int:
         """On disk when it returns."""
         values = (entry.id, entry.by, entry.value, entry.mode, entry.reason, entry.operator, entry.at)
-        await self._change("INSERT OR REPLACE INTO restriction VALUES (?, ?, ?, ?, ?, ?, ?)", [values])
+        return await self._change("INSERT OR REPLACE INTO restriction VALUES (?, ?, ?, ?, ?, ?, ?)", [values])
 
-    async def add_revocation(self, entry: Revocation) -> None:
+    async def add_revocation(self, entry: Revocation) -> int:
         """On disk when it returns."""
         about = (entry.id, entry.by, entry.value, entry.issuer)
         values = (*about, entry.reason, entry.operator, entry.at, entry.until)
-        await self._change("INSERT OR REPLACE INTO revocation VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [values])
+        return await self._change("INSERT OR REPLACE INTO revocation VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [values])
 
     async def remove(self, ids: frozenset[str]) -> None:
         """Gone from disk when it returns."""
@@ -112,7 +112,7 @@ class SqliteStore:
 
     async def acknowledge(self, service: str, number: int) -> None:
         """On disk when it returns."""
-        await self._run(lambda: self._in_transaction(revisions.acknowledge, service, number, time.time()))
+        await self._run(lambda: self._in_transaction(revisions.acknowledge, service, number, time.monotonic()))
 
     async def leave(self, service: str) -> None:
         """On disk when it returns."""
@@ -120,7 +120,7 @@ class SqliteStore:
 
     async def behind(self, number: int) -> tuple[str, ...]:
         """Those that have said that they run, lately."""
-        return await self._run(lambda: revisions.behind(self._database, number, time.time()))
+        return await self._run(lambda: revisions.behind(self._database, number, time.monotonic()))
 
     async def accept_mapping(self, found: SignedMapping) -> None:
         """On disk when it returns."""
@@ -170,8 +170,8 @@ class SqliteStore:
 
         return await asyncio.get_running_loop().run_in_executor(self._writer, in_words)
 
-    async def _change(self, statement: str, values: Sequence[tuple[object, ...]], *more: str) -> None:
-        await self._run(lambda: self._write((statement, *more), values))
+    async def _change(self, statement: str, values: Sequence[tuple[object, ...]], *more: str) -> int:
+        return await self._run(lambda: self._write((statement, *more), values))
 
     def _note(self, session_id: str, row: _Row | None) -> None:
         self._pending.pop(session_id, None)
@@ -270,14 +270,14 @@ class SqliteStore:
         with files.transaction(self._database):
             signed_mappings.accept(self._database, found)
 
-    def _write(self, statements: tuple[str, ...], values: Sequence[tuple[object, ...]]) -> None:
+    def _write(self, statements: tuple[str, ...], values: Sequence[tuple[object, ...]]) -> int:
         self._check_place()
         with files.transaction(self._database):
             before = revisions.read(self._database)
             for statement in statements:
                 self._database.executemany(statement, values)
             self._database.execute("UPDATE meta SET value = ? WHERE name = 'generation'", (before.read + 1,))
-        self._note_write(before, replace(before, read=before.read + 1))
+        return self._note_write(before, replace(before, read=before.read + 1)).read
 
     def _write_sessions(self, batch: Mapping[str, _Row | None]) -> None:
         gone = [(session_id,) for session_id, row in batch.items() if row is None]

@@ -35,11 +35,11 @@ class Store(Protocol):
     async def in_force(self) -> Restrictions:
         """Restrictions and revocations alone."""
 
-    async def add_restriction(self, entry: Restriction) -> None:
-        """Kept when it returns, whatever happens to the process or the machine."""
+    async def add_restriction(self, entry: Restriction) -> int:
+        """Kept when it returns, whatever happens to the process or the machine. Returns the number of the change."""
 
-    async def add_revocation(self, entry: Revocation) -> None:
-        """Kept when it returns."""
+    async def add_revocation(self, entry: Revocation) -> int:
+        """Kept when it returns. Returns the number of the change."""
 
     async def remove(self, ids: frozenset[str]) -> None:
         """Remove restrictions and revocations; gone for good when it returns. Unknown ids are no error."""

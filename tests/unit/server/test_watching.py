@@ -12,6 +12,7 @@ import pytest
 
 from authzsvc.contract.session_name import public_name
 from authzsvc.policy.compiler import compile_mapping
+from authzsvc.server import live as lives
 from authzsvc.sessions.acts import Operator
 from authzsvc.sessions.restrictions import By, Mode, Restriction, RevokedBy, Selector
 from authzsvc.sessions.sqlite import SqliteStore
@@ -123,7 +124,7 @@ async def test_a_kill_waits_for_the_next_watch_of_a_session(at: Desk) -> None:
     await turns()
     call = asyncio.create_task(at.parts.control.kill(Selector(By.ALL), Mode.CANCEL_ONLY, "get flat", ANN))
     session.etag = (await asyncio.wait_for(task, 2)).headers["etag"]
-    await turns()
+    await asyncio.sleep(0.1)
     assert not call.done()
     again = session.watching()
     await asyncio.wait_for(call, 2)
@@ -355,3 +356,50 @@ async def test_a_killed_session_does_not_renew(at: Desk) -> None:
     session = await live(at)
     await at.parts.control.kill(Selector(By.ALL), Mode.KILL, "runaway", ANN)
     assert not (await session.renew(at.token())).allowed
+
+
+async def test_a_kill_waits_for_a_session_between_two_watches(at: Desk) -> None:
+    session = await live(at)
+    task = session.watching()
+    await turns()
+    at.parts.live.drain()
+    await asyncio.wait_for(task, 2)
+    at.parts.live._draining = False
+    # It goes by decisions that were cached before, until its next watch is answered.
+    call = asyncio.create_task(at.parts.control.kill(Selector(By.ALL), Mode.CANCEL_ONLY, "get flat", ANN))
+    await asyncio.sleep(0.1)
+    assert not call.done()
+    before = session.etag
+    await session.watched()
+    assert session.etag != before
+    await asyncio.sleep(0.05)
+    assert not call.done()
+    again = session.watching()
+    await asyncio.wait_for(call, 0.2)
+    again.cancel()
+
+
+async def test_a_kill_waits_no_longer_for_a_session_than_it_may_be_away(
+    at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await live(at)
+    monkeypatch.setattr(lives, "RETURN_S", 0.1)
+    await asyncio.sleep(0.11)
+    await asyncio.wait_for(at.parts.control.kill(Selector(By.ALL), Mode.CANCEL_ONLY, "get flat", ANN), 0.2)
+
+
+async def test_a_kill_waits_for_a_session_whose_watch_was_cut(at: Desk) -> None:
+    session = await live(at)
+    task = session.watching()
+    await turns()
+    task.cancel()
+    await turns()
+    call = asyncio.create_task(at.parts.control.kill(Selector(By.ALL), Mode.CANCEL_ONLY, "get flat", ANN))
+    await asyncio.sleep(0.1)
+    assert not call.done()
+    before = session.etag
+    await session.watched()
+    assert session.etag != before
+    again = session.watching()
+    await asyncio.wait_for(call, 0.2)
+    again.cancel()

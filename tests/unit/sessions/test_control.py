@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -304,10 +305,23 @@ async def test_a_service_that_was_killed_is_not_waited_for(tmp_path: Path) -> No
     process = await asyncio.create_subprocess_exec("true")
     await process.wait()
     async with desk(tmp_path / "store.db", poll_s=0.02) as one:
-        host = one.control.name.partition(":")[0]
-        await one.store.acknowledge(f"{host}:{process.pid}:beef", 1)
+        host, _, rest = one.control.name.rsplit(":", 2)
+        await one.store.acknowledge(f"{host}:{process.pid}:{rest[:6]}beef", 1)
         await one.control.kill(ALL, Mode.KILL, "test", ANN)
         assert one.acts[-1].behind == ()
+
+
+async def test_a_process_of_another_container_is_not_taken_for_one_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controls, "ACKNOWLEDGED_S", 0.1)
+    process = await asyncio.create_subprocess_exec("true")
+    await process.wait()
+    async with desk(tmp_path / "store.db", poll_s=0.02) as one:
+        host = one.control.name.rsplit(":", 2)[0]
+        await one.store.acknowledge(f"{host}:{process.pid}:000000beef", 1)
+        with pytest.raises(StoreError, match="000000beef"):
+            await one.control.kill(ALL, Mode.KILL, "test", ANN)
 
 
 async def test_the_store_has_a_kill_before_the_sessions_are_told() -> None:
@@ -317,3 +331,37 @@ async def test_the_store_has_a_kill_before_the_sessions_are_told() -> None:
         at.control.tell = lambda _before, _now: kept.append(at.store.revisions.read)
         await at.control.kill(ALL, Mode.KILL, "test", ANN)
         assert kept == [before + 1]
+
+
+async def test_a_kill_behind_an_unread_change_of_another_service_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controls, "ACKNOWLEDGED_S", 0.2)
+    async with desk(tmp_path / "s", poll_s=60) as at, desk(tmp_path / "s", poll_s=60) as other:
+        await other.store.note_mapping("a new one")
+        with pytest.raises(StoreError, match=f"not acknowledged within 0.2 s by `{other.control.name}`"):
+            await at.control.kill(ALL, Mode.KILL, "test", ANN)
+
+
+async def test_sessions_hear_of_a_kill_by_a_number_that_no_state_without_it_has(tmp_path: Path) -> None:
+    async with desk(tmp_path / "s", poll_s=60) as at:
+        told: list[int] = []
+        at.control.tell = lambda _before, _now: told.append(at.store.revisions.read)
+        other = await SqliteStore.open(tmp_path / "s")
+        without = await other.add_restriction(restriction("theirs", By.COMP_ID, "OTHER"))
+        await at.control.kill(ALGO, Mode.KILL, "test", ANN)
+        await other.close()
+        assert told
+        assert without < told[-1]
+        assert "theirs" in at.control.restrictions.restrictions
+
+
+async def test_the_clock_on_the_wall_makes_no_service_seem_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controls, "ACKNOWLEDGED_S", 0.2)
+    async with desk(tmp_path / "s") as at, desk(tmp_path / "s", poll_s=60):
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 60)
+        with pytest.raises(StoreError, match="not acknowledged"):
+            await at.control.kill(ALL, Mode.KILL, "test", ANN)

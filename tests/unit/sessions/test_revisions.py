@@ -34,12 +34,15 @@ def test_a_mapping_keeps_its_number_until_another_one_takes_its_place(database: 
 
 
 def test_services_that_run_and_have_not_come_so_far_are_behind(database: sqlite3.Connection) -> None:
+    revisions.acknowledge(database, "gone", 7, NOW - ALIVE_S - 1)
     revisions.acknowledge(database, "a", 9, NOW)
     revisions.acknowledge(database, "b", 7, NOW)
-    revisions.acknowledge(database, "gone", 7, NOW - ALIVE_S - 1)
     assert revisions.behind(database, 8, NOW) == ("b",)
     assert revisions.behind(database, 10, NOW) == ("a", "b")
     revisions.acknowledge(database, "b", 8, NOW)
+    assert revisions.behind(database, 8, NOW) == ()
+    # It was written before the machine was started, when its clock stood higher.
+    revisions.acknowledge(database, "before", 7, NOW + 100)
     assert revisions.behind(database, 8, NOW) == ()
     revisions.leave(database, "a")
     assert revisions.behind(database, 10, NOW) == ("b",)
