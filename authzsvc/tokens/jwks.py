@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -98,7 +98,7 @@ def parse_jwks(document: bytes) -> Jwks:
     if len(entries) > MAX_KEYS:
         raise KeysError(f"the key set has more than {MAX_KEYS} keys")
     read = [_key(entry) for entry in entries]
-    found = dict.fromkeys(key for key in read if key is not None)
+    found = _merged(key for key in read if key is not None)
     times = Counter(key.id for key in found if key.id)
     ambiguous = tuple(sorted(name for name, count in times.items() if count > 1))
     usable = [key for key in found if key.id not in ambiguous]
@@ -106,6 +106,16 @@ def parse_jwks(document: bytes) -> Jwks:
         raise KeysWithdrawn("the key set holds no public key that can be used for signatures")
     keys = MappingProxyType({key.id: key for key in usable if key.id})
     return Jwks(keys, usable[0] if len(found) == 1 else None, read.count(None), ambiguous)
+
+
+def _merged(keys: Iterable[Key]) -> list[Key]:
+    """The keys, each once: one that stands there again for another algorithm serves whatever fits its type."""
+    found: dict[tuple[str, bytes], Key] = {}
+    for key in keys:
+        same = found.setdefault((key.id, key.material), key)
+        if same.algorithm != key.algorithm:
+            found[key.id, key.material] = replace(same, algorithm="")
+    return list(found.values())
 
 
 def _key(entry: object) -> Key | None:

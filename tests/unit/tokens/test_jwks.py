@@ -145,9 +145,14 @@ def test_the_same_key_twice_is_one() -> None:
     assert found.only is not None
 
 
-def test_the_same_key_for_two_algorithms_is_ambiguous() -> None:
-    with pytest.raises(KeysError, match="no public key"):
-        parsed({**RSA, "alg": "RS256"}, {**RSA, "alg": "PS256"})
+def test_the_same_key_for_two_algorithms_serves_both() -> None:
+    """A server that announces one more algorithm for its key takes nothing back."""
+    found = parsed({**RSA, "alg": "RS256"}, {**RSA, "alg": "PS256"})
+    assert (list(found.keys), found.ambiguous) == (["r"], ())
+    assert found.only is not None
+    assert found.keys["r"].serves("RS256")
+    assert found.keys["r"].serves("PS256")
+    assert not found.keys["r"].serves("ES256")
 
 
 def test_keys_without_an_id() -> None:
