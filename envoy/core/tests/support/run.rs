@@ -4,6 +4,7 @@ use super::driver::{Driver, Effect, listener};
 use super::law::read_all;
 use super::service::{Asked, Verdict};
 use fix_authz_core::command::Direction;
+use fix_authz_core::contract::wire::HttpRequest;
 use fix_authz_core::frame::check_sum;
 use fix_authz_core::session::Listener;
 use fix_authz_core::testing::show;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 const SETTINGS: &str = r#""limits":{"max_checks_in_flight":4,"max_queued_bytes":1024,"max_pending_rejects":3,
     "max_message_bytes":1024,"max_fields":48}"#;
 const MAX_CHECKS: usize = 4;
+/// The default of `limits.reject_timeout_ms`.
+const REJECT_TIMEOUT_MS: u32 = 300_000;
 /// One, and those of before renewals.
 const MAX_WATCHES: usize = 6;
 pub const MAX_MESSAGE: usize = 1024;
@@ -260,7 +263,12 @@ impl Run {
                 Effect::ReadsResumed => self.reading = true,
                 Effect::TickIn(_) | Effect::Closed(_) | Effect::Logged(_) | Effect::Accounted(_) => {}
             }
-            if !matches!(effect, Effect::ReadsPaused | Effect::ReadsResumed) {
+            // Where the client's bytes wait depends on how they are cut, and so does how often the timer of pending rejects is
+            // set. That it is set is held by `session/limits.rs`.
+            if !matches!(
+                effect,
+                Effect::ReadsPaused | Effect::ReadsResumed | Effect::TickIn(REJECT_TIMEOUT_MS)
+            ) {
                 effects.push(effect);
             }
         }
@@ -297,13 +305,47 @@ fn of_several(verdict: &Verdict, count: usize, nth: usize) -> Verdict {
     }
 }
 
-/// What was sent to the client, then all else, in its order. Between the two directions there is none: bytes of the client's
-/// that were held inside the session are released between two messages of the venue's, those held outside behind both.
+/// Holds two runs of the same operations against each other; `false` where they part ways for good.
+///
+/// Between the two directions there is no order: bytes of the client's that were held inside the session are released
+/// between two messages of the venue's, those held outside behind both. Where only that differs, Checks have other numbers
+/// from there on, and answers belong to others.
+pub fn assert_same(left: &[Outcome], right: &[Outcome]) -> bool {
+    for (nth, (left, right)) in left.iter().zip(right).enumerate() {
+        if left != right {
+            let (left, right) = (left.by_direction(), right.by_direction());
+            assert!(left == right, "operation {nth}:\n{left:#?}\n{right:#?}");
+            return false;
+        }
+    }
+    assert_eq!(left.len(), right.len());
+    true
+}
+
+impl Outcome {
+    /// The same, one direction behind the other, and Checks without their numbers.
+    fn by_direction(&self) -> (bool, Vec<Effect>) {
+        let is_outbound = |effect: &Effect| match effect {
+            Effect::Sent(direction, _) | Effect::Ended(direction) => *direction == Direction::Outbound,
+            Effect::Asked(asked) => !asked.is_inbound(),
+            _ => false,
+        };
+        let unnumbered = |effect: &Effect| match effect {
+            Effect::Asked(asked) => {
+                let http = HttpRequest { id: String::new(), ..asked.http.clone() };
+                Effect::Asked(Asked { id: 0, http, timeout_ms: asked.timeout_ms })
+            }
+            other => other.clone(),
+        };
+        let (outbound, inbound): (Vec<Effect>, Vec<Effect>) =
+            self.effects.iter().map(unnumbered).partition(is_outbound);
+        (self.reading, merge(outbound.into_iter().chain(inbound).collect()))
+    }
+}
+
 fn merge(effects: Vec<Effect>) -> Vec<Effect> {
-    let to_client = |effect: &Effect| matches!(effect, Effect::Sent(Direction::Outbound, _));
-    let (to_client, others): (Vec<Effect>, Vec<Effect>) = effects.into_iter().partition(to_client);
     let mut merged: Vec<Effect> = Vec::new();
-    for effect in to_client.into_iter().chain(others) {
+    for effect in effects {
         match (merged.last_mut(), effect) {
             (Some(Effect::Sent(last, sent)), Effect::Sent(direction, bytes)) if *last == direction => {
                 sent.extend_from_slice(&bytes)
