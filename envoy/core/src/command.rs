@@ -86,7 +86,7 @@ pub enum Command {
 pub enum Fact {
     /// Who it is.
     Name(String),
-    /// What proves to the decision service who it is. It stands apart from all that an access log may print.
+    /// The session's secret name, which proves the session to the decision service. No access log may print it.
     Proof(String),
     /// How many messages, since the session began.
     Count(u64),

@@ -1,4 +1,4 @@
-//! The credential in a Logon or a renewal: where it stands, what the service is shown of it, and a message without it.
+//! The credential in a Logon or a renewal: its tag, what the service gets of it, and the message without it.
 
 use crate::message::{Field, Message};
 use crate::profile::Profile;
@@ -67,7 +67,7 @@ pub fn find(message: &Message<'_>, tags: &[u32], token: &Token) -> Result<Option
     Ok(Some(Credential { authorization, tag }))
 }
 
-/// Appends the message without the fields `tags` (and the length fields that announce them), with 9 and 10 made anew.
+/// Appends the message without the fields `tags` and their length fields, with new BodyLength (9) and CheckSum (10).
 pub fn without(message: &Message<'_>, tags: &[u32], profile: &Profile, out: &mut Vec<u8>) {
     let announces = |length: u32| profile.data_tag(length).is_some_and(|data| tags.contains(&data));
     let kept = |field: &&Field| !tags.contains(&field.tag) && !announces(field.tag);

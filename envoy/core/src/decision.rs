@@ -24,31 +24,31 @@ pub enum Decision {
     Disconnect,
 }
 
-/// What comes with an allowance.
+/// What the answer says besides that the message is allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allowance {
-    /// The session's terms, in the answers to a Logon, a watch and a renewal; `None`: as they were.
+    /// The session's terms, in the answers to a Logon, a watch and a renewal; `None` if they stay as they were.
     pub terms: Option<Box<Terms>>,
     /// The state of the service that the answer was made in.
     pub state: State,
-    /// The service answers a watch within so many seconds.
+    /// The service answers a watch within this number of seconds.
     pub watch_s: Option<u32>,
     /// An opaque name of the session's client, the same in all its sessions.
     pub client: Option<String>,
-    /// The answer holds for other messages too; `None`: for this one alone.
+    /// For which other messages the answer holds too; `None` if it holds for this message alone.
     pub reuse: Option<Reuse>,
-    /// Of the answer to a Logon: its Username (553) is the identity's.
+    /// In the answer to a Logon: its Username (553) is a name of the client.
     pub username: bool,
 }
 
-/// For how long and for which messages an answer holds (RFC 9111, said of decisions).
+/// For how long and for which messages an answer holds, in the terms of HTTP caching (RFC 9111).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reuse {
     /// `max-age`, in seconds, never 0.
     pub max_age_s: u32,
-    /// `stale-if-error` (RFC 5861), in seconds behind it.
+    /// `stale-if-error` (RFC 5861): seconds after `max-age`.
     pub stale_if_error_s: u32,
-    /// It holds for messages of the same direction and type that are alike in these tags; sorted.
+    /// The answer holds for messages of the same direction and type that have equal values in these tags; sorted.
     pub vary: Vec<u32>,
     /// What granted it, for the accounts: printable ASCII, bounded.
     pub scope: String,
@@ -66,16 +66,16 @@ pub enum Answer {
 /// A state of the decision service: the mapping, the restrictions and the session's identity that decisions rest on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
-    /// Names it: equal tags, equal decisions. `None` where it is not known.
+    /// The entity tag: states with equal tags decide alike. `None` if the tag is not known.
     pub etag: Option<ETag>,
-    /// Its age. `None` where the service does not say.
+    /// The numbers of its mapping and restrictions. `None` if the service does not say.
     pub revision: Option<Revision>,
-    /// The name of its terms. `None` where the service does not say.
+    /// The name of its terms. `None` if the service does not say.
     pub terms: Option<TermsName>,
 }
 
 impl State {
-    /// Whether this state has another name than `other`.
+    /// Whether this state has another entity tag than `other`.
     pub fn differs_from(&self, other: &Self) -> bool {
         self.etag != other.etag
     }
@@ -85,7 +85,7 @@ impl State {
         matches!((self.revision, other.revision), (Some(mine), Some(theirs)) if mine.mapping > theirs.mapping)
     }
 
-    /// Whether the mapping of this state is as new as that of `other`, or newer, or of an age that is not known.
+    /// Whether the mapping of this state is not certainly older than that of `other`.
     pub fn has_mapping_of(&self, other: &Self) -> bool {
         match (self.revision, other.revision) {
             (Some(mine), Some(theirs)) => mine.mapping >= theirs.mapping,
@@ -93,7 +93,7 @@ impl State {
         }
     }
 
-    /// This state, with the higher number of each revision.
+    /// Returns this state with the higher mapping number and the higher restriction number of both states.
     #[must_use]
     pub fn merged(&self, other: &Self) -> Self {
         let revision = match (self.revision, other.revision) {
@@ -103,7 +103,7 @@ impl State {
         Self { revision, ..self.clone() }
     }
 
-    /// How old this state is, next to `other`; `None` where that cannot be said.
+    /// Whether this state is older or newer than `other`; `None` if one of them has no revision.
     pub fn age_against(&self, other: &Self) -> Option<Age> {
         Some(self.revision?.age_against(other.revision?))
     }
@@ -119,7 +119,7 @@ pub struct Revision {
     pub restrictions: u64,
 }
 
-/// How one revision stands to another.
+/// How one revision compares with another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
     /// Neither number is higher, and one is lower.
@@ -133,7 +133,7 @@ pub enum Age {
 }
 
 impl Revision {
-    /// How old this revision is, next to `other`.
+    /// Whether this revision is older or newer than `other`.
     pub fn age_against(self, other: Self) -> Age {
         use std::cmp::Ordering::{Equal, Greater, Less};
         match (self.mapping.cmp(&other.mapping), self.restrictions.cmp(&other.restrictions)) {
@@ -160,7 +160,7 @@ impl std::fmt::Display for Revision {
     }
 }
 
-/// An entity tag (RFC 9110 8.8.3), kept as it came, quotes and all, to be sent back and compared.
+/// An entity tag (RFC 9110, 8.8.3), kept byte for byte, with its quotes, to be sent back and compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag(String);
 
@@ -189,7 +189,7 @@ pub struct Denial {
     pub reason: u8,
     /// SessionStatus (1409) for a Logout on FIXT 1.1.
     pub session_status: Option<u32>,
-    /// The credential is the trouble.
+    /// Whether the credential is the reason.
     pub unauthenticated: bool,
 }
 
@@ -197,7 +197,7 @@ impl Denial {
     /// The longest Text (58) that is passed on.
     const MAX_TEXT: usize = 256;
 
-    /// Makes any text fit for 58: no separator, no control, no foreign byte.
+    /// Makes a denial whose text is fit for 58: bounded, and printable ASCII only.
     pub fn new(text: &[u8], reason: u8, session_status: Option<u32>) -> Self {
         let printable = |byte: &u8| if (b' '..=b'~').contains(byte) { *byte } else { b'?' };
         let mut text: Vec<u8> = text.iter().take(Self::MAX_TEXT).map(printable).collect();
@@ -208,38 +208,38 @@ impl Denial {
     }
 }
 
-/// What to look at in a session, told with its allowed Logon and when it changes.
+/// What the filter asks about in a session, as the service tells with the allowed Logon and whenever it changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
     /// Outbound types to ask about.
     pub guard_outbound: MsgTypes,
     /// Inbound types that need no scope.
     pub exempt: MsgTypes,
-    /// Inbound types that may pass when no answer is to be had.
+    /// Inbound types that may pass when the service gives no answer.
     pub risk_reducing: MsgTypes,
-    /// Body tags to send, sorted; `None`: all that are no secret.
+    /// Body tags to send, sorted; `None` for all tags that hold no secret.
     pub want_tags: Option<Vec<u32>>,
     /// The most messages that one Check may be about; 0 where the service does not say.
     pub batch: usize,
     /// Names these terms (`x-fix-terms`); `None` where the service does not name them.
     pub name: Option<TermsName>,
-    /// Checks have every body tag that is no secret, and say so instead of naming these terms.
+    /// Whether Checks have every body tag that holds no secret, and say so (`*`) instead of naming these terms.
     pub is_whole: bool,
-    /// The service's terms must not be followed: everything but the session level is denied.
+    /// Whether the service's terms must not be followed: then everything but the session level is denied.
     pub is_refused: bool,
 }
 
-/// The name of terms, kept as it came: printable ASCII without a blank or a comma, bounded, and not empty.
+/// The name of terms, kept byte for byte: printable ASCII without a blank or a comma, bounded, and not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TermsName(String);
 
 impl TermsName {
     /// The longest that is taken.
     pub const MAX: usize = 64;
-    /// The name that a Check has whose body is whole, so that a service with any terms can evaluate it.
+    /// The name in a Check whose body is whole. A service with any terms can evaluate such a Check.
     pub const WHOLE: &'static str = "*";
 
-    /// `None`: it is no name.
+    /// Returns `None` if `value` is not such a name.
     pub fn new(value: &str) -> Option<Self> {
         let printable = value.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && byte != b',');
         (printable && (1..=Self::MAX).contains(&value.len()) && value != Self::WHOLE)
@@ -271,7 +271,7 @@ impl Terms {
         Self { want_tags: None, is_whole: true, ..self.clone() }
     }
 
-    /// What stands for terms that must not be followed.
+    /// Returns the terms of a session whose service sent terms that must not be followed.
     pub fn refused() -> Self {
         Self { is_refused: true, ..Self::default() }
     }

@@ -37,7 +37,7 @@ const IRREGULAR: [(u32, u32); 12] = [
 const BEGUN: [u32; 3] = [tags::BEGIN_STRING, tags::BODY_LENGTH, tags::MSG_TYPE];
 
 const TABLE: usize = 1 << 16;
-/// Which of the single fields it is, from 1; 0: it may repeat.
+/// The number of a field that may stand once only, from 1; 0 for a field that may repeat.
 const SINGLE: u16 = 0b0011_1111;
 const LENGTH: u16 = 1 << 6;
 const DATA: u16 = 1 << 7;
@@ -49,7 +49,7 @@ const SECRET: u16 = 1 << 9;
 pub struct Class(u16);
 
 impl Class {
-    /// The class of no tag: what classes are gathered in with [`Class::with`].
+    /// The empty class, to which [`Class::with`] adds the classes of fields.
     pub const NONE: Self = Self(0);
 
     /// A body field that may repeat, and is neither length nor data nor secret: the common case.
@@ -76,7 +76,7 @@ impl Class {
         self.0 & SECRET != 0
     }
 
-    /// Whatever either class is.
+    /// Returns a class that has the properties of both.
     #[inline]
     pub fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -164,7 +164,7 @@ impl Profile {
         profile.with_secrets(&tags::SECRETS)
     }
 
-    /// The same profile, in which these tags, too, are secret.
+    /// Returns the same profile, in which these tags are secret too.
     #[must_use]
     pub fn with_secrets(mut self, secrets: &[u32]) -> Self {
         for tag in secrets {
@@ -175,7 +175,7 @@ impl Profile {
         self
     }
 
-    /// The same profile, in which no tag may be above `max_tag`, which is at least 1000.
+    /// Returns the same profile, in which no tag may be above `max_tag`. `max_tag` is at least 1000.
     #[must_use]
     pub fn with_max_tag(self, max_tag: u32) -> Self {
         Self { max_tag, ..self }

@@ -51,7 +51,7 @@ impl Renewals {
         self.custom.filter(|custom| custom.0 == msg_type).map(|custom| custom.1)
     }
 
-    /// Whether messages of this type, in whatever version, are there to bring a credential.
+    /// Whether messages of this type are meant to carry a credential, in any FIX version.
     pub fn brings_credentials(&self, msg_type: MsgType) -> bool {
         let custom = self.custom.is_some_and(|custom| custom.0 == msg_type);
         msg_type == MsgType::LOGON || msg_type == MsgType::USER_REQUEST || custom

@@ -4,7 +4,7 @@
 //! is a one-way digest of it (`proto/README.md`, "The two names of a session"): logs, request ids and metadata that an
 //! operator may print have only that one.
 //!
-//! Invariants: `Display` and `Debug` show the public name only; nobody can find a secret name by its public one.
+//! Invariants: `Display` and `Debug` show the public name only; nobody can compute a secret name from its public one.
 
 use sha2::{Digest, Sha256};
 use std::fmt;

@@ -73,7 +73,7 @@ metrics! {
     DeniedPerDay => "fix_authz.denied_per_day",
     /// Sessions ended for `limits.denials_per_minute`.
     EndedByDenials => "fix_authz.ended_by_denials",
-    /// Times that a session took nothing in because too much of its client's was denied or replayed.
+    /// How often a session was held back because too many of its client's messages were denied or replayed.
     ClientsHeld => "fix_authz.clients_held",
     /// Connections refused for `limits.pending_connections_per_address`.
     ConnectionsRefused => "fix_authz.connections_refused",

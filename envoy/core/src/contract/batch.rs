@@ -15,8 +15,8 @@ use crate::failure::Failure;
 use crate::message::Message;
 use crate::msg_type::MsgType;
 
-/// Bytes of body fields beyond which a Check takes no further message: a service evaluates a Check as a whole, and others
-/// wait for it.
+/// A Check that has this many bytes of body fields takes no further message: the service evaluates a Check as a whole, and
+/// other Checks wait meanwhile.
 const MAX_BODY: usize = 16_384;
 
 /// Messages of one session and direction, about which one Check asks.
@@ -77,7 +77,7 @@ fn write_head((msg_type, seq, poss_dup): (MsgType, u32, bool), to: &mut Vec<u8>)
 /// What an answer says of the messages that its Check was about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdicts {
-    /// All are allowed, in this state.
+    /// The service allowed all messages, in this state.
     Allowed(State),
     /// So many are allowed, and the one behind them is not; those behind that are not judged.
     Until(usize, Answer),

@@ -1,8 +1,8 @@
 //! gRPC's length-prefixed messages: one byte of flags, four of length, the message.
 //!
-//! Source: the gRPC over HTTP/2 protocol ("Length-Prefixed-Message"). The answer arrives without its trailers, and so
-//! without a status that follows the message: exactly one whole frame is the only sign of success there is (the contract,
-//! "The status of the call").
+//! Source: the gRPC over HTTP/2 protocol ("Length-Prefixed-Message"). Envoy gives the filter no
+//! trailers, and so no status that follows the message. Exactly one whole frame is therefore the only sign of success
+//! (`proto/README.md`, "The status of the call").
 
 use crate::failure::Failure;
 use prost::Message;

@@ -1,8 +1,8 @@
-//! Who a connection says it is, from its Logon, and whether a later message says the same.
+//! The ids of a connection's Logon, and whether a later message has the same.
 //!
-//! Both sides are held to the Logon: an outbound message names the client as its target and the venue as its sender. A venue
-//! may have ids of its own besides the CompIDs: once the service has allowed them in the venue's Logon, they are the venue's.
-//! An id that a message leaves out names nobody, so it is never another one.
+//! The messages of both sides are compared with the client's Logon: an outbound message names the client as its target and
+//! the venue as its sender. A venue may have further ids, besides the CompIDs: those of its own Logon, once that has passed.
+//! An id that a message leaves out names nobody, and so it never differs from the Logon's.
 
 use super::request::identifiers;
 use crate::command::Direction;
@@ -14,7 +14,7 @@ use crate::tags::{
 };
 use crate::version::Version;
 
-/// Who a connection says it is, from its Logon.
+/// The ids of a connection's Logon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// BeginString (8).
@@ -25,14 +25,14 @@ pub struct Identity {
     pub target: Vec<u8>,
     /// The values of [`OPTIONAL_IDS`] that the Logon has.
     optional: Vec<(u32, Vec<u8>)>,
-    /// The same of the venue's Logon; `None` until that has passed.
+    /// The values of [`OPTIONAL_IDS`] that the venue's Logon has; `None` until that has passed.
     venue: Option<Vec<(u32, Vec<u8>)>>,
     /// The headers of all ids that the Logon has.
     headers: Vec<(&'static str, String)>,
 }
 
 impl Identity {
-    /// The Logon's.
+    /// Reads the ids of the Logon.
     pub fn of(logon: &Message<'_>) -> Self {
         Self {
             version: logon.version,
@@ -55,7 +55,7 @@ impl Identity {
         self.venue.is_none()
     }
 
-    /// The venue's Logon has passed: its ids are the venue's from here on.
+    /// Notes the ids of the venue's Logon, which has passed.
     pub fn note_venue(&mut self, logon: &Message<'_>) {
         self.venue = Some(optional(logon));
     }

@@ -45,7 +45,7 @@ pub struct Envelope<'a> {
     pub peers: &'a Peers,
     /// The session's credential, once a Logon brought one.
     pub authorization: Option<&'a Authorization>,
-    /// The newest state of the service that the session has heard of: a service that is behind can catch up first.
+    /// The newest state of the service that the session has heard of, so that a service with an older one can catch up first.
     pub revision: Option<Revision>,
     /// The filter's settings.
     pub settings: &'a Settings,
@@ -169,10 +169,10 @@ pub(super) fn http(
     }
 }
 
-/// The name of the terms by which the body is cut; `None` where the service does not name its terms.
+/// Returns the name of the terms by which the body is cut, or `None` if the service does not name its terms.
 fn terms_name<'a>(event: Event<'_>, terms: &'a Terms) -> Option<&'a str> {
     match event {
-        // Says that this filter names terms in its Checks; a service tells `x-fix-want-tags` to such filters alone.
+        // Says that this filter names terms in its Checks. A service sends `x-fix-want-tags` to such filters only.
         Event::Logon => Some(TermsName::WHOLE),
         Event::Message | Event::Refresh if terms.is_whole => Some(TermsName::WHOLE),
         Event::Message | Event::Refresh => terms.name.as_ref().map(TermsName::as_str),
@@ -194,8 +194,8 @@ pub fn report(
     of_session(envelope, direction, identity, headers)
 }
 
-/// A long poll: answered when the service's state is no longer `known`, or, with `at_once`, without any wait (RFC 7240,
-/// 4.3), so that the answer confirms the session's terms.
+/// Builds a watch, a long poll: the service answers when its state is no longer `known`. With `at_once` the service answers
+/// without any wait (RFC 7240, 4.3), and so confirms the session's terms.
 pub fn watch(envelope: Envelope<'_>, identity: Option<&Identity>, known: &State, at_once: bool) -> Asked {
     let mut headers = common_headers(envelope, "watch", Direction::Inbound);
     if let Some(etag) = &known.etag {

@@ -11,7 +11,7 @@ use crate::msg_type::{MsgType, MsgTypes};
 
 /// google.rpc.Code
 const UNAUTHENTICATED: i32 = 16;
-/// google.rpc.Code: the Check names terms that the service does not have.
+/// google.rpc.Code FAILED_PRECONDITION: the Check names other terms than the service's.
 const FAILED_PRECONDITION: i32 = 9;
 
 /// The longest that a service may take over a watch, in seconds.
@@ -27,7 +27,7 @@ const MAX_CLIENT: usize = 256;
 pub fn decision(body: &[u8]) -> Result<Decision, Failure> {
     match answer(body)? {
         Answer::Decided(decision, _) => Ok(decision),
-        // Such a Check names no terms, so there are none that the service could refuse.
+        // A Check of this kind names no terms, so the service cannot send it back because of them.
         Answer::OtherTerms(..) => Err(Failure::Contradictory),
     }
 }
@@ -100,7 +100,7 @@ fn client(name: &str) -> Result<String, Failure> {
     if (1..=MAX_CLIENT).contains(&name.len()) { Ok(name.to_owned()) } else { Err(Failure::Contradictory) }
 }
 
-/// The state that the answer was made in.
+/// Reads the state that the answer was made in.
 fn state(headers: &[HeaderValueOption]) -> Result<State, Failure> {
     let etag = header(headers, "etag")?;
     let revision = header(headers, "x-fix-revision")?;

@@ -2,9 +2,10 @@
 //!
 //! Of two messages with the same tags and separators in the same places, the strict profile says the same, but for what it
 //! asks of single values: that MsgSeqNum (34) is a number, and that identifiers are printable. So a message that was read
-//! whole leaves a pattern behind: its frame, tags and separators as they stand, and blanks for its values. Whatever fits
-//! the pattern, has neither separator nor NUL in a blank, and sums up to its CheckSum (10), is framed, and is read, as that
-//! one was. What would need more leaves none: length and data fields, fields that may hold a secret, PossDupFlag (43).
+//! whole leaves a pattern behind: its frame, tags and separators as they stand, and blanks for its values. A
+//! message that fits the pattern, has neither separator nor NUL in a blank, and has the right CheckSum (10), is framed and
+//! read as the first message was. Messages that need more than that leave no pattern: those with length or data fields,
+//! with fields that may hold a secret, or with PossDupFlag (43).
 //!
 //! A layout also has the runs of fields that decide. [`Ground`] says how: by a decision that is kept under their bytes, or,
 //! where nobody is asked, by being what they were, which makes them part of the pattern. Every identifying field is in them,

@@ -84,9 +84,9 @@ fn is_apart(length: u32, data: u32) -> bool {
 /// A walk over the fields, and what is picked up on the way.
 struct Walk<'a> {
     bytes: &'a [u8],
-    /// The single fields that were met, by their bits.
+    /// The bits of the fields met so far that may stand once only.
     seen: u64,
-    /// What the other fields were.
+    /// The classes of the other fields, combined.
     met: Class,
     /// The data tag that must come next, or 0, and the length of its value.
     data: (u32, usize),
@@ -160,7 +160,7 @@ impl<'a> Walk<'a> {
         match swar::half_at(self.bytes, at).and_then(swar::short_tag) {
             Some((digits, len)) => Ok((profile.short(digits), len)),
             None => {
-                // Whatever stands before the trailer has eight bytes and more.
+                // What stands before the trailer has at least eight bytes.
                 let word = swar::word_at(self.bytes, at).ok_or(Violation::Tag)?;
                 let (tag, len) = values::tag(word).ok_or(Violation::Tag)?;
                 if tag > profile.max_tag() {
@@ -270,7 +270,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A field that may stand once stands there again.
+/// A field that may stand once only occurs again.
 #[cold]
 fn repeated(class: Class) -> Violation {
     match (class.is_header(), class.is_secret()) {

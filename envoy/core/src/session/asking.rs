@@ -17,10 +17,10 @@ use crate::violation::Violation;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a message may meet a service with other terms: a Check with the whole body is evaluated whatever the terms.
+/// How often services may send a message back because of other terms. A Check with the whole body is never sent back.
 const MAX_OTHER_TERMS: u8 = 3;
 
-/// Messages decided by the failure rule since the service last answered: they are in no audit until they are reported.
+/// Messages decided by the failure rule since the service last answered. The audit lacks them until they are reported.
 #[derive(Debug, Default)]
 pub(super) struct Unanswered {
     denied: u64,
@@ -37,7 +37,7 @@ impl Unanswered {
         self.why = Some(failure);
     }
 
-    /// The words of the report, once.
+    /// Returns the text of the report and starts counting anew, or `None` if there is nothing to report.
     fn take(&mut self) -> Option<String> {
         let Self { denied, risk_reducing, why } = std::mem::take(self);
         let why = why?;
@@ -60,7 +60,7 @@ impl Session {
             && msg_type != MsgType::LOGON
     }
 
-    /// The answer to any Check of a session past its Logon, or its failure.
+    /// Applies the answer to any Check after the Logon, or the Check's failure.
     pub(super) fn answered(
         &mut self,
         id: CheckId,
@@ -83,7 +83,7 @@ impl Session {
         self.message_answered(id, answer, now, out);
     }
 
-    /// The answer to messages' Check, or its failure.
+    /// Applies the answer to a Check about one or more messages, or the Check's failure.
     fn message_answered(
         &mut self,
         id: CheckId,
@@ -139,15 +139,15 @@ impl Session {
         self.lane(direction).settle(id, fate);
     }
 
-    /// Whether an allowance no longer counts, because another state was reported after its Check had gone out.
+    /// Whether an allowance no longer counts, because its Check went out before another state was reported.
     pub(super) fn is_outdated(&self, id: CheckId, state: &State) -> bool {
         id <= self.cache.outdated
             && state.differs_from(&self.state)
             && matches!(state.age_against(&self.state), Some(Age::Older | Age::Mixed))
     }
 
-    /// Takes over the state that a Check was answered in where it has a change that the session has not heard of: the watch's
-    /// word is on its way.
+    /// Takes over the state that a Check was answered in, if that state has a change that the session does not know yet. The
+    /// answer of the watch will report the same change a little later.
     pub(super) fn note_state(&mut self, state: State, now: Now, out: &mut Commands) {
         let news = match state.age_against(&self.state) {
             Some(Age::Newer | Age::Mixed) => true,
@@ -165,8 +165,8 @@ impl Session {
         self.take_over(state, None, now, out);
     }
 
-    /// The messages that were to pass, in their turn, by the state of before are to be asked about: those that were allowed,
-    /// and those that needed no Check and need one now.
+    /// After a change of the state, asks again about messages that wait for their turn: those that were already allowed, and
+    /// those that needed no Check before and need one now.
     pub(super) fn decide_waiting_anew(&mut self, now: Now, out: &mut Commands) {
         for direction in [Direction::Inbound, Direction::Outbound] {
             for at in 0..self.lane(direction).len() {
@@ -185,7 +185,7 @@ impl Session {
         }
     }
 
-    /// Asks about messages that wait for that, as many as there may be Checks out.
+    /// Sends Checks for the messages that are to be asked about, up to the limit of outstanding Checks.
     pub(super) fn ask_again_while_room(&mut self, direction: Direction, now: Now, out: &mut Commands) {
         while let Some(at) = self.lane(direction).next_again() {
             let Some(waiting) = self.lane(direction).waiting(at) else { return };
@@ -202,8 +202,8 @@ impl Session {
         }
     }
 
-    /// The service has other terms than the Check `id` names, and decided nothing: the Check goes out again, once by the
-    /// service's terms where these are not older than the session's, then with the whole body.
+    /// Sends the Check `id` again, which a service with other terms did not evaluate: the first time by the service's terms,
+    /// unless these are older than the session's, and otherwise with the whole body.
     pub(super) fn ask_by_other_terms(
         &mut self,
         id: CheckId,
@@ -227,15 +227,15 @@ impl Session {
         }
     }
 
-    /// Takes over terms that a service has and the session does not, unless the session knows of a newer state. `false`: the
-    /// session does not go by these terms.
+    /// Takes over a service's terms, unless the session knows of a newer mapping. Returns whether the session uses these terms
+    /// now.
     pub(super) fn adopt_terms(&mut self, terms: Terms, state: State, now: Now, out: &mut Commands) -> bool {
         let known = self.terms.name == terms.name;
         if known || !state.has_mapping_of(&self.state) {
             self.note_state(state, now, out);
             return known;
         }
-        self.send_open(now, out); // It is cut by the terms of before.
+        self.send_open(now, out); // The open Check's body was cut by the old terms.
         self.drop_decisions(out);
         self.terms = self.checked_terms(terms, out);
         self.terms_outdated = false;
@@ -246,7 +246,7 @@ impl Session {
         true
     }
 
-    /// The failure rule, for a message that the service has not answered about.
+    /// Decides by the failure rule about a message for which the service gave no answer.
     pub(super) fn decide_alone(
         &mut self,
         direction: Direction,
@@ -260,7 +260,7 @@ impl Session {
         decision
     }
 
-    /// What `read` makes of an answer.
+    /// Reads an answer with `read`.
     pub(super) fn read_answer<T>(
         &self,
         answer: Result<&[u8], Failure>,
@@ -278,14 +278,14 @@ impl Session {
         answered
     }
 
-    /// The service is back: what was decided without it goes into its audit.
+    /// Once the service answers again, reports what was decided without it, for its audit.
     pub(super) fn report_unanswered(&mut self, now: Now, out: &mut Commands) {
         if let Some(reason) = self.unanswered.take() {
             self.report(Direction::Inbound, "unavailable", &reason, now, out);
         }
     }
 
-    /// A failure has no line in the service's audit yet, so it gets one in Envoy's log.
+    /// Writes a failure to Envoy's log, because the service's audit has no line about it yet.
     pub(super) fn log_failure(
         &self,
         direction: Direction,
@@ -303,7 +303,7 @@ impl Session {
         out.log(Level::Warn, format!("session {}: {direction} {msg_type} {verdict}: {failure}", self.name));
     }
 
-    /// Deals with the messages at the head of the queue whose fate is known.
+    /// Forwards, replaces or drops the messages at the head of the queue that are decided.
     pub(super) fn apply_ready(&mut self, direction: Direction, now: Now, out: &mut Commands) {
         while !(self.is_confirming() && self.lane(direction).is_first_undecided())
             && let Some(waiting) = self.lane(direction).pop_ready()
@@ -420,7 +420,7 @@ impl Session {
         }
     }
 
-    /// Tells the service what was done without it; the answer is only awaited where the connection ends on it.
+    /// Reports to the service what was done without it. Only a report that ends the connection waits for its answer.
     pub(super) fn report(
         &mut self,
         direction: Direction,

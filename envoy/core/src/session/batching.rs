@@ -135,9 +135,8 @@ impl Session {
         (0..count).for_each(|_| self.lane(direction).settle(id, forward()));
     }
 
-    /// Asks again about the messages that wait for the Check `id` and were not judged, no more at once than were `allowed`
-    /// before: where denials are many, that is one by one, and no message is asked about more often than its Check can be
-    /// halved.
+    /// Asks again about the messages of the Check `id` that the service did not evaluate, in Checks about no more messages
+    /// than it `allowed`. Where many messages are denied, each is then asked about by itself.
     pub(super) fn ask_anew(
         &mut self,
         direction: Direction,

@@ -93,7 +93,7 @@ impl Session {
         Ok(())
     }
 
-    /// The Logon has a secret field that the venue must not see, and by the settings it is not cut.
+    /// Refuses a Logon with a second secret field, as `secrets.in_logon: refuse` demands.
     fn refuse_for_secrets(&mut self, logon: &Message<'_>, now: Now, out: &mut Commands) {
         let denial = Denial::new(b"Logon holds another credential", OTHER, None);
         self.report(Direction::Inbound, "secret", "a Logon with a second credential was refused", now, out);
@@ -143,7 +143,7 @@ impl Session {
         }
     }
 
-    /// The decision on a Logon, unless it brings terms that must not be followed.
+    /// Returns the decision on a Logon, or a denial if it brings terms that must not be followed.
     fn without_refused_terms(&self, decision: Decision, out: &mut Commands) -> Result<Decision, Failure> {
         if let Decision::Forward(Allowance { terms: Some(terms), .. }) = &decision
             && self.checked_terms((**terms).clone(), out).is_refused

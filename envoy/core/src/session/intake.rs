@@ -194,7 +194,7 @@ impl Session {
             out.push(Command::ResumeReads);
         }
         self.reads_paused = pause;
-        // Reads may have been paused for something else before. A session that ends waits for no reject.
+        // Something else may have paused the reads before. A session that ends does not wait for rejects.
         let limits = &self.listener.settings.limits;
         let is_full = self.echoes.len() >= limits.max_pending_rejects as usize;
         let awaits_rejects = pause && is_full && matches!(self.phase, Phase::Active);

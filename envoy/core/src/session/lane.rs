@@ -23,7 +23,7 @@ pub(super) struct Waiting {
     pub msg_type: MsgType,
     /// What happens to it, once known.
     pub fate: Fate,
-    /// How often its Check met a service with other terms.
+    /// How often services have sent its Check back because of other terms.
     pub met_other_terms: u8,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Waiting {
 pub(super) enum Fate {
     /// A Check is out since this moment; it may be about several messages.
     Asked(CheckId, Duration),
-    /// It is to be asked about (again) as soon as another Check may be out.
+    /// A Check about it is to be sent as soon as one more may be outstanding.
     Again,
     /// The answer is there.
     Decided(Decision),
@@ -196,13 +196,13 @@ impl Lane {
         self.queue.get_mut(at)
     }
 
-    /// The place of the first message that is to be asked about, if another Check may be out.
+    /// Returns the place of the first message that is to be asked about, if one more Check may be outstanding.
     pub fn next_again(&self) -> Option<usize> {
         let again = |waiting: &Waiting| matches!(waiting.fate, Fate::Again);
         (self.in_flight < self.max_in_flight).then(|| self.queue.iter().position(again)).flatten()
     }
 
-    /// Gives the message at this place its bytes back, and its fate: mostly, to wait for the answer to a Check.
+    /// Gives the message at this place its bytes back, and its fate, which is usually to wait for the answer to a Check.
     pub fn wait_again(&mut self, at: usize, bytes: Vec<u8>, fate: Fate) {
         let Some(waiting) = self.queue.get_mut(at) else { return };
         if matches!(fate, Fate::Asked(..)) {
@@ -213,7 +213,7 @@ impl Lane {
         (waiting.bytes, waiting.fate) = (bytes, fate);
     }
 
-    /// The Check `id` met a service with other terms.
+    /// Notes that a service has sent the Check `id` back because of other terms.
     pub fn note_other_terms(&mut self, id: CheckId) {
         for waiting in &mut self.queue {
             if matches!(waiting.fate, Fate::Asked(asked, _) if asked == id) {

@@ -1,17 +1,22 @@
 //! A FIX session through the gateway: events in, commands out.
 //!
-//! A session waits for a Logon, holds it until the decision service has answered, then passes messages in both
-//! directions, each read whole, and asked about where the session's terms say so. Checks go out ahead, answers are
-//! applied in order. What is denied is replaced in place (`docs/sequence.md`). A departure from the strict profile is
-//! reported and ends the connection; nothing behind it is forwarded.
+//! A session waits for a Logon, holds it until the decision service has answered, and then passes messages in both
+//! directions. It reads each message whole and sends a Check about it if the session's terms say so. Several Checks may be
+//! out at a time; their answers are applied in the order of the messages. A denied message is replaced in place
+//! (`docs/sequence.md`). A departure from the strict profile is reported and ends the connection; no later message is
+//! forwarded.
 //!
-//! This module has the phases and the events. `intake` takes bytes in, `inbound` and `outbound` are the two directions'
-//! rules, `naming` holds a message's ids against the Logon's, `secrets` keeps credentials from the venue, `asking` has the decision service's part, `batching` Checks about several messages, `reusing` answers that hold
-//! for more than one message, `watching` what the service may say unasked, `renewing` a fresh credential, `ending` the end
-//! that it orders, `draining` the end that comes with the gateway's own, `limiting` what is denied without asking, `passing`
-//! the short way of messages that are like earlier ones, `redelivering` rejects that a lost connection took with it; `lane`
-//! is the queue of a direction, `cache` has the decisions that are kept, `accounts` what went on unasked, `echo` the answers
-//! on their way, `memory` what outlives a connection of them.
+//! This module has the phases and the events. The others:
+//!
+//! - `intake` takes bytes in; `lane` is the queue of a direction; `inbound` and `outbound` have the rules of the directions.
+//! - `naming` compares a message's ids with the Logon's; `secrets` cuts or refuses credentials on their way to the venue.
+//! - `asking` sends Checks and applies their answers; `batching` does so for Checks about several messages.
+//! - `reusing` passes messages by cached decisions, `cache` holds these decisions, `passing` is the short way for messages
+//!   that are like earlier ones, and `accounts` counts the messages that passed without a Check.
+//! - `watching` keeps the service's watch, `renewing` takes a fresh credential, `ending` ends a session that the service
+//!   ends, `draining` one that ends with the gateway. `limiting` denies or holds up messages beyond a limit.
+//! - `echo` holds rejects until the venue has answered what came before them, `redelivering` sends those that a lost
+//!   connection took with it, and `memory` is what outlives a connection of them.
 
 mod accounts;
 mod asking;
@@ -80,7 +85,7 @@ pub struct Listener {
     shares: Shares,
     /// `None`: connections need none.
     places: Option<Arc<Places>>,
-    /// How often a session that was not watched has found that a service can be reached.
+    /// How often a session whose watch had failed has found that a service can be reached.
     reached: AtomicU64,
 }
 
@@ -146,7 +151,7 @@ pub struct Session {
     place: Option<Place>,
     /// `None`: nothing is limited.
     limiter: Option<Box<Limiter>>,
-    /// From the Logon on; `None`: nothing of a client's is bounded.
+    /// Set at the Logon; `None` if the settings bound nothing for each client.
     share: Option<Share>,
     /// The order to end.
     doom: Option<Doom>,
@@ -156,9 +161,9 @@ pub struct Session {
     watch: Option<Watch>,
     /// The newest state of the service that a watch or a Check has reported.
     state: State,
-    /// There is a newer mapping than the one that the terms are of.
+    /// Whether a mapping is in force that is newer than the one that the terms are of.
     terms_outdated: bool,
-    /// Since when no watch has been answered; `None` while the terms are confirmed.
+    /// Since when the terms are unconfirmed, because a watch failed; `None` while they are confirmed.
     unconfirmed_since: Option<Duration>,
     /// Watches of before a renewal.
     forgotten: Vec<CheckId>,

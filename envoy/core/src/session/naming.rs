@@ -1,10 +1,11 @@
-//! Whom a message names: the Logon's client and venue, or the service is asked.
+//! Which ids a message has: those of the Logon; otherwise the service is asked.
 //!
 //! BeginString, SenderCompID and TargetCompID of every message are the Logon's, else the connection ends. The other ids (sub,
-//! location, OnBehalfOf and DeliverTo) may differ from message to message, and the mapping may hold them against claims. So a
-//! message with such an id that is not the Logon's is asked about whatever its type, exempt and session-level ones included.
+//! location, OnBehalfOf and DeliverTo) may differ from message to message, and the mapping may compare them with claims. So the
+//! filter asks about every message that has one of these ids with another value than the Logon's, whatever the message's type:
+//! exempt and session-level messages too.
 //!
-//! Invariant: no message passes unasked unless all ids that it has are the Logon's.
+//! Invariant: a message passes without being asked about only if all its ids are the Logon's.
 
 use super::{Now, Session};
 use crate::command::{Commands, Direction};
@@ -14,7 +15,7 @@ use crate::msg_type::MsgType;
 use crate::violation::Violation;
 
 impl Session {
-    /// A session has one identity from its Logon to its end, whichever side speaks.
+    /// Checks that the version and the CompIDs of a message of either side are those of the Logon.
     ///
     /// # Errors
     /// The version or a CompID is not the Logon's.
@@ -32,7 +33,7 @@ impl Session {
         self.identity.as_ref().is_none_or(|identity| identity.is_other(direction, message))
     }
 
-    /// The venue's Logon passes: the ids that it has are the venue's. Any later one is held to it.
+    /// Notes the ids of the venue's Logon, which passes. Later messages of the venue are compared with them.
     pub(super) fn note_venue(&mut self, message: &Message<'_>) {
         if message.msg_type == MsgType::LOGON
             && let Some(identity) = self.identity.as_mut().filter(|identity| identity.awaits_venue())
@@ -41,7 +42,7 @@ impl Session {
         }
     }
 
-    /// A message of the venue's that was asked about passes; it may be its Logon.
+    /// Notes the ids of a venue's message that was asked about and passes, if that message is the venue's Logon.
     #[inline]
     pub(super) fn note_if_venues_logon(&mut self, bytes: &[u8]) {
         if self.identity.as_ref().is_some_and(Identity::awaits_venue) {
@@ -49,7 +50,7 @@ impl Session {
         }
     }
 
-    /// Asks about `message`. What both session layers read is asked about each time: it has effects of its own here.
+    /// Asks about `message`. No cached decision is used for session-level messages and Logons, which the filter itself acts on.
     #[inline]
     pub(super) fn ask_about(
         &mut self,

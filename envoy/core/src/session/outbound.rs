@@ -1,5 +1,5 @@
-//! Venue to client: guarded types are asked about, and messages that name somebody else than the Logon; our Heartbeats
-//! become answers, all else passes.
+//! Venue to client: the filter asks about guarded types, and about messages that have other ids than the Logons. The
+//! Heartbeats that answer the filter's own TestRequests become rejects. All other messages pass.
 
 use super::echo::Echo;
 use super::lane::Fate;
@@ -63,7 +63,7 @@ impl Session {
         Ok(())
     }
 
-    /// The venue's numbers begin anew, or it fills a gap. A fill that is asked about stays as it is: nothing is put back.
+    /// The venue resets its numbers or fills a gap. A GapFill that the service is asked about is not replaced by old rejects.
     fn reset_or_fill(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) {
         if message.is_reset() {
             self.echoes.clear();

@@ -199,7 +199,7 @@ impl Session {
         self.layouts.to(direction).learn(message, &self.listener.profile, Ground::Kept, decides);
     }
 
-    /// A message passed that nobody was asked about, so its ids are the Logon's: those like it, the ids included, may take the
+    /// A message has passed without a Check, so its ids are the Logon's. Messages like it, with the same ids, may take the
     /// short way.
     #[inline]
     pub(super) fn learn_free(&mut self, direction: Direction, message: &Message<'_>) {

@@ -173,7 +173,7 @@ impl Session {
     }
 }
 
-/// The number behind those that a GapFill covers, if it covers any.
+/// Returns the number after those that a GapFill covers, if it covers any.
 fn filled_to(fill: &Message<'_>) -> Option<u32> {
     number(fill, tags::NEW_SEQ_NO).filter(|to| *to > fill.seq)
 }

@@ -1,10 +1,10 @@
-//! Decisions that are kept and used again: when one may stand for an answer, and when it may not.
+//! Cached decisions: when one may be used instead of a Check, and when not.
 //!
-//! A message that a kept decision holds for goes on at once, in its turn. Replays are judged afresh, and so is all in a
-//! session that is to end; denials are never kept. A decision in the last fifth of its life is asked about anew while it
-//! still holds. A change of the service's state (reported by a watch or with an answer) and a fresh credential drop all of
-//! them, and the answer to a Check that went out before is not kept. An answer that was made in another state than the one
-//! that the session knows is not kept either.
+//! A message for which a cached decision holds passes without a Check, in its turn. Replays are always asked about, and so is
+//! every message of a session that is about to end. Denials are never cached. In the last fifth of a cached decision's life
+//! the filter asks about it anew, while it still holds. When the service's state changes (as a watch or an answer reports) or
+//! the credential is renewed, all cached decisions are dropped, and answers to Checks that went out before are not cached. An
+//! answer that was made in another state than the session's is not cached either.
 
 use super::cache::{AccountId, Hit, Key};
 use super::lane::Fate;
@@ -20,10 +20,10 @@ use crate::msg_type::MsgType;
 use crate::stats::Counter;
 use std::time::Duration;
 
-/// The most Checks of a session that ask ahead of a decision's end.
+/// How many refreshes of a session may be outstanding.
 const MAX_REFRESHES: usize = 8;
 
-/// A Check that asks about a decision anew; no message waits for it.
+/// A Check that asks about a cached decision before it expires; no message waits for its answer.
 #[derive(Debug)]
 pub(super) struct Refresh {
     check: CheckId,
@@ -34,7 +34,7 @@ pub(super) struct Refresh {
 }
 
 impl Session {
-    /// Passes `message` by a decision at hand, or asks about it.
+    /// Passes `message` by a cached decision, or asks about it.
     #[inline]
     pub(super) fn reuse_or_ask(
         &mut self,
@@ -61,7 +61,7 @@ impl Session {
         }
     }
 
-    /// Asks about `message`, whatever is at hand.
+    /// Asks about `message`, although there may be a cached decision.
     pub(super) fn ask_in_turn(
         &mut self,
         direction: Direction,
@@ -88,23 +88,23 @@ impl Session {
         }
     }
 
-    /// Whether a kept decision may stand for the answer about `message`.
+    /// Whether a cached decision may be used for `message`.
     #[inline]
     fn may_reuse(&self, message: &Message<'_>) -> bool {
         self.cache.is_on() && !message.poss_dup && self.is_sound()
     }
 
-    /// Whether an answer that was made in `state` may be kept: in a session that is watched, only in the state that it knows.
+    /// Whether an answer made in `state` may be cached: in a session with a watch, only if `state` is the session's.
     fn holds_now(&self, state: &State) -> bool {
         self.watch.is_none() || !state.differs_from(&self.state)
     }
 
-    /// The session lives, and is not to end.
+    /// Whether the session is active and is not about to end.
     fn is_sound(&self) -> bool {
         matches!(self.phase, Phase::Active) && self.doom.is_none()
     }
 
-    /// Asks anew about the decision that `message` just passed by.
+    /// Refreshes the cached decision by which `message` has just passed.
     fn refresh(&mut self, direction: Direction, message: &Message<'_>, now: Now, out: &mut Commands) {
         if self.refreshes.len() >= MAX_REFRESHES || !self.lane(direction).begin_refresh() {
             return;
@@ -118,7 +118,7 @@ impl Session {
         self.refreshes.push(Refresh { check, since, direction, msg_type, key });
     }
 
-    /// The answer to a refresh, or its failure; `false`: to none that is out.
+    /// Applies the answer to a refresh, or the refresh's failure. Returns `false` if the id is of no outstanding refresh.
     pub(super) fn refresh_answered(
         &mut self,
         id: CheckId,
@@ -140,12 +140,12 @@ impl Session {
                     self.apply_refresh(&refresh, decision, now, out);
                 }
             }
-            // What the decision rests on has changed.
+            // The mapping that the cached decision was made under has changed.
             Ok(Answer::OtherTerms(terms, state)) => {
                 self.cache.drop_key(&refresh.key);
                 self.adopt_terms(terms, state, now, out);
             }
-            // It lives on to its end.
+            // The cached decision is used until it expires.
             Err(_) => {}
         }
         self.resume(refresh.direction, now, out);
@@ -177,7 +177,7 @@ impl Session {
         }
     }
 
-    /// Keeps what the answer about a message says of others, and forgets what it belies.
+    /// Caches an allowance that holds for other messages too. After a denial, drops the cached decision for such messages.
     pub(super) fn learn(
         &mut self,
         direction: Direction,
@@ -222,7 +222,7 @@ impl Session {
         }
     }
 
-    /// What may stand in for the answer to this Check, which failed.
+    /// Returns the account of an expired decision that may still be used (`stale-if-error`) because this Check failed.
     pub(super) fn reuse_stale(
         &mut self,
         direction: Direction,
@@ -251,7 +251,7 @@ impl Session {
         found
     }
 
-    /// The ground that decisions rest on has changed.
+    /// Drops all cached decisions and precedents, because the state or the credential has changed.
     pub(super) fn drop_decisions(&mut self, out: &mut Commands) {
         self.layouts.clear();
         if self.cache.drop_all(self.checks) {

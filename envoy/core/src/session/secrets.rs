@@ -1,8 +1,8 @@
 //! No secret goes upstream: what is cut from a Logon, and what becomes of later messages that hold a secret.
 //!
 //! Passwords (554, 925, 1402, 1404) and the tags that the settings name for tokens are secret in every message. SecureData (91)
-//! and RawData (96) are secret where a credential is meant to stand: in a Logon, a UserRequest (35=BE) and the settings' own
-//! request for renewal. Elsewhere they are content, as in a News.
+//! and RawData (96) are secret in messages that are meant to carry a credential: a Logon, a UserRequest (35=BE) and the renewal
+//! request that the settings define. In other messages, such as News, they are content.
 //!
 //! Invariant: with the default settings no message of the client's reaches the venue with a secret field in it.
 
@@ -16,7 +16,7 @@ use crate::settings::{InLogon, InMessages};
 use crate::tags;
 use crate::violation::Violation;
 
-/// What the client is told.
+/// Text (58) of the denial.
 const TEXT: &[u8] = b"Message holds a credential";
 
 impl Session {
@@ -34,7 +34,7 @@ impl Session {
         tags.filter(|tag| !lengths(*tag) && self.is_secret_in(message.msg_type, *tag)).collect()
     }
 
-    /// Whether the Logon is refused for a secret field besides its credential.
+    /// Whether the settings refuse the Logon because it has a secret field besides its credential.
     pub(super) fn refuses_secrets_of(&self, logon: &Message<'_>, credential: Option<u32>) -> bool {
         self.listener.settings.secrets.in_logon == InLogon::Refuse
             && logon.has_secrets
@@ -105,7 +105,7 @@ impl Session {
                 self.report(Direction::Inbound, "secret", &words, now, out);
                 let mut bytes = Vec::with_capacity(message.bytes.len());
                 credential::without(message, &secrets, &self.listener.profile, &mut bytes);
-                // Fewer fields keep the profile as all did.
+                // Without some of its fields the message still satisfies the profile.
                 let mut taken = Err(Violation::BodyLength);
                 self.reread(&bytes, |session, cut| taken = session.inbound_message(cut, now, out));
                 taken

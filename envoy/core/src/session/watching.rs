@@ -1,17 +1,19 @@
 //! The watch: one long poll outstanding for the session's life, so that a change of the service's state reaches the session in
 //! one network hop.
 //!
-//! The service answers a watch when its state is no longer the one that the session knows, or in time with no change; then
-//! the next watch goes out at once. A failed watch is tried again within a second, and never ends a session. Answers that
-//! come much too early, one after the other, are taken for a fault and slowed down. A renewal starts a watch anew: the
-//! answer to the old one is about the old credential, and is ignored.
+//! The service answers a watch when its state differs from the one that the session knows, or, without a change, within the
+//! time that it promised (`x-fix-watch`). The filter then sends the next watch at once. A failed watch is tried again within
+//! a second, and never ends a session. When the service answers several watches in a row much too early, the filter waits
+//! before it sends the next one. A renewal starts a new watch and ignores the answer to the old one, which is about the old
+//! credential.
 //!
-//! While a watch is out, or no service can be reached, messages that need no Check pass by the terms that the session has.
-//! The first watch after a failure *confirms* these terms: the service answers it at once, and until then no message of
-//! either direction is taken in. So nothing passes by old terms once a service with newer ones can be reached. What one
-//! session of a listener finds out, the others go by with their next message.
+//! While a watch is out, or no service can be reached, messages that need no Check pass by the session's terms. The first
+//! watch after a failure *confirms* these terms: the service answers it at once, and until then the session takes in no
+//! message of either direction. So no message passes by old terms once a service with newer terms can be reached. When one
+//! session of a listener finds that a service can be reached, the other sessions confirm their terms before their next
+//! message.
 //!
-//! Invariant: of all states that a watch or a Check has reported, `Session::state` is the newest.
+//! Invariant: `Session::state` is the newest state that a watch or a Check has reported.
 
 use super::{Listener, Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Direction, Level};
@@ -22,22 +24,22 @@ use crate::stats::Counter;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How much longer than the service promises an answer is waited for, in seconds.
+/// Seconds that the filter waits for an answer beyond the time that the service promised.
 const GRACE_S: u32 = 5;
 /// A failed watch is tried again within this time, in milliseconds.
 const BACKOFF_MS: u32 = 1_000;
-/// Answers in a row that may come too early.
+/// How many answers in a row may come too early before the next watch is delayed.
 const MAX_EARLY: u32 = 8;
-/// Watches that were started anew and are not answered yet: beyond it the next one waits.
+/// How many replaced watches may still be unanswered. While there are more, the next watch waits.
 const MAX_FORGOTTEN: usize = 4;
 
 /// What a session watches.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// The service answers within so many seconds.
+    /// The service answers a watch within this number of seconds.
     within_s: u32,
     stage: Stage,
-    /// The last watch failed, when sessions of the listener had found so often that a service can be reached.
+    /// Set when the last watch failed: the value of the listener's counter `reached` at that time.
     failed: Option<u64>,
     early: u32,
 }
@@ -46,7 +48,7 @@ pub(super) struct Watch {
 enum Stage {
     /// The watch is out.
     Out { id: CheckId, since: Duration, confirms: bool },
-    /// The next one goes out at this moment; `held`: no message is taken in before it is answered.
+    /// The next watch goes out at this time. With `held`, no message is taken in before that watch is answered.
     Due { at: Duration, held: bool },
 }
 
@@ -55,7 +57,7 @@ impl Watch {
         Self { within_s, stage: Stage::Due { at: Duration::ZERO, held: false }, failed: None, early: 0 }
     }
 
-    /// Notes how long the answer took: an early one in a row of them must not be followed at once.
+    /// Notes how long the answer took. Returns whether too many answers in a row were early, so that the next watch must wait.
     fn is_too_early(&mut self, waited: Duration) -> bool {
         let early = Duration::from_secs(1).min(Duration::from_secs(self.within_s.into()) / 2);
         self.early = if waited < early { self.early + 1 } else { 0 };
@@ -68,7 +70,7 @@ impl Watch {
 }
 
 impl Session {
-    /// Starts to watch the state of an allowed Logon or renewal; what the answer does not say stays as it was.
+    /// Starts a watch with the state of an allowed Logon or renewal. A state or period that the answer lacks stays as it was.
     pub(super) fn watch_anew(&mut self, state: State, watch_s: Option<u32>, now: Now, out: &mut Commands) {
         let old = self.watch.take();
         if let Some(Stage::Out { id, .. }) = old.as_ref().map(|old| old.stage) {
@@ -82,7 +84,7 @@ impl Session {
         self.send_watch(Watch::new(within_s), now, out);
     }
 
-    /// Time has passed: the next watch may be due.
+    /// Sends the next watch if it is due.
     pub(super) fn watch_if_due(&mut self, now: Now, out: &mut Commands) {
         let due = |watch: &mut Watch| matches!(watch.stage, Stage::Due { at, .. } if now.monotonic >= at);
         if let Some(watch) = self.watch.take_if(due) {
@@ -90,7 +92,7 @@ impl Session {
         }
     }
 
-    /// A service can be reached: after a failed watch, the session's terms are confirmed before anything else passes.
+    /// Called when a service has answered. After a failed watch, has the session's terms confirmed before anything else passes.
     pub(super) fn confirm_if_unwatched(&mut self, now: Now, out: &mut Commands) {
         if self.is_unwatched() {
             self.listener.reached.fetch_add(1, Ordering::Relaxed);
@@ -98,7 +100,7 @@ impl Session {
         }
     }
 
-    /// Another session of the listener may have found that a service can be reached; the same then.
+    /// Has the session's terms confirmed if another session of the listener has found that a service can be reached.
     #[inline]
     pub(super) fn confirm_if_reached(&mut self, now: Now, out: &mut Commands) {
         if self.is_unwatched() {
@@ -110,14 +112,14 @@ impl Session {
         }
     }
 
-    /// Whether the last watch failed and the next one is not out.
+    /// Whether the last watch failed and the next watch has not been sent.
     #[inline]
     fn is_unwatched(&self) -> bool {
         let waits = |watch: &Watch| watch.failed.is_some() && matches!(watch.stage, Stage::Due { .. });
         matches!(self.phase, Phase::Active) && self.watch.as_ref().is_some_and(waits)
     }
 
-    /// There is a newer mapping, whose terms the session does not know: they are asked for before anything else passes.
+    /// Asks for the terms of a newer mapping, which the session does not know, before anything else passes.
     pub(super) fn ask_for_terms(&mut self, state: State, now: Now, out: &mut Commands) {
         self.drop_decisions(out);
         self.state = State { etag: None, ..self.state.merged(&state) };
@@ -135,7 +137,7 @@ impl Session {
         }
     }
 
-    /// Whether no message may pass but by a decision of its own, in either direction, until the session's terms are confirmed.
+    /// Whether the session's terms must be confirmed first: until then a message of either direction needs its own decision.
     #[inline]
     pub(super) fn is_confirming(&self) -> bool {
         self.terms_outdated
@@ -155,7 +157,7 @@ impl Session {
                 .is_some_and(|since| now.monotonic.saturating_sub(since) >= Duration::from_secs(most.into()))
     }
 
-    /// The answer to a watch, or its failure; `false`: to none that is out.
+    /// Applies the answer to a watch, or the watch's failure. Returns `false` if the id is of no outstanding watch.
     pub(super) fn watch_answered(
         &mut self,
         id: CheckId,
@@ -189,7 +191,7 @@ impl Session {
         out: &mut Commands,
     ) {
         let decision = answer.and_then(response::decision);
-        // A session that is ending needs no watch, but may still be cut off.
+        // A session that is ending needs no watch, but the service may still disconnect it.
         if !matches!(self.phase, Phase::Active) && decision != Ok(Decision::Disconnect) {
             return;
         }
@@ -222,8 +224,8 @@ impl Session {
         }
     }
 
-    /// Takes over a state that was reported, with its terms, unless it is older than the one that the session knows. Cached
-    /// decisions hold in one state alone, and are dropped; messages that wait for their turn are decided anew.
+    /// Takes over a reported state and its terms, unless the state is older than the session's. A cached decision holds only
+    /// in the state that it was made in, so all are dropped, and messages that wait for their turn are decided anew.
     pub(super) fn take_over(
         &mut self,
         state: State,
@@ -239,13 +241,13 @@ impl Session {
         }
         match age {
             Some(Age::Older) => return,
-            // The newest mapping with the newest restrictions is a state that nobody has told yet.
+            // Each state lacks a change that the other has. No service has reported the state that has both.
             Some(Age::Mixed) if changed => self.state = State { etag: None, ..self.state.merged(&state) },
             _ => self.state = state.merged(&self.state),
         }
         if changed {
             if let Some(terms) = terms.filter(|_| newer_mapping) {
-                self.send_open(now, out); // It is cut by the terms of before.
+                self.send_open(now, out); // The open Check's body was cut by the old terms.
                 self.terms = self.checked_terms(*terms, out);
                 self.terms_outdated = false;
             }
@@ -253,7 +255,7 @@ impl Session {
         }
     }
 
-    /// These terms, unless they want a secret, which no Check may hold: then everything is denied.
+    /// Returns these terms, or terms that deny everything if these want a secret tag: no Check may hold a secret.
     pub(super) fn checked_terms(&self, terms: Terms, out: &mut Commands) -> Terms {
         let Some(secret) = self.wanted_secret(&terms) else { return terms };
         let name = &self.name;
@@ -267,7 +269,7 @@ impl Session {
         Terms::refused()
     }
 
-    /// The first wanted tag that is a secret, or the length of one.
+    /// Returns the first wanted tag that is a secret field or the length of one.
     pub(super) fn wanted_secret(&self, terms: &Terms) -> Option<u32> {
         let Listener { settings, profile, .. } = &*self.listener;
         let is_secret = |tag: u32| {
@@ -286,7 +288,7 @@ impl Session {
         self.put_off(watch, false, now, out);
     }
 
-    /// The next watch goes out within a second: not all sessions at once.
+    /// Schedules the next watch at a random time within a second, so that not all sessions send theirs at once.
     fn put_off(&mut self, mut watch: Watch, held: bool, now: Now, out: &mut Commands) {
         let millis = self.echoes.jitter(BACKOFF_MS);
         watch.stage = Stage::Due { at: now.monotonic + Duration::from_millis(millis.into()), held };
@@ -294,13 +296,13 @@ impl Session {
         self.watch = Some(watch);
     }
 
-    /// Sends a watch that follows on the answer to the one before.
+    /// Sends the next watch after an answer.
     fn send_watch(&mut self, watch: Watch, now: Now, out: &mut Commands) {
         let timeout_ms = (watch.within_s + GRACE_S) * 1_000;
         self.ask_watch(watch, false, timeout_ms, now, out);
     }
 
-    /// Sends a watch that the service answers at once. A service that does not name its terms knows no such watch.
+    /// Sends a watch that the service answers at once, or an ordinary one to a service that does not name its terms.
     fn confirm(&mut self, watch: Watch, now: Now, out: &mut Commands) {
         if self.terms.name.is_none() && !self.terms.is_refused {
             return self.send_watch(watch, now, out);

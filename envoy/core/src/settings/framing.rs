@@ -1,4 +1,4 @@
-//! What of the framing is not as strict as it could be, or stricter than it must be.
+//! Settings that make the framing less strict than the profile, or stricter.
 
 use super::values::{whole, within};
 use crate::tags;
@@ -13,7 +13,7 @@ const LEAST_MAX_TAG: u32 = 1_000;
 pub struct Framing {
     /// BodyLength (9) may have leading zeros, within its seven digits.
     pub padded_body_length: bool,
-    /// A message with a tag above it is refused: for venues whose engine keeps only the lower 16 bits of a tag.
+    /// The highest tag that a message may have. Set 65535 for venues whose engine keeps only the lower 16 bits of a tag.
     #[serde(deserialize_with = "whole")]
     pub max_tag: u32,
 }

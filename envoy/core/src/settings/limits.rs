@@ -41,11 +41,11 @@ limits! {
     max_fields = 2_048 in 8..=65_536,
     /// Checks out at once, for each direction of a connection.
     max_checks_in_flight = 256 in 1..=65_536,
-    /// Messages of a client, in all its sessions, that wait for an answer; a long one counts as more; 0: no limit.
+    /// How many messages of a client, in all its sessions, may wait for an answer; a long message counts more; 0: no limit.
     max_checks_in_flight_per_client = 256 in 0..=65_536,
-    /// Denied and replayed messages a second of a client, in all its sessions; a long one counts as more; 0: no limit.
+    /// Denied and replayed messages a second of a client, in all its sessions; a long message counts more; 0: no limit.
     denied_or_replayed_per_s = 200 in 0..=1_000_000,
-    /// So many of them may come at once.
+    /// How many denied and replayed messages may come at once.
     denied_or_replayed_at_once = 10_000 in 1..=1_000_000,
     /// Bytes waiting for answers, for each direction of a connection.
     max_queued_bytes = 1_048_576 in 1_024..=268_435_456,

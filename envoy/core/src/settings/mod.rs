@@ -49,7 +49,7 @@ pub struct Settings {
     /// Where the token stands in the Logon.
     #[serde(default)]
     pub token: Token,
-    /// What becomes of secret fields on their way to the venue.
+    /// Whether secret fields in messages to the venue are cut, refused or passed.
     #[serde(default)]
     pub secrets: Secrets,
     /// How a Logon is refused.
@@ -61,7 +61,7 @@ pub struct Settings {
     /// Decisions that are kept.
     #[serde(default)]
     pub cache: Cache,
-    /// How long messages pass without a Check while no service confirms that they may.
+    /// For how long messages pass without a Check while no service can be reached.
     #[serde(default)]
     pub terms: TermsSettings,
     /// The accounts of messages that no Check was made for.
@@ -139,7 +139,7 @@ impl Settings {
             .with_max_tag(self.framing.max_tag)
     }
 
-    /// A tag that holds a secret, at least in some messages: its value is told to nobody.
+    /// Whether a tag holds a secret, at least in some messages. Its value is never sent or printed.
     pub fn is_secret(&self, tag: u32) -> bool {
         SECRETS.contains(&tag) || self.token.tags.contains(&tag) || self.renewal.tags.contains(&tag)
     }

@@ -1,17 +1,17 @@
-//! What becomes of secret fields on their way to the venue.
+//! Whether the filter cuts, refuses or passes secret fields in messages to the venue.
 
 use super::values::fault;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// What becomes of secret fields on their way to the venue.
+/// Whether the filter cuts, refuses or passes secret fields in messages to the venue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Secrets {
-    /// Those of the Logon, besides the credential itself, which `token.strip` is about.
+    /// For the secret fields of a Logon besides the credential itself, which `token.strip` is about.
     #[serde(deserialize_with = "in_logon")]
     pub in_logon: InLogon,
-    /// Those of later messages.
+    /// For the secret fields of later messages.
     #[serde(deserialize_with = "in_messages")]
     pub in_messages: InMessages,
 }
@@ -19,12 +19,12 @@ pub struct Secrets {
 /// What becomes of the secret fields of a Logon.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum InLogon {
-    /// All are cut, and so is a Username (553) that is not known to be the identity's.
+    /// All are cut, and so is a Username (553) unless the service has said that it is the client's.
     #[default]
     Cut,
-    /// A Logon that has one besides the credential is refused.
+    /// A Logon with a secret field besides the credential is refused.
     Refuse,
-    /// They are the venue's business, as long as they do not repeat the credential.
+    /// They are the venue's own credentials and pass, unless they repeat the credential.
     Pass,
 }
 
@@ -34,7 +34,7 @@ pub enum InMessages {
     /// The message is denied.
     #[default]
     Refuse,
-    /// They are cut, and the rest of the message is dealt with as ever.
+    /// The secret fields are cut, and the rest of the message is decided about as usual.
     Cut,
 }
 

@@ -1,4 +1,4 @@
-//! How long the session's terms count while no decision service confirms them.
+//! For how long messages pass by the session's terms while no decision service can be reached.
 
 use super::values::{whole, within};
 use serde::Deserialize;
@@ -7,8 +7,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TermsSettings {
-    /// While no decision service can be reached, messages that need no Check pass for so many seconds; then they are asked
-    /// about, and so denied until a service answers. The session level always passes. 0: no limit.
+    /// How many seconds messages that need no Check still pass while no decision service can be reached. After that the
+    /// filter asks about them, so they are denied until a service answers. The session level always passes. 0: no limit.
     #[serde(deserialize_with = "whole")]
     pub max_unconfirmed_s: u32,
 }

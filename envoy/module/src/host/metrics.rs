@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 /// The namespace of dynamic metadata that facts are noted in.
 const METADATA: &str = "fix_authz";
-/// The namespace of the session's proof: apart from the facts, which an access log may print.
+/// The namespace of the session's secret name. It is not that of the facts, because an access log may print the facts.
 const PROOF: &str = "fix_authz.proof";
 
 /// Where a listener's metrics are defined, for the time of the hook that reads its configuration.

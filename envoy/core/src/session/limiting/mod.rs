@@ -6,8 +6,8 @@
 //! and then summed up for [`QUIET`].
 //!
 //! This module has the session's part. `limiter` has what a session has used: `rate` of a second and a minute, `days` of a
-//! day, `numbers` what was denied, `untold` what is to be told. `places` are those of connections without a Logon,
-//! `shares` what a client uses of the decision service in all its sessions.
+//! day, `numbers` what was denied, `untold` what is to be told. `places` counts connections without a Logon, and
+//! `shares` bounds what a client uses of the decision service in all its sessions.
 
 mod days;
 mod limiter;
@@ -73,21 +73,21 @@ impl Session {
         self.limiter = Limiter::new(&listener.settings.limits, logon, day).map(Box::new);
     }
 
-    /// The session is of this client, as the service names it, from here on.
+    /// Counts the session as this client's from now on, under the name that the service gives the client.
     pub(super) fn set_share(&mut self, client: Option<&str>, now: Now) {
         let sender = self.identity.as_ref().map_or(&[][..], |identity| &identity.sender);
         let client = client.map_or(sender, str::as_bytes);
         self.share = self.listener.shares.of(client, now.monotonic);
     }
 
-    /// Whether nothing of the client's is taken in for now, because of what it uses in all its sessions.
+    /// Whether the session takes no message in for now, because of what its client uses in all its sessions.
     #[inline]
     pub(super) fn is_share_used_up(&self) -> bool {
         let limits = &self.listener.settings.limits;
         self.share.as_ref().is_some_and(|share| share.is_used_up(self.inbound.asked_weight(), limits))
     }
 
-    /// Counts messages of this weight as denied or replayed, and holds the session back where that is too much.
+    /// Counts messages of this weight as denied or replayed, and holds the session back if there were too many of them.
     pub(super) fn charge(&mut self, weight: u32, now: Now, out: &mut Commands) {
         let limits = &self.listener.settings.limits;
         let Some(share) = &mut self.share else { return };
@@ -105,7 +105,7 @@ impl Session {
         }
     }
 
-    /// Counts the message that waits for the Check `id` as denied, if it is; a replay was counted when it was asked about.
+    /// Counts the message of the Check `id` if `decision` denies it. A replay was already counted when it was asked about.
     pub(super) fn charge_if_denied(
         &mut self,
         direction: Direction,
@@ -127,7 +127,7 @@ impl Session {
         self.charge(weight, now, out);
     }
 
-    /// Time has passed: the session may go on where it was held back.
+    /// Lets the session go on once the time for which it was held back is over.
     pub(super) fn release_if_due(&mut self, now: Now, out: &mut Commands) {
         if self.share.as_mut().is_some_and(|share| share.release(now.monotonic)) {
             self.resume_client(now, out);

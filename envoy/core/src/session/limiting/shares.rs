@@ -1,12 +1,13 @@
 //! What each client uses of the decision service, in all its sessions on a listener.
 //!
-//! Two things are bounded: the client's messages that wait for an answer, and those that were denied or replayed lately. A
-//! long message takes the service longer, so it weighs more. What is beyond a bound waits in the client's socket: the
-//! session takes no message in until there is room, and nothing is denied for it. A session always has room for one
-//! message, so its own answers tell it when to go on.
+//! Two things are bounded: the client's messages that wait for an answer, and its messages that were lately denied or
+//! replayed. A long message takes the service longer, so it weighs more. While a bound is reached, the client's sessions take
+//! no message in: further messages wait in the client's sockets, and none is denied. A session always has room for one
+//! message, so the answer to that message lets the session go on.
 //!
-//! A client is named by the service with its Logon (`x-fix-client`), else by SenderCompID (49). Clients are bounded in
-//! number: beyond it those go that use nothing, then the one that no session is of and that was denied the least.
+//! The service names the client with its Logon (`x-fix-client`); otherwise SenderCompID (49) names it. The number of clients
+//! in the table is bounded. When the table is full, clients that use nothing are dropped first, then the client without a
+//! session that was denied the least.
 
 use crate::settings::Limits;
 use std::collections::HashMap;
@@ -14,12 +15,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A message weighs one more for each of so many bytes.
+/// A message weighs one, and one more for each whole block of this number of bytes.
 const PART: usize = 256;
-/// A session that has to wait does so for no less than this, so that it goes on with more than one message.
+/// The shortest time that a session is held back, so that it then goes on with more than one message.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 
-/// What a message of so many bytes weighs.
+/// Returns the weight of a message of `length` bytes.
 pub(in crate::session) fn weight(length: usize) -> u32 {
     u32::try_from(length / PART).unwrap_or(u32::MAX).saturating_add(1)
 }
@@ -29,7 +30,7 @@ pub(in crate::session) fn weight(length: usize) -> u32 {
 struct Usage {
     /// The weight of its messages that wait for an answer.
     asked: AtomicU32,
-    /// When all that was denied or replayed is forgotten, in nanoseconds.
+    /// The time at which no denied or replayed message counts any more, in nanoseconds.
     clear_at: AtomicU64,
 }
 
@@ -42,13 +43,13 @@ pub(in crate::session) struct Shares {
 }
 
 impl Shares {
-    /// No client yet.
+    /// Makes an empty table.
     pub fn new(limits: &Limits) -> Self {
         let is_on = limits.max_checks_in_flight_per_client > 0 || limits.denied_or_replayed_per_s > 0;
         Self { table: Mutex::default(), most: limits.remembered_sessions as usize, is_on }
     }
 
-    /// The share of one more session of this client; `None`: nothing is bounded.
+    /// Returns the share of a new session of this client, or `None` if the settings bound nothing.
     pub fn of(&self, client: &[u8], now: Duration) -> Option<Share> {
         if !self.is_on {
             return None;
@@ -76,7 +77,7 @@ impl Shares {
         }
     }
 
-    /// A panic of another thread leaves a table that is whole.
+    /// Locks the table, even after another thread has panicked: that leaves the table whole.
     fn lock(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Arc<Usage>>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,11 +87,11 @@ impl Shares {
 #[derive(Debug)]
 pub(in crate::session) struct Share {
     usage: Arc<Usage>,
-    /// What of the client's waiting messages is this session's.
+    /// The weight of this session's messages that wait for an answer.
     asked: u32,
-    /// The session takes nothing in until then.
+    /// Until when the session takes nothing in.
     held_until: Option<Duration>,
-    /// When it was last told that it had to wait.
+    /// When the session's wait was last reported.
     pub(super) told: Option<Duration>,
 }
 
@@ -121,12 +122,12 @@ impl Share {
         let Some(each) = each(limits) else { return };
         let added = nanos(each.saturating_mul(weight));
         let more = |clear_at: u64| Some(clear_at.max(nanos(now)).saturating_add(added));
-        // Only an update that is refused fails.
+        // `fetch_update` fails only if `more` returns `None`, which it never does.
         let _ = self.usage.clear_at.fetch_update(Relaxed, Relaxed, more);
     }
 
-    /// Holds the session back where too much of the client's was denied or replayed. Returns for how long, if it was not
-    /// held back before.
+    /// Holds the session back if too many of the client's messages were denied or replayed. Returns for how long, or `None`
+    /// if the session is not held back or was held back already.
     pub fn hold(&mut self, limits: &Limits, now: Duration) -> Option<Duration> {
         if self.held_until.is_some() {
             return None;
@@ -138,7 +139,7 @@ impl Share {
         Some(wait)
     }
 
-    /// Lets the session go on if it was held back and the time has come; whether it does.
+    /// Lets the session go on if it was held back and the time is over. Returns whether it was let go on.
     pub fn release(&mut self, now: Duration) -> bool {
         self.held_until.take_if(|until| now >= *until).is_some()
     }
@@ -150,7 +151,7 @@ impl Drop for Share {
     }
 }
 
-/// How long a weight of one is remembered; `None`: it is not.
+/// How long a weight of one is remembered; `None` if there is no limit.
 fn each(limits: &Limits) -> Option<Duration> {
     Duration::from_secs(1).checked_div(limits.denied_or_replayed_per_s)
 }
@@ -213,10 +214,10 @@ mod tests {
         assert_eq!(two.hold(&limits, millis(0)), None);
         assert!(two.is_used_up(0, &limits) && !two.release(millis(219)) && two.release(millis(220)));
         assert!(!two.is_used_up(0, &limits));
-        // Both are held back for as long as what is left of it takes, and no less than what is worth while.
+        // Both are held back until enough of the weight is forgotten, and at least for `SHORTEST_WAIT`.
         assert_eq!(one.hold(&limits, millis(200)), Some(SHORTEST_WAIT));
         assert_eq!(shares.of(b"b", millis(0)).unwrap().hold(&limits, millis(0)), None);
-        // It comes back with its client.
+        // The weight is remembered for the client's next session.
         drop((one, two));
         assert!(shares.of(b"a", millis(100)).unwrap().hold(&limits, millis(100)).is_some());
     }
