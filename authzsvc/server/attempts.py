@@ -1,17 +1,18 @@
-"""Attempts to prove oneself, counted by the names and the address that they come from, whatever the event; and who is
-locked out.
+"""Counts failed credentials of every event, by the names and the address that they come from, and locks callers out.
 
-Only what somebody else must be asked about can be guessed: a client's secret above all. So:
+A caller can guess only a credential about which the service must ask an authorization server: above all a client's
+secret. So:
 
-- A token whose signature is verified here is looked at whoever is locked out. Where it is good, its holder is let in;
-  where it is not, a locked caller hears that he is locked.
-- A session goes on with its own credential, which is no guess, whoever fails under its names. A session is proven by
-  its secret name (`contract.session_name`).
-- Everything else is refused unheard while one of its names is locked. As attempts overlap, those under way count, too:
-  no more of them are heard at once than may fail yet.
-- Where a session could be meant that another service let in, a locked attempt is an outage and not an end.
+- A token whose signature is verified here is verified even for a locked caller. If the token is good, its holder is let
+  in; if it is not, a locked caller gets the answer that he is locked out.
+- A session goes on with its own credential, which is no guess, although others fail under its names. The session's
+  secret name proves that the caller is that session (`contract.session_name`).
+- Any other credential is refused without asking about it while one of its names is locked. Attempts that are still
+  under way count too: no more of them are asked about at a time than may still fail.
+- If an event may be of a session that another service let in, a locked attempt is denied like an outage, so that the
+  session does not end.
 
-Every lock, and the end of every lock, is in the service's log.
+The service's log has each lock and its end.
 """
 
 from __future__ import annotations
@@ -32,17 +33,17 @@ from authzsvc.tokens.credential import Credential, Scheme
 from authzsvc.tokens.guessing import LOCKED, MAX_SHOWN, TOO_MANY, Guessing, Kind, Lockout, network
 
 COMP_ID, CLIENT = "CompID ", "client "
-"""How names begin, by what they are."""
+"""Prefixes that tell the two kinds of names apart."""
 
 _ONCE = (Event.LOGON, Event.RENEWAL)
-"""Events that a client makes on purpose. Others bring the same credential again and again."""
+"""Events for which a client sends a credential on purpose. Other events bring the same one again and again."""
 _REMEMBERED = 20_000
 
 _log = logging.getLogger(__name__)
 
 
 class LockedOut(TokenError):
-    """An attempt that is not heard. It ends no session, as nothing was learnt about the credential."""
+    """The credential was not looked at, because its caller is locked out. A session does not end by that."""
 
     unavailable = True
 
@@ -52,24 +53,24 @@ class LockedOut(TokenError):
 
 @dataclass(slots=True)
 class Attempts:
-    """Who has failed too often is not heard for a while."""
+    """Counts refused credentials, and locks out whoever has failed too often."""
 
     guessing: Guessing
     clock: Callable[[], float] = time.monotonic
     begun: Counter[Kind] = field(default_factory=Counter)
-    """How many locks there have been."""
+    """How many locks of each kind there have been."""
     _under_way: dict[tuple[str, str], Counter[bytes]] = field(default_factory=dict)
-    """Credentials that somebody is being asked about, by name and address, and by name alone."""
+    """Credentials about which an authorization server is being asked, by name and address, and by name alone."""
     _refused: TTLCache[tuple[str, str, bytes], None] = field(init=False)
-    """Refused credentials that need not count again: who repeats one learns nothing."""
+    """Refused credentials that are not counted again: whoever repeats one learns nothing new."""
 
     def __post_init__(self) -> None:
         """Nobody has failed yet."""
         self._refused = TTLCache(_REMEMBERED, self.guessing.limits.window_s, timer=self.clock)
 
     def is_locked(self, request: FixRequest, credential: Credential | None, *, spare: bool = False) -> bool:
-        """Whether a credential is not even looked at, unless it can be verified here. With `spare`, this is an attempt
-        about which somebody will be asked, and an address that is locked may spare it."""
+        """Whether the caller is locked out, so that only a credential that is verified here is looked at. With `spare`,
+        the attempt may use one of the few that a locked address still allows."""
         now = self.clock()
         names, host = _names(request, credential), _host(request)
         if any(self.guessing.locked_itself(name, host, now) > 0 for name in names):
@@ -80,8 +81,8 @@ class Attempts:
 
     @contextlib.contextmanager
     def asking(self, request: FixRequest, credential: Credential) -> Iterator[bool]:
-        """For as long as somebody is asked about a credential; gives False where too many others of its names are under
-        way already, so that it must not be asked about."""
+        """Count a credential as under way for as long as an authorization server is asked about it. Yields False if too
+        many others of its names are under way: then the server must not be asked."""
         host, digest, now = _host(request), credential.digest(), self.clock()
         bounds: list[tuple[tuple[str, str], int]] = []
         for name in _names(request, credential):
@@ -108,7 +109,7 @@ class Attempts:
             del self._under_way[key]
 
     def failed(self, request: FixRequest, credential: Credential | None, error: TokenError) -> None:
-        """Count a refused credential, where it may have been a guess."""
+        """Count a refused credential, if it may have been a guess."""
         if credential is None or not is_guess(error):
             return
         now, host, names = self.clock(), _host(request), _names(request, credential)
@@ -122,8 +123,8 @@ class Attempts:
                 _log.warning("locked out after too many failed logons", extra=_told(lockout, now))
 
     def succeeded(self, request: FixRequest) -> None:
-        """The client is known at its address from now on. Only for a credential that is good for this CompID: another's
-        would make its holder known as him."""
+        """Note that the client has logged on from its address. The credential must be good for this CompID, because
+        otherwise its holder would be taken for the CompID's owner there."""
         for name in _names(request, request.credential):
             self.guessing.succeeded(name, _host(request), self.clock())
 
@@ -136,7 +137,7 @@ class Attempts:
         return Counter(lockout.kind for lockout in self.lockouts())
 
     def clear(self, *, name: str | None = None, address: str | None = None) -> list[Lockout]:
-        """Lift the locks of a CompID or client id, or of an address; with neither, all. Returns those that held."""
+        """Lift the locks of a CompID or client id, or of an address, or all locks. Returns the locks that held."""
         now = self.clock()
         names = [None] if name is None else [COMP_ID + name, CLIENT + name]
         lifted = [lockout for one in names for lockout in self.guessing.clear(now, name=one, address=address)]
@@ -145,14 +146,14 @@ class Attempts:
         return lifted
 
     def sweep(self) -> None:
-        """Called now and then: tell which locks have ended."""
+        """Log the locks that have ended. To be called now and then."""
         now = self.clock()
         for lockout in self.guessing.ended(now):
             _log.info("a lock-out has ended", extra=_told(lockout, now))
 
 
 def is_guess(error: TokenError) -> bool:
-    """Whether a refused credential may have been a guess: the credential was the trouble, not its time or an outage."""
+    """Whether a refused credential may have been a guess: it was wrong, and not merely expired or lost in an outage."""
     return error.session_status == BAD_CREDENTIALS and not error.unavailable
 
 
@@ -172,8 +173,8 @@ def _host(request: FixRequest) -> str:
 
 
 def _names(request: FixRequest, credential: Credential | None) -> list[str]:
-    """Under what names an attempt comes: its CompID, and the client id of a secret, as a guesser takes any CompID that
-    he likes."""
+    """Returns the names that an attempt counts for: its CompID, and the client id of a secret, because a guesser may
+    send any CompID."""
     names = [COMP_ID + request.client.comp_id]
     if credential is not None and credential.scheme is Scheme.BASIC:
         names.append(CLIENT + credential.username)

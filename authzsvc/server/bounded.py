@@ -1,9 +1,9 @@
 """The methods of a gRPC listener, behind its bounds, and the channel options of its server.
 
-gRPC's core holds connections, streams and sizes to the options. It refuses what exceeds them without a word to Python,
-and it calls a method that takes one message only when that message is there. So each method is served as one that
-streams its requests, which is the same on the wire: Python is called when the headers have arrived, and `Gate` takes
-the stream from there to its first message.
+gRPC's core bounds connections, streams and sizes by the channel options, and does not tell Python what it refuses. A
+method that takes a single message is called only when that message is there. So each method is served as one that takes
+a stream of requests, which is the same on the wire: Python is then called when the headers have arrived, and `Gate`
+bounds the stream until its first message is there.
 
 Invariant: no method's own code runs, and no message is parsed or expanded, before the stream has passed the gate.
 """
@@ -31,11 +31,11 @@ _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 def options(bounds: GrpcBounds, *, front: bool = False) -> list[tuple[str, int]]:
-    """The channel options of a server with these bounds; behind a `front`, that one holds the bound on connections, and
-    the core gets to know a little later of those that are closed."""
+    """Returns the channel options of a server with these bounds. Behind a `front` the core's bound on connections is
+    wider: the front keeps the bound itself, and the core learns of closed connections a little later."""
     handshake_ms = round(bounds.handshake_s * 1000)
     return [
-        ("grpc.so_reuseport", 0),  # a second service on the same port is a mistake, not a helper
+        ("grpc.so_reuseport", 0),  # A second service on the same port is a mistake, and must not share it.
         ("grpc.per_message_decompression", 0),
         ("grpc.max_receive_message_length", bounds.message_bytes),
         ("grpc.max_concurrent_streams", bounds.streams),
@@ -43,17 +43,17 @@ def options(bounds: GrpcBounds, *, front: bool = False) -> list[tuple[str, int]]
         ("grpc.max_metadata_size", bounds.header_bytes),
         ("grpc.absolute_max_metadata_size", bounds.header_bytes),
         ("grpc.server_handshake_timeout_ms", handshake_ms),
-        # The core holds a peer to the bound on headers only once the peer has acknowledged it: this is until when.
+        # The core applies the bound on headers only once the peer has acknowledged it: this is the time for that.
         ("grpc.http2.settings_timeout", handshake_ms),
-        # Calls that wait to be taken by Python. From the first bound on, the core cancels some at random, which denies
-        # what is permitted; it must be more than the Checks and watches of all proxies at one moment.
+        # Calls that wait for Python to take them. From the first bound on, the core cancels some at random, which
+        # denies what is permitted; it must be more than the Checks and watches of all proxies at one moment.
         ("grpc.server.max_pending_requests", bounds.pending),
         ("grpc.server.max_pending_requests_hard_limit", bounds.pending + bounds.pending // 4 + 1),
     ]
 
 
 class Bounded(grpc.GenericRpcHandler):
-    """Stands in for a server where services are added, and is added to the server itself."""
+    """Takes the services that generated code adds to a server, and serves them behind the gate."""
 
     def __init__(self, gate: Gate) -> None:
         """Serve nothing yet."""
@@ -70,7 +70,7 @@ class Bounded(grpc.GenericRpcHandler):
         """Generated code calls this with methods that it has already added."""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> _Handler | None:
-        """Return the method's handler, or None for one that is not served. Called once the headers have arrived."""
+        """Return the method's handler, or None if the method is not served. Called once the headers have arrived."""
         headers: Any = handler_call_details.invocation_metadata
         size = sum([len(name) + len(value) for name, value in headers])
         if size > self._gate.bounds.header_bytes or len(headers) > MAX_HEADERS:
@@ -113,7 +113,7 @@ def _one_to_one(gate: Gate, handler: _Handler) -> _Handler:
                 request = await _read(gate, handler, request, context)
             return await answer(request, context)
         except grpc.aio.AbortError as error:
-            # gRPC keeps the error, whose frames would keep the request until the next collection of cycles.
+            # gRPC keeps the error. Its frames would keep the request in memory until cycles are collected.
             del request
             error.__context__ = None
             raise error.with_traceback(None) from None
@@ -165,7 +165,7 @@ def _to_many(gate: Gate, handler: _Handler) -> _Handler:
 async def _all(
     gate: Gate, handler: _Handler, first: bytes, others: AsyncIterator[bytes], context: Context, most: int
 ) -> AsyncIterator[Any]:
-    """Yield the requests of a stream, the first one taken already."""
+    """Yield the requests of a stream, of which the first has already been taken."""
     yield await _read(gate, handler, first, context)
     first = b""
     async for raw in others:

@@ -1,16 +1,17 @@
 """A process in front of a TCP listener: it accepts connections at a bounded rate, and relays their bytes.
 
-gRPC's core accepts in the one thread that polls for everything else, and goes on for as long as there is somebody to
-accept: a flood of connections to one socket silences all others for seconds. So TCP sockets belong to processes of this
-kind, one each, and the core sees only what they let through. TLS passes unread.
+gRPC's core accepts connections in the thread that also polls for everything else, and it goes on while connections
+wait to be accepted. So a flood of connections to one socket would keep all other sockets waiting for seconds. Therefore
+each TCP socket has a process of this kind, and gRPC's core sees only the connections that it lets through. TLS passes
+through it unread.
 
-A connection counts as begun once both ends have spoken twice, which is past its handshakes. When all places are taken,
-the oldest connection that has not begun gives its own up; where there is none, the one whose client has been silent for
-the longest, if that is longer than a proxy with a live session ever is; and else the new one is closed. So nobody keeps
-a place for good by taking it and saying nothing.
+A connection counts as begun once both ends have sent data twice, which means that its handshakes are over. When the
+bound on connections is reached, the oldest connection that has not begun is closed. If all have begun, the one whose
+client has been silent for the longest is closed, provided that it has been silent for longer than a proxy with a live
+session ever is. Otherwise the new connection is closed. So nobody can hold a connection for ever without sending data.
 
-The service starts it as `python -m authzsvc.server.front` with the listening socket, and ends it by closing its
-standard input. What it refused goes to its standard output, as JSON.
+The service starts this process as `python -m authzsvc.server.front` with the listening socket, and ends it by closing
+its standard input. The process writes how many connections it refused to its standard output, as JSON.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class _Side(asyncio.Protocol):
         self.early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by type
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's transports do not have the type
 
     def data_received(self, data: bytes) -> None:
         self.chunks += 1
@@ -69,7 +70,7 @@ class _Side(asyncio.Protocol):
 
 
 class _Pair:
-    """A client's connection and the one to the service that carries it on."""
+    """A client's connection, and the connection to the service to which it is relayed."""
 
     def __init__(self, front: Front, host: str) -> None:
         self.front = front
@@ -81,7 +82,7 @@ class _Pair:
         return min(self.client.chunks, self.service.chunks) >= _TURNS_OF_HANDSHAKES
 
     def join(self) -> None:
-        """From now on, each end's bytes go to the other."""
+        """Relay the bytes of each end to the other, from those that have already come."""
         self.service.other, self.client.other = self.client, self.service
         for side in (self.service, self.client):
             early, side.early = side.early, b""
@@ -97,7 +98,7 @@ class _Pair:
 
 @dataclass(slots=True)
 class Front:
-    """Accepts and relays."""
+    """Accepts connections and relays their bytes."""
 
     listening: socket.socket
     service: str
@@ -147,8 +148,8 @@ class Front:
             pair.close()
 
     def _make_room(self) -> bool:
-        """Close the oldest connection that has not begun, else the one that has been silent for too long; whether there
-        was one."""
+        """Close the oldest connection that has not begun, or otherwise the one that has been silent for too long. Returns
+        whether there was one."""
         found = next((pair for pair in self.pairs if not pair.has_begun), None) or self._most_silent()
         if found is None:
             return False
@@ -165,7 +166,7 @@ class Front:
             self.refused[host] += 1
 
     async def report(self) -> None:
-        """Write what was refused, until cancelled."""
+        """Write how many connections of which host were refused, until cancelled."""
         while True:
             await asyncio.sleep(REPORT_S)
             if self.refused:
@@ -193,7 +194,7 @@ async def main(descriptor: int, service: str, connections: int, per_s: float) ->
 if __name__ == "__main__":
     import uvloop
 
-    # The service's own answers come before the relaying of what floods it.
+    # A lower priority than the service's: answering goes before relaying a flood.
     os.nice(5)
     with contextlib.suppress(KeyboardInterrupt):
         uvloop.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))

@@ -1,7 +1,7 @@
-"""`Ports`: the addresses of a gRPC server, its TCP ones each behind a process that accepts for it (`front`).
+"""`Ports`: the addresses of a gRPC server. A process of its own accepts the connections of a TCP address (`front`).
 
-The server itself listens on a unix socket in a private directory. The front connects to it from a socket that is named
-after the client, so that gRPC's name of the peer tells the client's address (`peer_of`).
+Behind a front, the server itself listens on a unix socket in a private directory. The front connects to it from a
+socket whose name holds the client's address, so gRPC's name of the peer holds that address too (`peer_of`).
 """
 
 from __future__ import annotations

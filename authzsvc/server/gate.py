@@ -1,9 +1,10 @@
-"""`Gate`: a stream's way to its first message, on one gRPC listener.
+"""`Gate`: bounds the streams of one gRPC listener until their first message is there.
 
-A stream is half-open from its headers to the end of its first message. Half-open streams are few and end in time; a
-message that comes compressed is refused unread, because the core hands it over as it was sent.
+A stream is half-open from its headers to the end of its first message. The number of half-open streams is bounded, and
+so is their time. A compressed message is refused without being expanded, which is possible because gRPC's core hands it
+over as it was sent.
 
-Invariant: whatever ends a half-open stream is counted, and the peer is told why.
+Invariant: when the gate ends a half-open stream, it counts that and tells the peer why.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Gate:
-    """Bounds the half-open and the lasting streams of a listener."""
+    """Bounds the half-open and the lasting streams of a listener. A lasting stream goes on after its first message."""
 
     def __init__(self, listener: str, bounds: GrpcBounds, refusals: Refusals) -> None:
         """`listener` is the settings' key of the socket."""
@@ -101,7 +102,7 @@ class Gate:
 
     @contextmanager
     def lasting(self) -> Iterator[bool]:
-        """Whether there is room for one more stream that goes on after its first message."""
+        """Yields whether there is room for one more lasting stream, which is counted until the block ends."""
         self._lasting += 1
         try:
             yield self._lasting <= self.bounds.lasting
@@ -125,7 +126,7 @@ class Gate:
         await context.abort(*_STATUS[reason])
 
     def note(self, reason: Reason, context: Context) -> None:
-        """Count a refusal that the peer is not told of."""
+        """Count a refusal without telling the peer."""
         self.refusals.note(self.listener, reason, host_of(context.peer()))
 
     async def run(self) -> None:
@@ -135,7 +136,7 @@ class Gate:
             self.sweep(time.monotonic(), short=bool(self._waiting) and resident_mib() > self.bounds.memory_mib)
 
     def sweep(self, now: float, *, short: bool) -> None:
-        """End the half-open streams that are overdue at `now`, which they are sooner while memory is `short`."""
+        """End the half-open streams that are overdue at `now`. While memory is `short`, they are overdue sooner."""
         limit_s = self.bounds.first_message_s
         allowed_s = min(SHORT_OF_MEMORY_S, limit_s) if short else limit_s
         for task, since in [*self._waiting.items()]:
@@ -150,8 +151,8 @@ class Gate:
 
 
 def is_compressed(raw: bytes) -> bool:
-    """Whether these bytes begin as gzip or zlib write them. As protobuf, gzip's first byte names a wire type that does
-    not exist, and zlib's a field (15) that no request has."""
+    """Whether these bytes begin like gzip's or zlib's output. No protobuf request begins so: gzip's first byte would
+    name a wire type that does not exist, and zlib's a field (15) that no request has."""
     if raw[:1] == b"\n":
         return False
     return raw[:2] == b"\x1f\x8b" or (raw[:1] == b"x" and len(raw) > 1 and int.from_bytes(raw[:2], "big") % 31 == 0)

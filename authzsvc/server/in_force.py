@@ -1,5 +1,5 @@
-"""What is in force: the mapping and the operators' restrictions, and their numbers in the store. Each may be exchanged
-between any two decisions."""
+"""What is in force: the mapping and the operators' restrictions, and their numbers in the store. Between two decisions
+either may be replaced."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from authzsvc.sessions.restrictions import Restrictions
 
 
 async def _nothing_newer() -> None:
-    """There is no store that others write."""
+    """Does nothing, because no other process writes to the store."""
 
 
 @dataclass(slots=True)
 class InForce:
-    """Looked at once for each decision."""
+    """The mapping and the restrictions by which each decision is made."""
 
     policy: Policy
     restrictions: Restrictions = field(default_factory=Restrictions)
@@ -36,16 +36,16 @@ class InForce:
 
     @property
     def revision(self) -> str:
-        """Both numbers, as a proxy is told of them."""
+        """Both numbers, in the form of `x-fix-revision`."""
         return f"{self.mapping_number}.{self.restrictions_number}"
 
     @property
     def terms(self) -> LogonTerms:
-        """What a session's proxy is told to look at under this mapping."""
+        """The session's terms under this mapping: what its proxy must ask about."""
         if self._terms is None or self._terms[0] is not self.policy:
             self._terms = self.policy, terms_of(self.policy, self.batch)
         return self._terms[1]
 
     def is_behind(self, known: tuple[int, int] | None) -> bool:
-        """Whether a proxy has heard of a newer mapping, which another service of the store has put in force."""
+        """Whether a proxy knows of a newer mapping, which another service of the store has put in force."""
         return known is not None and self.mapping_number < min(known[0], self.newest_mapping)

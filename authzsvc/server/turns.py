@@ -1,17 +1,17 @@
 """Whose Check is evaluated next.
 
 One event loop evaluates all Checks, and a Check about a long message takes as long as hundreds about short ones. So
-long Checks, and all that come while any wait, are evaluated by turns between identities, however many Checks an
-identity has out and in whatever order they came (self-clocked fair queueing). A Check waits under a mark: the mark of
-its identity's Check before it, or the clock where that is later, plus its own cost. The Check with the smallest mark
-goes first, and the clock follows the marks of those that went. So an identity that asks little is served after the
-evaluation at hand, and identities that ask without end share by cost what is left.
+long Checks, and all Checks that come while others wait, are evaluated in turns between identities, however many Checks
+an identity has sent and in whatever order they came (self-clocked fair queueing). Each waiting Check has a mark: the
+mark of its identity's previous Check, or the clock if that is later, plus the Check's own cost. The Check with the
+smallest mark is evaluated first, and the clock is set to its mark. So an identity that sends few Checks is served right
+after the current evaluation, and identities that send Checks all the time share the rest in proportion to their costs.
 
-Between two long evaluations the event loop takes in what has arrived: gRPC hands over one call at a time, and a Check
-can have its turn only when it is known. gRPC cancels a Check whose caller has given up; one that waits is then never
-evaluated.
+Between two long evaluations the event loop takes in the Checks that have arrived: gRPC hands over one call at a time,
+and a Check can have a turn only once it was handed over. When a caller gives up, gRPC cancels its Check, which is then
+not evaluated.
 
-Invariants: nothing waits while nothing is evaluated; a short Check that finds no other waiting does not wait at all.
+Invariants: no Check waits while none is evaluated; a short Check that arrives while no other waits does not wait.
 """
 
 from __future__ import annotations
@@ -25,28 +25,29 @@ from authzsvc.contract.request import FixRequest
 from authzsvc.tokens.claims import Identity
 
 SHORT = 4_096
-"""The most bytes of a Check that takes no longer than answering it does: where nobody waits, it is evaluated at once.
-What all Checks of a session have in common, its token too, does not count here or in the costs."""
+"""The most bytes of a short Check, which is evaluated at once while no other waits: evaluating it takes no longer than
+answering it. The part that all Checks of a session have in common, with the token, does not count here or in the costs.
+"""
 OVERHEAD = 512
-"""What a Check costs besides its bytes, in bytes."""
+"""The cost of a Check besides that of its bytes, in bytes."""
 
 _SLICE_S = 0.002
-"""Evaluations that take less together follow each other at once."""
+"""New Checks are taken in once evaluations have taken this long together."""
 _QUIET_S = 0.001
-"""Without a new Check for so long, none is on its way from gRPC: at least this, and a share of what evaluations have
-taken, because they take longer on a busy machine, and so does gRPC."""
+"""When no new Check has come for this long, gRPC has none to hand over. The time is at least this one, and a share of
+the time that the last evaluations took, because on a busy machine gRPC takes longer as they do."""
 _QUIET_SHARE = 0.1
 _MOST_S = 0.02
-"""New Checks are taken in for no longer than this between two evaluations."""
+"""The longest time for which new Checks are taken in between two evaluations."""
 _MARKS = 4_096
-"""Identities whose marks are kept before those that no longer matter are looked for."""
+"""With marks of more identities than this, those that no longer matter are dropped."""
 
 UNKNOWN = ""
-"""Long Checks of which nothing has been read yet wait under this name, all of them as one."""
+"""The name under which all long Checks wait that have not been read yet."""
 
 
 def turn_name(request: FixRequest, identity: Identity | None) -> str:
-    """Returns the name under which a Check waits: its token's issuer, subject and client, else its
+    """Returns the name under which a Check waits: its token's issuer, subject and client, or without a token its
     connection's host."""
     if identity is not None:
         return "\n".join((identity.issuer, identity.subject, identity.client_id))
@@ -66,15 +67,16 @@ class Turns:
         self._numbers = count()
         self._arrived = 0
         self._used_s = 0.0
-        """What evaluations have taken since new Checks were last taken in."""
+        """Seconds that evaluations have taken since new Checks were last taken in."""
         self._serving: asyncio.Task[None] | None = None
 
     def must_wait(self, size: int) -> bool:
-        """Whether a Check of so many bytes is to wait for its turn."""
+        """Whether a Check of `size` bytes must wait for its turn."""
         return size > SHORT or bool(self._waiting)
 
     async def wait(self, name: str, size: int) -> None:
-        """Wait for the turn of a Check of so many bytes; the caller evaluates it before it waits for anything else."""
+        """Wait for the turn of a Check of `size` bytes. The caller must evaluate the Check before it awaits anything
+        else."""
         self._arrived += 1
         turn = asyncio.get_running_loop().create_future()
         mark = max(self._clock, self._marks.get(name, 0)) + size + OVERHEAD
@@ -117,6 +119,6 @@ class Turns:
             await asyncio.sleep(quiet_s)
 
     def _forget_marks(self) -> None:
-        """A mark that the clock has passed makes no difference any more."""
+        """Drop marks that the clock has passed, because they make no difference any more."""
         if len(self._marks) > _MARKS:
             self._marks = {name: mark for name, mark in self._marks.items() if mark > self._clock}

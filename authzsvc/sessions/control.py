@@ -1,14 +1,15 @@
 """`Control`: what operators can do to live sessions, and what is in force.
 
-What denies takes effect first and is kept second: a kill holds for every Check before the store is asked. The sessions'
-watches are answered once the store has it, so that whoever hears of the kill can find it there; if the store takes long
-or refuses, they are answered all the same. When the store refuses, the call fails and says so, the kill stays in force,
-and keeping it is tried again every second. A kill returns once the sessions have been told and every other service of
-the store has put it in force; else the call fails and names the services that have not. What permits goes the other way
-round: a restriction is lifted once its removal is kept.
+A kill or revocation is put in force first and written to the store second: every Check is decided by it before the
+store is asked. The sessions' watches are answered once the store has the kill, so that another service that is asked
+next can find it there; if the store takes long or refuses, the watches are answered all the same. When the store
+refuses, the call fails with that reason, the kill stays in force, and writing it is tried again every second. A kill
+returns once the sessions have been told and every other service of the store has put it in force; otherwise the call
+fails and names the services that have not. A restoration works the other way round: the restriction is lifted once its
+removal is in the store.
 
-Invariants: `restrictions` is never without an entry that a call has put in force and nobody has lifted, whatever other
-processes write meanwhile; everything asked is recorded, done or refused.
+Invariants: `restrictions` always has every entry that a call has put in force and nobody has lifted, whatever other
+processes write meanwhile; every call is recorded, whether it was carried out or refused.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ from authzsvc.sessions.store import Store, Stored
 
 RETRY_S = 1.0
 TELL_AFTER_S = 1.0
-"""How long the sessions wait to be told of a kill that the store has not taken yet."""
+"""After this time the sessions are told of a kill even if the store has not taken it yet."""
 ACKNOWLEDGED_S = 3.0
 """How long a kill waits for the other services of the store."""
 _LOOK_S = 0.05
@@ -70,12 +71,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a kill, a restoration or a revocation."""
+    """The result of a kill, a restoration or a revocation."""
 
     ids: tuple[str, ...]
-    """Of the restrictions and revocations made or lifted."""
+    """The ids of the restrictions and revocations that were made or lifted."""
     hit: int
-    """Live sessions of this process that it concerns."""
+    """How many live sessions of this process it concerns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Listed:
 
 
 class Control:
-    """Over a store and the registry of this process."""
+    """Works on a store and on the session registry of this process."""
 
     def __init__(
         self,
@@ -99,17 +100,17 @@ class Control:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.restrictions: Restrictions = EMPTY
-        """What is in force now; exchanged whole."""
+        """The restrictions in force, which are always replaced as a whole."""
         self.record = record
         self.on_change = on_change
-        """Called right after `restrictions` was exchanged, and when their number in the store is known."""
+        """Called right after `restrictions` was replaced, and again when their number in the store is known."""
         self.tell: Callable[[Restrictions, Restrictions], None] = _nobody
-        """Called after that with the restrictions before and now: the sessions for which they differ are to be told."""
+        """Called after that, with the old and the new restrictions: it tells the sessions for which they differ."""
         self.name = f"{_HOST}:{os.getpid()}:{_processes()}{secrets.token_hex(2)}"
-        """Of this service, among those of the store."""
+        """The name of this service among those of the store."""
         self.told: Callable[[bool], Awaitable[int]] = _at_once
         """Awaited before a kill or a revocation returns, until the sessions that it concerns have been told. The
-        argument says whether no other service may have their next watch. Returns how many have not acknowledged."""
+        argument says whether this is the store's only service. Returns how many sessions have not acknowledged."""
         self._store = store
         self._registry = registry
         self._clock = clock
@@ -119,10 +120,10 @@ class Control:
         self._telling: asyncio.Task[None] | None = None
         self._catching_up: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
-        """Held from reading the store to exchanging `restrictions`, and while the store is written."""
+        """Held from reading the store to replacing `restrictions`, and while the store is written."""
 
     async def load(self) -> Stored:
-        """Take what the store holds; returns it, for its sessions and salt. Raises `StoreError`."""
+        """Put the store's restrictions in force, and return all that it holds. Raises `StoreError`."""
         async with self._lock:
             stored = await self._store.load()
             self._put_in_force(self._and_unkept(stored.in_force))
@@ -130,7 +131,8 @@ class Control:
         return stored
 
     async def catch_up(self) -> None:
-        """Reads the store now, once for all who ask meanwhile, and puts in force what it holds. Raises `StoreError`."""
+        """Reads the store now, and puts in force what it holds. Calls at the same time share a read. Raises
+        `StoreError`."""
         if self._catching_up is None or self._catching_up.done():
             self._catching_up = asyncio.create_task(self._read_again())
         await asyncio.shield(self._catching_up)
@@ -138,7 +140,7 @@ class Control:
             self._telling = asyncio.create_task(self._acknowledge_once_told())
 
     async def leave(self) -> None:
-        """This service ends: no kill waits for it any more."""
+        """Write to the store that this service ends, so that no kill waits for it."""
         with contextlib.suppress(StoreError):
             await self._store.leave(self.name)
 
@@ -151,7 +153,7 @@ class Control:
             group.create_task(self._tidy())
 
     async def kill(self, selector: Selector, mode: Mode, reason: str, operator: Operator) -> Done:
-        """Put a restriction in force. Raises `AdminError`; `StoreError` when it is in force and not kept."""
+        """Put a restriction in force. Raises `AdminError`, and `StoreError` if it is in force but not in the store."""
         act = self._act(Action.KILL, operator, by=selector.by, value=selector.value, mode=mode, reason=reason)
         with self._refusals(act):
             check_selector(selector)
@@ -182,8 +184,9 @@ class Control:
     async def restore(
         self, operator: Operator, *, ids: frozenset[str] = frozenset(), selector: Selector | None = None
     ) -> Done:
-        """Lift restrictions: those of these ids (a revocation's too), those of this selector, or, with neither, every
-        restriction. Raises `AdminError` when there is none; `StoreError`, and none is lifted."""
+        """Lift the restrictions (or revocations) with these ids, the restrictions of this selector, or, with neither,
+        every restriction. Raises `AdminError` if there is none, and `StoreError` if the store refuses: then none is
+        lifted."""
         by, value = (selector.by, selector.value) if selector else ("", "")
         act = self._act(Action.RESTORE, operator, by=by, value=value, targets=tuple(sorted(ids)))
         async with self._lock:
@@ -249,8 +252,8 @@ class Control:
         return Done((entry.id,), hit)
 
     async def _until_acknowledged(self, number: int) -> tuple[str, ...]:
-        """Waits until the change of that number is in force in every service of the store; returns those in which it is
-        not in time."""
+        """Waits until every service of the store has put the change of that number in force. Returns those that have
+        not done so in time."""
         end = time.monotonic() + ACKNOWLEDGED_S
         while True:
             behind = await self._others(number)
@@ -259,7 +262,7 @@ class Control:
             await asyncio.sleep(_LOOK_S)
 
     async def _others(self, number: int) -> tuple[str, ...]:
-        """The other services of the store in which the change of that number is not in force."""
+        """Returns the other services of the store that have not put the change of that number in force."""
         try:
             behind = await self._store.behind(number)
             return tuple(name for name in behind if name != self.name and not _is_gone(name))
@@ -269,7 +272,7 @@ class Control:
     async def _keep(self, entry: Restriction | Revocation) -> int:
         """Writes an entry to the store; returns its number there."""
         async with self._lock:
-            if entry.id not in self._unkept:  # It was kept by another try.
+            if entry.id not in self._unkept:  # Another try has written it.
                 self._put_in_force(self._and_unkept(await self._store.in_force()))
                 return self._store.revisions.read
             if isinstance(entry, Restriction):
@@ -285,7 +288,7 @@ class Control:
             return number
 
     def _put_in_force(self, restrictions: Restrictions) -> None:
-        """What the store holds is in force from now on, and the sessions are told."""
+        """Put these restrictions of the store in force, and tell the sessions."""
         before = self.restrictions
         self._exchange(restrictions)
         self._tell(before)
@@ -321,7 +324,7 @@ class Control:
         return found
 
     def _restricted_by(self, ids: frozenset[str]) -> int:
-        """How many live sessions any of these restrictions and revocations concern."""
+        """Returns how many live sessions these restrictions and revocations concern."""
         now = self.restrictions
         selectors = {now.restrictions[entry].selector for entry in ids if entry in now.restrictions}
         revocations = [now.revocations[entry] for entry in ids if entry in now.revocations]
@@ -345,8 +348,8 @@ class Control:
             self._put_in_force(self._and_unkept(await self._store.in_force()))
 
     async def _acknowledge_once_told(self) -> None:
-        """Notes that what has been read is in force here, once the sessions have been told. What cannot be written now
-        is written with the next beat."""
+        """Once the sessions have been told, writes to the store that its changes are in force here. If the store cannot
+        be written, the next beat writes it."""
         number = self._store.revisions.read
         await self.told(False)
         with contextlib.suppress(StoreError):
@@ -357,7 +360,7 @@ class Control:
         await self._store.acknowledge(self.name, self._acknowledged)
 
     async def _beat(self) -> None:
-        """Says that this service runs, so that a kill in another one waits for it."""
+        """Writes to the store that this service runs, so that kills of other services wait for it."""
         while True:
             await asyncio.sleep(BEAT_S)
             with contextlib.suppress(StoreError):
@@ -370,7 +373,7 @@ class Control:
                 try:
                     await self._keep(entry)
                 except StoreError:
-                    break  # said when it was asked for; the next try comes
+                    break  # The call has already failed with this error; the next try follows.
 
     async def _tidy(self) -> None:
         """Forget revocations whose tokens have all expired."""
@@ -389,16 +392,17 @@ class Control:
 
 @cache
 def _processes() -> str:
-    """Which processes a number can name here: containers that share a machine's name may have numbers of their own."""
+    """Names the set of processes among which a process number is unique: containers that share a host name may number
+    their processes separately."""
     try:
         space = os.readlink("/proc/self/ns/pid")
     except OSError:
-        space = secrets.token_hex(8)  # It cannot be told, so no other service is known to be gone.
+        space = secrets.token_hex(8)  # The set is not known, so no other service counts as ended.
     return hashlib.sha256(space.encode()).hexdigest()[:6]
 
 
 def _is_gone(name: str) -> bool:
-    """Whether a service was a process of this machine that runs no more: it could not say so when it was killed."""
+    """Whether a service was a process of this machine that has ended, as one that was killed could not write itself."""
     host, process, rest = name.rsplit(":", 2)
     if host != _HOST or not rest.startswith(_processes()):
         return False
@@ -412,9 +416,9 @@ def _is_gone(name: str) -> bool:
 
 
 def _nobody(_before: Restrictions, _now: Restrictions) -> None:
-    """There are no sessions."""
+    """Does nothing, because there are no sessions."""
 
 
 async def _at_once(_alone: bool) -> int:
-    """Nobody has to be told."""
+    """Returns at once, because no session has to be told."""
     return 0

@@ -1,8 +1,9 @@
-"""The store's numbers: which change is newer, for all services of a store, and how far each of them has come.
+"""The store's numbers: they tell all services of a store which change is newer, and which service has put it in force.
 
-Every change of what is in force takes the next number, a mapping and a restriction alike. A new store begins with the
-time, so that its numbers are higher than those of a store that it replaces. Each service notes up to which number it
-has put everything in force; one that has not been heard of for `ALIVE_S` is taken for gone.
+Every change takes the next number, whether of the mapping or of the restrictions. The first number of a new store is
+the time in milliseconds, so its numbers are higher than those of a store that it replaces. Each service writes to the
+store up to which number it has put everything in force. A service that has written nothing for `ALIVE_S` counts as
+ended.
 
 Invariant: a number is written in the transaction of its change, so no two changes have the same.
 """
@@ -21,9 +22,9 @@ CREATE TABLE IF NOT EXISTS service (name TEXT PRIMARY KEY, seen INTEGER NOT NULL
 """Versions of the store without this table never look at it, so the store's version stays."""
 
 BEAT_S = 2.0
-"""How often a service says that it runs."""
+"""How often a service writes to the store that it runs."""
 ALIVE_S = 8.0
-"""A service that has said nothing for so long is gone."""
+"""A service that has written nothing for this long counts as ended."""
 
 _GENERATION, _MAPPING, _DIGEST = "generation", "mapping_revision", "mapping_digest"
 
@@ -35,13 +36,13 @@ class Revisions:
     read: int = 0
     """Every change up to this number has been read."""
     mapping: int = 0
-    """The number of the newest mapping that any service has put in force; 0 where there is none."""
+    """The number of the newest mapping that any service has put in force; 0 if there is none."""
     digest: str = ""
-    """Its digest."""
+    """The digest of that mapping."""
 
 
 def first() -> int:
-    """Returns the number that a new store begins with: milliseconds, of which no store makes as many changes."""
+    """Returns the first number of a new store: the time in milliseconds. No store makes a change every millisecond."""
     return int(time.time() * 1000)
 
 
@@ -57,8 +58,8 @@ def read(database: sqlite3.Connection) -> Revisions:
 
 
 def note_mapping(database: sqlite3.Connection, digest: str) -> Revisions:
-    """Gives the mapping that a service puts in force the next number, or the one that it has while no other mapping was
-    put in force after it. Within a transaction of the caller's."""
+    """Gives the mapping that a service puts in force the next number. If it is the newest mapping already, it keeps its
+    number. Runs within a transaction of the caller's."""
     known = read(database)
     if known.digest == digest:
         return known

@@ -1,11 +1,11 @@
 """Which signed mappings a store has accepted: the last serial of each key and mapping's name.
 
-A signature proves who made a mapping, not that it is the latest: whoever can write the mapping's directory could put an
-older mapping back with its own, good signature. So each signature carries a serial, and no service of a store accepts
-one that is lower than the last.
+A signature proves who signed a mapping, but not that the mapping is the latest: whoever can write to the mapping's
+directory could put an older mapping back with its own signature, which still holds. So each signature carries a serial,
+and no service of a store accepts a lower serial than the last accepted one.
 
-Invariants: the rule is held and the new serial is written in one transaction, so that two services on one store agree;
-the serial is on disk before the mapping is put in force.
+Invariants: the serial is checked and written in one transaction, so that all services of a store agree; the serial is
+on disk before the mapping is put in force.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TABLE = """
 CREATE TABLE IF NOT EXISTS signed_mapping (key_id TEXT NOT NULL, name TEXT NOT NULL, serial INTEGER NOT NULL,
     digest TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (key_id, name)) WITHOUT ROWID;
 """
-"""Versions of the store without this table never look at it, so the store's version stays."""
+"""Earlier versions of this program ignore the table, so the store's version number stays the same."""
 
 _MEND = "put the newer mapping back, or sign this one anew with `authzsvc mapping sign --renew`"
 
@@ -53,10 +53,10 @@ def accept(database: sqlite3.Connection, found: SignedMapping) -> None:
 
 
 def check(found: SignedMapping, known: Iterable[SignedMapping]) -> None:
-    """Holds a mapping against those that were accepted last with its key. Raises `SignatureError`.
+    """Compares a mapping's serial with the last accepted ones of its key. Raises `SignatureError`.
 
-    A name that is new must not be older than any of them: else an old mapping could come back under a name that it had
-    before it was renamed.
+    A mapping whose name is new must have a serial as high as the highest of them. Otherwise an old mapping could come
+    back under the name that it had before it was renamed.
     """
     by_name = {last.name: last for last in known}
     last = by_name.get(found.name) or max(by_name.values(), key=lambda last: last.serial, default=found)

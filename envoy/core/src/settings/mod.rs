@@ -139,7 +139,7 @@ impl Settings {
             .with_max_tag(self.framing.max_tag)
     }
 
-    /// Whether a tag holds a secret, at least in some messages. Its value is never sent or printed.
+    /// Whether a tag holds a secret, at least in some messages. Its value is in no Check's body and in no log.
     pub fn is_secret(&self, tag: u32) -> bool {
         SECRETS.contains(&tag) || self.token.tags.contains(&tag) || self.renewal.tags.contains(&tag)
     }
