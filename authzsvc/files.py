@@ -1,8 +1,8 @@
-"""Files that somebody else may have put there: only regular ones are read, without waiting and within a bound.
+"""Reads files that somebody else may have replaced: only regular files, without waiting, and up to a size.
 
-Opening a FIFO waits until somebody writes to it, and reading a device may never end or do something. So a path is
-looked at before it is opened, opened without waiting, and looked at again once it is open. Links are followed:
-Kubernetes mounts its ConfigMaps and Secrets as links.
+Opening a FIFO waits until somebody writes to it, and reading a device may never end or may have effects. So the kind of
+a file is checked before it is opened, the file is opened without waiting, and its kind is checked again once it is
+open. Links are followed, because Kubernetes mounts its ConfigMaps and Secrets as links.
 
 Invariant: nothing here blocks for longer than the disk takes.
 """
@@ -16,7 +16,7 @@ from io import BufferedReader
 from pathlib import Path
 
 MAX_PEM_BYTES = 1_000_000
-"""What a file of keys or certificates may have; a system's whole bundle of authorities is a fifth of it."""
+"""The most bytes of a file of keys or certificates: five times a system's whole bundle of authorities."""
 
 _KINDS = {
     stat.S_IFIFO: "a FIFO",
@@ -29,7 +29,7 @@ _NEVER_WAIT = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class UnfitError(OSError):
-    """A file or directory that is there, and that must not be used; `strerror` says why and what to do."""
+    """A file or directory that exists and must not be used. `strerror` says why and what to do."""
 
 
 def read(path: Path, limit: int) -> bytes:
@@ -51,12 +51,13 @@ def open_to_read(path: Path) -> BufferedReader:
 
 
 def open_to_append(path: Path, mode: int) -> int:
-    """Opens a regular file, made with `mode` if it is not there, and returns its descriptor. Raises `OSError`."""
+    """Opens a regular file, creates it with `mode` if it does not exist, and returns its descriptor. Raises
+    `OSError`."""
     return _open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode)
 
 
 def check(path: Path) -> None:
-    """For libraries that open a path by themselves: raises `OSError` as `read` does."""
+    """Checks a path that a library will open by itself. Raises `OSError` as `read` does."""
     os.close(_open(path, os.O_RDONLY))
 
 
@@ -67,7 +68,8 @@ def problem(error: OSError) -> str:
 
 
 def check_directory(path: Path) -> None:
-    """Refuses a file's directory, and that of the file which a link leads to, if everyone can replace the file in it.
+    """Refuses a file's directory if everyone can replace the file in it. For a link, the target's directory is checked
+    too.
 
     In a directory with the sticky bit, such as `/tmp`, only the owner of a file can replace it, so what is there must
     be this user's. Raises `OSError`; its `strerror` names the directory.

@@ -1,12 +1,12 @@
-"""`visible`: text of others, fit for a terminal; `json_line`: a record, fit for a log.
+"""`visible` escapes others' text for a terminal; `json_line` writes a record for a log.
 
-Counterparties choose many of the texts that this package prints: FIX fields, claims, names in certificates, words of
-authorization servers. None of them may steer a terminal, hide, or show itself in another order than it has. So whatever
-Unicode does not call printable is written as its escape: control characters (C0, DEL, C1), format characters (bidi
-overrides, isolates and marks, zero-width ones), line and paragraph separators, lone surrogates, and what is unassigned;
-and so are the letters and marks that show nothing.
+Counterparties choose many of the texts that this package prints: FIX fields, claims, names in certificates, texts of
+authorization servers. Such a text must not steer a terminal, be invisible, or appear in another order than it has. So
+every character that Unicode does not call printable is escaped: control characters (C0, DEL, C1), format characters
+(bidi overrides, isolates and marks, zero-width ones), line and paragraph separators, lone surrogates, and unassigned
+characters. Letters and marks that show nothing are escaped too.
 
-Invariants: nothing that these functions return has such a character; no two texts have one visible form.
+Invariants: nothing that these functions return has such a character; `visible` gives two different texts two different forms.
 """
 
 from __future__ import annotations
@@ -16,30 +16,31 @@ import re
 import orjson
 
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef"
-"""Characters that Unicode calls printable and that no font shows (Default_Ignorable_Code_Point)."""
+"""Characters that Unicode calls printable but that no font shows (Default_Ignorable_Code_Point)."""
 _BLANKS = re.compile(f"[{_BLANK}]")
 _NOT_ASCII = re.compile(r"[^\n\x20-\x7e]")
 
 
 def visible(text: str) -> str:
-    """The same on one line: what must not be printed is written as `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`, and a backslash
-    as two, so that escapes are told from text that looks like them."""
+    """Returns the text on one line: a character that must not be printed becomes `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`,
+    and a backslash becomes two, so that an escape differs from text that looks like one."""
     if text.isprintable() and "\\" not in text and (text.isascii() or not _BLANKS.search(text)):
         return text
     return "".join(_shown(character) for character in text)
 
 
 def printable(text: str) -> str:
-    """Text of several lines, of ours with others' words in it. What must not be printed is escaped as by `visible`;
-    backslashes stay, so that this is the last net and no substitute for it."""
+    """Returns text of several lines, in which others' words have already passed `visible`. Characters that must not be
+    printed are escaped once more, in case some did not pass it; backslashes stay as they are."""
     if text.isascii() and (text.isprintable() or text.replace("\n", "").isprintable()):
         return text
     return "".join(character if character in "\n\\" else _shown(character) for character in text)
 
 
 def json_line(record: object) -> bytes:
-    """The record as a line of JSON, with its newline. What must not be printed stands there as JSON's own `\\uNNNN`, so
-    that a reader of the JSON gets it as it was; only lone surrogates, which UTF-8 has none for, become text."""
+    """Returns the record as a line of JSON, with its newline. A character that must not be printed becomes JSON's own
+    `\\uNNNN`, so a reader of the JSON gets it back. Only lone surrogates, which UTF-8 cannot hold, become plain
+    text."""
     try:
         line = orjson.dumps(record, default=str, option=orjson.OPT_UTC_Z)
     except orjson.JSONEncodeError:  # lone surrogates
@@ -50,7 +51,7 @@ def json_line(record: object) -> bytes:
 
 
 def json_text(text: str) -> str:
-    """JSON in which nothing that must not be printed stands as it is; line breaks between its parts may."""
+    """Returns JSON with every character escaped that must not be printed. Line breaks between its parts stay."""
     return _NOT_ASCII.sub(lambda found: _for_json(found[0]), text)
 
 
@@ -76,7 +77,7 @@ def _for_json(character: str) -> str:
 
 
 def _escaped_surrogates(value: object) -> object:
-    """The same, with lone surrogates written out, for JSON in UTF-8 has none."""
+    """Returns the value with lone surrogates as plain text, because JSON in UTF-8 cannot hold them."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):

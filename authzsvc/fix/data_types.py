@@ -1,11 +1,11 @@
 """FIX data types: how the values of a tag are compared.
 
-A `DataType` reads a value into its items, each in its plain form (`plain_forms`): one item, or several where the type
-holds several codes with blanks between, as ExecInst does. Equal items are equal bytes. What engines may read
-differently is a doubt, and has no items.
+A `DataType` reads a value into its items, each in its plain form (`plain_forms`). A value has one item, or several if
+its type holds several codes with blanks between them, as ExecInst does. Equal items are equal bytes. A value that
+engines may read differently is a doubt, and has no items.
 
-`of` gives the type that a dictionary's name stands for. Where versions of FIX name the same type differently, the
-comments say what was decided.
+`of` returns the data type for a type name of a FIX dictionary. Comments say what was decided where FIX versions name
+the same type differently.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ Items = tuple[bytes, ...]
 
 @dataclass(frozen=True, slots=True)
 class DataType:
-    """How values are read and compared; two of the same name are the same."""
+    """How values are read and compared. Data types with equal names are equal."""
 
     name: str
     words: str = field(compare=False)
-    """What a value is, for people."""
+    """What a value of this type is, in words."""
     plain: Callable[[bytes], bytes | None] = field(compare=False, repr=False)
     """Returns an item's plain form, or None for a doubt."""
     several: bool = field(default=False, compare=False)
-    """A value holds several items, with one blank between two."""
+    """Whether a value holds several items, with one blank between two of them."""
     rewrites: bool = field(default=False, compare=False)
-    """The plain form may be other bytes than those that were sent."""
+    """Whether the plain form may differ from the bytes that were sent."""
 
     def read(self, raw: bytes) -> Items | None:
         """Return the items of a value, or None for a doubt."""
@@ -92,14 +92,14 @@ BY_NAME: Mapping[str, DataType] = {
     "TZTIMESTAMP": ZONED_TIMESTAMP,
     "TZTIMEONLY": ZONED_TIME,
 }
-"""What each name of a FIX dictionary stands for."""
+"""The data type for each type name of a FIX dictionary."""
 
 ONE_CHARACTER_EACH = frozenset((18, 286, 291, 292, 529, 546))
 """Tags of FIX 4.2 to 4.4's MULTIPLEVALUESTRING whose codes have one character, which 5.0 calls MULTIPLECHARVALUE."""
 
 
 def of(tag: int, name: str | None) -> DataType:
-    """Return the type that a dictionary names for a tag; text where it names none."""
+    """Return the data type of a tag whose dictionary names the type `name`; text if it names none."""
     if name == "MULTIPLEVALUESTRING" and tag in ONE_CHARACTER_EACH:
         return CHARACTERS
     return BY_NAME.get(name or "STRING", TEXT)

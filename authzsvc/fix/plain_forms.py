@@ -1,11 +1,12 @@
 """The plain form of a value: the one way to write it that every FIX engine reads alike.
 
-Each function takes the bytes of a value, and returns its plain form: the same bytes for all ways to write the same
+Each function takes the bytes of a value and returns its plain form, which is the same for all ways to write the same
 value. It returns None for a *doubt*: bytes that are no value of the type, or that two engines may read differently.
 
-What is a doubt follows from what engines do. QuickFIX reads `013` as 13 and `-0` as 0, refuses whole numbers over 32
-bits, which others fold, and reads 31 February as 3 March. Engines hold decimal numbers in floating point, where
-`0.30000000000000001` and `0.3` are the same. `tests/differential` holds these functions against QuickFIX's own.
+Which values are a doubt follows from what engines do. QuickFIX reads `013` as 13 and `-0` as 0, and 31 February as 3
+March. It refuses whole numbers of more than 32 bits; other engines keep only the lower 32 bits. Engines hold decimal
+numbers in floating point, where `0.30000000000000001` and `0.3` are the same. `tests/differential` compares these
+functions with QuickFIX's own.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from datetime import MINYEAR, date, datetime, timedelta
 from decimal import Decimal
 
 INT_BITS = 32
-"""Engines hold an INT in as many bits; QuickFIX refuses a longer one, others fold it."""
+"""The bits in which engines hold an INT. QuickFIX refuses a longer one; others keep only the lower bits."""
 
 _WHOLE = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 _DECIMAL = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _DECIMAL_LENGTH = 32
 _EXACT_DIGITS = 15
-"""Decimal numbers of so many digits are all different in floating point."""
+"""Any two different decimal numbers of up to this many digits also differ in floating point."""
 _ZERO = ord("0")
 
 _TIME_SHAPE = rb"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -39,7 +40,7 @@ _ANY_DAY = datetime(2000, 1, 2)
 
 
 def text(raw: bytes) -> bytes:
-    """Return text as it stands: every value is its own plain form."""
+    """Return the text unchanged: every text is its own plain form."""
     return raw
 
 
@@ -105,7 +106,7 @@ def local_time(raw: bytes) -> bytes | None:
 
 
 def day(raw: bytes) -> bytes | None:
-    """Return `YYYYMMDD`, a day that the calendar has."""
+    """Return `YYYYMMDD`, if the calendar has that day."""
     if not _DATE.fullmatch(raw):
         return None
     try:
@@ -135,7 +136,7 @@ def _whole(raw: bytes, least: int, most: int) -> bytes | None:
 
 
 def _exact(plain: bytes) -> bool:
-    """Whether floating point tells a number from every other decimal number."""
+    """Whether no other decimal number has the same floating-point value."""
     return len(plain) <= _EXACT_DIGITS or Decimal(plain.decode()) == Decimal(repr(float(plain)))
 
 

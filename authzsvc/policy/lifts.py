@@ -1,6 +1,6 @@
-"""Forbids lifted unseen: by a wildcard, or a shorter scope, that covers a scope under the `unless` of a forbid.
+"""Forbids that a wildcard or a shorter scope lifts, because it covers a scope under the forbid's `unless`.
 
-A scope under `unless` that is written out in full beside it shows that the lift is meant, and nothing is said of it.
+If a scope under that `unless` is written out in full beside the wildcard, the lift is meant, and is not reported.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Lift(NamedTuple):
     """One scope of a token or of a role, and what it lifts."""
 
     scope: str
-    """As it is written, a wildcard or a shorter scope."""
+    """The scope as it is written: a wildcard or a shorter scope."""
     covered: str
-    """The scope under `unless`."""
+    """The scope under `unless` that it covers."""
     forbids: tuple[str, ...]
-    """Their names."""
+    """The names of the forbids that it lifts."""
 
     def __str__(self) -> str:
         names = ", ".join(f"`{name}`" for name in self.forbids[:_NAMED])
@@ -38,7 +38,7 @@ class Lift(NamedTuple):
 
 
 def lifted(policy: Policy) -> Lifted:
-    """Give the forbids that each scope lifts, one of each name."""
+    """Give the forbids that each scope lifts, each name once."""
     found: dict[str, dict[str, Forbid]] = defaultdict(dict)
     for forbid in policy.forbids:
         for scope in forbid.unless:
@@ -47,7 +47,7 @@ def lifted(policy: Policy) -> Lifted:
 
 
 def unseen(policy: Policy, scope: str, written: Collection[str], by_scope: Lifted) -> Iterator[Lift]:
-    """Give what one scope lifts by covering another; `written` are all scopes that are written out beside it."""
+    """Give the lifts of one scope that covers others. `written` has all scopes that are written out beside it."""
     for covered in sorted((policy.granter.defined.covered(scope) & by_scope.keys()) - {scope}):
         names = tuple(forbid.name for forbid in by_scope[covered] if not set(forbid.unless).intersection(written))
         if names:
@@ -55,14 +55,14 @@ def unseen(policy: Policy, scope: str, written: Collection[str], by_scope: Lifte
 
 
 def of_role(policy: Policy, name: str, by_scope: Lifted) -> Iterator[Lift]:
-    """Give what the scopes of a role lift unseen; what the roles that it includes lift is theirs."""
+    """Give the lifts of a role's own scopes. Lifts by roles that it includes are reported for those roles."""
     written = _written(policy, (name,))
     for scope in policy.role_terms[name].written:
         yield from unseen(policy, scope, written, by_scope)
 
 
 def of_token(policy: Policy, scopes: frozenset[str], claims: Claims) -> tuple[Lift, ...]:
-    """Give what a token's own scopes lift unseen, sorted."""
+    """Give the lifts of a token's own scopes, sorted."""
     wide = sorted(scopes if policy.granter.defined.prefixes else (scope for scope in scopes if WILDCARD in scope))
     if not wide:
         return ()
@@ -72,6 +72,6 @@ def of_token(policy: Policy, scopes: frozenset[str], claims: Claims) -> tuple[Li
 
 
 def _written(policy: Policy, roles: Iterable[str]) -> set[str]:
-    """Give all scopes as they are written in roles and in those that these include."""
+    """Give all scopes, as they are written, of these roles and of the roles that they include."""
     reached = {inner for name in roles for inner in policy.role_terms[name].reached}
     return {scope for name in reached for scope in policy.role_terms[name].written}

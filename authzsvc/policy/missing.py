@@ -1,11 +1,12 @@
-"""The missing scopes of a denial: each would, by itself, have had this very message allowed.
+"""The missing scopes of a denial: with any one of them in addition, this very message would have been allowed.
 
-A scope is missing if the same question is allowed, and not only in shadow, once the session holds that scope in
-addition. So it lifts every forbid that applies and, where no held scope grants the message, brings a scope that does.
-Where it takes two scopes together, neither is missing: the denial's reason says what each part lacks.
+A scope is missing if the same message would be allowed, and not only in shadow, once the session held that scope in
+addition. So a missing scope lifts every forbid that applies and, if no held scope grants the message, grants it or
+brings a scope that does. If the message needs two more scopes together, neither is missing; the denial's reason then
+says what stands in the way.
 
-Cheap where it can be: the grants that are not held are looked up by the values of the message, and only where some
-scope lifts all forbids.
+To save time, grants of scopes that are not held are looked up by the values of the message, and only if some scope
+lifts all forbids.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from authzsvc.policy.scopes import Defined
 
 
 def of_refusal(defined: Defined, granting: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the missing scopes of a message that no forbid applies to, sorted; `granting` are all scopes that have a
-    grant for it, sorted."""
+    """Give the missing scopes, sorted, of a message to which no forbid applies. `granting` has all scopes with a grant
+    for the message, sorted."""
     return _sorted(defined.covering(granting)) if defined.prefixes else granting
 
 
 def of_prohibition(
     defined: Defined, plan: Plan, firing: Sequence[Forbid], question: Question, *, granted: bool
 ) -> tuple[str, ...]:
-    """Give the missing scopes of a message to which these forbids apply, sorted; `granted`: a held scope grants it, or
-    none needs to."""
+    """Give the missing scopes, sorted, of a message to which these forbids apply. `granted` says that a held scope
+    grants the message, or that it needs no grant."""
     lifting = frozenset.intersection(*(defined.covering(forbid.unless) for forbid in firing))
     if not lifting or granted:
         return _sorted(lifting)

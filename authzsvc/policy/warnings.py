@@ -1,7 +1,7 @@
-"""Warnings about a compiled mapping that enforces less than it seems to say, each at its place.
+"""Warns of places where a compiled mapping enforces less than it seems to say.
 
-Found from the compiled mapping alone, so that `lint` and a service that takes the mapping say the same. A warning is
-never a guess: each names what passes, or can never be asked about, because of what is written there.
+The warnings follow from the compiled mapping alone, so `lint` and a service that loads the mapping give the same ones.
+A warning is never a guess: each names the messages that pass, or that can never come, because of what is written there.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Kind(StrEnum):
     SHADOW = "shadow"
     """Denials that are not carried out."""
     EMPTY_LIST = "empty_list"
-    """A list without a value, which keeps nothing out, or lets nothing through."""
+    """A list without a value: a forbid or a grant that asks it never applies, or always does."""
     OPENS_RISK = "opens_risk"
     """A message that may lead to a trade, under `risk_reducing` or `exempt`."""
     OTHER_WAY = "other_way"
     """A message that only ever goes in the other direction."""
     INBOUND_REPORT = "inbound_report"
-    """A grant on what only the venue sends, without `direction: outbound`."""
+    """A grant on a message that only the venue sends, without `direction: outbound`."""
     WILDCARD = "wildcard"
     """A wildcard or a prefix that covers a scope which lifts a forbid."""
 
@@ -51,7 +51,7 @@ class PolicyWarning:
 
     kind: Kind
     fault: Fault
-    """Where it is, what it is, how to mend it."""
+    """The place, the text and the mend."""
 
 
 def find(policy: Policy) -> tuple[PolicyWarning, ...]:
@@ -69,7 +69,7 @@ def find(policy: Policy) -> tuple[PolicyWarning, ...]:
 
 
 def count(warnings: Iterable[PolicyWarning]) -> dict[Kind, int]:
-    """Give how many warnings there are of each kind, of which there may be none."""
+    """Give the number of warnings of every kind, which may be 0."""
     counts = dict.fromkeys(Kind, 0)
     for warning in warnings:
         counts[warning.kind] += 1
@@ -77,7 +77,7 @@ def count(warnings: Iterable[PolicyWarning]) -> dict[Kind, int]:
 
 
 def _shadows(policy: Policy) -> Iterator[Fault]:
-    """Warn of all that is in shadow."""
+    """Warn of everything that is in shadow."""
     rollout = policy.rollout
     modes = {
         *rollout.messages.values(),
@@ -102,14 +102,14 @@ def _shadows(policy: Policy) -> Iterator[Fault]:
 
 
 def _shadowed_scopes(policy: Policy) -> set[str]:
-    """Give the scopes whose shadow some message is in, for want of an `enforce` for that message."""
+    """Give the scopes in shadow that some message is affected by, because no `enforce` covers that message."""
     messages = policy.rollout.messages
     passing = {grant.scope for grant in policy.grants if messages.get(grant.msg_type) is not Mode.ENFORCE}
     return {name for name in passing if policy.scope_terms[name].mode is Mode.SHADOW}
 
 
 def _empty_lists(policy: Policy) -> Iterator[Fault]:
-    """Warn of each list without a value that some rule asks."""
+    """Warn of each list without a value that a rule uses."""
     idle: dict[str, list[str]] = defaultdict(list)
     for rule in _rules(policy):
         for test in lists_of(rule.conditions):
@@ -121,14 +121,14 @@ def _empty_lists(policy: Policy) -> Iterator[Fault]:
 
 
 def _with_empty_list(rule: Rule, test: OneOf) -> str:
-    """Say what becomes of a rule whose list is empty."""
+    """Say what a rule does whose list is empty."""
     if isinstance(rule, Forbid):
         return f"the forbid `{rule.name}` {'fires whatever the value' if test.negative else 'never fires'}"
     return f"a grant of `{rule.scope}` {'takes every value' if test.negative else 'grants nothing'}"
 
 
 def _opens_risk(policy: Policy) -> Iterator[Fault]:
-    """Warn of messages that may lead to a trade, where messages pass that are not decided."""
+    """Warn of messages that may lead to a trade under `risk_reducing` and `exempt`, where messages pass undecided."""
     told = {
         "risk_reducing": (
             policy.risk_reducing,
@@ -145,7 +145,7 @@ def _opens_risk(policy: Policy) -> Iterator[Fault]:
 
 
 def _other_way(policy: Policy) -> Iterator[Fault]:
-    """Warn of rules and lists on messages that only ever go in the other direction; `_inbound_reports` aside."""
+    """Warn of rules and lists on messages that only ever go in the other direction, except `_inbound_reports`."""
     for rule in _rules(policy):
         if _goes_other_way(policy, rule.direction, rule.msg_type) and not _is_inbound_report(rule):
             hint = f"write `direction: {_opposite(rule.direction)}`, or take it out"
@@ -158,7 +158,7 @@ def _other_way(policy: Policy) -> Iterator[Fault]:
 
 
 def _inbound_reports(policy: Policy) -> Iterator[Fault]:
-    """Warn of grants on what only the venue sends that lack `direction: outbound`."""
+    """Warn of grants on messages that only the venue sends, if they lack `direction: outbound`."""
     for grant in policy.grants:
         if _is_inbound_report(grant) and _goes_other_way(policy, grant.direction, grant.msg_type):
             text = f"{_never_goes(policy, grant.direction, grant.msg_type)}: it guards no report"
@@ -183,7 +183,7 @@ def _opposite(direction: Direction) -> Direction:
 
 
 def _wildcards(policy: Policy) -> Iterator[Fault]:
-    """Warn of what covers a scope that lifts a forbid, unless some scope that lifts the forbid is written out too."""
+    """Warn of a role's scope that covers one that lifts a forbid, unless a scope that lifts it is written out too."""
     by_scope = lifts.lifted(policy)
     for name in policy.role_terms:
         for lift in lifts.of_role(policy, name, by_scope):

@@ -1,26 +1,29 @@
-"""Guessing at credentials: failed logons counted, and whoever fails too often locked out for a while.
+"""Login throttling: counts failed logons, and locks out for a while whoever fails too often.
 
-Failures count against the CompID at its address, against the address, and against the CompID wherever it comes from.
-Each has its limit within a sliding window; at the limit it is locked, the next time for twice as long. Pure: the time
-is handed in (monotonic seconds).
+A failure counts against the CompID at its address, against the address, and against the CompID from any address. Each
+of the three has a limit within a sliding window. At the limit it is locked, and each further lock is twice as long.
+Pure: the time is an argument (monotonic seconds).
 
-Lock-outs are for credentials that somebody else must be asked about (a client's secret above all). A token whose
-signature is verified here cannot be guessed, and a good one is never refused for what others did (`server.attempts`).
+Lock-outs are about credentials for which an authorization server must be asked, above all a client's secret. A token
+whose signature is verified here cannot be guessed, and a good one is never refused because of others' failures
+(`server.attempts`).
 
-A stranger must not be able to lock a client out, nor to free himself by flooding the memory:
+A stranger must not be able to lock a client out, or to escape the limits by filling the memory:
 
-- A CompID at an address from which it logged on well lately is judged by its own failures there alone.
-- Many clients may share an address. Its lock does not hold for a name that has logged on well lately from anywhere:
-  that name's own limits bound the guesses at it. And it spares a few names that have not failed there: `spare`.
-- What bounds the guesses at one name at one address holds for everybody there who brings that name. It is visible
-  (`lockouts`), and operators can lift it (`clear`).
-- A success takes no failure back: who owns one good account would else guess for ever between two logons of his own.
-- No record is evicted while it matters. When a table is full of such, newcomers share a fixed number of records:
-  some are then locked out for what others did (unless they are known), and none goes free.
-- An IPv6 client owns a network, not an address: the /64 counts (RFC 6177, 2).
+- If a CompID has lately logged on from an address, only its own failures there count for it there.
+- Many clients may share an address. A lock of the address does not apply to a name that has lately logged on from
+  anywhere, because that name's own limits bound the guesses at it. A locked address also still allows a few attempts
+  by names that have not failed there (`spare`).
+- A lock of a name at an address applies to everybody there who sends that name. Operators see it (`lockouts`) and can
+  lift it (`clear`).
+- A success does not cancel failures. Otherwise the owner of a good account could guess for ever, with a logon of his
+  own now and then.
+- No record is evicted while it matters. When a table is full of records that matter, newcomers share a fixed number of
+  records. Some newcomers are then locked out for others' failures, unless they are known, and none escapes the limits.
+- An IPv6 client owns a network and not a single address, so its /64 counts (RFC 6177, 2).
 
-Invariants: memory is bounded, whatever is sent; names are kept as keyed digests, of fixed size, and in clear only for a
-bounded number of locks, cut to a bounded length; a lock only ends by time or by an operator.
+Invariants: memory is bounded, whatever is sent; names are kept as keyed digests of fixed size, and in clear only for a
+bounded number of locks and cut to a bounded length; a lock ends only by time or by an operator.
 """
 
 from __future__ import annotations
@@ -37,15 +40,16 @@ LOCKED = 6
 """SessionStatus (1409): account locked."""
 
 _SHARED = 4_096
-"""Records that newcomers share when a table is full."""
+"""How many records newcomers share when a table is full."""
 _LOOKED_AT = 4
-"""Old records looked at for each failure: more than one, so that they go faster than new ones come."""
+"""How many old records are checked at each failure: more than one, so that they are dropped faster than new ones come.
+"""
 
 
 MAX_LOCKOUTS = 10_000
-"""Lock-outs that are shown; beyond it the oldest still hold and are not listed."""
+"""How many lock-outs are listed. With more, the oldest still hold but are not listed."""
 MAX_SHOWN = 128
-"""Characters of a name or an address that are shown."""
+"""How many characters of a name or an address are listed."""
 
 
 class Kind(StrEnum):
@@ -58,51 +62,51 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lockout:
-    """One lock, for people to see. A name or an address that is not part of it is empty."""
+    """One lock, as it is listed. `name` or `address` is empty if the lock does not depend on it."""
 
     kind: Kind
     name: str
     address: str
     since: float
-    """Monotonic seconds, as the next."""
+    """Monotonic seconds, as in the next field."""
     until: float
     locks: int
-    """How many in a row, this one included."""
+    """How many locks there were in a row, with this one."""
     shared: bool = False
-    """It holds for more names or addresses than this one, because the memory was full."""
+    """Whether it also holds for other names or addresses, because the memory was full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many failures are too many, and what follows. Times are in seconds."""
+    """After how many failures a lock begins, and for how long. Times are in seconds."""
 
     attempts: int = 5
-    """Of a CompID at one address."""
+    """Failures of a CompID at one address."""
     address_attempts: int = 20
-    """Of an address, under whatever CompIDs."""
+    """Failures at an address, under any CompIDs."""
     comp_id_attempts: int = 50
-    """Of a CompID, from whatever addresses."""
+    """Failures of a CompID, from any addresses."""
     window_s: float = 300.0
     """How long a failure counts."""
     lock_s: float = 60.0
-    """The first lock; each further one is twice as long."""
+    """The length of the first lock; each further one is twice as long."""
     longest_lock_s: float = 3_600.0
-    """No lock is longer. So long after a lock has ended, the next one is short again."""
+    """The longest lock. If this time passes after a lock without another, the next lock is a first one again."""
     known_s: float = 7 * 86_400.0
-    """How long a good logon makes a CompID known at an address."""
+    """For how long a CompID is known at an address after a good logon from there."""
     capacity: int = 20_000
-    """Records of each kind."""
+    """The most records of each kind."""
 
 
 @dataclass(slots=True)
 class _Record:
-    """The failures under one key."""
+    """The failures that count under one key."""
 
     times: list[float] = field(default_factory=list)
-    """Of those within the window since the last lock, the oldest first; fewer than the limit."""
+    """The times of the failures within the window since the last lock, oldest first; fewer than the limit."""
     locked_until: float = 0.0
     locks: int = 0
-    """How many there were in a row."""
+    """How many locks there were in a row."""
 
 
 class _Table:
@@ -118,13 +122,13 @@ class _Table:
         return len(self._records) + len(self._shared)
 
     def locked(self, key: bytes, now: float) -> float:
-        """Seconds left of the lock; 0 without one. A record that is shared counts for all its keys."""
+        """Seconds left of the lock; 0 without one. A shared record counts for all its keys."""
         records = (self._records.get(key), self._shared.get(_share(key)))
         return max((record.locked_until - now for record in records if record is not None), default=0.0)
 
     def failed(self, key: bytes, now: float) -> _Record | None:
-        """Count one failure; failures that were under way when the lock fell count towards the next one. Returns the
-        record where this one locked it."""
+        """Count one failure. Failures of attempts that were under way when a lock began count towards the next lock.
+        Returns the record if this failure locked it."""
         self._drop_stale(now)
         record = self._record(key)
         if record.locks and now >= record.locked_until + self._limits.longest_lock_s:
@@ -139,13 +143,13 @@ class _Table:
         return record
 
     def failures(self, key: bytes, now: float) -> int:
-        """How many failures count at the moment."""
+        """The number of failures that count now."""
         records = (self._records.get(key), self._shared.get(_share(key)))
         times = (time for record in records if record is not None for time in record.times)
         return sum(time > now - self._limits.window_s for time in times)
 
     def is_shared(self, record: _Record, key: bytes) -> bool:
-        """Whether that record counts for other keys, too."""
+        """Whether the record also counts for other keys."""
         return self._shared.get(_share(key)) is record
 
     def clear(self, key: bytes) -> None:
@@ -170,7 +174,7 @@ class _Table:
         return record
 
     def _drop_stale(self, now: float) -> None:
-        """Look at the records in turn, a few each time, and drop those that no longer matter."""
+        """Check a few records, in turn, and drop those that no longer matter."""
         for records in (self._records, self._shared):
             for _ in range(min(_LOOKED_AT, len(records))):
                 key, record = records.popitem(last=False)
@@ -183,7 +187,7 @@ class _Table:
 
 
 class Guessing:
-    """Who has failed to log on too often."""
+    """Counts failed logons, and says who is locked out."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -195,17 +199,17 @@ class Guessing:
         self._known: OrderedDict[bytes, float] = OrderedDict()
         self._known_anywhere: OrderedDict[bytes, float] = OrderedDict()
         self._spared: OrderedDict[bytes, list[float]] = OrderedDict()
-        """By address: when names were heard although it was locked."""
+        """By address: the times at which an attempt was allowed although the address was locked."""
         self._lockouts: OrderedDict[tuple[int, bytes], Lockout] = OrderedDict()
 
     def __len__(self) -> int:
-        """Records held, of every kind."""
+        """The number of records of all kinds."""
         known = len(self._known) + len(self._known_anywhere)
         return sum(map(len, self._tables)) + known + len(self._spared) + len(self._lockouts)
 
     @property
     def limits(self) -> Limits:
-        """How many failures are too many."""
+        """After how many failures a lock begins."""
         return self._limits
 
     @property
@@ -213,11 +217,11 @@ class Guessing:
         return self._pairs, self._known_pairs, self._addresses, self._comp_ids
 
     def locked(self, comp_id: str, address: str, now: float) -> float:
-        """Seconds for which logons of that CompID from there are refused; 0 when they are not."""
+        """For how many more seconds logons of that CompID from that address are refused; 0 if they are not."""
         return max(self.locked_itself(comp_id, address, now), self.locked_by_address(comp_id, address, now))
 
     def locked_itself(self, comp_id: str, address: str, now: float) -> float:
-        """The same, for failures of that CompID alone."""
+        """The same, counting only locks that failures of that CompID caused."""
         pair, _, name = self._keys(comp_id, address)
         left = self._known_pairs.locked(pair, now)
         if not self._is_known(self._known, pair, now):
@@ -225,22 +229,22 @@ class Guessing:
         return max(0.0, left)
 
     def locked_by_address(self, comp_id: str, address: str, now: float) -> float:
-        """The same, for failures of others at that address."""
+        """The same, counting only the lock of the address, which failures of others may have caused."""
         pair, place, name = self._keys(comp_id, address)
         if self._is_known(self._known, pair, now) or self._is_known(self._known_anywhere, name, now):
             return 0.0
         return max(0.0, self._addresses.locked(place, now))
 
     def left(self, comp_id: str, address: str, now: float) -> tuple[int, int]:
-        """How many more failures of that CompID lock it: at that address, and from whatever addresses."""
+        """How many more failures lock that CompID: at that address, and from all addresses together."""
         pair, _, name = self._keys(comp_id, address)
         there = self._known_pairs if self._is_known(self._known, pair, now) else self._pairs
         attempts, anywhere = self._limits.attempts, self._limits.comp_id_attempts
         return attempts - there.failures(pair, now), anywhere - self._comp_ids.failures(name, now)
 
     def spare(self, comp_ids: list[str], address: str, now: float) -> bool:
-        """Whether these names, which are one attempt's, are heard although their address is locked: they have not
-        failed there, and not more than `attempts` were so heard within the window. Counts them as heard."""
+        """Whether an attempt under these names is allowed although its address is locked: the names have not failed
+        there, and fewer than `attempts` such attempts were allowed within the window. Counts the attempt as allowed."""
         keys = [self._keys(comp_id, address) for comp_id in comp_ids]
         if not keys or any(self._pairs.failures(pair, now) for pair, _, _ in keys):
             return False
@@ -253,8 +257,8 @@ class Guessing:
         return is_heard
 
     def failed(self, comp_id: str, address: str, now: float, *, once_more: bool = False) -> list[Lockout]:
-        """Count a logon whose credentials were not good (not one that an outage or a lock refused); `once_more`: under
-        another of its names, so that its address has counted it already. Returns the locks that this one made."""
+        """Count a logon with bad credentials (not one that failed by an outage or a lock). `once_more` counts the same
+        logon under another of its names, without counting it for the address again. Returns the locks that begin."""
         pair, place, name = self._keys(comp_id, address)
         there = self._known_pairs if self._is_known(self._known, pair, now) else self._pairs
         counted = [(there, pair, Kind.NAME_THERE, comp_id, network(address))]
@@ -273,7 +277,7 @@ class Guessing:
         return made
 
     def succeeded(self, comp_id: str, address: str, now: float) -> None:
-        """Remember that the CompID logged on well from there: only a holder of good credentials can make this grow."""
+        """Remember that the CompID has logged on from there. Only holders of good credentials can fill this memory."""
         pair, _, name = self._keys(comp_id, address)
         for known, key in ((self._known, pair), (self._known_anywhere, name)):
             known[key] = now
@@ -282,19 +286,19 @@ class Guessing:
                 known.popitem(last=False)
 
     def lockouts(self, now: float) -> list[Lockout]:
-        """The locks that hold, the oldest first."""
+        """The current locks, oldest first."""
         return [lockout for lockout in self._lockouts.values() if lockout.until > now]
 
     def ended(self, now: float) -> list[Lockout]:
-        """The locks that have ended by time since this was last called."""
+        """The locks that have ended by time since the last call."""
         gone = [(place, lockout) for place, lockout in self._lockouts.items() if lockout.until <= now]
         for place, _ in gone:
             del self._lockouts[place]
         return [lockout for _, lockout in gone]
 
     def clear(self, now: float, *, name: str | None = None, address: str | None = None) -> list[Lockout]:
-        """Lift the locks of a name or of an address, or with neither all, and forget the failures that led to them.
-        Returns the locks that held."""
+        """Lift the locks of a name or of an address, or all locks, and forget the failures that led to them. Returns
+        the lifted locks."""
         if name is None and address is None:
             held = self.lockouts(now)
             self._lockouts.clear()
@@ -337,7 +341,7 @@ class Guessing:
 
 
 def network(address: str) -> str:
-    """What an address counts as: an IPv4 address itself, an IPv6 address its /64; anything else as it stands."""
+    """What an address counts as: an IPv4 address as itself, an IPv6 address as its /64, anything else unchanged."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

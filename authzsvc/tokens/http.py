@@ -1,12 +1,12 @@
 """HTTP to an authorization server: one question, one bounded answer, one connection.
 
-No connection carries a second question. Bytes behind an answer (a second answer in the same segment, the body of a 204
-or 304, whatever comes late) could otherwise be taken for the answer to the next question, and that is the verdict on
-another token. Nor is an answer believed when more bytes came with it.
+No connection carries a second question. Otherwise bytes after an answer (a second answer in the same segment, the body
+of a 204 or 304, bytes that come late) could be taken for the answer to the next question, which is about another token.
+An answer is also refused if more bytes came with it.
 
-It follows no redirect (an answer of 3xx is the caller's to refuse), keeps no cookie, takes no proxy or credential from
-the environment, asks for no compression (so that no small answer can swell), and gives up once the whole exchange has
-taken its time, however busily the server trickles. TLS is always verified.
+The client follows no redirect (its caller must refuse an answer of 3xx), keeps no cookie, takes no proxy or credential
+from the environment, and asks for no compression, so that no small answer can grow. It gives up once the whole exchange
+has taken its time, even if the server keeps sending bytes. TLS is always verified.
 
 Invariant: an error names the host and the kind of trouble, never the path, query, headers or body, which may hold
 secrets.
@@ -31,7 +31,7 @@ from authzsvc.tokens.http_exchange import HttpExchange
 
 _MAX_CONNECTIONS = 100
 _CLOSING_S = 1.0
-"""How long a server may take to end TLS behind its answer."""
+"""How long a server may take to end TLS after its answer."""
 _PORTS = {"http": 80, "https": 443}
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 _NO_HEADERS: Mapping[str, str] = {}
@@ -39,13 +39,13 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Whom to ask, and for what."""
+    """The parts of a URL: which host to ask, and for what."""
 
     tls: bool
     name: str
     port: int
     host: str
-    """Name and port, as the address has them."""
+    """Name and port, as the URL has them."""
     target: str
 
 
@@ -55,8 +55,8 @@ class Http:
     def __init__(
         self, *, timeout_s: float, ca: Path | None = None, cert: Path | None = None, key: Path | None = None
     ) -> None:
-        """`timeout_s` bounds a whole exchange. With `ca` only its certificates are trusted, else the system's; `cert`
-        and `key` are what to show of oneself (RFC 8705). Raises `HttpError` when a file cannot be used."""
+        """`timeout_s` bounds a whole exchange. With `ca` only its certificates are trusted, otherwise the system's.
+        `cert` and `key` are the client's own (RFC 8705). Raises `HttpError` if a file cannot be used."""
         self._timeout_s = timeout_s
         self._tls = _tls(ca, cert, key)
         self._room = asyncio.Semaphore(_MAX_CONNECTIONS)
@@ -76,7 +76,7 @@ class Http:
         return await self._ask("POST", url, {**_FORM, **headers}, body)
 
     async def close(self) -> None:
-        """Close the connections; what is under way fails, and nothing is asked any more."""
+        """Close the connections. Exchanges under way fail, and so does every later one."""
         self._closed = True
         for connection in list(self._open):
             connection.fail(HttpError("is not asked any more"))
@@ -95,7 +95,7 @@ class Http:
             raise HttpError(f"`{place.host}` did not answer within {self._timeout_s:g} s") from None
         except HttpError as error:
             raise HttpError(f"`{place.host}` {error}") from None
-        except (OSError, ValueError) as error:  # `ValueError`: a host that no name service could be asked for
+        except (OSError, ValueError) as error:  # `ValueError`: a host name that cannot be looked up
             raise HttpError(f"`{place.host}` {_trouble(error)}") from None
 
     async def _exchange(self, place: _Place, exchange: HttpExchange) -> Answer:
@@ -111,8 +111,8 @@ class Http:
             connection.end()
 
     async def _connect(self, place: _Place, connection: _Connection) -> None:
-        """Connects to one of the host's addresses. Each has its share of the time, so that an address that swallows
-        every packet does not hide the next one. Raises `OSError`."""
+        """Connects to one of the host's addresses. Each address has its share of the time, so that the next one is
+        tried although an earlier one does not answer. Raises `OSError`."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(place.name, place.port, type=socket.SOCK_STREAM)
         tls: dict[str, Any] = {}
@@ -144,7 +144,7 @@ class _Connection(asyncio.Protocol):
         self._transport.write(self._exchange.request)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of the answer; none before all of the request is on its way."""
+        """Take bytes of the answer, which must not come before the whole request was sent."""
         unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
         if unsent:
             self.fail(HttpError("answered before it had the whole question"))
@@ -152,11 +152,11 @@ class _Connection(asyncio.Protocol):
             self._take(data)
 
     def eof_received(self) -> None:
-        """Take note that the server says no more."""
+        """Note that the server sends nothing more."""
         self._take(b"")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Take note that the connection is gone."""
+        """Note that the connection is lost."""
         if error is None:
             self._take(b"")
         else:
@@ -164,12 +164,12 @@ class _Connection(asyncio.Protocol):
             self.fail(HttpError(words))
 
     def fail(self, error: HttpError) -> None:
-        """Have whoever waits for the answer get this error, unless the answer is there."""
+        """Give this error to whoever waits for the answer, unless the answer has come."""
         if not self.answer.done():
             self.answer.set_exception(error)
 
     def end(self) -> None:
-        """Close the connection: with TLS's farewell behind an answer, else at once."""
+        """Close the connection: after an answer with a TLS close, otherwise at once."""
         answered = self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None
         if not self.answer.done():
             self.answer.cancel()
@@ -189,7 +189,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _place(url: str) -> _Place:
-    """The parts of an address that can be asked. Raises `HttpError`."""
+    """Returns the parts of a URL. Raises `HttpError` if it cannot be asked."""
     try:
         parts = urlsplit(url)
         name, port = parts.hostname, parts.port
@@ -208,7 +208,7 @@ def _place(url: str) -> _Place:
 
 
 def _trouble(error: OSError | ValueError) -> str:
-    """Why no connection came about, in words that hold nothing of the exchange."""
+    """Returns why the connection failed, in words that hold nothing of the exchange."""
     return _tls_trouble(error) if isinstance(error, ssl.SSLError) else "cannot be reached"
 
 

@@ -1,11 +1,11 @@
 """`HttpExchange`: the bytes of one HTTP/1.1 request, and of exactly one answer to it. Pure.
 
-h11 frames the body (RFC 9112, 6 and 7). The head is held against stricter rules before h11 reads it, for what two
-readers may frame differently is how a part of one answer becomes another answer: a length that stands twice or beside a
-transfer coding, a transfer coding of HTTP/1.0, lines that do not end in CR LF, and interim answers (1xx), which this
-client never asks for.
+h11 frames the body (RFC 9112, 6 and 7). Before h11 reads the head, stricter rules apply to it, because if two readers
+frame an answer differently, a part of it may become another answer. Refused are a length that occurs twice or together
+with a transfer coding, a transfer coding in HTTP/1.0, lines that do not end in CR LF, and interim answers (1xx), which
+this client never asks for.
 
-Invariant: an answer is given only where the connection has brought it whole, and no byte behind it so far.
+Invariant: an answer is returned only once it has come whole, and only if no byte after it has come so far.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _NO_HTTP = "did not answer in HTTP/1.1"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered, whatever its status."""
+    """A server's answer, of any status."""
 
     status: int
     headers: Mapping[str, str]
-    """By lower-case name; of a repeated header all values, joined by commas."""
+    """The headers by lower-case name. The values of a repeated header are joined by commas."""
     body: bytes = field(repr=False)
 
 
 class HttpExchange:
-    """One request, and the reader of its answer, which is fed what the connection brings."""
+    """One request, and a reader for the bytes of its answer."""
 
     def __init__(self, method: str, host: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> None:
-        """The request asks for the connection to be closed behind the answer. Raises `ValueError` where a header or the
+        """The request asks the server to close the connection after the answer. Raises `ValueError` if a header or the
         target cannot be sent."""
         length = {"content-length": str(len(body))} if body else {}
         sent = {"host": host, "connection": "close", **headers, **length}
@@ -58,14 +58,14 @@ class HttpExchange:
         except h11.ProtocolError:
             raise ValueError("a header or the target cannot be sent") from None
         self.request = b"".join(part or b"" for part in parts)
-        """What to send."""
+        """The bytes to send."""
         self._head: bytearray | None = bytearray()
         self._answered = h11.Response(status_code=200, headers=[])
         self._body = bytearray()
 
     def feed(self, data: bytes) -> Answer | None:
-        """Takes bytes of the answer, none at the connection's end. Returns the answer when it is whole, None when more
-        must come. Raises `HttpError`, whose words follow the host's name, when this is no answer to rely on."""
+        """Takes bytes of the answer, or no bytes at the connection's end. Returns the answer once it is whole, and None
+        before. Raises `HttpError`, whose text follows the host's name, if the answer must not be used."""
         if self._head is None:
             return self._read_body(data)
         if not data:
@@ -119,7 +119,7 @@ class HttpExchange:
 
 
 def _check_head(head: bytes) -> None:
-    """Raises `HttpError` where two readers could frame differently what the head is followed by."""
+    """Raises `HttpError` if two readers could frame the body after this head differently."""
     if _INTERIM.match(head):
         raise HttpError("sent an interim answer (1xx) that nobody asked for")
     if not _HEAD.fullmatch(head):

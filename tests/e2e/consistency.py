@@ -1,15 +1,15 @@
-"""Orders under a mapping that goes to and fro, and under a kill: how many pass that must not.
+"""Counts messages that pass although a changed mapping or a kill forbids them.
 
 `python -m tests.e2e.consistency --sessions 40 --rate 50 --reloads 20` runs the real Envoy with one decision service or
-two on one store, replaces the mapping again and again, and ends with a kill. Half of the orders are on a symbol that
-the second mapping forbids and the first does not even look at; News needs no scope under the first, and reports are
-guarded under the second alone. What counts as a breach:
+two on one store, replaces the first of two mappings with the second and back again and again, and ends with a kill.
+Half of the orders are on a symbol that the second mapping forbids and that the first does not test. News needs no scope
+under the first mapping only, and reports are guarded under the second only. It counts four kinds of breaches:
 
-- `under`: the audit has a forbidden message as allowed under the second mapping's digest;
+- `under`: according to the audit, a forbidden message was allowed under the second mapping's digest;
 - `after`: a forbidden message was sent when every service had had the second mapping in force for `--grace` seconds,
   and reached the other side before the first mapping was written again;
 - `killed`: an order was sent after the kill had returned, and reached the venue;
-- `denied`: a message that both mappings permit was denied, though no service was away.
+- `denied`: a message that both mappings permit was denied, although no service was away.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ forbid:
 """
 )
 GRANTED = ("order:create", "order:cancel")
-"""Neither News nor reports: under the second mapping both are denied."""
+"""The scopes without those for News and reports: the second mapping denies both."""
 
 TRAILER = len(b"10=000|")
 PATIENCE_S = 30.0
@@ -68,7 +68,7 @@ PATIENCE_S = 30.0
 
 @dataclass(frozen=True)
 class Size:
-    """How much is tried."""
+    """The size of a run."""
 
     sessions: int = 10
     rate: float = 20.0
@@ -76,7 +76,7 @@ class Size:
     reloads: int = 4
     services: int = 1
     restarts: bool = False
-    """A service is restarted with every other reload."""
+    """Whether a service is restarted at every other reload."""
     cache: bool = True
     grace_s: float = 0.5
     every_s: float = 3.0
@@ -84,7 +84,7 @@ class Size:
 
 @dataclass
 class Found:
-    """What came of it."""
+    """The counts of a run."""
 
     orders: int = 0
     passed: int = 0
@@ -93,16 +93,16 @@ class Found:
     killed: int = 0
     denied: int = 0
     kills: list[str] = field(default_factory=list)
-    """What the kill said, where it failed."""
+    """The kill's message, if it failed."""
 
     @property
     def breaches(self) -> int:
-        """Everything that must be 0."""
+        """The sum of all counts that must be 0."""
         return self.under + self.after + self.killed + self.denied + len(self.kills)
 
 
 class Side:
-    """One end of a FIX session, as lean as can be: it beats, answers, and notes what it sent and heard, and when."""
+    """A minimal end of a FIX session: sends Heartbeats, answers, and notes when it sent and received which message."""
 
     def __init__(self, sender: str, target: str) -> None:
         self.sender, self.target = sender, target
@@ -126,7 +126,7 @@ class Side:
         self.writer.write(whole + b"10=%03d\x01" % (sum(whole) % 256))
 
     async def read(self, reader: asyncio.StreamReader) -> None:
-        """Take what comes, until the end."""
+        """Read messages until the connection ends."""
         buffer = b""
         with contextlib.suppress(OSError):
             while data := await reader.read(65_536):
@@ -136,7 +136,7 @@ class Side:
                     buffer = buffer[end + 1 + TRAILER :]
 
     def hear(self, message: dict[str, str]) -> None:
-        """Note a message, and answer what the session level wants answered."""
+        """Note a message, and answer a session-level message that needs an answer."""
         match message.get("35"):
             case "A":
                 self.logged_on.set()
@@ -169,7 +169,7 @@ class Services(Stack):
 
     @classmethod
     def of(cls, directory: Path, venue_port: int, mapping: Path, size: Size) -> Services:
-        """Not started yet."""
+        """Makes the services without starting them."""
         gateway = GatewayOptions(
             Endpoint(LOOPBACK, 0),
             Endpoint(LOOPBACK, 0),
@@ -188,7 +188,7 @@ class Services(Stack):
 
     @property
     def all(self) -> tuple[Stack, ...]:
-        """Each as the stack that it is the service of."""
+        """The stack of each service."""
         return (self, *self.others)
 
     def start_service(self) -> None:
@@ -210,7 +210,7 @@ class Services(Stack):
             other.stop()
 
     def in_force_since(self, digest: str, written: float) -> float | None:
-        """When the last of the services put this mapping in force, after it was written; None: one has not yet."""
+        """When the last service put this mapping in force after it was written; None if one has not yet."""
         moments = [_put_in_force(stack, digest, written) for stack in self.all]
         return None if None in moments else max(moment for moment in moments if moment is not None)
 
@@ -234,19 +234,19 @@ def _moment(text: str) -> float:
 
 @dataclass
 class Run:
-    """One history of services, sessions and changes."""
+    """One run with its services, sessions and changes."""
 
     size: Size
     directory: Path
     venue: dict[str, Side] = field(default_factory=dict)
     clients: list[Side] = field(default_factory=list)
     second: list[tuple[float, float]] = field(default_factory=list)
-    """From when to when every service had the second mapping in force."""
+    """The spans of time in which every service had the second mapping in force."""
     away: list[tuple[float, float]] = field(default_factory=list)
-    """From when to when a service may have been away."""
+    """The spans of time in which a service may have been away."""
 
     async def play(self) -> Found:
-        """All of it."""
+        """Run everything, and return the counts."""
         mapping = self.directory / "mapping.yaml"
         digests = []
         for text in (SECOND, FIRST):
@@ -267,7 +267,7 @@ class Run:
     async def _venue(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         side = Side("VENUE", "")
         side.writer = writer
-        # Whose it is stands in the Logon, which comes first.
+        # The Logon, which comes first, names the client.
         first = await reader.readuntil(b"\x0110=")
         rest = await reader.readexactly(TRAILER - 3)
         logon = dict(_pairs(first + rest))
@@ -395,13 +395,13 @@ class Run:
 
 
 async def play(size: Size, directory: Path | None = None) -> Found:
-    """One history of this size."""
+    """Run once with this size."""
     with tempfile.TemporaryDirectory(prefix="consistency-") as made:
         return await Run(size, directory or Path(made)).play()
 
 
 def main() -> int:
-    """The command: the eight combinations, a line each."""
+    """Run the eight combinations, and print a line for each."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sessions", type=int, default=40)
     parser.add_argument("--rate", type=float, default=50.0, help="orders a second of each session")
