@@ -6,7 +6,8 @@ every character that Unicode does not call printable is escaped: control charact
 (bidi overrides, isolates and marks, zero-width ones), line and paragraph separators, lone surrogates, and unassigned
 characters. Letters and marks that show nothing are escaped too.
 
-Invariants: nothing that these functions return has such a character; `visible` gives two different texts two different forms.
+Invariants: nothing that these functions return has such a character; `visible` gives two different texts two different
+forms.
 """
 
 from __future__ import annotations

@@ -148,8 +148,8 @@ class Front:
             pair.close()
 
     def _make_room(self) -> bool:
-        """Close the oldest connection that has not begun, or otherwise the one that has been silent for too long. Returns
-        whether there was one."""
+        """Close the oldest connection that has not begun, or otherwise the one that has been silent for too long.
+        Returns whether there was one."""
         found = next((pair for pair in self.pairs if not pair.has_begun), None) or self._most_silent()
         if found is None:
             return False
