@@ -6,7 +6,7 @@ takes a second for them, in which nobody else is served, and nobody has proven a
 
 from __future__ import annotations
 
-MAX_HEAD_BYTES = 131_072
+MAX_HEAD_BYTES = 262_144
 """All of a request that is not in its body."""
 
 _TO_HTTP = (1, 4, 2)
