@@ -139,11 +139,15 @@ impl Session {
         self.lane(direction).settle(id, fate);
     }
 
-    /// Whether an allowance no longer counts, because its Check went out before another state was reported.
+    /// Whether an allowance no longer counts, because another state was reported after its Check had gone out. An answer that
+    /// does not tell its state counts as older than a state whose age is known.
     pub(super) fn is_outdated(&self, id: CheckId, state: &State) -> bool {
-        id <= self.cache.outdated
-            && state.differs_from(&self.state)
-            && matches!(state.age_against(&self.state), Some(Age::Older | Age::Mixed))
+        let older = match state.age_against(&self.state) {
+            Some(Age::Older | Age::Mixed) => true,
+            Some(Age::Same | Age::Newer) => false,
+            None => self.state.revision.is_some(),
+        };
+        id <= self.cache.outdated && state.differs_from(&self.state) && older
     }
 
     /// Takes over the state that a Check was answered in, if that state has a change that the session does not know yet. The

@@ -119,6 +119,22 @@ fn an_allowance_of_before_a_reported_change_does_not_count() {
 }
 
 #[test]
+fn an_allowance_that_does_not_tell_its_state_counts_as_one_of_before() {
+    watched(r#","cache":{"enabled":false}"#, "batch=8").play(
+        ">> client D 2 + F 3
+         << check 3 message inbound D 2 of 2 terms=t1 35=D|34=2|35=F|34=3|
+         >> answer 2 allow etag=\"b\" revision=6.0
+         << watch 4 \"b\" revision=6.0 55 s
+         >> answer 3 until 1 reject 6 no
+         << check 5 message inbound D 2 of 2 terms=t1 35=D|34=2|35=F|34=3|
+         # Asked after the change.
+         >> answer 5 until 1 reject 6 no
+         << venue D 2
+         << venue 1 3 112=<1>|",
+    );
+}
+
+#[test]
 fn what_waits_for_its_turn_is_decided_anew_when_a_change_is_reported() {
     watched("", "exempt=B guard-outbound=8").play(
         ">> client F 2
