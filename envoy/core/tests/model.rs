@@ -70,6 +70,7 @@ fn service_step() -> impl Strategy<Value = consistency::Step> {
     prop_oneof![
         30 => (side(), 0_usize..3, prop::bool::weighted(0.4), prop::bool::weighted(0.4))
             .prop_map(|(from, msg_type, bad, future)| Step::Send { from, msg_type, bad, future }),
+        1 => Just(Step::Renew),
         24 => (0_usize..8).prop_map(Step::Evaluate),
         24 => (0_usize..8).prop_map(Step::Answer),
         4 => change().prop_map(Step::Change),

@@ -55,7 +55,7 @@ impl Session {
             Direction::Inbound => self.terms.asks_inbound(msg_type),
             Direction::Outbound => self.terms.asks_outbound(msg_type),
         };
-        asks || self.is_unconfirmed_too_long(now)
+        asks || (self.are_terms_in_doubt() || self.is_unconfirmed_too_long(now))
             && !msg_type.is_session_level()
             && msg_type != MsgType::LOGON
     }
@@ -68,6 +68,29 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
+        let held = self.is_confirming();
+        self.take_answer(id, answer, now, out);
+        if held && !self.is_confirming() {
+            self.go_on(now, out);
+        }
+    }
+
+    /// Releases the messages that were held until the terms are confirmed. If the terms are still in doubt, messages that
+    /// would pass by the terms or by a cached decision are asked about first.
+    fn go_on(&mut self, now: Now, out: &mut Commands) {
+        if self.are_terms_in_doubt() {
+            self.decide_anew(now, out, |fate| matches!(fate, Fate::Reuse(_) | Fate::Pass));
+        }
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            if !matches!(self.phase, Phase::Closed) {
+                self.apply_ready(direction, now, out);
+                self.resume(direction, now, out);
+            }
+        }
+        self.leave_if_ended(now, out);
+    }
+
+    fn take_answer(&mut self, id: CheckId, answer: Result<&[u8], Failure>, now: Now, out: &mut Commands) {
         if self.watch_answered(id, answer, now, out) {
             return;
         }
@@ -122,6 +145,7 @@ impl Session {
                 return self.ask_by_other_terms(id, terms, state, now, out);
             }
             Ok(Answer::Decided(Decision::Forward(_), state)) if self.is_outdated(id, &state) => {
+                self.note_state(state, now, out); // It may have one change, and lack another.
                 return self.ask_anew(direction, id, 1, now, out);
             }
             Ok(Answer::Decided(decision, state)) => {
@@ -172,16 +196,22 @@ impl Session {
     /// After a change of the state, asks again about messages that wait for their turn: those that were already allowed, and
     /// those that needed no Check before and need one now.
     pub(super) fn decide_waiting_anew(&mut self, now: Now, out: &mut Commands) {
+        self.decide_anew(now, out, |fate| {
+            matches!(fate, Fate::Reuse(_) | Fate::Pass | Fate::Decided(Decision::Forward(_)))
+        });
+    }
+
+    fn decide_anew(&mut self, now: Now, out: &mut Commands, concerns: impl Fn(&Fate) -> bool) {
         for direction in [Direction::Inbound, Direction::Outbound] {
             for at in 0..self.lane(direction).len() {
                 let Some(waiting) = self.lane(direction).waiting(at) else { break };
-                let msg_type = waiting.msg_type;
-                let again = match waiting.fate {
-                    Fate::Reuse(_) | Fate::Decided(Decision::Forward(_)) => true,
-                    Fate::Pass => self.asks(direction, msg_type, now),
-                    _ => false,
-                };
-                if again && let Some(waiting) = self.lane(direction).waiting(at) {
+                if !concerns(&waiting.fate) {
+                    continue;
+                }
+                let (unasked, msg_type) = (matches!(waiting.fate, Fate::Pass), waiting.msg_type);
+                if (!unasked || self.asks(direction, msg_type, now))
+                    && let Some(waiting) = self.lane(direction).waiting(at)
+                {
                     waiting.fate = Fate::Again;
                 }
             }

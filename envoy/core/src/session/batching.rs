@@ -89,6 +89,7 @@ impl Session {
             Ok(Verdicts::Allowed(state) | Verdicts::Until(_, Answer::Decided(_, state)))
                 if self.is_outdated(id, &state) =>
             {
+                self.note_state(state, now, out);
                 self.ask_anew(direction, id, count, now, out);
             }
             Ok(Verdicts::Allowed(state)) => {

@@ -114,8 +114,9 @@ impl Session {
         out.count(Counter::Renewals);
         self.authorization = Some(fresh);
         self.drop_decisions(out);
-        if let Some(terms) = terms {
+        if let Some(terms) = terms.filter(|_| state.has_mapping_of(&self.state)) {
             self.terms = self.checked_terms(*terms, out);
+            (self.terms_outdated, self.unconfirmed_since) = (false, None);
         }
         self.watch_anew(state, watch_s, now, out);
     }

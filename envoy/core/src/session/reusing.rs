@@ -100,7 +100,8 @@ impl Session {
     }
 
     /// Whether the session is active and is not about to end.
-    fn is_sound(&self) -> bool {
+    #[inline]
+    pub(super) fn is_sound(&self) -> bool {
         matches!(self.phase, Phase::Active) && self.doom.is_none()
     }
 

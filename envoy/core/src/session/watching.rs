@@ -4,8 +4,8 @@
 //! The service answers a watch when its state differs from the one that the session knows, or, without a change, within the
 //! time that it promised (`x-fix-watch`). The filter then sends the next watch at once. A failed watch is tried again within
 //! a second, and never ends a session. When the service answers several watches in a row much too early, the filter waits
-//! before it sends the next one. A renewal starts a new watch and ignores the answer to the old one, which is about the old
-//! credential.
+//! before it sends the next one. A renewal starts a new watch. The answer to the old watch is about the old credential, so it
+//! only tells whether there is a newer state.
 //!
 //! While a watch is out, or no service can be reached, messages that need no Check pass by the session's terms. The first
 //! watch after a failure *confirms* these terms: the service answers it at once, and until then the session takes in no
@@ -16,7 +16,7 @@
 //! Invariant: `Session::state` is the newest state that a watch or a Check has reported.
 
 use super::{Listener, Now, Phase, Session};
-use crate::command::{CheckId, Command, Commands, Direction, Level};
+use crate::command::{CheckId, Command, Commands, Level};
 use crate::contract::{request, response};
 use crate::decision::{Age, Allowance, Decision, State, Terms};
 use crate::failure::Failure;
@@ -71,17 +71,30 @@ impl Watch {
 
 impl Session {
     /// Starts a watch with the state of an allowed Logon or renewal. A state or period that the answer lacks stays as it was.
+    /// When the session already knows a newer state, the tag of that state for the fresh credential is not known yet.
     pub(super) fn watch_anew(&mut self, state: State, watch_s: Option<u32>, now: Now, out: &mut Commands) {
         let old = self.watch.take();
         if let Some(Stage::Out { id, .. }) = old.as_ref().map(|old| old.stage) {
             self.forgotten.push(id);
         }
+        let is_watched = old.is_some();
         if state.etag.is_some() {
-            self.state = state;
+            let age = state.age_against(&self.state);
+            self.state = match age {
+                Some(Age::Older | Age::Mixed) => State { etag: None, ..self.state.merged(&state) },
+                _ => state,
+            };
+            if matches!(age, Some(Age::Newer | Age::Mixed)) {
+                self.decide_waiting_anew(now, out);
+            }
         }
         let within_s = watch_s.or(old.map(|old| old.within_s));
-        let (Some(_), Some(within_s)) = (&self.state.etag, within_s) else { return };
-        self.send_watch(Watch::new(within_s), now, out);
+        let (true, Some(within_s)) = (is_watched || self.state.etag.is_some(), within_s) else { return };
+        if self.terms_outdated {
+            self.confirm(Watch::new(within_s), now, out);
+        } else {
+            self.send_watch(Watch::new(within_s), now, out);
+        }
     }
 
     /// Sends the next watch if it is due.
@@ -138,12 +151,23 @@ impl Session {
     }
 
     /// Whether the session's terms must be confirmed first: until then a message of either direction needs its own decision.
+    /// A session that is about to end, or whose watch has failed, gets no confirmation: its messages are asked about instead.
     #[inline]
     pub(super) fn is_confirming(&self) -> bool {
-        self.terms_outdated
-            || self.watch.as_ref().is_some_and(|watch| {
-                matches!(watch.stage, Stage::Out { confirms: true, .. } | Stage::Due { held: true, .. })
-            })
+        let waits = |watch: &Watch| match watch.stage {
+            Stage::Out { confirms, .. } => confirms,
+            Stage::Due { held, .. } => held || self.terms_outdated && watch.failed.is_none(),
+        };
+        self.is_sound() && self.watch.as_ref().is_some_and(waits)
+    }
+
+    /// Whether the session's terms may be outdated, so that no message may pass by them.
+    #[inline]
+    pub(super) fn are_terms_in_doubt(&self) -> bool {
+        let confirms = |watch: &Watch| {
+            matches!(watch.stage, Stage::Out { confirms: true, .. } | Stage::Due { held: true, .. })
+        };
+        self.terms_outdated || self.watch.as_ref().is_some_and(confirms)
     }
 
     /// Whether the terms have been unconfirmed for longer than `terms.max_unconfirmed_s`: then even messages that need no
@@ -168,24 +192,30 @@ impl Session {
         let forgotten = self.forgotten.len();
         self.forgotten.retain(|old| *old != id);
         if self.forgotten.len() < forgotten {
+            self.note_forgotten(answer, now, out);
             return true;
         }
         let Some(watch) = self.watch.take_if(|watch| watch.is_out_as(id)) else { return false };
         let Stage::Out { since, confirms, .. } = watch.stage else { return true };
-        self.apply_watch(watch, since, answer, now, out);
-        if confirms && matches!(self.phase, Phase::Active) {
-            for direction in [Direction::Inbound, Direction::Outbound] {
-                self.apply_ready(direction, now, out);
-                self.resume(direction, now, out);
-            }
-        }
+        self.apply_watch(watch, since, confirms, answer, now, out);
         true
+    }
+
+    /// Takes over a newer state from the answer to a watch that a renewal replaced. Its tag is about the old credential, so it
+    /// is dropped.
+    fn note_forgotten(&mut self, answer: Result<&[u8], Failure>, now: Now, out: &mut Commands) {
+        if let Ok(Decision::Forward(Allowance { terms, state, .. })) = answer.and_then(response::decision)
+            && matches!(state.age_against(&self.state), Some(Age::Newer | Age::Mixed))
+        {
+            self.take_over(State { etag: None, ..state }, terms, now, out);
+        }
     }
 
     fn apply_watch(
         &mut self,
         mut watch: Watch,
         since: Duration,
+        confirms: bool,
         answer: Result<&[u8], Failure>,
         now: Now,
         out: &mut Commands,
@@ -201,13 +231,17 @@ impl Session {
                 if changed {
                     out.count(Counter::WatchChanges);
                 }
+                let before = self.state.clone();
                 self.take_over(state, terms, now, out);
                 watch.within_s = watch_s.unwrap_or(watch.within_s);
                 if watch.failed.take().is_some() {
                     self.listener.reached.fetch_add(1, Ordering::Relaxed);
                 }
                 self.unconfirmed_since = None;
-                if watch.is_too_early(now.monotonic.saturating_sub(since)) {
+                // The service answers a confirmation at once, so that answer is never too early.
+                let is_asked_at_once = confirms && !self.terms_outdated;
+                if !is_asked_at_once && watch.is_too_early(now.monotonic.saturating_sub(since)) {
+                    let changed = self.state.differs_from(&before);
                     self.put_off(watch, changed, now, out);
                 } else if self.terms_outdated {
                     self.confirm(watch, now, out);
@@ -234,7 +268,8 @@ impl Session {
         out: &mut Commands,
     ) {
         let age = state.age_against(&self.state);
-        let changed = state.differs_from(&self.state) || self.terms_outdated;
+        let is_unnamed = state.etag.is_none() && matches!(age, Some(Age::Newer | Age::Mixed));
+        let changed = state.differs_from(&self.state) || self.terms_outdated || is_unnamed;
         let newer_mapping = state.has_mapping_of(&self.state);
         if changed {
             self.drop_decisions(out);

@@ -18,6 +18,8 @@ pub enum Step {
         bad: bool,
         future: bool,
     },
+    /// The client brings a fresh credential.
+    Renew,
     /// A service evaluates one of its Checks.
     Evaluate(usize),
     /// One of the answers on their way reaches the filter.
@@ -110,6 +112,7 @@ impl World {
     pub fn step(&mut self, step: &Step) {
         match step {
             Step::Send { from, msg_type, bad, future } => self.send(*from, *msg_type, *bad, *future),
+            Step::Renew => self.renew(),
             Step::Evaluate(pick) => self.services.evaluate(*pick),
             Step::Answer(pick) => self.answer(*pick),
             Step::Change(change) => self.services.change(*change),
@@ -167,6 +170,12 @@ impl World {
         self.messages.push(Message { said, at_ms: self.clock_ms, decided: None, passed: false });
         self.numbers.insert((from == Direction::Inbound, seq), name);
         self.bytes(from, &long(from, "FIX.4.4", &text));
+    }
+
+    fn renew(&mut self) {
+        let seq = self.next[0];
+        self.next[0] += 1;
+        self.bytes(Direction::Inbound, &long(Direction::Inbound, "FIX.4.4", &format!("BE {seq} 925=fresh|")));
     }
 
     fn bytes(&mut self, from: Direction, bytes: &[u8]) {
@@ -227,6 +236,8 @@ impl World {
                 (self.unwatched, self.reachable) = (failed, false);
             }
             ("watch", _) => {}
+            // It brings the terms that hold from here on, and a watch goes out with it.
+            ("renewal", false) => (self.unwatched, self.reachable) = (false, false),
             (_, false) => self.reachable = true,
             (_, true) => {}
         }

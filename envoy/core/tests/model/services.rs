@@ -315,7 +315,7 @@ impl Services {
 
     fn verdict(&self, asked: &Asked, state: State) -> Verdict {
         match asked.event() {
-            "logon" => return self.welcome(state),
+            "logon" | "renewal" => return self.welcome(state),
             "message" => {}
             _ => return Verdict::allow(),
         }

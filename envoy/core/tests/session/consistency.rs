@@ -135,6 +135,24 @@ fn an_allowance_that_does_not_tell_its_state_counts_as_one_of_before() {
 }
 
 #[test]
+fn an_allowance_that_does_not_count_may_tell_of_another_change() {
+    watched("", "").play(
+        ">> client D 2
+         << check 3 message inbound D 2 terms=t1
+         >> answer 2 allow etag=\"b\" revision=6.0
+         << watch 4 \"b\" revision=6.0 55 s
+         # Of the mapping of before, but with a restriction that the session has not heard of.
+         >> answer 3 allow etag=\"c\" revision=5.7
+         << check 5 message inbound D 2 terms=t1
+         >> answer 5 allow etag=\"b\" revision=6.0 cache-control=max-age=60
+         << venue D 2
+         # The newest state has both, and nobody has told it yet.
+         >> client D 3
+         << check 6 message inbound D 3 terms=t1",
+    );
+}
+
+#[test]
 fn what_waits_for_its_turn_is_decided_anew_when_a_change_is_reported() {
     watched("", "exempt=B guard-outbound=8").play(
         ">> client F 2
@@ -442,4 +460,190 @@ fn a_service_that_names_no_terms_is_asked_as_ever() {
     ));
     let millis = play.failed("answer 2 unreachable", 1_000);
     play.play(&format!(">> after {millis}\n<< watch 4 \"a\" 55 s"));
+}
+
+#[test]
+fn states_that_change_again_and_again_hold_messages_up_and_never_for_good() {
+    let mut play = watched("", "exempt=B");
+    // The restrictions change; the terms do not.
+    for id in 2..10 {
+        play.play(&format!(
+            ">> answer {id} allow etag=\"{id}\" revision=5.{id}\n<< watch {} \"{id}\" revision=5.{id} 55 s",
+            id + 1
+        ));
+    }
+    let mut id = 10;
+    for seq in [2, 3] {
+        let millis = play.failed(&format!("answer {id} allow etag=\"{id}\" revision=5.{id}"), 1_000);
+        play.play(&format!(
+            ">> client B {seq}
+             << pause
+             >> after {millis}
+             << confirm {} \"{id}\" revision=5.{id}
+             >> answer {} allow etag=\"{id}\" revision=5.{id}
+             << watch {} \"{id}\" revision=5.{id} 55 s
+             << venue B {seq}
+             << resume",
+            id + 1,
+            id + 1,
+            id + 2
+        ));
+        id += 2;
+    }
+}
+
+#[test]
+fn a_watch_that_is_cut_again_and_again_is_a_watch_again_each_time() {
+    let mut play = watched("", "");
+    for id in (2..40).step_by(2) {
+        play.play(">> later 30000");
+        let millis = play.failed(&format!("answer {id} no-answer"), 1_000);
+        play.play(&format!(
+            ">> after {millis}
+             << confirm {} \"a\" revision=5.0
+             >> answer {} allow etag=\"a\" revision=5.0
+             << watch {} \"a\" revision=5.0 55 s",
+            id + 1,
+            id + 1,
+            id + 2
+        ));
+    }
+}
+
+#[test]
+fn a_service_that_stays_behind_does_not_hold_messages_up() {
+    let mut play = watched("", "exempt=B");
+    for id in 2..10 {
+        play.play(&format!(
+            ">> answer {id} allow etag=\"0\" revision=4.0 terms=t0
+             << watch {} \"a\" revision=5.0 55 s",
+            id + 1
+        ));
+    }
+    play.failed("answer 10 allow etag=\"0\" revision=4.0 terms=t0", 1_000);
+    play.play(">> client B 2\n<< venue B 2");
+}
+
+const UNKNOWN: &str = "
+    >> client D 2
+    << check 3 message inbound D 2 terms=t1
+    >> answer 3 terms terms=t2 want-tags=11 etag=\"b\" revision=6.0
+    << check 4 message inbound D 2 terms=t2
+    >> answer 4 terms terms=t1 want-tags=11 etag=\"a\" revision=5.0
+    << check 5 message inbound D 2 terms=*";
+
+#[test]
+fn a_renewal_brings_the_terms_that_were_asked_for() {
+    let mut play = watched("", "guard-outbound=8");
+    play.play(UNKNOWN);
+    play.play(
+        ">> client BE 3 925=fresh|
+         << check 6 renewal inbound BE 3 fresh=fresh
+         >> answer 5 allow etag=\"c\" revision=7.0 terms=t3
+         << confirm 7 - revision=7.0
+         << venue D 2
+         >> venue 9 2
+         >> answer 6 allow etag=\"d\" revision=7.0 terms=t3 want-tags=11 guard-outbound=9
+         << watch 8 \"d\" revision=7.0 55 s bearer=fresh
+         << venue 1 3 112=<1>|
+         << check 9 message outbound 9 2 terms=t3 bearer=fresh
+         >> client D 4
+         << check 10 message inbound D 4 terms=t3 bearer=fresh",
+    );
+}
+
+#[test]
+fn a_renewal_that_was_answered_before_a_change_brings_back_no_older_state() {
+    let mut play = watched("", "exempt=B");
+    play.play(
+        ">> client BE 2 925=fresh|
+         << check 3 renewal inbound BE 2 fresh=fresh
+         >> answer 2 allow etag=\"b\" revision=6.0 terms=t2 want-tags=11,55
+         << watch 4 \"b\" revision=6.0 55 s
+         >> answer 3 allow etag=\"a\" revision=5.0 watch=50 terms=t1 want-tags=11 exempt=B
+         << watch 5 - revision=6.0 55 s bearer=fresh
+         << venue 1 2 112=<1>|
+         >> client B 3
+         << check 6 message inbound B 3 terms=t2 bearer=fresh
+         # Of a service that has not put the newer mapping in force.
+         >> answer 6 allow etag=\"a\" revision=5.0 terms=t1 cache-control=max-age=60
+         << venue B 3
+         >> client B 4
+         << check 7 message inbound B 4 terms=t2 bearer=fresh",
+    );
+}
+
+#[test]
+fn a_renewal_in_a_newer_state_has_what_waits_decided_anew() {
+    watched("", "exempt=B").play(
+        ">> client D 2 + D 3 + BE 4 925=fresh|
+         << check 3 message inbound D 2 terms=t1
+         << check 4 message inbound D 3 terms=t1
+         << check 5 renewal inbound BE 4 fresh=fresh
+         >> answer 4 allow etag=\"a\" revision=5.0
+         >> answer 5 allow etag=\"b\" revision=6.0 watch=50 terms=t2 want-tags=11
+         << check 6 message inbound D 3 terms=t2 bearer=fresh
+         << watch 7 \"b\" revision=6.0 55 s bearer=fresh
+         >> answer 3 reject 6 no
+         << venue 1 2 112=<1>|
+         >> answer 6 reject 6 no
+         << venue 1 3 112=<2>|
+         << venue 1 4 112=<3>|",
+    );
+}
+
+#[test]
+fn a_session_that_ends_while_its_terms_are_confirmed_asks_about_what_was_held() {
+    let mut play = watched("", "guard-outbound=8");
+    play.failed("answer 2 unreachable", 1_000);
+    play.play(
+        ">> venue 8 2 + 9 3 + 0 4
+         << check 3 message outbound 8 2 terms=t1
+         >> client D 2 + D 3
+         << check 4 message inbound D 2 terms=t1
+         << check 5 message inbound D 3 terms=t1
+         >> answer 5 allow etag=\"a\" revision=5.0
+         << confirm 6 \"a\" revision=5.0
+         >> answer 4 logout 6 desk closed
+         << venue 5 2 58=desk closed|
+         << tick 2000
+         << check 7 message outbound 9 3 terms=t1
+         >> venue 9 5 + 5 6
+         << check 8 message outbound 9 5 terms=t1
+         >> answer 3 allow etag=\"a\" revision=5.0
+         << client 8 2
+         >> answer 8 allow etag=\"a\" revision=5.0
+         >> answer 7 allow etag=\"a\" revision=5.0
+         << client 9 3
+         << client 0 4
+         << client 9 5
+         << client 5 6 58=desk closed|
+         << end client
+         << tick 2000",
+    );
+}
+
+#[test]
+fn while_no_service_can_be_reached_nothing_is_held_for_terms_that_none_can_tell() {
+    let mut play = watched("", "exempt=B");
+    play.play(&UNKNOWN.replace("terms=t2 want-tags=11", "terms=t2 want-tags=11 risk-reducing=F"));
+    play.play(
+        ">> answer 5 allow etag=\"c\" revision=7.0 terms=t3
+         << confirm 6 - revision=7.0
+         << venue D 2
+         >> client B 3 + F 4 + 0 5
+         << pause",
+    );
+    play.play_ticking(
+        ">> answer 6 unreachable
+         << tick
+         << check 7 message inbound B 3 terms=t2
+         << check 8 message inbound F 4 terms=t2
+         << resume
+         >> answer 7 unreachable
+         << venue 1 3 112=<1>|
+         >> answer 8 unreachable
+         << venue F 4
+         << venue 0 5",
+    );
 }
