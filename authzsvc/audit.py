@@ -135,7 +135,7 @@ def render_traffic(traffic: Traffic, known: SessionFacts | None, policy: str, de
 
 
 def render_flood(flood: Flood, decision_id: str) -> bytes:
-    """The line of what a listener refused before anybody was authenticated."""
+    """Returns the line about what a listener refused before anybody was authenticated."""
     event: dict[str, object] = {
         "time": datetime.fromtimestamp(flood.at, UTC),
         "decision_id": decision_id,

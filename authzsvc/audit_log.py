@@ -1,9 +1,10 @@
 """`AuditLog`: lines of the audit, written to a file or to standard output.
 
-They are handed over where a decision is made, and written by a thread of their own: at latest 50 ms later, and at the
-end. A line that could not be written is kept and tried again; meanwhile the log is not `available` and the service
-denies, so nothing passes unrecorded. A file that was moved away (rotation) is opened anew. Only a regular file in a
-directory that not everyone can write to is taken, so that nobody can stall the audit or put another file in its place.
+The service hands a line over when it makes a decision. A thread of the log's own writes the lines, at most 50 ms later
+and when the service ends. A line that could not be written is kept and tried again; meanwhile the log is not
+`available` and the service denies everything, so no message passes unrecorded. A file that was moved away (rotation) is
+opened anew. The log must be a regular file in a directory that not everyone can write to, so that nobody can stall the
+audit or replace its file.
 
 Invariant: lines are never interleaved nor torn, because one thread writes them.
 """

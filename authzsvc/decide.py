@@ -43,7 +43,7 @@ class Keeping:
 NOT_KEPT = Keeping()
 
 _TOLD = 3
-"""Forbids that a token lifts unseen, told at its Logon."""
+"""The forbids that the token's wildcards lift, for the reason of its Logon."""
 
 # An enum's members take longer to get at by their enum.
 _FORWARD, _NO_REASON = Action.FORWARD, RejectReason.NONE
@@ -72,11 +72,11 @@ def decide(
     standing: Limit | Ending | None = None,
     state: ServiceState | None = None,
 ) -> Decision:
-    """Decide about a FIX message, or what becomes of a session.
+    """Decide about a FIX message or a session's event.
 
-    `holder` is the token's, or why there is none; `keeping` caps how long the answer holds; `standing` is what the
-    session is left with besides its scopes: while that is anything, nothing is kept. `state` is the service's, with the
-    terms that a proxy is told; a message whose Check names other terms is not evaluated.
+    `holder` is the token's holder, or the reason why there is none. `keeping` limits for how long the answer may be
+    cached. `standing` says how restrictions or expiry limit the session; while they do, no answer may be cached.
+    `state` is the service's state, with its terms; a message whose Check names other terms is not evaluated.
     """
     if isinstance(holder, TokenError):
         return _unauthenticated(request, holder, stamp)
@@ -99,7 +99,7 @@ def decide(
 
 
 def terms_of(policy: Policy, batch: int = 1) -> LogonTerms:
-    """Returns what a session's proxy is told to look at under a mapping."""
+    """Returns the terms of a session under a mapping."""
     return LogonTerms(policy.guard_outbound, policy.exempt, policy.risk_reducing, policy.want_tags, batch)
 
 
@@ -133,9 +133,9 @@ def unavailable(event: Event | None, reason: str, stamp: Stamp) -> Decision:
 
 
 def _limited(request: FixRequest, policy: Policy, decision: Decision, limit: Limit, stamp: Stamp) -> Decision:
-    """What a limited session may still do: what reduces risk, as far as its scopes go, and what needs no scope. What
-    the venue tells it is not order flow, and a trader who gets flat must see that he is. No scope would change the
-    rest, so none is missing."""
+    """Decide in a session that an operator has limited. Messages that reduce risk pass if its scopes grant them, and
+    messages that need no scope pass. The venue's reports pass too, because a trader who closes his positions must see
+    them. No scope would have another message allowed, so none is missing."""
     if request.direction is Direction.OUTBOUND or request.msg_type in policy.risk_reducing:
         return decision
     if not decision.allowed:
@@ -190,7 +190,7 @@ def _refused(verdict: Verdict, stamp: Stamp) -> Decision:
 
 
 def _lifted(policy: Policy, holder: Identity) -> str:
-    """Say which forbids the token's wildcards lift; empty where they lift none."""
+    """Say which forbids the token's wildcards lift; empty if they lift none."""
     return "".join(f"; {lift}" for lift in lifts.of_token(policy, holder.scopes, holder.claims)[:_TOLD])
 
 

@@ -65,18 +65,18 @@ class LogonTerms:
     risk_reducing: tuple[str, ...]
     """Inbound MsgTypes that may pass when no answer is to be had."""
     want_tags: tuple[int, ...] | None
-    """Body tags to send from now on; None for all that are no secret."""
+    """Body tags to send from now on; None for all that hold no secret."""
     batch: int = 1
     """The most messages of one direction that a Check may be about."""
 
     @property
     def name(self) -> str:
-        """Names these terms: equal names, equal terms. For Checks to say by which terms their body is cut."""
+        """The name of these terms; terms with equal names are equal. A Check says by it how its body is cut."""
         return _terms_name(self)
 
     def for_proxy(self, *, names_terms: bool) -> LogonTerms:
-        """What a proxy may be told: one whose Checks do not name their terms must always send the whole body, because
-        nobody could see that its body lacks a tag that a later mapping needs."""
+        """Returns the terms to send to a proxy. A proxy whose Checks do not name their terms must always send the whole
+        body: otherwise nobody could see that a body lacks a tag that a later mapping needs."""
         return self if names_terms else replace(self, want_tags=None)
 
 
@@ -87,10 +87,10 @@ def _terms_name(terms: LogonTerms) -> str:
 
 
 class ServiceState(NamedTuple):
-    """The service's state that a decision is made in, as a session's proxy is told of it."""
+    """The service's state in which a decision is made, in the form that the proxy gets."""
 
     etag: str
-    """Names it, for this session (RFC 9110, 8.8.3)."""
+    """The state's entity tag for this session (RFC 9110, 8.8.3)."""
     revision: str
     """The numbers of the mapping and of the restrictions in force, `3.17`: higher numbers are newer."""
     terms: LogonTerms
@@ -116,7 +116,7 @@ class Decision(NamedTuple):
     scope: str | None
     """What granted it; None where no scope is needed, and on a denial."""
     missing_scopes: tuple[str, ...]
-    """Denied: scopes not held, each of which would by itself have had this message allowed."""
+    """On a denial: scopes with any one of which, in addition, this message would have been allowed."""
     vary: tuple[int, ...]
     """Body tags that the answer rests on."""
     policy: str
@@ -130,7 +130,7 @@ class Decision(NamedTuple):
     rule: str = ""
     """The forbid that denied it, where one did."""
     etag: str = ""
-    """Of what the session's decisions rest on (RFC 9110, 8.8.3)."""
+    """The entity tag of the state that the session's decisions rest on (RFC 9110, 8.8.3)."""
     watch_s: int = 0
     """How long a watch is held, in whole seconds; 0 where none is kept."""
     unknown_scopes: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ class Decision(NamedTuple):
     revision: str = ""
     """The numbers of the mapping and the restrictions that the decision rests on; empty where it rests on neither."""
     terms_name: str = ""
-    """The name of the service's terms, where a message was decided."""
+    """The name of the service's terms, on a decision about a message."""
 
     @property
     def ends_session(self) -> bool:

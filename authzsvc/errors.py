@@ -9,15 +9,15 @@ AuthzError                 everything that this package raises on purpose
 ├── SettingsFaults         settings that do not hold: every fault at once
 ├── TokenError             a token that is not accepted, with a text for the counterparty and a reason for the audit
 │   ├── ServerUnavailable  the authorization server gave no answer about it (tokens.endpoint)
-│   ├── UnknownKey         its key is not known, or not yet
-│   │   └── NoKeys         no key of its issuer's is known yet
+│   ├── UnknownKey         the key that signed it is not known, or not yet
+│   │   └── NoKeys         no key of its issuer is known, yet or any more
 │   └── BadCredentials     it refused a client's id and secret (tokens.endpoint)
-├── KeysError              keys that cannot be had
-│   └── KeysWithdrawn      an issuer that says that it has none any more
+├── KeysError              keys that cannot be read
+│   └── KeysWithdrawn      keys that the issuer has withdrawn
 ├── HttpError              an authorization server that cannot be asked, or does not answer
 ├── ContractError          a CheckRequest that no FIX proxy would send
 ├── StoreError             restrictions and sessions that cannot be kept, or read again
-├── AdminError             what an operator asks and does not get
+├── AdminError             an operator's request that is refused
 └── ToolError              a program or file that a command needs and that is missing
 
 Messages are one line, start in lower case, put the input in backticks, say the mend, and hold no secret.
@@ -105,7 +105,7 @@ class UnknownKey(TokenError):
 
 
 class NoKeys(UnknownKey):
-    """A token whose issuer's keys have not been read, or not for too long, so that nothing can be told of it."""
+    """The keys of the token's issuer were never read, or too long ago, so the token cannot be verified."""
 
     unavailable = True
 
@@ -115,7 +115,7 @@ class KeysError(AuthzError):
 
 
 class KeysWithdrawn(KeysError):
-    """An issuer that says that it has no keys, or none that can be used: those it had before are not its any more."""
+    """The issuer says that it has no keys, or none that can be used, and so withdraws the keys that it had before."""
 
 
 class HttpError(AuthzError):

@@ -1,4 +1,4 @@
-"""`Flood`: what a listener refused before anybody had proved who they are, summed up."""
+"""`Flood`: the sum of what a listener refused before anybody had proved who they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Reason(StrEnum):
     """Why a listener refused."""
 
     CONNECTIONS = "connections"
-    """All connections are taken."""
+    """As many connections are open as may be."""
     HALF_OPEN = "half_open"
     """Too many streams without their first message."""
     LATE = "late"
@@ -28,11 +28,11 @@ class Reason(StrEnum):
     METHOD = "method"
     """A method that is not served."""
     UNREADABLE = "unreadable"
-    """A message that is not one of its method."""
+    """A message that is not of the method's type."""
     LONG = "long"
     """A message of a lasting stream that is longer than any of its kind."""
     UNAUTHENTICATED = "unauthenticated"
-    """An operator's call without a good proof, beyond those with a line of their own."""
+    """An operator's call without a good proof, beyond those that have a line of their own in the audit."""
 
 
 @dataclass(frozen=True, slots=True)

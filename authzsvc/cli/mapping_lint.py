@@ -1,6 +1,7 @@
 """`authzsvc mapping lint`: every fault of a mapping and of its suites, and what looks like a mistake.
 
-Exit code 0: clean (warnings are told), 1: warnings with `--strict`, but for the kinds under `--allow`, 2: faults.
+Exit code 0: no faults (warnings are printed), 1: with `--strict`, a warning of a kind that `--allow` does not name,
+2: faults.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What commands print: every word of it, whoever chose it, fit for a terminal (`authzsvc.visible`).
+"""Prints what commands say, with everything escaped that a terminal must not get (`authzsvc.visible`).
 
 Commands print by `say`, `say_json` or a `console`, and by nothing else.
 """
@@ -28,14 +28,14 @@ def say_json(document: object, indent: int | None = None) -> None:
 
 
 def console(**options: Any) -> Console:  # noqa: ANN401 (those of rich's)
-    """A console that takes words as they are, without markup, and shows what must not be printed as escapes."""
+    """A console that does not interpret markup, and prints characters that must not be printed as escapes."""
     made = Console(highlight=False, **options)
     made.push_render_hook(_Printable())
     return made
 
 
 class _Printable(RenderHook):
-    """Goes over all that a console is about to print: colours are added behind it."""
+    """Escapes all texts that a console is about to print, before colours are added."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         """Wrap each."""

@@ -51,7 +51,8 @@ class Kinds:
             return None
 
     def kind_of(self, raw: bytes) -> FixRequest | None:
-        """What the request in `raw` has in common with others of its kind; None where the kind is not known."""
+        """Returns the part that the request in `raw` shares with others of its kind, or None if the kind is not
+        known."""
         first = raw[: _first_part(raw)]
         return self._recent.get(first) or self._known_earlier(first)
 
@@ -83,7 +84,7 @@ class Kinds:
 
 
 def own_size(raw: bytes) -> int:
-    """How many bytes of a request are not in its first part."""
+    """Returns how many bytes of a request come after its first part."""
     return len(raw) - _first_part(raw)
 
 

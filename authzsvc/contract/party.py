@@ -93,7 +93,7 @@ def address(source: Any) -> str:  # noqa: ANN401
 
 
 def _printable(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """The same with the session's public name, so that what is remembered does not hold the secret one."""
+    """Returns the party with the session's public name, so that the secret one is not remembered."""
     return {**headers, _SESSION: public_name(headers[_SESSION])} if _SESSION in headers else headers
 
 

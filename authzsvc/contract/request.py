@@ -64,9 +64,9 @@ class FixRequest(NamedTuple):
     terms: str = ""
     """The name of the terms by which the body is cut; `WHOLE_BODY` or empty where it is whole."""
     revision: tuple[int, int] | None = None
-    """The newest mapping and restrictions that the proxy has heard of, by their numbers; None where it does not say."""
+    """The numbers of the newest mapping and restrictions that the proxy knows of; None if it does not say."""
     at_once: bool = False
-    """On a watch: it is answered without any wait."""
+    """On a watch: whether it must be answered without any wait."""
 
     def __repr__(self) -> str:
         """All but the fields, which may hold a secret."""
@@ -129,6 +129,7 @@ class StockRequest:
 
     @property
     def name(self) -> str:
-        """The name in the client's certificate; empty where it is of another kind there than its form says."""
+        """The name in the client's certificate; empty if the name's kind in the certificate is not the one that its
+        form says."""
         certificate = self.certificate
         return self.principal if certificate is None or certificate.is_named(self.principal) else ""

@@ -1,10 +1,10 @@
-"""The public name of a session: what may be printed of it.
+"""The public name of a session, which may be printed.
 
-A proxy names each connection's session by an unguessable text (`x-fix-session`), and whoever knows that text proves to
-be that proxy. So the secret name ends here, at the edge: all of the service, its store, its log, its audit and its
-operators know a session by a one-way digest of that name (proto/README.md, "The two names of a session").
+A proxy names each connection's session by an unguessable text (`x-fix-session`), and whoever sends that text proves to
+be that proxy. So the secret name stays at the edge of the service: its core, store, log and audit, and its operators,
+name a session by a one-way digest of the secret name (proto/README.md, "The two names of a session").
 
-Invariant: no two secret names that can be found have one public name, and none can be found by its public name.
+Invariant: nobody can find two secret names with the same public name, or a secret name from its public name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LENGTH = 32
 
 
 def public_name(secret: str) -> str:
-    """The public name of the session whose secret name is `secret`; empty where that is no name."""
+    """Returns the public name of the session whose secret name is `secret`; empty if `secret` is not a name."""
     if not _SECRET.fullmatch(secret):
         return ""
     return hashlib.sha256(_PURPOSE + secret.encode()).hexdigest()[:_LENGTH]

@@ -7,7 +7,8 @@ no harm.
 A report is about the session whose secret name comes with it, in a namespace of its own. Whoever knows only the public
 name, which logs print, cannot report about the session.
 
-Invariants: a report's numbers are whole, not negative and exact; what is odd is left out and counted, never repaired.
+Invariants: a report's numbers are whole, not negative and exact; any other number is left out and counted, never
+repaired.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class TrafficReport:
     """What a connection's numbers were at one moment."""
 
     session: str
-    """The session's public name, by the secret one that came with the report."""
+    """The session's public name, computed from the secret one that came with the report."""
     began_at: float
     """When the connection began: Unix time, by Envoy's clock; 0 where it is not told."""
     ended: bool

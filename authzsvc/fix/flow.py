@@ -1,11 +1,11 @@
-"""Which way messages go, and which of them open risk: what the FIX dictionary does not say.
+"""In which direction messages go, and which of them may lead to a trade: the FIX dictionary does not say so.
 
-After the descriptions of the messages in the FIX 4.4 and FIX 5.0 SP2 specifications, volumes 3 (pre-trade), 4 (trade)
-and 5 (post-trade), read for a client that logs on to a venue. Only what is certain stands here: a message that either
+The tables follow the descriptions of the messages in the FIX 4.4 and FIX 5.0 SP2 specifications, volumes 3 (pre-trade),
+4 (trade) and 5 (post-trade), for a client that logs on to a venue. They have certain cases only: a message that either
 side may send by some part of the specification (Quote, QuoteRequest, MassQuote, TradeCaptureReport, allocations,
 confirmations, collateral, News) is in neither table.
 
-Each MsgType stands with its name: the same letters may be a venue's own message in a version that does not have it.
+Each MsgType comes with its name, because the same letters may be a venue's own message in another version of FIX.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ quantity and the price), quotes, and answers to quotes."""
 
 
 def only_direction(dictionary: Dictionary, msg_type: str) -> Direction | None:
-    """Give the one direction in which a message ever goes; None where it may go both ways, or that is not known."""
+    """Give the only direction in which a message goes; None if it may go in both, or if that is not known."""
     if _is_in(SENT_BY_CLIENTS, dictionary, msg_type):
         return Direction.INBOUND
     return Direction.OUTBOUND if _is_in(SENT_BY_VENUES, dictionary, msg_type) else None
@@ -115,5 +115,5 @@ def opens_risk(dictionary: Dictionary, msg_type: str) -> bool:
 
 
 def _is_in(table: Mapping[str, str], dictionary: Dictionary, msg_type: str) -> bool:
-    """Whether a table has the message that the dictionary means; some versions write its name out at greater length."""
+    """Whether a table has this message of the dictionary. Some FIX versions have a longer form of its name."""
     return msg_type in table and dictionary.message_name(msg_type).startswith(table[msg_type])

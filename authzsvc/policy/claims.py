@@ -1,11 +1,12 @@
-"""What a token's claims say to a mapping: a claim by its name or its path, and whether a value is in it.
+"""Finds a token's claim by its name or path, and compares values with the claim's items.
 
-A path is a claim's whole name (which may hold dots, as a web address does), or else the way into nested claims.
-A claim is of use where it is text, a whole number, or a list; of a list, the items that are text or whole numbers.
+A path is a claim's whole name (which may hold dots, as a web address does), or otherwise the way into nested claims. A
+claim can be used if it is text, a whole number, or a list; of a list, the items that are text or whole numbers are
+used.
 
 A field with a data type is compared with a claim's items as that type compares them: a claim of `5` or `"5"` equals an
-INT of 5, and a claim of `"100.0"` a QTY of 100. An item that is no plain value of the type leaves a doubt, unless
-another item is the field's value.
+INT of 5, and a claim of `"100.0"` a QTY of 100. The result is a doubt if an item has no plain form in the type, unless
+another item equals the field's value.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ def in_claim(claims: Claims, path: str, value: str) -> bool:
 
 
 def holds_item(claims: Claims, path: str, item: bytes, type_: DataType) -> bool:
-    """Whether a claim equals, or has in it, an item of a field with this type, given in its plain form.
+    """Whether a claim equals or contains this item of a field of this type. The item is in its plain form.
 
-    Raises `DoubtError` where the claim is of no use, and where only a value that is in doubt might be the item.
+    Raises `DoubtError` if the claim cannot be used, or if no item equals it but an item is in doubt.
     """
     claim = claim_at(claims, path)
     if not isinstance(claim, str | int | list | tuple) or isinstance(claim, bool):

@@ -1,12 +1,12 @@
 """Conditions on the fields of a message, compiled: numbers and bytes, no names to look up.
 
-A condition is true, false, or in doubt; a grant needs it true, a forbid is kept from firing only by a false one. An
-absent tag fails every test but the negative ones, which it leaves in doubt. Where a tag stands several times, or holds
-several items in one value, a grant asks all of them and a forbid is satisfied with any, wherever they stand, so that no
-engine's choice of the first or the last one matters.
+A condition is true, false, or in doubt. For a grant all conditions must be true; a forbid does not fire only if one of
+its conditions is false. An absent tag fails every test except the negative ones, which it leaves in doubt. If a tag
+occurs several times, or holds several items in one value, all of them must pass the test for a grant, and any of them
+is enough for a forbid, so that it does not matter whether an engine takes the first or the last one.
 
-Values are compared by the tag's data type: tests see the plain form of each item, and a value that has none, because
-engines may read it differently, leaves every test in doubt.
+Values are compared by the tag's data type: tests see the plain form of each item. A value without a plain form, which
+engines may read differently, leaves every test in doubt.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Condition:
     default: bytes | None = None
     """Stands in where the tag is absent."""
     any_occurrence: bool = False
-    """One value that passes will do, else all must; the same of the items of a value."""
+    """Whether one passing value (or item of a value) is enough; otherwise all must pass."""
     type: DataType = TEXT
     """How the tag's values are read."""
     note: str = field(default="", compare=False)
@@ -134,7 +134,7 @@ class Condition:
         return bool(self.tests) and not self.present and all(test.negative for test in self.tests)
 
     def _value(self, value: bytes, claims: Claims) -> Truth:
-        """Whether a value passes, all or any of its items."""
+        """Whether a value's items pass: all of them, or with `any_occurrence` any of them."""
         type_ = self.type
         if type_ is TEXT or not self.tests:
             return self._item(value, claims)
@@ -159,11 +159,11 @@ class Condition:
 
     @property
     def type_matters(self) -> bool:
-        """Whether values are compared, and not as text."""
+        """Whether values are compared, by another type than text."""
         return bool(self.tests) and self.type is not TEXT
 
     def in_doubt(self, value: bytes) -> bool:
-        """Whether engines may read a value of the tag differently, so that no test of it can be made."""
+        """Whether engines may read a value of the tag differently, so that it cannot be tested."""
         return self.type_matters and self.type.read(value) is None
 
     @property

@@ -63,7 +63,7 @@ class Policy:
     rollout: Rollout
     rules: Mapping[tuple[Direction, str], RuleSet]
     places: Places = field(default_factory=dict, repr=False, compare=False)
-    """Where the parts of the mapping are written that have no place of their own."""
+    """Where those parts of the mapping are written that do not hold their own place."""
     _granted: Callable[[frozenset[str], tuple[str, ...]], Granted] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -190,8 +190,8 @@ class Policy:
         return self._enforced(question, Verdict(False, None, lacking, reason, plan.found.vary), granting)
 
     def prohibition(self, question: Question, plan: Plan, firing: Sequence[Forbid], *, granted: bool) -> Verdict:
-        """Make the denial of a message to which these forbids apply, of which the first is told as the one that denies;
-        `granted`: nothing but they stands in its way."""
+        """Make the denial of a message to which these forbids apply. The decision names the first one; `granted` says
+        that nothing but the forbids denies the message."""
         lacking = missing.of_prohibition(self.granter.defined, plan, firing, question, granted=granted)
         reason = reasons.forbidden(plan.found.label, question, firing, granted=granted)
         return self._enforced(question, Verdict(False, None, lacking, reason, plan.found.vary, forbid=firing[0].name))

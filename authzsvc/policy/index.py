@@ -1,9 +1,8 @@
-"""Rules filed by the values that they ask for, so that a decision looks only at those that could apply.
+"""An index of rules by the values that they need, so that a decision evaluates only rules that could apply.
 
-A rule that needs a tag to be one of a few values is filed under them; one that asks for nothing of the kind is looked
-at each time. What is filed is still evaluated: filing leaves out only rules of which a condition is known to be false.
-
-Rules that ask only for what cannot be filed (a range, a prefix, an expression, a claim) are tried one by one.
+A rule that needs a tag to have one of a few values is filed under these values. A rule without such a condition (with
+only a range, a prefix, an expression or a claim) is evaluated for every message. Filed rules are evaluated too: the
+index leaves out only rules with a condition that is known to be false.
 
 Rules are filed under plain forms (`fix.data_types`). A message's value is looked up as it stands, because nearly every
 value is its own plain form, and then by the plain form of each of its items. A value in doubt finds every forbid that
@@ -59,7 +58,7 @@ class Narrow(NamedTuple, Generic[RuleT]):
     tag: int
     filed: Mapping[Value, Rules[RuleT]]
     typed: DataType | None
-    """The tag's data type; None where it is text, so that a value which is not found has no rules."""
+    """The tag's data type; None for text: a text under which no rule is filed has none."""
     doubtful: Rules[RuleT]
     """The rules that apply to a value in doubt."""
 
@@ -89,7 +88,7 @@ class Wide(NamedTuple, Generic[RuleT]):
     tags: Tags
     filed: Mapping[tuple[Value, ...], Rules[RuleT]]
     rewritten: tuple[tuple[int, DataType], ...]
-    """Those of the tags, by their place, whose values may not be their own plain form."""
+    """The positions of those tags whose values may differ from their plain form."""
 
     def find_items(self, key: tuple[Value, ...]) -> Rules[RuleT] | None:
         """Give the rules for values that none is filed under as they stand.

@@ -32,7 +32,7 @@ class Verdict:
     scope: str | None
     """What granted it; None on a denial, or where no scope is needed."""
     missing_scopes: tuple[str, ...]
-    """Scopes not held, each of which would by itself have had this message allowed, sorted (`policy.missing`)."""
+    """Scopes with any one of which, in addition, this message would have been allowed, sorted (`policy.missing`)."""
     reason: str
     """One line, lower case, for the audit."""
     vary: tuple[int, ...]

@@ -24,7 +24,7 @@ ID_NAMES = {
 """Field of `CompIds` → what to call it: as the client's own messages do."""
 
 _NAMED = 5
-"""Scopes, or forbids."""
+"""How many scopes or forbids a reason lists at most."""
 _NAMED_RULES = 3
 _NAMED_VALUES = 3
 _VALUE_LENGTH = 32
@@ -71,9 +71,10 @@ def conditions_failed(needed: Needs, question: Question, would_grant: Sequence[s
 
 
 def forbidden(label: str, question: Question, firing: Sequence[Forbid], *, granted: bool) -> str:
-    """Word a denial by forbids, of which the first is told in full; `granted`: nothing else stands in the way.
+    """Word a denial by forbids. The first forbid is described in full; `granted` says that nothing but the forbids
+    denies.
 
-    A value in doubt is named, because it need not be any that the forbid names.
+    A value in doubt is shown, because the forbid fires although it does not name that value.
     """
     forbid, *others = firing
     because = f" where {' and '.join(map(str, forbid.conditions))}" if forbid.conditions else ""

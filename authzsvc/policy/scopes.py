@@ -70,7 +70,7 @@ class Defined:
         return frozenset(scope for scope in self.scopes if matches(scope))
 
     def covering(self, scopes: Iterable[str]) -> frozenset[str]:
-        """Give the defined scopes each of which covers one of these; none of a token's wildcards is among them."""
+        """Give the defined scopes that cover one of these, without wildcards."""
         if not self.prefixes:
             return self.scopes.intersection(scopes)
         return _NONE.union(*(self._covering.get(scope, _NONE) for scope in scopes))

@@ -1,10 +1,10 @@
 """Tests of one value of one field, compiled: bytes and numbers, no names to look up.
 
-Values come in the plain form of the field's data type. `InRange` and `InTime` are also for fields without one, whose
-values they read themselves.
+Values come in the plain form of the field's data type. `InRange` and `InTime` also test text fields, whose values they
+read as numbers and times themselves.
 
-A test says yes or no, or raises `DoubtError` where the value or the token is such that it cannot be told. A *negative*
-test (`not`, `not_in_list`) says what a value is not; of an absent field it can say nothing.
+A test returns whether the value passes, or raises `DoubtError` if the value or the token leaves that open. A *negative*
+test (`not`, `not_in_list`) says what a value must not be; for an absent field its result is open.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class InRange:
         object.__setattr__(self, "_whole", (low, high))
 
     def passes(self, value: bytes, claims: Claims) -> bool:
-        """Whether it is. Raises `DoubtError` for what is no number in its plain form."""
+        """Whether the value is in the range. Raises `DoubtError` if it is not a number in its plain form."""
         plain = value if self.typed else plain_forms.decimal(value)
         if plain is None:
             raise DoubtError("the value is no plain decimal number")
