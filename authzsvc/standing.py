@@ -88,7 +88,7 @@ def already_logged_on(other: str) -> Ending:
 
 
 def not_the_callers() -> Ending:
-    """A good credential, with the name of a session that is another client's."""
+    """Refuses a good credential that comes with the name of another client's session."""
     return Ending(NOT_YOURS, "the session that it names is of another issuer, subject or client", NOT_ALLOWED_NOW)
 
 

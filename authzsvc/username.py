@@ -1,8 +1,8 @@
 """Whether the Username (553) of a Logon is a name of the client whose token came with it.
 
-The password beside it is cut from the Logon, so the venue would take a Username for proven that nobody has proven. The
-names of the client are its client id, its subject, the claims `preferred_username` and `username`, and the claims that
-the mapping holds the client's own ids against.
+The filter cuts the password from the Logon, so the venue would believe a Username that nobody has proved. The names of
+the client are its client id, its subject, the claims `preferred_username` and `username`, and the claims that the
+mapping compares with the client's own ids.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _COUNTERPARTY = "target_comp_id"
 
 
 def is_the_clients(fields: Fields, identity: Identity, policy: Policy) -> bool:
-    """Return whether a Logon has a Username, and each that it has is a name of the client."""
+    """Return whether a Logon has a Username (553) and every Username in it is a name of the client."""
     usernames = {value.decode("utf-8", "replace") for value in fields.all(USERNAME)}
     return bool(usernames) and usernames <= _names(identity, policy)
 

@@ -1,22 +1,22 @@
-"""How much a serialized `CheckRequest` says besides its body, told before any of it is parsed.
+"""Measures a serialized `CheckRequest` without its body, before any of it is parsed.
 
-A long body is cheap to parse, and a long message needs one. Millions of headers or facts are not: protobuf's own parser
-takes a second for them, in which nobody else is served, and nobody has proven anything yet. Pure.
+A long body is cheap to parse, and a long message needs one. Millions of headers or facts are not cheap: protobuf's own
+parser takes a second for them, in which nobody else is served, and the caller has not proved anything yet. Pure.
 """
 
 from __future__ import annotations
 
 MAX_HEAD_BYTES = 262_144
-"""All of a request that is not in its body."""
+"""The most bytes of a request without its body."""
 
 _TO_HTTP = (1, 4, 2)
-"""The way to `attributes.request.http`, by the numbers of the fields."""
+"""The numbers of the fields that lead to `attributes.request.http`."""
 _BODIES = frozenset((11, 12))
 """`body` and `raw_body`."""
 _VARINT, _FIXED64, _SIZED, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
 _FIELD_BYTES = 8
-"""What a field counts as besides its length, because each of them takes time, however short it is."""
+"""The bytes that each field counts besides its length, because even the shortest field takes time."""
 
 
 class _Unreadable(Exception):
@@ -24,7 +24,7 @@ class _Unreadable(Exception):
 
 
 def says_too_much(raw: bytes) -> bool:
-    """Whether a request is longer besides its body than any proxy needs, or is so long and cannot be read."""
+    """Whether a request without its body is longer than any proxy needs, or is that long and cannot be read."""
     if len(raw) <= MAX_HEAD_BYTES:
         return False
     try:
@@ -34,7 +34,7 @@ def says_too_much(raw: bytes) -> bool:
 
 
 def _left(raw: bytes, at: int, end: int, path: tuple[int, ...], left: int) -> int:
-    """Returns what is left of a budget of bytes behind the message at `at`; less than 0 once it is exceeded."""
+    """Returns what is left of the budget `left` after the message at `at`; less than 0 if the message exceeds it."""
     while at < end and left >= 0:
         key, value = _varint(raw, at, end)
         number, kind = key >> 3, key & 7

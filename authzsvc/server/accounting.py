@@ -1,12 +1,12 @@
 """The receiving end of Envoy's gRPC access log (`AccessLogService`): messages that passed without a Check of their own.
 
-Reports come on streams that live as long as Envoy's workers do, those of all connections mixed. What is new in them
-goes into the audit and the metrics. Streams end when the service drains, once nothing has come for a moment: Envoy
-opens another with its next report.
+Reports of all connections come mixed, on streams that live as long as Envoy's workers. The audit and the metrics get
+what is new in them. When the service drains, it ends a stream once no report has come for a moment; Envoy opens another
+with its next report.
 
 A report about a session that is not known here (another service let it in, or its name is made up) is recorded as
-unproven, and a bounded number of them is taken. What is left out stands in the session's next report, as its numbers
-run from the connection's beginning.
+unproven, and the number of such reports is bounded. A report that was left out loses nothing: the session's next report
+has its numbers too, because they run from the connection's beginning.
 
 Invariants: labels of metrics are the mapping's own words; a stream that sends nonsense harms neither others nor Checks,
 and takes no room from the accounts of sessions that are known.
@@ -59,7 +59,7 @@ class Accounting:
     ids: Iterator[str]
     clock: Callable[[], float] = time.time
     unknown: Allowance = field(default_factory=lambda: Allowance(burst=5_000, per_s=500))
-    """Of reports about sessions that are not known here: whoever makes names up may send so many, and no more."""
+    """Bounds reports about sessions that are not known here, because anybody can make up names of sessions."""
     ledger: Ledger = field(init=False)
     _drained: asyncio.Event = field(default_factory=asyncio.Event)
 

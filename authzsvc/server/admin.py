@@ -50,7 +50,7 @@ class Admin:
     """The service. `add_to` puts it on a server."""
 
     def __init__(self, control: Control, access: Access, attempts: Attempts, refusals: Refusals | None = None) -> None:
-        """`refusals` bounds how many callers who are not let in have a line of their own in the audit."""
+        """`refusals` bounds how many refused callers have a line of their own in the audit."""
         self._control = control
         self._lockouts = LockoutDesk(attempts, control.record)
         self._refusals = refusals
@@ -94,7 +94,7 @@ class Admin:
             await context.abort(error.status, str(error))
 
     def _has_line(self, peer: str) -> bool:
-        """Whether a refused caller has a line of their own in the audit; the others are summed up there."""
+        """Whether a refused caller has a line of their own in the audit; it has the others as a sum."""
         listener = "admin.unix" if peer.startswith(LOCAL) else "admin.tcp"
         if self._refusals is None or self._refusals.has_line(listener):
             return True

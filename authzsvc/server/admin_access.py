@@ -1,12 +1,12 @@
-"""Who an operator is: told by the way the call came in.
+"""Finds out who an operator is, from the socket that the call came over.
 
-Over the unix socket, which only its owner can open, operators say their name themselves; the audit marks it as claimed.
-Over TLS a certificate or an access token proves it, or both where both are asked for, and then the token's subject is
-the name. A token is held against all that its issuer's settings demand of a FIX client's token: that it belongs to the
-certificate of the connection, and that its server says that it is active.
+Over the unix socket, which only its owner can open, operators give their name themselves; the audit marks it as
+claimed. Over TLS a certificate or an access token proves who they are, or both if the settings ask for both; then the
+token's subject is the name. A token must satisfy all that its issuer's settings demand of a FIX client's token: that it
+belongs to the certificate of the connection, and that its server says that it is active.
 
-Invariants: a call that came over TCP is never taken for a local one, because the transport says which it is and no
-header does; nothing is believed of a token before the authenticator has accepted it.
+Invariants: a call over TCP is never taken for a local one, because the transport and not a header says which it is; no
+claim of a token is used before the authenticator has accepted the token.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LOCAL = "unix:"
 UNNAMED = "unnamed"
 
 Authenticate = Callable[[Credential, Certificate], Awaitable[Identity]]
-"""Tells who presents a credential over the connection of that certificate. Raises `TokenError`."""
+"""Returns who presents a credential over the connection with that certificate. Raises `TokenError`."""
 
 _BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 
@@ -52,7 +52,7 @@ class Access:
         authenticate: Authenticate,
         revoked: Callable[[Identity], bool] = lambda _identity: False,
     ) -> None:
-        """`revoked` tells of tokens that an operator has revoked."""
+        """`revoked` says whether an operator has revoked a token."""
         self._local = settings.unix is not None
         self._certificate = settings.tls is not None and settings.tls.client_ca is not None
         self._names = tuple(settings.operators)

@@ -1,6 +1,6 @@
-"""The admin service on lock-outs: who is locked out after too many failed logons, and letting them in again.
+"""The admin service for lock-outs: lists who is locked out after too many failed logons, and lifts lock-outs.
 
-They are in the memory of the process that is asked, and nowhere else.
+Lock-outs are only in the memory of the process that is asked.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ LOCKOUTS = "lockouts"
 
 @dataclass(frozen=True, slots=True)
 class LockoutDesk:
-    """What operators ask of lock-outs. Each call is recorded, done or refused."""
+    """Carries out operators' calls about lock-outs. Each call is recorded, whether it was carried out or refused."""
 
     attempts: Attempts
     record: Callable[[Act], None]
 
     async def show(self, request: pb.ListLockoutsRequest, operator: Operator) -> pb.ListLockoutsResponse:
-        """A page of them, the oldest first. Raises `AdminError`."""
+        """Returns a page of lock-outs, oldest first. Raises `AdminError`."""
         with Noting(lambda text: self._note(Action.LIST, operator, LOCKOUTS, refused=text)):
             start = _offset(request.page_token)
         if not start:
@@ -42,7 +42,7 @@ class LockoutDesk:
         )
 
     async def lift(self, request: pb.ClearLockoutsRequest, operator: Operator) -> pb.ClearLockoutsResponse:
-        """Lift those that are meant. Raises `AdminError` where none is."""
+        """Lift the selected lock-outs. Raises `AdminError` if there is none."""
         by = request.WhichOneof("by") or ""
         value = str(getattr(request, by)) if by in ("name", "address") else ""
         with Noting(lambda text: self._note(Action.UNLOCK, operator, by, value[:MAX_VALUE], refused=text)):

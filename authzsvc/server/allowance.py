@@ -1,7 +1,7 @@
-"""`Allowance`: how much may come from callers that have proven nothing, in a while.
+"""`Allowance`: bounds how many events are taken from callers that have proved nothing.
 
-A token bucket: it fills at a steady rate, up to its size; each event takes one. Pure: the time is handed in (monotonic
-seconds).
+A token bucket: it fills at a steady rate, up to its size, and each event takes one token. Pure: the time is an argument
+(monotonic seconds).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Allowance:
-    """So many at once, and so many a second from then on."""
+    """How many events may come at once, and how many a second after that."""
 
     burst: float
     per_s: float
@@ -21,11 +21,11 @@ class Allowance:
     _at: float | None = None
 
     def __post_init__(self) -> None:
-        """It begins full."""
+        """The bucket is full at first."""
         self._level = self.burst
 
     def take(self, now: float) -> bool:
-        """Whether one more is within it."""
+        """Whether one more event is allowed; it takes a token if so."""
         if self._at is not None:
             self._level = min(self.burst, self._level + max(0.0, now - self._at) * self.per_s)
         self._at = now

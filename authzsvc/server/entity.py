@@ -13,7 +13,7 @@ from authzsvc.standing import Ending, Limit
 from authzsvc.tokens.claims import Identity
 
 _MOST = 20_000
-"""Identities whose tags are remembered; beyond it all are forgotten."""
+"""How many identities' tags are remembered. With more, all are forgotten."""
 
 _VOLATILE = frozenset({"exp", "iat", "nbf", "jti", "auth_time", "sid", "uti", "rh", "aio"})
 """Claims that differ from one token of a session to the next, and that no mapping should rest on."""

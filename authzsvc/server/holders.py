@@ -1,11 +1,11 @@
-"""Who a FIX request is from, and what is left to them besides their scopes.
+"""Finds out who a FIX request is from, and how restrictions or expiry limit them.
 
-A credential is told at once where it is known, else asked about. A session whose token has expired may go on, by the
-settings; then what was known of it at its Logon, or its last renewal, holds.
+A known credential is answered for at once; otherwise an authorization server is asked. The settings may let a session
+go on whose token has expired; then the identity of its Logon, or of its last renewal, counts.
 
-Invariants: every credential that is refused counts as an attempt, whatever the event, and `attempts` is asked before
-anybody else is; `owns` decides whether a request may change a session that is known, and it needs a credential for
-that: a session's name alone changes nothing.
+Invariants: every refused credential counts as an attempt, whatever the event, and `attempts` is consulted before any
+server is asked; `owns` decides whether a request may change a known session, and demands a credential: a session's name
+alone changes nothing.
 """
 
 from __future__ import annotations
@@ -69,20 +69,21 @@ class Holders:
     clock: Callable[[], float] = time.time
     tags: Tags = field(default_factory=Tags)
     _not_in_store: int = 0
-    """A number that a proxy has named and the store does not have: of another store."""
+    """A number that a proxy has named and that is higher than the store's, so that it is from another store."""
 
     def decided(self, request: FixRequest, holder: Holder, stamp: Stamp) -> Decision:
         """The decision about a request of that holder's."""
         in_force, identity = self.in_force, holder.identity
         standing, policy = self.standing(request, holder), in_force.policy
         if stamp.policy != policy.digest:
-            stamp = stamp._replace(policy=policy.digest)  # It was exchanged since the request came.
+            stamp = stamp._replace(policy=policy.digest)  # The restrictions were replaced since the request came.
         state = ServiceState(self.tags.of(policy.digest, identity, standing), in_force.revision, in_force.terms)
         return decide(request, identity, policy, stamp, self.rules.keeping, standing, state)
 
     async def catch_up(self, request: FixRequest) -> None:
-        """Puts the restrictions in force of which the request's proxy has heard already: another service wrote them to
-        the store before it told the proxy. Raises `StoreError`: then there is a restriction that is not known here."""
+        """Puts restrictions in force that the request's proxy already knows of: another service wrote them to the store
+        before it reported them. Raises `StoreError` if the store cannot be read: then a restriction is not known
+        here."""
         known = request.revision
         if known is not None and known[1] > max(self.in_force.restrictions_number, self._not_in_store):
             await self.in_force.catch_up()
@@ -102,8 +103,8 @@ class Holders:
         return None if identity is None else Holder(identity)
 
     def told(self, request: FixRequest) -> Holder | None:
-        """Whose a report is, where nobody needs to be asked. A credential that is refused counts here, too; one that is
-        not known is not asked about, and so no guess."""
+        """Returns whose a report is, without asking any server. A refused credential counts as an attempt here too. An
+        unknown one is not asked about, so it cannot be a guess."""
         holder, credential = self.known(request), request.credential
         if holder is None and credential is not None and not self._is_the_sessions(request, credential):
             try:
@@ -135,8 +136,8 @@ class Holders:
         return known.identity if known is not None and self._is_its(known, request.credential) else None
 
     def owns(self, request: FixRequest, holder: Holder | TokenError | None) -> bool:
-        """Whether the known session that the request names is the caller's: his credential is good and of the session's
-        issuer, subject and client, or it is refused and is the very one that the session stands on."""
+        """Whether the known session that the request names is the caller's: the credential is good and of the session's
+        issuer, subject and client, or it is refused now but is the very one that the session was allowed with."""
         known = self.live.recall(request.session)
         if known is None:
             return False
@@ -145,7 +146,7 @@ class Holders:
         return self._is_its(known, request.credential)
 
     def is_anothers(self, request: FixRequest, holder: Holder) -> bool:
-        """Whether the request names a known session of somebody else's."""
+        """Whether the request names a known session of another client."""
         return self.live.find(request.session) is not None and not self.owns(request, holder)
 
     async def authenticated(
@@ -165,8 +166,8 @@ class Holders:
         return found
 
     def _counted(self, request: FixRequest, credential: Credential, found: Holder | TokenError) -> Holder | TokenError:
-        """What came of a credential that was verified here. A bad one counts, unless its caller is locked out already,
-        and then hears that."""
+        """Returns the result for a credential that was verified here. A bad one counts as an attempt; a caller who is
+        already locked out gets that answer instead."""
         if not isinstance(found, TokenError) or self._is_the_sessions(request, credential):
             return found
         if is_guess(found) and self.attempts.is_locked(request, credential):
@@ -189,12 +190,13 @@ class Holders:
         return Holder(identity)
 
     def _is_heard(self, request: FixRequest, credential: Credential, *, spare: bool = False) -> bool:
-        """Whether a credential is looked at: it is the session's own, or its names are not locked out."""
+        """Whether a credential is looked at, because it is the session's own or its names are not locked out."""
         own = self._is_the_sessions(request, credential)
         return own or not self.attempts.is_locked(request, credential, spare=spare)
 
     def _is_the_sessions(self, request: FixRequest, credential: Credential) -> bool:
-        """Whether a known session stands on that credential, so that it is no guess. A Logon has no session yet."""
+        """Whether a known session was allowed with that credential, so that it is no guess. A Logon has no session
+        yet."""
         if request.event is Event.LOGON or credential is not request.credential:
             return False
         known = self.live.recall(request.session)
@@ -261,7 +263,7 @@ class Holders:
 
 
 def who(identity: Identity) -> tuple[str, str, str]:
-    """Whose an identity is, whatever token it came from."""
+    """Returns issuer, subject and client of an identity, which do not depend on the token."""
     return identity.issuer, identity.subject, identity.client_id
 
 

@@ -38,7 +38,7 @@ class Issuers:
 
     authenticator: Authenticator
     contexts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By issuer: the facts of the listeners on which it is asked."""
+    """For each issuer, the facts of the listeners whose tokens may be shown to its server."""
     key_sets: list[KeySet] = field(default_factory=list)
     """Those that must be loaded before any token can be verified."""
     from_files: list[KeySet] = field(default_factory=list)
@@ -53,8 +53,9 @@ class Issuers:
         return [key_set.keep_fresh() for key_set in self.key_sets] + keep
 
     def of_operators(self, token: AdminToken | None) -> Authenticate:
-        """Returns what tells whose an operator's token is: of the issuer that `admin.token` names, and held against the
-        settings of that issuer as a FIX client's is. Raises `SettingsFaults` where no such issuer is set."""
+        """Returns the function that finds out whose an operator's token is. The token must be of the issuer that
+        `admin.token` names, and satisfy that issuer's settings as a FIX client's token must. Raises `SettingsFaults` if
+        there is no such issuer."""
         if token is None:
             return _no_tokens
         context = self.contexts.get(token.issuer)
@@ -65,8 +66,8 @@ class Issuers:
         return lambda credential, certificate: authenticator.look_up(credential, certificate, context)
 
     def keys(self) -> Iterator[tuple[str, bool, float | None]]:
-        """Each issuer with keys, whether the last attempt to read them brought none, and the seconds since they were
-        read."""
+        """Returns, for each issuer with keys, whether the last attempt to read them failed, and the seconds since they
+        were last read."""
         yield from ((key_set.name, key_set.stale, key_set.age_s) for key_set in self.key_sets)
 
     async def wait_until_loaded(self) -> None:

@@ -90,8 +90,9 @@ class Judge:
         return decision, identity
 
     def _report(self, request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
-        """A report asks for nothing. It is its client's where the credential is known to be good for the CompID that it
-        names; otherwise nobody has proven it, and there is no identity."""
+        """Decide about a report, which asks for no permission. Its identity is the client's if the credential is known
+        to be good for the CompID that the report names; otherwise nobody has proved the report, and it has no
+        identity."""
         holder = self.holders.told(request)
         proven = holder is not None and self.in_force.policy.identify(request.client, holder.identity.claims) is None
         return acknowledged(request, stamp), holder.identity if holder is not None and proven else None

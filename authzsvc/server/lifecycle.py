@@ -159,7 +159,7 @@ async def _listening(
 
 
 async def _keep_keys_health(health: health_aio.HealthServicer, issuers: Issuers) -> None:
-    """Say of the issuers' keys whether they are as last published, for ever."""
+    """Keep the health of the issuers' keys up to date, until cancelled."""
     while True:
         good = all(key_set.loaded and not key_set.stale for key_set in issuers.key_sets)
         await health.set(KEYS, _SERVING if good else _NOT_SERVING)

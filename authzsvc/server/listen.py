@@ -52,7 +52,7 @@ def _bind_unix(server: Server, path: Path) -> str:
 
 
 def clear(path: Path, key: str) -> None:
-    """Makes way for a socket: removes one that nobody answers on.
+    """Prepares a path for a socket: removes a socket on which nobody answers.
 
     Raises `SettingsFaults`, which names `key`. Whoever can replace the socket could answer in the service's place, so a
     directory that everyone can write to is refused.

@@ -2,8 +2,8 @@
 
 The event loop takes one call at a time of each server, so a flood on one socket fills that socket's queue alone.
 
-How many connections are open is read from the core's own statistics (channelz): the core accepts and closes connections
-without a word to Python. While as many are open as there may be, that counts as one refusal a second.
+The number of open connections is read from the core's own statistics (channelz), because the core accepts and closes
+connections without telling Python. While as many are open as may be, one refusal a second is counted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Listener:
     """Where addresses are added."""
     channelz_id: int
     connections: int = 0
-    """As of the last look."""
+    """The number of open connections when it was last read."""
 
     @classmethod
     def create(cls, name: str, bounds: GrpcBounds, refusals: Refusals) -> Listener:

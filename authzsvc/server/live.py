@@ -1,14 +1,15 @@
-"""The sessions that live, and the watches that tell so.
+"""The live sessions, and the watches that show that they live.
 
 A session is known from its allowed Logon on. The filter keeps one `watch` call outstanding for it; when the connection
 ends, Envoy resets that call, and the session has ended. A session without a watch (between two of them, after a restart
 of the service, or because another service has its watch) is kept for `GRACE_S`, and gives way much earlier: to another
 Logon, and to another session that is watched here, for that one lives and this one may have ended.
 
-A watch is nobody's at first. It is counted as its session's (`attend`) once its caller has proven to be that session's.
+A watch belongs to no session at first. `attend` counts it as its session's, once its caller has proved to be that
+session's proxy.
 
 Invariants: at most one session lives under a FIX identity; a session that was ousted never gets its identity back; a
-watch ousts no session but its own; a watch that nobody has proven changes nothing, however it ends.
+watch ousts no other session than its own; an unproven watch changes nothing, however it ends.
 """
 
 from __future__ import annotations

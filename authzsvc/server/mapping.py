@@ -28,9 +28,9 @@ class Taken:
     files: tuple[Path, ...]
     """All that it rests on."""
     warnings: tuple[PolicyWarning, ...] = ()
-    """Where it enforces less than it seems to say."""
+    """The warnings about it: where it enforces less than it seems to say."""
     signed: SignedMapping | None = None
-    """Who signed it and under which serial, where the settings demand a signature."""
+    """Its signature's key and serial, if the settings demand a signature."""
 
 
 def take(settings: Settings) -> Taken:
@@ -49,9 +49,9 @@ def _signed(settings: Settings, policy: Policy) -> SignedMapping | None:
 
 
 async def accept(taken: Taken, store: Store) -> None:
-    """Holds the serial of a signed mapping against the last that any service of the store accepted, and records it.
+    """Compares the serial of a signed mapping with the last one that any service of the store accepted, and records it.
 
-    Raises `SignatureError` for an older one, and `StoreError`. A mapping that is not accepted is never put in force.
+    Raises `SignatureError` for an older serial, and `StoreError`. Then the mapping must not be put in force.
     """
     if taken.signed is not None:
         await store.accept_mapping(taken.signed)

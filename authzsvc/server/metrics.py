@@ -1,9 +1,8 @@
 """What the service counts, and how Prometheus reads it.
 
-Counting is a dictionary's increment on the path of a decision; names and labels are put to it only when somebody
-scrapes (`scrape`).
+A decision only increments a number in a dictionary. Names and labels are added when Prometheus scrapes (`scrape`).
 
-Invariant: labels are few and ours (no counterparty's text).
+Invariant: labels are few, and none is a text of a counterparty.
 """
 
 from __future__ import annotations
@@ -56,9 +55,9 @@ class Counts:
     abandoned: Callable[[], int] = lambda: 0
     """How many Checks were given up by their callers while they waited for their turn."""
     unrecorded_reports: int = 0
-    """Reports without a good credential that were counted here alone."""
+    """Reports without a good credential that were counted here but not recorded."""
     key_sets: Callable[[], Iterable[tuple[str, bool, float | None]]] = tuple
-    """Issuer, whether the last attempt to read its keys brought none, and the seconds since they were read."""
+    """Issuer, whether the last attempt to read its keys failed, and the seconds since they were last read."""
     lockouts: Callable[[], Mapping[guessing.Kind, int]] = dict
     """How many lock-outs of each kind hold."""
     lockouts_begun: Mapping[guessing.Kind, int] = field(default_factory=dict)

@@ -1,7 +1,7 @@
-"""What the listeners refuse before anybody has proved who they are: counted, logged and audited.
+"""Counts, logs and audits what the listeners refuse before anybody has proved who they are.
 
-A refusal costs one increment. Log and audit get one line for each listener and reason: at the first refusal, and then
-at most one in `PERIOD_S` with the number of refusals since the line before. So a flood fills neither.
+A refusal costs one increment. Log and audit get a line for each listener and reason at the first refusal, and then at
+most one line in `PERIOD_S`, with the number of refusals since the previous line. So a flood fills neither.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ LOOK_S = 0.5
 LINES_AT_ONCE = 30
 LINES_PER_S = 1.0
 MAX_HOSTS = 64
-"""Hosts that are told apart within a period."""
+"""How many hosts are counted separately within a period."""
 
 _log = logging.getLogger(__name__)
 
 
 _TOLD_FROM: Mapping[Reason, int] = {Reason.ABANDONED: 1_000, Reason.METHOD: 100}
-"""How many refusals within a period are worth a line; 1 unless named here. Calls are abandoned in ordinary operation,
-too."""
+"""From how many refusals within a period on there is a line; 1 for other reasons. Callers also abandon calls in
+ordinary operation."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class _Kept:
 
 @dataclass(slots=True)
 class Refusals:
-    """Counts refusals, and tells of them within bounds."""
+    """Counts refusals, and reports them in a bounded number of lines."""
 
     tell: Callable[[Flood], None]
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -62,7 +62,7 @@ class Refusals:
             kept.hosts[host] += count
 
     def has_line(self, listener: str) -> bool:
-        """Whether one more refusal of this listener may have a line of its own in the audit; takes that line."""
+        """Whether one more refusal of this listener may have a line of its own in the audit. Counts that line if so."""
         now = self.clock()
         left, at = self._lines.get(listener, (float(LINES_AT_ONCE), now))
         left = min(float(LINES_AT_ONCE), left + max(0.0, now - at) * LINES_PER_S)
@@ -70,7 +70,7 @@ class Refusals:
         return left >= 1
 
     def due(self, period_s: float = PERIOD_S) -> list[Flood]:
-        """What is to be told now; each refusal is in one of them."""
+        """Returns the lines that are due. Each refusal is counted in one line."""
         now = self.clock()
         found = []
         for (listener, reason), kept in self._kept.items():
@@ -87,7 +87,7 @@ class Refusals:
         return found
 
     async def run(self) -> None:
-        """Tell of refusals until cancelled, and then of those that are left."""
+        """Report refusals until cancelled, and then the remaining ones."""
         try:
             while True:
                 await asyncio.sleep(LOOK_S)

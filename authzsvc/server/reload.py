@@ -121,8 +121,8 @@ class Reloader:
         await self.tell_health(True)
 
     async def _number(self, digest: str) -> int | None:
-        """Returns the number that the store gives a mapping. While the store is away, a mapping is put in force without
-        one: the sessions are told of it all the same."""
+        """Returns the number that the store gives a mapping. While the store cannot be used, a mapping is put in force
+        without a number, and the sessions are told of it all the same."""
         try:
             return (await self.store.note_mapping(digest)).mapping
         except StoreError as error:

@@ -50,7 +50,7 @@ class Scraping:
     refusals: Refusals
     clock: Callable[[], float] = time.monotonic
     address: str = ""
-    """Where it listens, as it came to be."""
+    """The address on which it really listens."""
     _open: dict[asyncio.Task[None], str] = field(default_factory=dict)
     _pages: dict[str, bytes] = field(default_factory=dict)
     _renders: tuple[float, float] = (RENDERS_PER_S, 0.0)
@@ -126,7 +126,7 @@ class Scraping:
         return _response("200 OK", page, kind, with_body=request.method == "GET")
 
     def _may_render(self, kind: str) -> bool:
-        """Whether the page is to be made anew; what was made last is some tenths of a second old otherwise."""
+        """Whether the page must be made anew; otherwise the last one is only some tenths of a second old."""
         now = self.clock()
         left, at = self._renders
         left = min(RENDERS_PER_S, left + (now - at) * RENDERS_PER_S)

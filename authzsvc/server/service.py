@@ -1,8 +1,8 @@
-"""One Check, from bytes to bytes: parse, judge, record, answer. Where it is about several messages, each is judged and
-recorded by itself.
+"""One Check, from bytes to bytes: parse, judge, record, answer. Each message of a Check about several messages is
+judged and recorded by itself.
 
-Whatever goes wrong on the way is answered by `decide.unavailable`, so that no exception ever becomes a pass, and is
-recorded like any other decision. Where nobody has to be asked, nothing on the path waits.
+Any error on the way is answered by `decide.unavailable`, so that no exception ever becomes an allowance, and is
+recorded like any other decision. If no authorization server has to be asked, nothing on the path waits.
 
 Invariants: every Check that is answered is in the audit, but for a watch that has nothing new to say, a refresh that
 changes nothing, and reports that nobody has proven, beyond a bound; while the audit cannot be written, everything is
@@ -47,8 +47,8 @@ AUDIT_UNAVAILABLE = "the audit log cannot be written"
 
 UNPROVEN_BURST = 200
 UNPROVEN_PER_S = 20
-"""Of reports that anybody may have sent, so many at once and so many a second are recorded. A client's violation before
-its Logon is such a report."""
+"""How many reports that anybody may have sent are recorded at once and a second. A client's violation before its Logon
+is such a report."""
 
 _PERMITS_NOTHING = (Event.REPORT, Event.WATCH)
 
@@ -95,7 +95,7 @@ class _Judged(NamedTuple):
         return request.refresh and not decision.shadow
 
     def with_note(self, left_out: int) -> _Judged:
-        """The same; its reason says how many reports before it were not recorded."""
+        """Returns the same, with the number of earlier reports that were not recorded in its reason."""
         if not left_out:
             return self
         reason = f"{left_out} reports before this one were not recorded; {self.decision.reason}"
@@ -121,7 +121,7 @@ class Authorizer:
     kinds: Kinds = field(default_factory=Kinds)
     turns: Turns = field(default_factory=Turns)
     unproven: Allowance = field(default_factory=lambda: Allowance(burst=UNPROVEN_BURST, per_s=UNPROVEN_PER_S))
-    """Of reports that nobody has proven."""
+    """Bounds the reports that nobody has proved."""
 
     @property
     def policy(self) -> Policy:
@@ -158,7 +158,7 @@ class Authorizer:
         return encode(judged.decision, judged.identity, allowed)
 
     def _whose(self, raw: bytes) -> str:
-        """Returns the name under which a Check waits for its turn. A long one is not read for it."""
+        """Returns the name under which a Check waits for its turn. A long Check is not read to find its name."""
         request: FixRequest | StockRequest | None = self.kinds.kind_of(raw)
         try:
             if request is None and own_size(raw) <= SHORT:
@@ -189,7 +189,7 @@ class Authorizer:
             self.audit.append(audit.render(request, judged.identity, judged.decision, now=now, latency_us=latency_us))
 
     def _leave_out(self) -> None:
-        """A report is counted and not recorded; the next one that is recorded says how many were not."""
+        """Count a report that is not recorded. The next recorded one says how many were not."""
         self.counts.unrecorded_reports += 1
         if self.unproven.left_out == 1:
             _log.warning("reports without a good credential are too many to be recorded; some are only counted")

@@ -1,4 +1,4 @@
-"""The sockets of the service: decisions, operators, metrics; what is served on each, and in what order they end.
+"""The sockets of the service (decisions, operators, metrics): what is served on each, and in which order they end.
 
 Each gRPC socket has a server of its own (`listeners`), named by its key in the settings.
 """
@@ -52,7 +52,7 @@ class Sockets:
 
     @contextlib.asynccontextmanager
     async def decisions(self, parts: Parts, health: health_aio.HealthServicer) -> AsyncIterator[list[str]]:
-        """Serve Checks, reports and health for as long as this lasts; yields the addresses as they came to be."""
+        """Serve Checks, reports and health until the block ends. Yields the addresses that are really used."""
         listen, addresses = self.settings.listen, list[str]()
         with contextlib.ExitStack() as opened:
             made = list[Listener]()
@@ -98,7 +98,7 @@ class Sockets:
 
     @contextlib.asynccontextmanager
     async def scraped(self, counts: Counts) -> AsyncIterator[str | None]:
-        """Answer Prometheus for as long as this lasts; yields the address as it came to be."""
+        """Answer Prometheus until the block ends. Yields the address that is really used."""
         metrics = self.settings.metrics
         counts.listeners = self._states
         if metrics.tcp is None:

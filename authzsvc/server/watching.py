@@ -1,11 +1,11 @@
 """The watch of a session, and the renewal of its token.
 
-A watch is answered at once when what the session's decisions rest on is not what the proxy knows (its entity tag), when
-the session must end, or after `watch_s` with nothing new. While it waits, it warns ahead of the token's end and has
-brokered tokens renewed: the credential for that is in the watch, so nothing else needs to keep it.
+The service answers a watch at once if the session's state is not the one that the proxy names by its entity tag, or if
+the session must end; otherwise after `watch_s` with nothing new. While the watch waits, the service warns before the
+token ends, and renews brokered tokens: the watch has the credential for that, so it need not be kept elsewhere.
 
-Invariants: a watch never outlives what it rests on, and its wait is bounded; it takes the place of another one, and its
-end is the session's, only once its credential has proven whose it is.
+Invariants: a watch never outlives the token and the restrictions that it rests on, and its wait is bounded; only a
+watch whose credential has proved the session replaces another watch, or ends the session by its own end.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class Watching:
         return decision, identity
 
     def _must_wait(self, request: FixRequest, holder: Holder | None) -> bool:
-        """Whether this service has yet to put a mapping in force that the proxy has heard of. To tell the proxy of the
-        older one would have it decide by that again. A restriction is told all the same."""
+        """Whether the proxy knows of a mapping that this service has not put in force yet. Then the proxy must not be
+        told of the older one, because it would decide by it again. A restriction is reported all the same."""
         restricted = holder is not None and self.holders.standing(request, holder) is not None
         return self.in_force.is_behind(request.revision) and not restricted
 

@@ -60,7 +60,7 @@ class Act:
     hit: int = 0
     """Live sessions concerned."""
     behind: tuple[str, ...] = ()
-    """Who had not acknowledged it in time: services of the store, and sessions of this one."""
+    """What had not acknowledged it in time: services of the store, and the number of sessions of this service."""
     refused: str = ""
     """Why nothing was done; empty when it was."""
     not_kept: str = ""

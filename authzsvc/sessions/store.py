@@ -46,10 +46,11 @@ class Store(Protocol):
 
     @property
     def revisions(self) -> Revisions:
-        """How far this process has read the store, and which mapping is the newest; as of its last read or write."""
+        """Up to which number this process has read the store, and which mapping is the newest, at its last read or
+        write."""
 
     async def note_mapping(self, digest: str) -> Revisions:
-        """Notes the mapping that this service is about to put in force; it has a number when this returns."""
+        """Gives the mapping that this service is about to put in force a number."""
 
     async def acknowledge(self, service: str, number: int) -> None:
         """Notes that this service runs, and that every change up to that number is in force in it."""
@@ -61,7 +62,7 @@ class Store(Protocol):
         """Notes that this service has ended."""
 
     async def accept_mapping(self, found: SignedMapping) -> None:
-        """Records a signed mapping as the last accepted one of its key and name; kept when it returns.
+        """Records a signed mapping as the last accepted one of its key and name. It is on disk when this returns.
 
         Raises `SignatureError` if any service of this store has accepted a later one.
         """
