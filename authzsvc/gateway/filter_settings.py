@@ -66,13 +66,14 @@ class Token(Settings):
 
 
 class Secrets(Settings):
-    """What becomes of secret fields on their way to the venue (`docs/tokens.md`)."""
+    """Whether the filter cuts, refuses or passes secret fields in messages to the venue (`docs/tokens.md`)."""
 
     in_logon: Literal["cut", "refuse", "pass"] = "cut"
-    """Those of the Logon besides the credential: cut, with a Username (553) that is not the client's; or the Logon is
-    refused; or they pass, as the venue's own credentials, where they do not repeat the token."""
+    """For secret fields of the Logon besides the credential. `cut`: they are cut, and so is a Username (553) that is
+    not the client's. `refuse`: the Logon is refused. `pass`: they are the venue's own credentials and pass, unless they
+    repeat the token."""
     in_messages: Literal["refuse", "cut"] = "refuse"
-    """Those of later messages: the message is denied, or they are cut from it."""
+    """For secret fields of later messages. `refuse`: the message is denied. `cut`: they are cut from it."""
 
 
 class Refusal(Settings):
@@ -141,11 +142,13 @@ class Limits(Settings):
     max_fields: int = Field(default=2_048, ge=8, le=65_536)
     max_checks_in_flight: int = Field(default=256, ge=1, le=65_536)
     max_checks_in_flight_per_client: int = Field(default=256, ge=0, le=65_536)
-    """Those of a client, in all its sessions; each 256 bytes begun of a message count as one. 0: no limit."""
+    """Messages of a client, in all its sessions, that may wait for an answer. Each 256 bytes begun of a message count
+    as one. 0: no limit."""
     denied_or_replayed_per_s: int = Field(default=200, ge=0, le=1_000_000)
-    """Of a client, in all its sessions, counted in the same way; the rest waits in its socket. 0: no limit."""
+    """Denied and replayed messages a second of a client, in all its sessions, counted in the same way. Further messages
+    wait in the client's socket. 0: no limit."""
     denied_or_replayed_at_once: int = Field(default=10_000, ge=1, le=1_000_000)
-    """So many of them may come at once."""
+    """How many denied and replayed messages may come at once."""
     max_queued_bytes: int = Field(default=1_048_576, ge=1_024, le=268_435_456)
     max_pending_rejects: int = Field(default=1_024, ge=1, le=65_536)
     reject_timeout_ms: int = Field(default=300_000, ge=10, le=86_400_000)
@@ -163,15 +166,16 @@ class Framing(Settings):
     padded_body_length: bool = False
     """BodyLength (9) may have leading zeros, within its seven digits."""
     max_tag: int = Field(default=999_999, ge=1_000, le=999_999)
-    """A message with a tag above it is refused: for venues whose engine keeps only the lower 16 bits of a tag."""
+    """The highest tag that a message may have. Set 65535 for venues whose engine keeps only the lower 16 bits of a
+    tag."""
 
 
 class Terms(Settings):
-    """How long messages pass without a Check while no decision service confirms that they may."""
+    """For how long messages pass without a Check while no decision service can be reached."""
 
     max_unconfirmed_s: int = Field(default=0, ge=0, le=86_400)
-    """After so long they are asked about, and so denied until a service answers; the session level always passes. 0: no
-    limit."""
+    """Seconds after which the filter asks about these messages, so that they are denied until a service answers. The
+    session level always passes. 0: no limit."""
 
 
 class Drain(Settings):

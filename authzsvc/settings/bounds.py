@@ -1,4 +1,4 @@
-"""What a listener takes of peers that have not proved who they are: connections, streams, headers, messages, time."""
+"""Bounds of a listener for peers that have not proved who they are: connections, streams, headers, messages, time."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ class GrpcBounds(Section):
     connections_per_s: float = Field(default=100.0, gt=0, le=100_000)
     """Connections that a TCP socket accepts in a second; further ones wait in the kernel's queue."""
     front: bool = True
-    """A TCP socket is accepted from in a process of its own, so that connections to it hold up nothing else."""
+    """Whether a process of its own accepts the connections of a TCP socket, so that they hold up nothing else."""
     streams: int = Field(default=512, ge=1, le=1_000_000)
     """Open streams of one connection. Envoy holds one for each live session, on as many connections as it needs."""
     pending: int = Field(default=8_192, ge=1, le=1_000_000)
-    """Streams that wait to be taken up; from there on, gRPC refuses some of them."""
+    """Streams that wait until the service takes them up; beyond this number gRPC refuses some of them."""
     half_open: int = Field(default=256, ge=1, le=1_000_000)
-    """Streams that were taken up before their first message was there; with one more, the oldest of them is ended."""
+    """Streams that the service has taken up and whose first message has not come; with one more, the oldest is
+    ended."""
     lasting: int = Field(default=1_024, ge=1, le=1_000_000)
     """Streams that go on after their first message: access logs, health watches, reflection."""
     header_bytes: int = Field(default=16_384, ge=1_024, le=1_048_576)
-    """Names and values of a request's headers together."""
+    """Bytes of the names and values of a request's headers together."""
     message_bytes: int = Field(default=4 * MIB, ge=1_024, le=64 * MIB)
-    """One message."""
+    """Bytes of a message."""
     memory_mib: int = Field(default=1_024, ge=64, le=1_048_576)
     """While the service's memory is above this, half-open streams are ended at once."""
     first_message_s: float = Field(default=5.0, gt=0, le=3_600)
@@ -58,6 +59,6 @@ class HttpBounds(Section):
     connections_per_s: float = Field(default=200.0, gt=0, le=100_000)
     """Connections that are accepted in a second; further ones wait in the kernel's queue."""
     header_bytes: int = Field(default=8_192, ge=256, le=1_048_576)
-    """The request line and the headers together."""
+    """Bytes of the request line and the headers together."""
     request_s: float = Field(default=5.0, gt=0, le=3_600)
     """From a connection's beginning to the end of its answer."""

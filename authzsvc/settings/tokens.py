@@ -48,7 +48,7 @@ class Http(Section):
     cert: Path | None = None
     key: Path | None = None
     insecure: bool = False
-    """Requests may go over http to another machine. Whoever is on the way can then answer in the server's place."""
+    """Whether requests may go over http to another machine. Somebody on the network can then answer for the server."""
 
     @model_validator(mode="after")
     def _both(self) -> Http:
@@ -151,7 +151,7 @@ class IssuerSettings(Section):
 
     @property
     def needs_keys(self) -> bool:
-        """An issuer whose tokens are all opaque, and whose endpoint is told, may have no keys at all."""
+        """Whether the issuer may have no keys: all its tokens are opaque, and the settings have its endpoint."""
         return self.keys_are_placed or self.introspection is None or self.introspection.url is None
 
     @property
@@ -161,7 +161,7 @@ class IssuerSettings(Section):
 
     @property
     def lacks_endpoint(self) -> bool:
-        """Whether an endpoint that is to be asked has no address in the settings."""
+        """Whether the service needs an endpoint whose address is not in the settings."""
         return any(each is not None and each.url is None for each in (self.introspection, self.broker))
 
     @model_validator(mode="after")
@@ -186,7 +186,7 @@ class IssuerSettings(Section):
 
 
 def _check_issuer(issuer: str) -> None:
-    """Raises `ValueError` where the issuer's metadata is to be found by its name, and could not be."""
+    """Raises `ValueError` if the issuer's metadata must be found by its name but could not be read from there."""
     try:
         check_place(issuer, insecure=True)
     except KeysError as error:

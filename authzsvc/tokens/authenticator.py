@@ -66,7 +66,8 @@ class Authenticator:
         return found
 
     def is_verified_here(self, credential: Credential, context: Mapping[str, str]) -> bool:
-        """Whether nobody needs to be asked about it, good or bad: a signed token, or what nobody can be asked about."""
+        """Whether no server needs to be asked about it: it is a signed token, or no server is set that could be
+        asked."""
         if credential.scheme is Scheme.BASIC:
             return not self.brokers
         try:
@@ -90,7 +91,7 @@ class Authenticator:
         return identity
 
     def of_issuer(self, issuer: str) -> Authenticator:
-        """Returns an authenticator that shows tokens to no server but that issuer's, and takes no client's secret."""
+        """Returns an authenticator that shows tokens only to that issuer's server, and accepts no client secret."""
         return replace(
             self,
             introspectors=[route for route in self.introspectors if route.issuer == issuer],

@@ -1,11 +1,11 @@
 """Whether a token belongs to the client certificate that it came with.
 
-Two ties, each demanded per issuer: the certificate's digest in the token (`cnf`, RFC 8705, 3.1), and a claim that holds
-one of the certificate's names, as a name of the same kind. Pure; Envoy has verified the certificate and that the client
-holds its key.
+Two bindings can be demanded for each issuer: the certificate's digest in the token (`cnf`, RFC 8705, 3.1), and a claim
+that holds one of the certificate's names, as a name of the same kind. Pure; Envoy has verified the certificate, and
+that the client holds its key.
 
-Invariant: a token that names a certificate is never good without it, whatever the setting. (One that is bound in some
-other way, which nobody here can check, has no `Identity`: `claims` refuses it.)
+Invariant: a token that names a certificate is never good without it, whatever the settings. (`claims` refuses a token
+that is bound in another way, which cannot be checked here.)
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Binding:
 
     certificate: CertificateDemand = CertificateDemand.IF_BOUND
     name_claim: str = ""
-    """The path of a claim that must be, or hold, one of the names of the certificate, each of the kind whose form the
-    value has. Empty when none is asked for."""
+    """The path of a claim that must be or hold a name of the certificate. The form of the claim's value says of which
+    kind the name is. Empty if no name is demanded."""
 
 
 def check(identity: Identity, certificate: Certificate, binding: Binding) -> None:

@@ -1,13 +1,13 @@
 """Brokered credentials: a token obtained for a client that logs on with its id and secret.
 
-The client-credentials grant (RFC 6749, 4.4) is run as that client. What is kept is the identity in the token obtained,
-under the credential's keyed digest: neither the secret nor the token. So whoever wants a renewal brings the credential
-again (the session's watch does), and says when by asking `renew_if_due` now and then; the old identity stays good until
-it expires, however the renewal goes.
+The service runs the client-credentials grant (RFC 6749, 4.4) as that client. It keeps the identity in the obtained
+token, under the credential's keyed digest, but neither the secret nor the token. So a caller that wants a renewal (the
+session's watch) must bring the credential again, by calling `renew_if_due` now and then. The old identity stays good
+until it expires, whether the renewal succeeds or not.
 
-Invariants: one grant a credential is under way at a time, and a bounded number in all; an identity is never used past
-the token's `exp` or the `expires_in` that came with it; it is of the issuer that was asked and of the client that
-asked, with none but the scopes that were asked for; a renewed token is the same subject's.
+Invariants: at most one grant for a credential is under way at a time, and a bounded number in all; an identity is never
+used past the token's `exp` or the `expires_in` that came with it; the identity is of the issuer that was asked and of
+the client that asked, and has only scopes that were asked for; a renewed token has the same subject.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAX_CREDENTIAL_LENGTH = 1_024
 
 _CLIENT_CLAIMS = ("client_id", "azp")
 _ALL_OF_THE_CLIENTS = ".default"
-"""Entra's scope `api://NAME/.default` asks for all that the client was granted; it stands in no token."""
+"""Entra's scope `api://NAME/.default` asks for all scopes that the client was granted. No token names it."""
 _OUTAGE_S = 1.0
 _BACKOFF_S = (1.0, 60.0)
 """The first and the longest pause after a failed renewal."""
@@ -58,13 +58,13 @@ class Grant:
     url: Callable[[], str]
     """The token endpoint; empty while discovery has not told it."""
     issuer: str
-    """`iss` of the tokens obtained."""
+    """`iss` of the obtained tokens."""
     reading: Reading = field(default_factory=Reading)
-    """Which of their claims are scopes, and which roles."""
+    """Which claims of the tokens are scopes, and which are roles."""
     names: tuple[str, ...] = ()
-    """The audiences that the gateway goes by, for `{audience}` in the paths of `reading`."""
+    """The gateway's own audiences, for `{audience}` in the paths of `reading`."""
     scope: str = ""
-    """Scopes to ask for, with spaces between, and no others are taken; empty: what the server gives by itself."""
+    """Scopes to ask for, separated by spaces; others do not count. Empty: all scopes that the server gives."""
     audience: str = ""
     """The parameter `audience`, which some servers want."""
     resource: str = ""
@@ -204,8 +204,8 @@ class Broker:
         return identity
 
     def _asked_for(self, identity: Identity, client_id: str) -> Identity:
-        """The identity, without scopes that were not asked for. Raises `ServerUnavailable` where the token obtained is
-        another issuer's or another client's."""
+        """Returns the identity, without scopes that were not asked for. Raises `ServerUnavailable` if the obtained
+        token is of another issuer or client."""
         grant = self._grant
         if identity.issuer != grant.issuer:
             raise ServerUnavailable("the token obtained is another issuer's")

@@ -1,10 +1,10 @@
 """`Certificate`: what a client's certificate says, as the proxy or gRPC saw it in the TLS handshake. Pure.
 
-A name is compared only with names of its own kind. The kind of a name that comes from elsewhere (a claim, a setting) is
-told by its form, and no text has the forms of two kinds: a colon stands behind the scheme of a URI, an equals sign
-behind the first attribute of a subject, and a DNS name has neither.
+A name is compared only with names of its own kind. The form of a name from elsewhere (a claim, a setting) says of which
+kind it is. No text has the forms of two kinds: a URI has a colon after its scheme, a subject has an equals sign after
+its first attribute, and a DNS name has neither.
 
-Invariant: a DNS SAN that holds the text of a URI is no URI, and so for each pair of kinds.
+Invariant: a DNS SAN that holds the text of a URI is not that URI; the same holds for any two kinds.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Certificate:
     subject: str = ""
     """The subject's distinguished name (RFC 2253)."""
     emails: tuple[str, ...] = ()
-    """E-mail SANs; a proxy does not tell them."""
+    """E-mail SANs, which a proxy does not send."""
 
     def has(self, name: str) -> bool:
         """Whether the certificate has that name, as a name of the kind whose form it has."""
@@ -73,8 +73,9 @@ class Certificate:
                 return False
 
     def is_named(self, principal: str) -> bool:
-        """Whether a name that Envoy took from the certificate (a URI SAN, else a DNS SAN, else the subject) is there as
-        a name of the kind whose form it has. Envoy writes subjects in its own way, so they are told by exclusion."""
+        """Whether the certificate has the name that Envoy took from it (a URI SAN, else a DNS SAN, else the subject) as
+        a name of the kind that its form says. Envoy formats subjects in its own way, so a name that is none of the
+        other kinds is taken for the subject."""
         if kind_of(principal) in (NameKind.URI, NameKind.DNS):
             return self.has(principal)
         return principal not in {*self.uris, *self.dns}

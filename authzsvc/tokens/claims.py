@@ -108,7 +108,7 @@ def identity(claims: Mapping[str, object], reading: Reading, audience: Sequence[
 
 
 def narrowed(identity: Identity, asked: frozenset[str], reading: Reading, audience: Sequence[str] = ()) -> Identity:
-    """The identity with those of its scopes that were asked for. Roles are no scopes, and stay."""
+    """Returns the identity with only those of its scopes that were asked for. Its roles stay."""
     claims = identity.claims
     return replace(identity, scopes=_scopes(claims, reading, audience) & asked | _roles(claims, reading, audience))
 

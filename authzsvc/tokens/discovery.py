@@ -1,11 +1,11 @@
-"""What an authorization server says of itself: its metadata (RFC 8414; OpenID Connect Discovery 1.0, 4).
+"""Reads an authorization server's metadata (RFC 8414; OpenID Connect Discovery 1.0, 4).
 
 Two addresses are tried, unless one is given: RFC 8414's, whose well-known part is put between host and path, and then
 OpenID Connect's, whose part is put at the end.
 
-Invariants: the metadata names the very issuer that was asked for (RFC 8414, 3.3), or none of it is used; no redirect is
-followed; it is had over https, and every address in it is https, but for a server that is asked over http on loopback,
-and for one whose settings say that it is asked in clear (`insecure`).
+Invariants: metadata is used only if it names the very issuer that was asked for (RFC 8414, 3.3); no redirect is
+followed; metadata is read over https, and every address in it is https, except for a server on loopback that is asked
+over http, and for a server whose settings allow http (`insecure`).
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ async def discover(
     http: Http, issuer: str, url: str | None = None, *, mtls: bool = False, insecure: bool = False
 ) -> ServerMetadata:
     """Ask `issuer`'s server for its metadata, at `url` if that is given. With `mtls` the endpoints are those for
-    clients that show a certificate, where there are any (RFC 8705, 5). With `insecure`, http will do on other machines
-    too. Raises `KeysError`."""
+    clients that show a certificate, if there are any (RFC 8705, 5). With `insecure`, http to other machines is allowed.
+    Raises `KeysError`."""
     check_place(issuer if url is None else url, query=url is not None, insecure=insecure)
     fault = KeysError("no address to ask")
     for address in (url,) if url is not None else well_known(issuer):
@@ -90,15 +90,15 @@ class Discovered:
 
 
 def in_clear(address: str) -> bool:
-    """Whether whoever is on the way to this address could answer in its server's place: it is http, and not on this
-    machine."""
+    """Whether somebody on the network could answer in place of this address's server, because the address is http and
+    not on this machine."""
     parts = _split(address)
     return parts is not None and parts.scheme == "http" and not _is_http_on_loopback(parts)
 
 
 def check_place(address: str, *, query: bool = False, insecure: bool = False) -> None:
-    """Raises `KeysError` unless metadata may be had from that address: it is https, or http on loopback, or http and
-    `insecure`; an issuer has no query or fragment (RFC 8414, 2)."""
+    """Raises `KeysError` unless metadata may be read from that address: it must be https, or http on loopback, or http
+    with `insecure`, and must not have a query or fragment (RFC 8414, 2)."""
     parts = _split(address)
     if parts is None or parts.fragment or (parts.query and not query):
         raise KeysError(

@@ -102,7 +102,7 @@ class Introspector:
         self._names: TLRUCache[str, tuple[bytes, float]] = TLRUCache(
             caching.size, lambda _k, named, _now: named[1], timer=clock
         )
-        """The `jti` in each signed answer: whose it is, and until when."""
+        """For each `jti` of a signed answer, the token that it names and until when that counts."""
 
     async def introspect(self, token: str) -> Identity:
         """The holder of an opaque token. Raises `TokenError`; `ServerUnavailable` when there is no telling now."""
@@ -175,8 +175,8 @@ class Introspector:
         return identity_in(answer, self._expected, self._clock(), token)
 
     def _note_name(self, key: bytes, identity: Identity) -> None:
-        """Remembers which token a `jti` names. Raises `ServerUnavailable` where a signed answer bears that of another
-        token: an opaque token does not say its own, but no two tokens have the same (RFC 7519, 4.1.7)."""
+        """Remembers which token a `jti` names. Raises `ServerUnavailable` if a signed answer has the `jti` of another
+        token: an opaque token does not show its `jti`, but no two tokens have the same one (RFC 7519, 4.1.7)."""
         if self._expected.signed is None or not identity.token_id:
             return
         named, _ = self._names.setdefault(identity.token_id, (key, identity.expires_at))

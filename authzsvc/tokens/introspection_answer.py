@@ -1,16 +1,16 @@
-"""What an authorization server answered about a token: an `Identity`, or why there is none. Pure.
+"""Reads an authorization server's answer about a token: returns an `Identity`, or says why there is none. Pure.
 
-The answer is JSON (RFC 7662, 2.2), or the same signed by the server (RFC 9701). What is no proper answer at all says
-nothing about the token, so it counts as an outage (`ServerUnavailable`); a proper answer that does not make the token
+The answer is JSON (RFC 7662, 2.2), or the same signed by the server (RFC 9701). An answer that is malformed says
+nothing about the token, so it counts as an outage (`ServerUnavailable`). A proper answer that does not make the token
 good is a refusal, and may be remembered as one.
 
-An answer is held against what the token says of itself, where the token is a JWT: both must name the same token. An
-opaque token says nothing, and neither RFC 7662 nor RFC 9701 has the answer repeat the token, a digest of it or anything
-else of the question. What ties an answer about it to the question is the connection, which carries no other question;
-a signed answer must also be a recent one.
+If the token is a JWT, the answer is compared with the JWT's claims: both must name the same token. An opaque token has
+no claims, and neither RFC 7662 nor RFC 9701 demands that the answer repeats the token, its digest or anything else of
+the question. An answer about an opaque token belongs to the question only because the connection carries no other
+question; a signed answer must also be recent.
 
-Invariants: nothing but `active: true` makes a token good; where answers must be signed, one that is not is none; no
-answer makes a token good that is about another one, where that can be told.
+Invariants: nothing but `active: true` makes a token good; if answers must be signed, an unsigned one is refused; an
+answer that can be seen to be about another token never makes this one good.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SIGNED = f"application/{TYPE}"
 _OLD_S = 30.0
 """A signed answer older than this (besides the leeway) may be a replay."""
 _NAMING = ("iss", "jti", "sub", "client_id", "azp", "iat", "nbf", "exp")
-"""Claims of a JWT that an answer about it does not change (RFC 7662, 2.2)."""
+"""Claims that must be equal in a JWT and in an answer about it (RFC 7662, 2.2)."""
 _TEXTS = ("username", "token_type")
 _VERIFIED: Any = {
     "require": ["iss", "aud", "iat", "token_introspection"],
@@ -89,8 +89,8 @@ class Expected:
 
 
 def identity_in(answer: Answer, expected: Expected, now: float, token: str) -> Identity:
-    """The holder of the token that was asked about. Raises `TokenError`; `ServerUnavailable` when the answer says
-    nothing about the token."""
+    """Returns the holder of the token that was asked about. Raises `TokenError`, and `ServerUnavailable` if the answer
+    says nothing about the token."""
     if answer.status != 200:
         raise ServerUnavailable(f"the introspection endpoint answered {answer.status}")
     members = _members(answer, expected, now)
@@ -160,8 +160,8 @@ def _verified(token: str, issuer: str, signed: Signed) -> dict[str, Any]:
 
 
 def _check_token(members: Mapping[str, object], token: str, *, signed: bool) -> None:
-    """Raises `ServerUnavailable` where an answer about a JWT contradicts the JWT or drops what the JWT is bound to, and
-    where a signed one does not name the JWT, by `jti` or by its end and its holder."""
+    """Raises `ServerUnavailable` if an answer about a JWT contradicts the JWT or lacks its `cnf`, or if a signed answer
+    does not name the JWT, by `jti` or by `exp` and its holder."""
     if not jose.is_signed_jwt(token):
         return
     said = jose.read(token).claims
@@ -176,7 +176,7 @@ def _check_token(members: Mapping[str, object], token: str, *, signed: bool) -> 
 
 
 def _check(members: Mapping[str, object], expected: Expected) -> None:
-    """Issuer, audience and type where they are said, and the kinds of what else nobody looks at."""
+    """Checks issuer, audience and type if the answer has them, and the JSON types of members that are not used."""
     if members.get("iss") not in (None, expected.issuer):
         raise TokenError(claim.NOT_ACCEPTED, "the introspection answer names another issuer")
     for name in _TEXTS:

@@ -1,13 +1,13 @@
 """The public keys of one issuer, kept fresh in the background.
 
-A look-up never waits: it answers from the keys at hand. They are read again ahead of the age that the server's headers
-give them (RFC 9111, 4.2), within bounds. An unknown key id only *asks* for a refresh, which the background task grants
-at most every `at_least_s`, so that forged key ids cannot drive requests to the issuer. While the issuer's server is
-down, or answers with rubbish, the old keys stay for `keep_s`. They go at once when the server says that there are none:
-by a well-formed key set without a key that can be used, or by 404 or 410.
+A look-up never waits: it uses the keys in memory. They are read again before they reach the age that the server's
+headers give them (RFC 9111, 4.2), within bounds. An unknown key id only *asks* for a refresh, and the background task
+refreshes at most every `at_least_s`, so that forged key ids cannot cause many requests to the issuer. While the
+issuer's server is down, or its answer is not a key set, the old keys stay for `keep_s`. They are dropped at once when
+the server says that it has none: by a well-formed key set without a usable key, or by 404 or 410.
 
-Invariants: `generation` grows whenever the set of keys changes, so that whoever cached a verdict under the old keys can
-tell; no key is found that was last read longer ago than `keep_s` and one attempt to read it again.
+Invariants: `generation` grows whenever the set of keys changes, so that a verdict cached under the old keys can be
+recognized; no key is used that was last read longer ago than `keep_s` and one attempt to read it again.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Source(Protocol):
     """Where keys come from."""
 
     async def __call__(self, known: Validator | None, /) -> Document:
-        """Read them, unless they are still those of `known`. Raises `KeysError`, or `KeysWithdrawn` when there are none
-        any more."""
+        """Read the keys, unless they are still those of `known`. Raises `KeysError`, or `KeysWithdrawn` if the issuer
+        has withdrawn its keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class KeySet:
         self.name = name
         self.generation = 0
         self.stale = False
-        """Whether the last attempt to read the keys brought none."""
+        """Whether the last attempt to read the keys failed."""
         self._source = source
         self._refresh = refresh
         self._clock = clock
@@ -110,7 +110,7 @@ class KeySet:
 
     @property
     def age_s(self) -> float | None:
-        """The seconds since the keys were last read; None where they have not been read, or not for too long."""
+        """The seconds since the keys were last read; None if they were never read, or too long ago."""
         return None if self._read_at is None else self._clock() - self._read_at
 
     def find(self, key_id: str | None) -> Key | None:
@@ -125,8 +125,8 @@ class KeySet:
         return key
 
     async def load(self) -> None:
-        """Read the keys once. Raises `KeysWithdrawn`, and there are none any more; `KeysError`, and the old keys stay
-        until they are too old."""
+        """Read the keys once. Raises `KeysWithdrawn` after dropping all keys. Raises `KeysError` if they cannot be
+        read: then the old keys stay until they are too old."""
         try:
             await self._load()
         except KeysWithdrawn:

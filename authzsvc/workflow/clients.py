@@ -1,4 +1,4 @@
-"""What the service decides before it asks any rule: whether the client is whom its token names, and the Logon."""
+"""Decides what the service decides before any rule: whether the token names the client, and about a Logon."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def refusal(policy: Policy, question: Question, client: CompIds | None) -> Verdi
 
 
 def beforehand(policy: Policy, question: Question, client: CompIds | None) -> Verdict | None:
-    """Give the verdict that no rule is asked for: a client that is refused, or a Logon; None for any other message."""
+    """Give the verdict for a refused client or for a Logon, which need no rule; None for any other message."""
     refused = refusal(policy, question, client)
     if refused is not None:
         return refused
@@ -37,7 +37,7 @@ def beforehand(policy: Policy, question: Question, client: CompIds | None) -> Ve
 
 
 def decide(policy: Policy, question: Question, client: CompIds | None) -> Verdict:
-    """Decide as the service does: whom the token names comes before what it may do, and a Logon needs no scope."""
+    """Decide as the service does: the client's identity is checked before any rule, and a Logon needs no scope."""
     return beforehand(policy, question, client) or policy.decide(question)
 
 

@@ -45,8 +45,8 @@ class Explanation:
 
 
 def explain(policy: Policy, question: Question, beforehand: Verdict | None = None) -> Explanation:
-    """Decide a question and look at every rule of its direction and type; `beforehand` is the verdict where none is
-    asked (`clients.beforehand`)."""
+    """Decide a question and look at every rule of its direction and type. `beforehand` is the verdict of
+    `clients.beforehand`, if there is one."""
     trace = policy.trace(question)
     return Explanation(
         question=question,

@@ -1,9 +1,9 @@
-"""Faults of mappings and their suites, all at once, and what looks like a mistake.
+"""Finds all faults of mappings and their suites at once, and warns of what looks like a mistake.
 
-Faults are the compiler's and the suites'. Warnings are about a mapping that compiles: what enforces less than it seems
-to say (`policy.warnings`, which the service gives too), rules that can never matter, scopes, roles and lists that
-nobody uses, sensitive scopes that no test holds to account. They never guess: a rule is called shadowed or impossible
-only where that follows from the mapping alone.
+Faults come from the compiler and the suites. Warnings are about a mapping that compiles: places that enforce less than
+they seem to say (`policy.warnings`, which the service gives too), rules that can never matter, scopes, roles and lists
+that nothing uses, and sensitive scopes that no test covers. They never guess: a rule is called shadowed or impossible
+only if that follows from the mapping alone.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Mappings by place: a path, or `git:REV:PATH` for the one of a commit.
+"""Opens a mapping by its place: a path, or `git:REV:PATH` for a mapping in a commit.
 
-The directory that holds the mapping is put, as it was at that commit, into a temporary directory (`trees`), so that
-includes and lists are found. `PATH` is read as git reads it: from the top of the repository, or from here where it
-begins with `./`.
+For a commit, the directory that holds the mapping is written to a temporary directory as it was at that commit
+(`trees`), so that includes and lists are found. `PATH` is read as git reads it: from the top of the repository, or from
+the current directory if it begins with `./`.
 
-Invariants: nothing is written but in the temporary directory; faults name the place as it was asked for.
+Invariants: nothing is written outside the temporary directory; faults name the place as the user gave it.
 """
 
 from __future__ import annotations

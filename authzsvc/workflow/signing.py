@@ -1,8 +1,8 @@
-"""Signed mappings: who may change what is permitted is who holds the key.
+"""Signed mappings: only the holder of the key can change what is permitted.
 
-What is signed is the mapping's name, the digest of its meaning (comments may change, a list's value may not), and a
-serial that rises with each signature of another meaning, so that an older mapping is told from a newer one. The
-signature (Ed25519, RFC 8032) stands in a file of its own beside the mapping, as JSON:
+The signature covers the mapping's name, the digest of its meaning (comments may change, a list's value may not), and a
+serial. The serial rises with each signature of another meaning, so it shows which of two mappings is older. The
+signature (Ed25519, RFC 8032) is in a file of its own beside the mapping, as JSON:
 
     {"algorithm": "Ed25519", "key_id": "…", "name": "…", "serial": 20261130101500, "digest": "…", "signature": "…"}
 
@@ -39,7 +39,7 @@ PUBLIC_NAME = "mapping-key.pub.pem"
 _MAX_BYTES = 65_536
 _SIGN = "sign the mapping with `authzsvc mapping sign`"
 _CONTEXT = b"authzsvc mapping v2\0"
-"""Stands first in what is signed, so that no signature made for another purpose will do."""
+"""The first bytes of what is signed, so that a signature made for another purpose never holds here."""
 MAX_SERIAL = 10**18
 
 
@@ -92,7 +92,7 @@ def serial_for(name: str, digest: str, path: Path, key: Ed25519PublicKey, *, now
 
 
 def verify(name: str, digest: str, path: Path, key: Ed25519PublicKey) -> Signature:
-    """Holds a mapping's name and digest against its signature file. Raises `SignatureError`."""
+    """Compares a mapping's name and digest with its signature file. Raises `SignatureError`."""
     found = _read_signature(path)
     if found.algorithm != ALGORITHM:
         raise SignatureError(f"`{path}` is not signed with {ALGORITHM} (sign it with `authzsvc mapping sign`)")

@@ -1,10 +1,10 @@
-"""The files of a commit, put into a directory: what git holds, without its filters, and bounded.
+"""Writes the files of a commit into a directory: as git stores them, without its filters, and within bounds.
 
-Files come first and links last, so that nothing is written through a link. A file that is too large for a mapping is
-made as large as it is, without its content, so that whoever reads it says so; a submodule is not there.
+Files are written first and links last, so that nothing is written through a link. A file that is too large for a
+mapping gets its size but not its content, so that its reader reports that it is too large. Submodules are left out.
 
-Invariants: nothing is written outside of the directory, whatever names a tree has; no link leads out of it; the number
-of files and their size together are bounded, and git's time too.
+Invariants: nothing is written outside the directory, whatever names a tree has; no link leads out of it; the number of
+files, their total size and the time that git may take are bounded.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Entry:
 
 
 def extract(where: str, top: str, commit: str, folder: str, directory: Path) -> None:
-    """Puts the files of a commit's folder into a directory, under their paths from the top of the repository.
+    """Writes the files of a commit's folder into a directory, under their paths from the top of the repository.
 
     `where` is what was asked for, for people. Raises `ToolError`.
     """
@@ -48,7 +48,7 @@ def extract(where: str, top: str, commit: str, folder: str, directory: Path) -> 
         links = _write(where, top, entries, directory)
         for path, target in links:
             path.symlink_to(os.fsdecode(target))
-    except (OSError, ValueError) as error:  # a name that no file can have, say
+    except (OSError, ValueError) as error:  # for example, a name that no file can have
         reason = (
             error.strerror if isinstance(error, OSError) and error.strerror else "it has a name that no file can have"
         )
@@ -96,7 +96,7 @@ def _entry(line: bytes) -> _Entry:
     """Reads `MODE blob ID SIZE<tab>PATH`."""
     facts, _, path = line.partition(b"\t")
     mode, _, id_, size = facts.split()
-    # Git writes another word for a blob that it does not have; reading it will tell.
+    # Git writes another word for a blob that it does not have; reading the blob fails then.
     return _Entry(os.fsdecode(path), id_, int(size) if size.isdigit() else 0, mode == _LINK)
 
 
@@ -120,7 +120,7 @@ def _write(where: str, top: str, entries: Sequence[_Entry], directory: Path) -> 
 
 @contextmanager
 def _contents(top: str, entries: Sequence[_Entry]) -> Iterator[IO[bytes]]:
-    """Has git print the contents of these entries, one after the other."""
+    """Yields the contents of these entries, which git prints one after the other."""
     with TemporaryFile() as ids:
         ids.writelines(entry.id + b"\n" for entry in entries)
         ids.seek(0)
