@@ -1,4 +1,4 @@
-"""Who meets at the gateway: a venue, a desk that trades steadily, and a client that floods."""
+"""The counterparties of the bench: a venue, a desk that trades steadily, and a client that floods."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE_S = 30.0
 NOT_AVAILABLE = "4"
 """BusinessRejectReason (380) of a message that nobody decided in time."""
 _AHEAD = 16
-"""Messages of a flood that its sender keeps ready behind those that the connection has taken."""
+"""How many messages of a flood the sender keeps ready after those that the connection has taken."""
 
 
 class Exchange:
@@ -54,7 +54,7 @@ class Exchange:
 
     @staticmethod
     def _answer(raw: bytes) -> tuple[str, str] | None:
-        """The type and body of the answer; None where there is none."""
+        """Returns the type and body of the answer, or None if there is none."""
         match value(raw, 35):
             case "A":
                 return "A", "98=0|108=30|"
@@ -88,17 +88,17 @@ class Line:
         raise ConnectionError(f"the Logon of `{comp_id}` was refused")
 
     async def close(self) -> None:
-        """Leave without a word."""
+        """Close the connection without a Logout."""
         await _closed(self.writer)
 
 
 @dataclass(slots=True)
 class Answers:
-    """What became of a desk's orders."""
+    """How a desk's orders were decided."""
 
     sent: int = 0
     took_ms: list[float] = field(default_factory=list)
-    """For each order that was decided: from its sending to the venue's report."""
+    """For each decided order, the time from its sending to the venue's report."""
     unavailable: int = 0
     """Orders that were denied because nobody decided them in time."""
     denied: int = 0

@@ -1,4 +1,4 @@
-"""FIX 4.4 as the bench's own counterparties write and read it: little, and quickly.
+"""FIX 4.4 for the bench's own counterparties: only what they need, and fast.
 
 A flood must cost the machine as little as possible beside what is measured, so its messages are built once, and only
 the fields that somebody waits for are read.
@@ -34,7 +34,7 @@ def order(sender: str, seq: int, order_id: str) -> bytes:
 
 
 def brokered_order(sender: str, seq: int, *, replay: bool) -> bytes:
-    """An order whose 900 parties are all somebody else's, which is known when all of them have been looked at."""
+    """An order of which all 900 parties are somebody else's, so that a rule must look at all of them."""
     parties = "448=B|452=1|" * ENTRIES
     return message("D", sender, VENUE, seq, f"11=x|453={ENTRIES}|{parties}55=ACME|54=1|38=1|40=1|", replay=replay)
 

@@ -1,1 +1,1 @@
-"""What a flood on one listener of the decision service does to the answers of the others."""
+"""Measures how a flood on one listener of the decision service delays the answers of the others."""

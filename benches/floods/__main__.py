@@ -1,4 +1,4 @@
-"""`python -m benches.floods`: each flood on each listener, and what the others' answers took meanwhile."""
+"""`python -m benches.floods`: runs each flood on each listener, and times the others' answers meanwhile."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`python -m benches.floods.attack FLOOD ADDRESS`: flood a socket for some seconds, as fast as one process can.
 
-It prints how many of its acts it got through: bombs, streams, connections, header frames, calls, requests.
+It prints how many acts it carried out: bombs, streams, connections, header frames, calls, requests.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import typer
 from benches.floods import wire
 
 BOMB_MIB = 60
-"""What a bomb becomes when it is expanded; as sent it fits a stream's first window."""
+"""The size of an expanded bomb. As sent, a bomb fits a stream's first window."""
 CONNECTIONS = 3
 STREAMS = 10_000
 
@@ -109,7 +109,7 @@ def connections(address: str, _path: str, *, tls: bool) -> Iterator[int]:
 
 
 def handshakes(address: str, _path: str, *, tls: bool) -> Iterator[int]:
-    """Whole handshakes, and then the connection is closed."""
+    """Makes whole handshakes, and then closes each connection."""
     while True:
         with suppress(OSError):
             wire.Connection(address, tls=tls).close()

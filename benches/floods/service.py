@@ -1,4 +1,4 @@
-"""A decision service as a process with all its listeners, and what it has in use."""
+"""Runs a decision service as a process with all its listeners, and measures its memory."""
 
 from __future__ import annotations
 

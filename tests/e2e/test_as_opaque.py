@@ -226,7 +226,7 @@ FIRST = {
 async def test_bytes_behind_an_answer_are_no_answer_about_the_next_token(
     rig: Rig, server: AuthorizationServer, first: str
 ) -> None:
-    """What the server says of a good token stands behind the answer to another question, in the same segment."""
+    """The answer about a good token comes after the answer to another question, in the same segment."""
     active = server.introspect(GATEWAY.id, server.client_credentials("algo"))
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(active)}\r\n\r\n"
     asked_first, revoked = (server.client_credentials("algo") for _ in range(2))

@@ -1,5 +1,5 @@
-"""Operators' tokens of a real authorization server, held against all that a FIX client's are: the certificate that they
-are bound to, the server's word about them, and nothing that only stands behind another answer."""
+"""Operators' tokens of a real authorization server, which must satisfy all that a FIX client's token must: they are
+bound to the certificate, the server calls them active, and no bytes after another answer count."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def answer(body: str, status: str = "200 OK") -> str:
 async def test_bytes_behind_an_answer_make_no_administrator(
     rig: Rig, server: AuthorizationServer, authority: Authority, ann: Pem, tmp_path: Path, first: str
 ) -> None:
-    """What the server says of a good token stands behind the answer to another question, in the same segment."""
+    """The answer about a good token comes after the answer to another question, in the same segment."""
     active = server.introspect("gateway", server.client_credentials("opaque"))
     revoked = server.client_credentials("opaque")
     server.revoke("opaque", revoked)

@@ -1,4 +1,4 @@
-"""What is allowed passes byte for byte, but for the secrets of the Logon; and the token is nowhere else."""
+"""Allowed messages pass byte for byte, except the Logon, whose secrets are cut; the token appears nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One client's flood takes nothing from another's orders, through the real Envoy and the real service.
+"""One client's flood costs another client none of its orders, through the real Envoy and the real service.
 
 Three sessions of one client send orders as fast as the gateway takes them, each with a group of 900 entries that six
 rules look through before the order is denied. Each order of a desk needs a Check. The machine may make answers slow,
@@ -16,7 +16,7 @@ from authzsvc.gateway.filter_settings import Cache, Check
 from benches.fairness.trial import Plan, run
 
 DECIDED = 0.95
-"""Of the desk's orders, at least."""
+"""The least share of the desk's orders that must be decided."""
 TIMEOUT_MS = 2_000
 """Of a Check. A flood that is not held back fills whatever time there is."""
 

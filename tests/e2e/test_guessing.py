@@ -1,4 +1,4 @@
-"""Whoever brings bad credentials is locked out for a while, and locks nobody out who brings good ones."""
+"""Whoever sends bad credentials is locked out for a while, and does not lock out holders of good ones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_a_lock(rig: Rig) -> None:
     bad = tokens.broken_signature(good)
     for _ in range(ATTEMPTS):
         assert await words(rig, target, bad) == ("access token not accepted", "5")
-    # Now it hears that it is locked; what is right cannot be guessed, and is let in.
+    # Now a bad token gets the answer that the client is locked out; a good one cannot be guessed, and is let in.
     assert await words(rig, target, bad) == (TOO_MANY, "6")
     event = await rig.event(target, reason="locked out after too many failed logons")
     assert (event["verdict"], event["severity"], event["session"]["subject"]) == ("deny", "high", "")

@@ -1,4 +1,4 @@
-"""Who can write the mapping's directory gains nothing: no older mapping comes back, and no FIFO stops the service."""
+"""Whoever can write to the mapping's directory cannot bring an older mapping back or stop the service with a FIFO."""
 
 from __future__ import annotations
 

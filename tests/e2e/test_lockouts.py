@@ -1,4 +1,5 @@
-"""Guesses of clients' secrets, through every event and from a shared address: bounded, visible, nobody else's harm."""
+"""Guesses at clients' secrets, through every event and from a shared address, are bounded, visible and harm no
+others."""
 
 from __future__ import annotations
 
@@ -83,7 +84,7 @@ async def guess(channel: grpc.aio.Channel, client: str, secret: str, event: str 
 async def test_messages_are_no_way_to_guess_a_secret(
     stack: Stack, server: AuthorizationServer, channel: grpc.aio.Channel, at_once: bool
 ) -> None:
-    """The found one: the right secret is among the guesses, and nobody may learn it."""
+    """The right secret is among the guesses, and nobody may learn that it is right."""
     before = server.requests("token")
     secrets = [f"{WRONG}-{number}" for number in range(GUESSES - 1)] + [server.clients["victim"].secret]
     asked = [guess(channel, "victim", secret, sender="VICTIM-1") for secret in secrets]

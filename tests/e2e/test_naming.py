@@ -1,4 +1,4 @@
-"""Whom a message names: one with another id than the Logon has is asked about, whatever its type."""
+"""The service is asked about each message with another id than the Logon, whatever the message's type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever reaches the decision socket, and has read the logs, changes nothing of a session that lives."""
+"""Whoever can reach the decision socket and has read the logs cannot change a live session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.contract.test_traffic import entry
 
 @pytest.fixture(scope="module")
 def stack(start_stack: StartStack, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """A stack whose Checks are seen, so that the secret names of its sessions are known here."""
+    """A stack whose Checks the test can read, so that it knows the secret names of its sessions."""
     return start_stack(checks_to=tmp_path_factory.mktemp("r") / "recorder.sock")
 
 

@@ -1,4 +1,4 @@
-"""Every command prints what others wrote as a terminal may have it."""
+"""Every command escapes others' texts for the terminal."""
 
 from __future__ import annotations
 

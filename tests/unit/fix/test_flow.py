@@ -1,4 +1,4 @@
-"""Which way messages go: the tables name what the dictionary has, and what may go both ways is in neither."""
+"""The tables of directions name messages of the dictionary, and none that may go in both directions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The digest covers every field of the language that changes a behaviour.
 
-Each field of each model has two mappings here that differ in it alone. A new field of the language has none, and fails
-the first test until somebody has decided whether the digest covers it.
+Each field of each model has two mappings here that differ in that field only. A new field of the language has no such
+mappings, and the first test fails until somebody has decided whether the digest covers the field.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TESTS = {
     "claim": ("{claim: accounts}", "{claim: desks}"),
     "default": ("{equals: A}", "{equals: A, default: A}"),
 }
-"""What may be said of a text field."""
+"""Texts for a text field."""
 RANGES = {"minimum": ("{min: 1, max: 9}", "{min: 2, max: 9}"), "maximum": ("{min: 1, max: 9}", "{min: 1, max: 8}")}
 TIMES = {
     "after": ("{after: '08:00', before: '18:00'}", "{after: '09:00', before: '18:00'}"),
@@ -258,7 +258,7 @@ MESSAGES = [
 
 
 def behavior(policy: Policy) -> list[object]:
-    """All that these mappings can be seen to do."""
+    """Everything observable that these mappings do."""
     claims = {"x": ["seen"], "roles": ["other"]}
     told: list[object] = [policy.role_names(frozenset(), claims), policy.want_tags, policy.guard_outbound]
     for scopes in (frozenset({"a:b"}), frozenset({"a:b", "a:c"}), frozenset({"a:c"})):

@@ -1,4 +1,4 @@
-"""Forbids that a wildcard or a shorter scope lifts: told, unless the scope that lifts is written out beside it."""
+"""Forbids that a wildcard or a shorter scope lifts are reported, unless the lifting scope is written out beside it."""
 
 from __future__ import annotations
 

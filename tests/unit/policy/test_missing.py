@@ -36,7 +36,7 @@ TWO_GATES = (
 
 
 def allowed(verdict: Verdict) -> bool:
-    """Whether it is allowed by right, not only in shadow."""
+    """Whether the message is allowed, and not only in shadow."""
     return verdict.allowed and not verdict.shadow
 
 
@@ -129,7 +129,7 @@ def test_what_passes_in_shadow_is_missing_what_would_have_allowed_it(rollout: st
 
 
 def calls(policy: Policy, question: Question) -> int:
-    """Count the functions that a decision calls, once what it rests on is settled."""
+    """Count the functions that a decision calls, once its caches are filled."""
     policy.decide(question)
     count = 0
 

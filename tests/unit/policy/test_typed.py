@@ -54,7 +54,7 @@ def test_suites() -> None:
 def test_a_doubt_is_a_no_to_a_grant_and_a_yes_to_a_forbid(
     when: str, yes: list[str], doubt: list[str], no: list[str]
 ) -> None:
-    """Each value is asked about by the index, which files equal values, and by other tests."""
+    """Each value is tested by the index, which files equal values, and by other conditions."""
     grant, forbid = build(GRANT % when), build(FORBID % when)
     assert [body for body in yes if not ask(grant, f"D|{body}").allowed] == []
     assert [body for body in (*doubt, *no) if ask(grant, f"D|{body}").allowed] == []

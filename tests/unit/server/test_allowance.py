@@ -1,4 +1,4 @@
-"""How much may come from callers that have proven nothing."""
+"""How many events are taken from callers that have proved nothing."""
 
 from __future__ import annotations
 

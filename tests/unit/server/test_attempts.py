@@ -1,4 +1,4 @@
-"""Who fails too often is not heard; who is good is."""
+"""Whoever fails too often is locked out; holders of good credentials are not."""
 
 from __future__ import annotations
 

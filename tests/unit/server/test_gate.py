@@ -1,4 +1,4 @@
-"""What a stream meets on its way to its first message."""
+"""The bounds of a stream until its first message is there."""
 
 from __future__ import annotations
 

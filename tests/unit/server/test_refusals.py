@@ -1,4 +1,4 @@
-"""Refusals are counted one by one, and told in few lines."""
+"""Refusals are counted one by one, and reported in few lines."""
 
 from __future__ import annotations
 

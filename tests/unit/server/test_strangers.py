@@ -1,5 +1,5 @@
-"""Whoever reaches the decision socket without the credential of a session changes nothing of that session, whatever he
-sends: neither with its public name, which logs print, nor with its secret one."""
+"""Whoever reaches the decision socket without a session's credential cannot change that session by anything he sends,
+neither with its public name, which logs print, nor with its secret one."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def send(at: Desk, asked: Any) -> None:  # noqa: ANN401
 
 
 async def test_a_message_without_a_credential_ends_no_session(at: Desk) -> None:
-    """With the name that the audit prints, and with the one that it does not."""
+    """With the public name, which the audit prints, and with the secret one."""
     session, watch = await watched(at)
     for name in (session.id, session.name):
         answer = await answered(at, request(at, "message", "none", name, "ALGO"))

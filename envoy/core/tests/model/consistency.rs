@@ -1,4 +1,4 @@
-//! A session under services that change, restart, lag and answer late: what passes, and what that rests on.
+//! A model of a session whose services change, restart, lag and answer late: which messages may pass, and by which state.
 
 use crate::services::{Answer, Change, Said, Services, State};
 use crate::support::driver::{Driver, Effect, listener};
@@ -54,7 +54,7 @@ pub struct World {
     messages: Vec<Message>,
     numbers: HashMap<(bool, u32), usize>,
     next: [u32; 2],
-    /// The newest policy and the newest restriction that were reported to the filter.
+    /// The newest policy and the newest restriction that services have reported to the filter.
     newest: State,
     /// How many reports of another state there had been when each Check was sent.
     sent_at: HashMap<u64, usize>,
@@ -63,9 +63,9 @@ pub struct World {
     confirming: Option<u64>,
     /// The latest watch.
     watch: Option<u64>,
-    /// It failed.
+    /// Whether the latest watch failed.
     unwatched: bool,
-    /// A Check was answered since.
+    /// Whether a Check was answered since.
     reachable: bool,
     held: [Vec<u8>; 2],
     /// When the filter was last told that a decision may be cached: by state, type and the values that decide.
@@ -74,7 +74,7 @@ pub struct World {
 }
 
 impl World {
-    /// A session that has just logged on, with so many services; with `batch` nothing is cached.
+    /// Makes a session that has just logged on, with this number of services. With `batch` nothing is cached.
     pub fn new(services: usize, batch: bool) -> Self {
         let core = Driver::on(
             listener(&format!(
@@ -206,7 +206,7 @@ impl World {
         let before = self.reports;
         self.report(&answer.verdict, answer.told);
         if let Some(state) = answer.state.filter(|_| answer.asked.event() == "message") {
-            // What the answer itself tells of is no news that it was made without.
+            // The answer was made in the state that it reports itself.
             let sent_at = self.sent_at[&id];
             let sent_at = if sent_at == before { self.reports } else { sent_at };
             for asked in answer.asked.messages() {
@@ -224,7 +224,7 @@ impl World {
         self.pump();
     }
 
-    /// What the filter can know of whether a service can be reached.
+    /// Notes what the filter can conclude about whether a service can be reached.
     fn note_reach(&mut self, answer: &Answer) {
         let failed = matches!(answer.verdict, Verdict::Failure(_));
         if self.confirming == Some(answer.asked.id) {
@@ -243,7 +243,7 @@ impl World {
         }
     }
 
-    /// The filter hears of a state.
+    /// Notes that the filter gets a state reported.
     fn report(&mut self, verdict: &Verdict, state: State) {
         let (Verdict::Allow(pairs) | Verdict::OtherTerms(pairs)) = verdict else { return };
         if !pairs.iter().any(|(name, _)| name == "revision") {
@@ -278,8 +278,8 @@ impl World {
         }
     }
 
-    /// A message went on as it was sent. Either a service allowed it, and had heard of what the filter had heard of when it
-    /// asked; or it passed by the newest state that the filter had heard of: by its terms, or by a cached decision of it.
+    /// Checks a message that passed unchanged. Either a service allowed it in a state no older than the one that the filter
+    /// knew when it asked, or it passed by the newest state that the filter knew: by its terms or by a cached decision.
     fn passed(&mut self, text: &str) {
         let Some(name) = text.split("|58=m").nth(1).and_then(|rest| rest.split('|').next()) else { return };
         let newest = self.newest;

@@ -1,13 +1,14 @@
-//! Two decision services that follow one list of changes, each in its own time: what they answer, and what that rests on.
+//! Two decision services that apply one list of changes, each at its own pace: their answers, and the states of these.
 //!
-//! A change puts another policy in force, or a restriction; each has a number in the store that the services share. A
-//! service reads policies in its own time, and restrictions from the store; its revision has a number for each. A policy forbids by tags, and sees only what a Check has of them, so that a body that was cut by
-//! another policy's terms would be allowed what its message is not.
+//! A change puts another policy or a restriction in force, and has a number in the store that the services share. A service
+//! reads policies at its own pace, and restrictions from the store; its revision has a number for each of the two. A policy
+//! forbids by the values of tags, and sees only the tags that a Check has. So if a body was cut by another policy's terms, a
+//! service that evaluated it could allow a message that its policy forbids.
 
 use crate::support::service::{Asked, Verdict};
 use std::collections::BTreeMap;
 
-/// What a message says: its type, and the values that policies look at.
+/// A message: its type, and the values that policies test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     pub msg_type: &'static str,
@@ -88,7 +89,7 @@ impl Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     Policy(usize),
-    /// Cancels alone, or everything again.
+    /// A restriction to cancels only, or its end.
     Restricted(bool),
 }
 
@@ -102,7 +103,7 @@ pub struct State {
 }
 
 impl State {
-    /// Whether it lacks no change that `other` has.
+    /// Whether it has every change that `other` has.
     pub fn is_up_to(&self, other: &Self) -> bool {
         self.mapping >= other.mapping && self.restrictions >= other.restrictions
     }
@@ -111,12 +112,12 @@ impl State {
         POLICIES[self.policy]
     }
 
-    /// Whether this state lets the message pass, its every field looked at.
+    /// Whether this state allows the message, with all its fields taken into account.
     pub fn allows(&self, said: &Said) -> bool {
         self.decides(said.msg_type, Some(said.symbol), Some(said.kind))
     }
 
-    /// Whether the restriction, if there is one, leaves messages of this type.
+    /// Whether the restriction, if there is one, permits messages of this type.
     pub fn allows_if_restricted(&self, msg_type: &str) -> bool {
         !(self.restricted && msg_type == "D")
     }
@@ -296,7 +297,7 @@ impl Services {
             .filter(|asked| {
                 let behind = known(asked).is_some_and(|(mapping, _)| mapping > state.mapping);
                 let news = asked.header("if-none-match") != Some(&state.etag());
-                // A service that is behind what the session knows says nothing until it has caught up.
+                // A service whose state is older than the session's does not answer until it has caught up.
                 asked.event() == "watch" && (news && !behind || asked.header("prefer").is_some())
             })
             .map(|asked| asked.id)

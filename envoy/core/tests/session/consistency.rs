@@ -280,7 +280,7 @@ fn a_watch_that_tells_of_an_older_state_drops_what_was_cached_and_changes_no_ter
 fn nothing_passes_between_a_failed_watch_and_the_confirmation_of_the_terms() {
     let mut play = watched("", "exempt=B guard-outbound=8");
     let millis = play.failed("answer 2 unreachable", 1_000);
-    // No service can be reached: the terms are the latest that can be known.
+    // No service can be reached, so these are the latest terms that the filter can know.
     play.play(&format!(
         ">> client B 2
          << venue B 2
@@ -330,7 +330,7 @@ fn an_answered_check_has_the_terms_confirmed_at_once() {
          << venue B 4
          << resume",
     );
-    // No answer, no service.
+    // A failed Check does not show that a service can be reached.
     let mut play = watched("", "exempt=B");
     play.failed("answer 2 unreachable", 1_000);
     play.play(

@@ -1,4 +1,4 @@
-//! Whom a message names: with an id that is not the Logon's it is asked about, whatever its type, and on either side.
+//! The ids of messages: the service is asked about a message of either side with another id than the Logon, of any type.
 
 use crate::support::transcript::Play;
 use fix_authz_core::stats::Counter;
