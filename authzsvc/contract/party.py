@@ -21,10 +21,10 @@ MAX_COMP_ID = 256
 
 _REMEMBERED = 4096
 _MAX_REMEMBERED = 2048
-"""Characters of its words beyond which a party is read each time: a client chooses some of them, and whoever reaches a
-listener chooses all."""
+"""The most characters of a remembered party's texts. A longer party is read anew each time, because a client chooses
+some of the texts, and anybody who reaches a listener can choose all."""
 _MAX_ENTRIES = 64
-"""The same of its headers and of what the proxy's configuration says, each."""
+"""The most headers of a remembered party, and the most `context_extensions`."""
 _SESSION = "x-fix-session"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DIRECTIONS = {direction.value: direction for direction in Direction}

@@ -32,13 +32,13 @@ MAX_MSG_TYPE = 16
 MAX_ETAG = 256
 MAX_TERMS = 64
 MAX_MESSAGES = 4096
-"""In a Check, whoever offered to judge them."""
+"""The most messages in a Check."""
 MAX_HEADERS = 1024
-"""And as many entries of `context_extensions`."""
+"""The most headers of a request, and the most entries of `context_extensions`."""
 MAX_FIELDS = 131_072
-"""Of all messages of a Check."""
+"""The most fields of all messages of a Check together."""
 MAX_ID = 256
-"""Characters of the id of a request that says too much, for the audit."""
+"""The most characters of a request's id in the audit, for a request that is denied because of its size."""
 
 _NO_FIELDS = Fields(())
 

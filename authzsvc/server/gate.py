@@ -25,7 +25,8 @@ from authzsvc.settings.bounds import GrpcBounds
 
 SWEEP_S = 0.25
 LONG_BYTES = 16_384
-"""Messages of more bytes share a part of the memory while they are answered, which may take seconds."""
+"""Messages of more bytes are long. Long messages share a part of the memory until they are answered, which may take
+seconds."""
 LONG_SHARE = 0.25
 """That part."""
 SHORT_OF_MEMORY_S = 0.1
@@ -110,7 +111,7 @@ class Gate:
             self._lasting -= 1
 
     def hold(self, size: int) -> bool:
-        """Take room for a message of so many bytes, until `let_go`; whether there is some."""
+        """Take room for a message of `size` bytes, until `let_go`. Returns whether there was room."""
         if self._held + size > self._room:
             return False
         self._held += size

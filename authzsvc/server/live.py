@@ -29,8 +29,8 @@ from authzsvc.sessions.registry import Registry
 from authzsvc.sessions.store import Store
 
 GRACE_S = 60.0
-"""How long a session is believed to live without a watch. The filter sends the next one within a second, so a session
-without one for so long has ended, or its gateway cannot reach this service."""
+"""How long a session counts as live without a watch. The filter sends the next watch within a second, so a session that
+has had none for this long has ended, or its gateway cannot reach this service."""
 WATCHED_PATIENCE_S = 0.5
 """How long a Logon waits for a live session of its identity to end: a client that reconnects at once may be quicker
 than the word that its old connection is gone. The watch of a session that another service let in waits as long."""
@@ -41,10 +41,11 @@ TOLD_S = 2.0
 """How long a kill waits for the sessions' watches to be answered."""
 OUSTED_S = 3600.0
 ACKNOWLEDGED_S = 0.25
-"""How long a kill waits for a session's next watch, which says that the proxy has taken in the answer to the one
-before. With several services another one may have it."""
+"""How long a kill waits for a session's next watch, which shows that the proxy has applied the answer to the one
+before. If there are several services, another one may get the next watch."""
 RETURN_S = 1.5
-"""How soon a session without a watch brings the next one: a filter tries a failed one again within a second."""
+"""Within what time the next watch of a session without one comes: a filter tries a failed watch again within a
+second."""
 _MOST = 100_000
 
 _log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Watch:
     """An outstanding watch. There is one for each session, so it is small: no event's queue, no task for a wait."""
 
     session: str
-    """The session that it names."""
+    """The session that the watch names."""
     since: float
     """When it came, on the monotonic clock."""
     changed: bool = False
@@ -91,13 +92,13 @@ class Untold:
 
     def __init__(self, by: float) -> None:
         self.by = by
-        """When it is waited for no more, on the monotonic clock."""
+        """Until when it is waited for, on the monotonic clock."""
         self.answered = asyncio.Event()
         """Set when a watch that has looked at the change is answered, or cut."""
         self.back = asyncio.Event()
         """Set at the next watch after that."""
         self.ends = False
-        """That answer ends the session."""
+        """Whether that answer ends the session."""
 
 
 def _finish(waiter: asyncio.Future[None] | None) -> None:
@@ -113,7 +114,7 @@ class LiveSessions:
         self._store = store
         self._clock = clock
         self._watches: dict[str, Watch] = {}
-        """By session: those that are proven."""
+        """The proven watches, by session."""
         self._unproven: set[Watch] = set()
         self._unwatched: dict[str, float] = {facts.id: clock() for facts in registry}
         """Since when, on the monotonic clock."""
@@ -123,9 +124,9 @@ class LiveSessions:
         self._cut: TTLCache[str, SessionFacts] = TTLCache(_MOST, RETURN_S)
         """Those of them whose watch was cancelled a moment ago."""
         self._ended: TTLCache[str, SessionFacts] = TTLCache(_MOST, GRACE_S)
-        """Sessions that have ended lately: what is still under way for them is told by this."""
+        """Sessions that have ended lately, so that events of them that come late are recognized."""
         self._untold: dict[str, Untold] = {}
-        """Sessions that are to be told of a change, watched or expected to be in a moment."""
+        """Sessions that must be told of a change, by the watch that they have or by their next one."""
         self._draining = False
         self._ousted: TTLCache[str, None] = TTLCache(_MOST, OUSTED_S)
         self._waiting: dict[SessionKey, list[asyncio.Event]] = {}
@@ -232,8 +233,8 @@ class LiveSessions:
 
     @contextlib.contextmanager
     def watching(self, session_id: str) -> Iterator[Watch]:
-        """A watch that names this session, for as long as this lasts. It is the session's from `attend` on; when it is
-        cancelled then, the session has ended."""
+        """Hold a watch that names this session, until the block ends. From `attend` on it is the session's watch; if it
+        is cancelled after that, the session has ended."""
         watch = Watch(session_id, self._clock())
         self._unproven.add(watch)
         untold = self._untold.get(session_id)
@@ -260,7 +261,7 @@ class LiveSessions:
                 self._unwatched[session_id] = self._clock()
 
     def attend(self, watch: Watch) -> None:
-        """The caller of the watch has proven to be its session's: it takes the place of an earlier one."""
+        """Make the watch its session's, because its caller has proved the session. It replaces an earlier watch."""
         if watch not in self._unproven:
             return
         self._unproven.discard(watch)
@@ -283,7 +284,8 @@ class LiveSessions:
         return self._draining
 
     def wake(self, session_ids: Iterable[str] | None = None) -> None:
-        """Have watches look again: those of these sessions, which `told` then waits for, else all."""
+        """Have watches check their state again: those of these sessions, for which `told` then waits, or otherwise
+        all."""
         named = None if session_ids is None else frozenset(session_ids)
         arrived = {watch.session for watch in self._unproven} if named else frozenset()
         for session_id in named or ():
@@ -297,8 +299,8 @@ class LiveSessions:
         return [watch for watch in (*proven, *unproven) if watch is not None]
 
     def _expect(self, session_id: str, *, arrived: bool) -> None:
-        """A session is to be told of a change: its watch is out, or comes in a moment, as a filter has none between two
-        of them and after one that failed."""
+        """Note that a session must be told of a change, if its watch is out or will come in a moment: a filter has no
+        watch out between two watches and after a failed one."""
         now, since = self._clock(), self._unwatched.get(session_id, float("-inf"))
         if arrived or session_id in self._watches:
             by = now + TOLD_S
@@ -313,9 +315,9 @@ class LiveSessions:
             self._untold[session_id] = Untold(by)
 
     async def told(self, alone: bool = True) -> int:
-        """Wait until the watches of the sessions that were woken by name are answered, and their proxies have come back
-        with the next one, or the time has passed. A session that has been told to end has no next watch; where other
-        services may have it (not `alone`), it is not waited for long. Returns how many have not acknowledged."""
+        """Wait until the watches of the sessions that were woken by name are answered and their proxies have sent the
+        next one, or until the time has passed. A session that was told to end has no next watch. If other services may
+        get the next watch (not `alone`), the wait is short. Returns how many sessions have not acknowledged."""
         untold = dict(self._untold)
         for session in untold.values():
             await self._until_set(session.answered, session.by)
