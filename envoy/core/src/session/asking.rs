@@ -171,7 +171,8 @@ impl Session {
             Some(Age::Same | Age::Newer) => false,
             None => self.state.revision.is_some(),
         };
-        id <= self.cache.outdated && state.differs_from(&self.state) && older
+        let differs = state.etag.is_none() || state.differs_from(&self.state);
+        id <= self.cache.outdated && differs && older
     }
 
     /// Takes over the state that a Check was answered in, if that state has a change that the session does not know yet. The

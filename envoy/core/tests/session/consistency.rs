@@ -135,6 +135,18 @@ fn an_allowance_that_does_not_tell_its_state_counts_as_one_of_before() {
 }
 
 #[test]
+fn such_an_allowance_counts_as_one_of_before_where_the_session_has_parts_of_two_states() {
+    watched(r#","cache":{"enabled":false}"#, "batch=8").play(
+        ">> client D 2 + F 3
+         << check 3 message inbound D 2 of 2 terms=t1 35=D|34=2|35=F|34=3|
+         >> answer 2 allow etag=\"b\" revision=4.1
+         << watch 4 - revision=5.1 55 s
+         >> answer 3 until 1 reject 6 no
+         << check 5 message inbound D 2 of 2 terms=t1 35=D|34=2|35=F|34=3|",
+    );
+}
+
+#[test]
 fn an_allowance_that_does_not_count_may_tell_of_another_change() {
     watched("", "").play(
         ">> client D 2
