@@ -10,7 +10,8 @@
 //!
 //! - `intake` takes bytes in; `lane` is the queue of a direction; `inbound` and `outbound` have the rules of the directions.
 //! - `naming` compares a message's ids with the Logon's; `secrets` cuts or refuses credentials on their way to the venue.
-//! - `asking` sends Checks and applies their answers; `batching` does so for Checks about several messages.
+//! - `asking` sends Checks and `answering` applies their answers; `batching` does both for Checks about several messages.
+//!   `deciding_anew` asks again after a change of the state; `unanswered` decides where the service gave no answer.
 //! - `reusing` passes messages by cached decisions, `cache` holds these decisions, `passing` is the short way for messages
 //!   that are like earlier ones, and `accounts` counts the messages that passed without a Check.
 //! - `watching` keeps the service's watch, `renewing` takes a fresh credential, `ending` ends a session that the service
@@ -19,9 +20,11 @@
 //!   connection took with it, and `memory` is what outlives a connection of them.
 
 mod accounts;
+mod answering;
 mod asking;
 mod batching;
 mod cache;
+mod deciding_anew;
 mod draining;
 mod echo;
 mod ending;
@@ -37,6 +40,7 @@ mod redelivering;
 mod renewing;
 mod reusing;
 mod secrets;
+mod unanswered;
 mod watching;
 
 pub use draining::Departure;
@@ -56,7 +60,6 @@ use crate::settings::Settings;
 use crate::stats::{Counter, Levels};
 use crate::violation::Violation;
 use accounts::Accounts;
-use asking::Unanswered;
 use cache::Cache;
 use draining::Drain;
 use echo::Echoes;
@@ -72,6 +75,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use time::OffsetDateTime;
+use unanswered::Unanswered;
 use watching::Watch;
 
 /// The settings and what is made of them once, for all sessions of a listener.
