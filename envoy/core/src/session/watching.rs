@@ -273,6 +273,9 @@ impl Session {
         let newer_mapping = state.has_mapping_of(&self.state);
         if changed {
             self.drop_decisions(out);
+        } else if matches!(age, Some(Age::Newer | Age::Mixed)) {
+            // The same state as before a change and its reversal. An answer may be of the time between the two.
+            self.cache.outdated = self.checks;
         }
         match age {
             Some(Age::Older) => return,

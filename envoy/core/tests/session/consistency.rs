@@ -147,6 +147,18 @@ fn such_an_allowance_counts_as_one_of_before_where_the_session_has_parts_of_two_
 }
 
 #[test]
+fn an_allowance_from_between_a_change_and_its_reversal_does_not_count() {
+    watched("", "").play(
+        ">> client D 2
+         << check 3 message inbound D 2 terms=t1
+         >> answer 2 allow etag=\"a\" revision=5.2
+         << watch 4 \"a\" revision=5.2 55 s
+         >> answer 3 allow etag=\"b\" revision=5.1
+         << check 5 message inbound D 2 terms=t1",
+    );
+}
+
+#[test]
 fn an_allowance_that_does_not_count_may_tell_of_another_change() {
     watched("", "").play(
         ">> client D 2
