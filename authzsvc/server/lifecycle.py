@@ -93,7 +93,7 @@ async def running(settings: Settings, reload: asyncio.Event | None = None) -> As
         ending.push_async_callback(store.close)
         await accept(taken, store)
         parts = await assemble(settings, taken.policy, issuers.authenticator, store, audit_log)
-        ending.push_async_callback(parts.control.leave)
+        ending.push_async_callback(parts.control.services.leave)
         health = health_aio.HealthServicer()
         reloader = Reloader(
             settings,

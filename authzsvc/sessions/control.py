@@ -16,18 +16,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
-import os
 import secrets
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from heapq import nsmallest
 
 from authzsvc.errors import AdminError, StoreError
+from authzsvc.sessions import services
 from authzsvc.sessions.acts import (
     MAX_VALUE,
     Act,
@@ -51,16 +48,12 @@ from authzsvc.sessions.restrictions import (
     RevokedBy,
     Selector,
 )
-from authzsvc.sessions.revisions import BEAT_S
+from authzsvc.sessions.services import Services
 from authzsvc.sessions.store import Store, Stored
 
 RETRY_S = 1.0
 TELL_AFTER_S = 1.0
 """After this time the sessions are told of a kill even if the store has not taken it yet."""
-ACKNOWLEDGED_S = 3.0
-"""How long a kill waits for the other services of the store."""
-_LOOK_S = 0.05
-_HOST = socket.gethostname()
 TIDY_S = 60.0
 MAX_RESTRICTIONS = 10_000
 MAX_REVOCATIONS = 20_000
@@ -106,8 +99,8 @@ class Control:
         """Called right after `restrictions` was replaced, and again when their number in the store is known."""
         self.tell: Callable[[Restrictions, Restrictions], None] = _nobody
         """Called after that, with the old and the new restrictions: it tells the sessions for which they differ."""
-        self.name = f"{_HOST}:{os.getpid()}:{_processes()}{secrets.token_hex(2)}"
-        """The name of this service among those of the store."""
+        self.services = Services(store)
+        """The services of the store, of which this is one."""
         self.told: Callable[[bool], Awaitable[int]] = _at_once
         """Awaited before a kill or a revocation returns, until the sessions that it concerns have been told. The
         argument says whether this is the store's only service. Returns how many sessions have not acknowledged."""
@@ -115,8 +108,6 @@ class Control:
         self._registry = registry
         self._clock = clock
         self._unkept: dict[str, Restriction | Revocation] = {}
-        self._acknowledged = 0
-        """Every change up to this number is in force here, and the sessions have been told."""
         self._telling: asyncio.Task[None] | None = None
         self._catching_up: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -127,7 +118,7 @@ class Control:
         async with self._lock:
             stored = await self._store.load()
             self._put_in_force(self._and_unkept(stored.in_force))
-        await self._acknowledge(self._store.revisions.read)
+        await self.services.acknowledge(self._store.revisions.read)
         return stored
 
     async def catch_up(self) -> None:
@@ -136,19 +127,14 @@ class Control:
         if self._catching_up is None or self._catching_up.done():
             self._catching_up = asyncio.create_task(self._read_again())
         await asyncio.shield(self._catching_up)
-        if self._acknowledged < self._store.revisions.read and (self._telling is None or self._telling.done()):
+        if self.services.acknowledged < self._store.revisions.read and (self._telling is None or self._telling.done()):
             self._telling = asyncio.create_task(self._acknowledge_once_told())
-
-    async def leave(self) -> None:
-        """Write to the store that this service ends, so that no kill waits for it."""
-        with contextlib.suppress(StoreError):
-            await self._store.leave(self.name)
 
     async def run(self) -> None:
         """Follow what other processes write, and keep what could not be kept; until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
-            group.create_task(self._beat())
+            group.create_task(self.services.beat())
             group.create_task(self._keep_again())
             group.create_task(self._tidy())
 
@@ -237,8 +223,8 @@ class Control:
                 f"in force as `{entry.id}` in this process ({hit} live sessions), but not kept, so a restart or another"
                 f" process does not know it: {error}; it is tried again every second"
             ) from None
-        alone = not await self._others(number + 1)
-        late, behind = await asyncio.gather(self.told(alone), self._until_acknowledged(number))
+        alone = not await self.services.behind(number + 1)
+        late, behind = await asyncio.gather(self.told(alone), self.services.until_acknowledged(number))
         slow = (f"{late} sessions of this service",) if late and alone else ()
         if slow:
             _log.warning("a kill was told and not acknowledged", extra={"id": entry.id, "sessions": late})
@@ -246,28 +232,10 @@ class Control:
         if behind:
             raise StoreError(
                 f"in force as `{entry.id}` in this process ({hit} live sessions) and kept, but not acknowledged within"
-                f" {ACKNOWLEDGED_S:g} s by {', '.join(f'`{name}`' for name in behind)}: sessions there may trade until"
-                " it has read the store"
+                f" {services.ACKNOWLEDGED_S:g} s by {', '.join(f'`{name}`' for name in behind)}: sessions there may"
+                " trade until it has read the store"
             )
         return Done((entry.id,), hit)
-
-    async def _until_acknowledged(self, number: int) -> tuple[str, ...]:
-        """Waits until every service of the store has put the change of that number in force. Returns those that have
-        not done so in time."""
-        end = time.monotonic() + ACKNOWLEDGED_S
-        while True:
-            behind = await self._others(number)
-            if not behind or time.monotonic() >= end:
-                return behind
-            await asyncio.sleep(_LOOK_S)
-
-    async def _others(self, number: int) -> tuple[str, ...]:
-        """Returns the other services of the store that have not put the change of that number in force."""
-        try:
-            behind = await self._store.behind(number)
-            return tuple(name for name in behind if name != self.name and not _is_gone(name))
-        except StoreError:
-            return ("the store, which cannot be read",)
 
     async def _keep(self, entry: Restriction | Revocation) -> int:
         """Writes an entry to the store; returns its number there."""
@@ -353,18 +321,7 @@ class Control:
         number = self._store.revisions.read
         await self.told(False)
         with contextlib.suppress(StoreError):
-            await self._acknowledge(number)
-
-    async def _acknowledge(self, number: int) -> None:
-        self._acknowledged = max(self._acknowledged, number)
-        await self._store.acknowledge(self.name, self._acknowledged)
-
-    async def _beat(self) -> None:
-        """Writes to the store that this service runs, so that kills of other services wait for it."""
-        while True:
-            await asyncio.sleep(BEAT_S)
-            with contextlib.suppress(StoreError):
-                await self._acknowledge(self._acknowledged)
+            await self.services.acknowledge(number)
 
     async def _keep_again(self) -> None:
         while True:
@@ -388,31 +345,6 @@ class Control:
                         self._put_in_force(self.restrictions.without(old))
             except StoreError as error:
                 _log.warning("old revocations cannot be removed", extra={"reason": str(error)})
-
-
-@cache
-def _processes() -> str:
-    """Names the set of processes among which a process number is unique: containers that share a host name may number
-    their processes separately."""
-    try:
-        space = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        space = secrets.token_hex(8)  # The set is not known, so no other service counts as ended.
-    return hashlib.sha256(space.encode()).hexdigest()[:6]
-
-
-def _is_gone(name: str) -> bool:
-    """Whether a service was a process of this machine that has ended, as one that was killed could not write itself."""
-    host, process, rest = name.rsplit(":", 2)
-    if host != _HOST or not rest.startswith(_processes()):
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _nobody(_before: Restrictions, _now: Restrictions) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from authzsvc.errors import AdminError, StoreError
 from authzsvc.sessions import control as controls
+from authzsvc.sessions import services
 from authzsvc.sessions.acts import Act, NotInForce, Operator
 from authzsvc.sessions.control import MAX_PAGE, Control
 from authzsvc.sessions.registry import Registry
@@ -280,13 +281,13 @@ async def test_a_kill_waits_until_the_other_service_has_it_in_force(tmp_path: Pa
 async def test_a_kill_names_the_service_that_has_not_put_it_in_force(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(controls, "ACKNOWLEDGED_S", 0.2)
+    monkeypatch.setattr(services, "ACKNOWLEDGED_S", 0.2)
     path = tmp_path / "store.db"
     async with desk(path, poll_s=0.02) as one, desk(path, poll_s=3600.0) as two:
-        with pytest.raises(StoreError, match=f"not acknowledged within 0.2 s by `{two.control.name}`"):
+        with pytest.raises(StoreError, match=f"not acknowledged within 0.2 s by `{two.control.services.name}`"):
             await one.control.kill(ALL, Mode.KILL, "test", ANN)
         assert one.kills()
-        assert one.acts[-1].behind == (two.control.name,)
+        assert one.acts[-1].behind == (two.control.services.name,)
         # What a proxy has heard of is read from the store before it is answered.
         await two.control.catch_up()
         assert two.kills()
@@ -296,7 +297,7 @@ async def test_a_service_that_has_ended_is_not_waited_for(tmp_path: Path) -> Non
     path = tmp_path / "store.db"
     async with desk(path, poll_s=0.02) as one:
         async with desk(path, poll_s=3600.0) as two:
-            await two.control.leave()
+            await two.control.services.leave()
         await one.control.kill(ALL, Mode.KILL, "test", ANN)
         assert one.acts[-1].behind == ()
 
@@ -305,7 +306,7 @@ async def test_a_service_that_was_killed_is_not_waited_for(tmp_path: Path) -> No
     process = await asyncio.create_subprocess_exec("true")
     await process.wait()
     async with desk(tmp_path / "store.db", poll_s=0.02) as one:
-        host, _, rest = one.control.name.rsplit(":", 2)
+        host, _, rest = one.control.services.name.rsplit(":", 2)
         await one.store.acknowledge(f"{host}:{process.pid}:{rest[:6]}beef", 1)
         await one.control.kill(ALL, Mode.KILL, "test", ANN)
         assert one.acts[-1].behind == ()
@@ -314,11 +315,11 @@ async def test_a_service_that_was_killed_is_not_waited_for(tmp_path: Path) -> No
 async def test_a_process_of_another_container_is_not_taken_for_one_that_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(controls, "ACKNOWLEDGED_S", 0.1)
+    monkeypatch.setattr(services, "ACKNOWLEDGED_S", 0.1)
     process = await asyncio.create_subprocess_exec("true")
     await process.wait()
     async with desk(tmp_path / "store.db", poll_s=0.02) as one:
-        host = one.control.name.rsplit(":", 2)[0]
+        host = one.control.services.name.rsplit(":", 2)[0]
         await one.store.acknowledge(f"{host}:{process.pid}:000000beef", 1)
         with pytest.raises(StoreError, match="000000beef"):
             await one.control.kill(ALL, Mode.KILL, "test", ANN)
@@ -336,10 +337,10 @@ async def test_the_store_has_a_kill_before_the_sessions_are_told() -> None:
 async def test_a_kill_behind_an_unread_change_of_another_service_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(controls, "ACKNOWLEDGED_S", 0.2)
+    monkeypatch.setattr(services, "ACKNOWLEDGED_S", 0.2)
     async with desk(tmp_path / "s", poll_s=60) as at, desk(tmp_path / "s", poll_s=60) as other:
         await other.store.note_mapping("a new one")
-        with pytest.raises(StoreError, match=f"not acknowledged within 0.2 s by `{other.control.name}`"):
+        with pytest.raises(StoreError, match=f"not acknowledged within 0.2 s by `{other.control.services.name}`"):
             await at.control.kill(ALL, Mode.KILL, "test", ANN)
 
 
@@ -359,7 +360,7 @@ async def test_sessions_hear_of_a_kill_by_a_number_that_no_state_without_it_has(
 async def test_the_clock_on_the_wall_makes_no_service_seem_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(controls, "ACKNOWLEDGED_S", 0.2)
+    monkeypatch.setattr(services, "ACKNOWLEDGED_S", 0.2)
     async with desk(tmp_path / "s") as at, desk(tmp_path / "s", poll_s=60):
         now = time.time()
         monkeypatch.setattr(time, "time", lambda: now + 60)
