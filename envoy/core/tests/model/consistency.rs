@@ -236,8 +236,9 @@ impl World {
                 (self.unwatched, self.reachable) = (failed, false);
             }
             ("watch", _) => {}
-            // It brings the terms that hold from here on, and a watch goes out with it.
-            ("renewal", false) => (self.unwatched, self.reachable) = (false, false),
+            // It brings the terms that hold from here on. A watch goes out with it, or within a second if several earlier
+            // ones have not been answered, and the earlier ones are given up.
+            ("renewal", false) => (self.watch, self.unwatched, self.reachable) = (None, false, false),
             (_, false) => self.reachable = true,
             (_, true) => {}
         }
