@@ -37,12 +37,15 @@ impl Run {
                 Some(verdict) => verdict.of_each(messages.len()),
                 None => vec![None; messages.len()],
             };
+            let id = |(tag, name): (u32, &str)| (tag, asked.header(name).map(str::to_owned));
+            let ids: Vec<_> = IDENTIFIERS.into_iter().map(id).filter(|_| messages.len() == 1).collect();
             for (message, ruling) in messages.into_iter().zip(verdicts) {
                 let event = asked.event().to_owned();
                 let unjudged = verdict.is_some() && ruling.is_none();
                 let again =
                     ruled.iter().position(|ruled| (ruled.unjudged || changed) && ruled.message == message);
-                let this = Ruled { event, message, verdict: ruling, unjudged };
+                let ids = ids.clone();
+                let this = Ruled { event, message, ids, verdict: ruling, unjudged };
                 match again {
                     Some(at) => ruled[at] = this,
                     None => ruled.push(this),
@@ -112,7 +115,7 @@ impl Run {
             let free = is_session_level(&came.msg_type) || came.msg_type == EXEMPT;
             let asked = nth == 0 || !replayed_renewal && (!free || !names_only(came, &[&logon]));
             let softened = nth > 0 && RISK_REDUCING.contains(&came.msg_type.as_str());
-            let front = verdicts.front().filter(|ruled| asked && is_about(&ruled.message, came));
+            let front = verdicts.front().filter(|ruled| asked && is_about(ruled, came));
             let unasked = asked && nth > 0 && front.is_none();
             let denied = match front.and_then(|ruled| ruled.verdict.as_ref()) {
                 Some(Verdict::Failure(_) | Verdict::Garbage) => !softened,
@@ -149,8 +152,9 @@ impl Run {
                 assert_eq!(show(&sent.bytes), show(&came.bytes), "altered");
                 continue;
             }
-            let Ruled { event, message, verdict, .. } = verdicts.pop_front().unwrap();
-            assert!(is_about(&message, came));
+            let ruled = verdicts.pop_front().unwrap();
+            assert!(is_about(&ruled, came));
+            let Ruled { event, verdict, .. } = ruled;
             assert_eq!(event == "renewal", renewal);
             match verdict.as_ref() {
                 None => panic!("at the venue without an answer: {}", show(&sent.bytes)),
@@ -213,11 +217,11 @@ impl Run {
                 venue = Some(ids(came, false));
             }
             // While the venue's Logon is asked about, so is what comes behind it with its ids.
-            let asked_early = !names_only(came, &[&logon])
-                && verdicts.front().is_some_and(|ruled| is_about(&ruled.message, came));
+            let asked_early =
+                !names_only(came, &[&logon]) && verdicts.front().is_some_and(|ruled| is_about(ruled, came));
             let is_end = came.msg_type == "5" && sent.msg_type == "5" && sent.bytes != came.bytes;
             if !is_end && (GUARDED.contains(&came.msg_type.as_str()) || names_another || asked_early) {
-                if !verdicts.front().is_some_and(|ruled| is_about(&ruled.message, came)) {
+                if !verdicts.front().is_some_and(|ruled| is_about(ruled, came)) {
                     assert!(self.is_alike(false, came), "unasked: {}", show(&came.bytes));
                     assert_eq!(show(&sent.bytes), show(&came.bytes), "altered");
                     continue;
@@ -252,6 +256,8 @@ impl Run {
 struct Ruled {
     event: String,
     message: AskedMessage,
+    /// By tag; none for several messages, whose ids are the Logon's.
+    ids: Vec<(u32, Option<String>)>,
     verdict: Option<Verdict>,
     /// The answer was about others of its Check.
     unjudged: bool,
@@ -378,8 +384,15 @@ fn whole(bytes: &[u8]) -> Vec<Read> {
     messages
 }
 
-fn is_about(asked: &AskedMessage, message: &Read) -> bool {
-    (asked.seq, asked.msg_type.as_str()) == (message.seq, message.msg_type.as_str())
+/// Number, type and ids are the message's. Two messages of the venue may have all the same but an id.
+fn is_about(ruled: &Ruled, message: &Read) -> bool {
+    let same_id = |(tag, asked): &(u32, Option<String>)| {
+        let value = message.value(*tag);
+        let is_plain = value.as_ref().is_none_or(|value| value.iter().all(u8::is_ascii_graphic));
+        !is_plain || asked.as_ref().map(String::as_bytes) == value.as_deref()
+    };
+    (ruled.message.seq, ruled.message.msg_type.as_str()) == (message.seq, message.msg_type.as_str())
+        && ruled.ids.iter().all(same_id)
 }
 
 /// A message that brings a fresh credential.
