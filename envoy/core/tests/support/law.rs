@@ -388,7 +388,8 @@ fn whole(bytes: &[u8]) -> Vec<Read> {
 fn is_about(ruled: &Ruled, message: &Read) -> bool {
     let same_id = |(tag, asked): &(u32, Option<String>)| {
         let value = message.value(*tag);
-        let is_plain = value.as_ref().is_none_or(|value| value.iter().all(u8::is_ascii_graphic));
+        let is_plain =
+            value.as_ref().is_none_or(|value| value.iter().all(|byte| (b' '..=b'~').contains(byte)));
         !is_plain || asked.as_ref().map(String::as_bytes) == value.as_deref()
     };
     (ruled.message.seq, ruled.message.msg_type.as_str()) == (message.seq, message.msg_type.as_str())
