@@ -32,7 +32,7 @@ impl Session {
 
     /// Releases the messages that were held until the terms are confirmed. If the terms are still in doubt, messages that
     /// would pass by the terms or by a cached decision are asked about first.
-    fn go_on(&mut self, now: Now, out: &mut Commands) {
+    pub(super) fn go_on(&mut self, now: Now, out: &mut Commands) {
         if self.are_terms_in_doubt() {
             self.decide_anew(now, out, |fate| matches!(fate, Fate::Reuse(_) | Fate::Pass));
         }

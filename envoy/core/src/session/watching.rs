@@ -100,8 +100,12 @@ impl Session {
     /// Sends the next watch if it is due.
     pub(super) fn watch_if_due(&mut self, now: Now, out: &mut Commands) {
         let due = |watch: &mut Watch| matches!(watch.stage, Stage::Due { at, .. } if now.monotonic >= at);
+        let held = self.is_confirming();
         if let Some(watch) = self.watch.take_if(due) {
             self.confirm(watch, now, out);
+            if held && !self.is_confirming() {
+                self.go_on(now, out); // A service that does not name its terms cannot confirm them.
+            }
         }
     }
 
