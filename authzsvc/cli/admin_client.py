@@ -17,6 +17,7 @@ from typing import Annotated, NoReturn, TypeVar
 
 import grpc
 import typer
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from pydantic import ValidationError
 
@@ -48,6 +49,8 @@ TokenOption = Annotated[Path | None, typer.Option("--token-file", help="A file w
 
 _In = TypeVar("_In", bound=Message)
 _Out = TypeVar("_Out", bound=Message)
+_PagedIn = TypeVar("_PagedIn", pb.ListLockoutsRequest, pb.ListSessionsRequest, pb.ListRestrictionsRequest)
+_PageOut = TypeVar("_PageOut", pb.ListLockoutsResponse, pb.ListSessionsResponse, pb.ListRestrictionsResponse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +90,28 @@ class Client:
         return self._call("ClearLockouts", request, pb.ClearLockoutsResponse.FromString)
 
     def lockouts(self) -> Iterator[pb.Lockout]:
-        """All, page by page."""
-        request = pb.ListLockoutsRequest()
-        for _ in range(MAX_PAGES):
-            page = self._call("ListLockouts", request, pb.ListLockoutsResponse.FromString)
+        """All lock-outs."""
+        for page in self._pages("ListLockouts", pb.ListLockoutsRequest(), pb.ListLockoutsResponse.FromString):
             yield from page.lockouts
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     def sessions(self, selector: pb.Selector | None) -> Iterator[pb.LiveSession]:
-        """All, page by page."""
+        """All live sessions of the selection."""
         request = pb.ListSessionsRequest(selector=selector)
-        for _ in range(MAX_PAGES):
-            page = self._call("ListSessions", request, pb.ListSessionsResponse.FromString)
+        for page in self._pages("ListSessions", request, pb.ListSessionsResponse.FromString):
             yield from page.sessions
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     def restrictions(self) -> Iterator[pb.Restriction | pb.Revocation]:
-        """All, page by page."""
+        """All restrictions and revocations that are in force."""
         request = pb.ListRestrictionsRequest()
-        for _ in range(MAX_PAGES):
-            page = self._call("ListRestrictions", request, pb.ListRestrictionsResponse.FromString)
+        for page in self._pages("ListRestrictions", request, pb.ListRestrictionsResponse.FromString):
             yield from page.restrictions
             yield from page.revocations
+
+    def _pages(self, method: str, request: _PagedIn, read_answer: Callable[[bytes], _PageOut]) -> Iterator[_PageOut]:
+        """Yields the pages of a list, until the last one or `MAX_PAGES`."""
+        for _ in range(MAX_PAGES):
+            page = self._call(method, request, read_answer)
+            yield page
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
@@ -137,6 +136,14 @@ class Client:
             ) from None
         say(f"refused: {text or code.name.lower()}", err=True)
         raise typer.Exit(1) from None
+
+
+def as_data(message: Message) -> dict[str, object]:
+    """The fields of a message for JSON, with those that have their default value."""
+    data: dict[str, object] = MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return data
 
 
 @contextmanager

@@ -18,10 +18,10 @@ from authzsvc.cli.admin_client import (
     KeyOption,
     TokenOption,
     Way,
+    as_data,
     connected,
 )
-from authzsvc.cli.output import say, say_json
-from authzsvc.cli.session import JsonOption, as_data
+from authzsvc.cli.output import JsonOption, say, say_json
 from authzsvc.errors import ToolError
 from authzsvc.visible import visible
 

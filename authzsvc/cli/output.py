@@ -9,12 +9,15 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
 from rich.segment import Segment
 
 from authzsvc.visible import json_text, printable
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
 def say(*texts: object, err: bool = False) -> None:

@@ -8,8 +8,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
 from rich.table import Table
 from rich.text import Text
 
@@ -23,9 +21,10 @@ from authzsvc.cli.admin_client import (
     KeyOption,
     TokenOption,
     Way,
+    as_data,
     connected,
 )
-from authzsvc.cli.output import say, say_json
+from authzsvc.cli.output import JsonOption, say, say_json
 from authzsvc.errors import ToolError
 from authzsvc.visible import visible
 
@@ -35,7 +34,6 @@ CompIdOption = Annotated[str | None, typer.Option("--comp-id", help="Of the clie
 ClientOption = Annotated[str | None, typer.Option("--client", help="`client_id` of the token.")]
 SubjectOption = Annotated[str | None, typer.Option("--subject", help="`sub` of the token.")]
 RoleOption = Annotated[str | None, typer.Option("--role", help="A role of the session.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
 class KillMode(StrEnum):
@@ -193,14 +191,6 @@ def _tell(done: pb.Done, words: str, as_json: bool) -> None:
 
 def _sessions(number: int) -> str:
     return f"{number} live session{'' if number == 1 else 's'}"
-
-
-def as_data(message: Message) -> dict[str, object]:
-    """With all fields, those at their default too."""
-    data: dict[str, object] = MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    return data
 
 
 def _table(found: Iterable[pb.LiveSession] | Iterable[pb.Restriction | pb.Revocation], restrictions: bool) -> Table:
