@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from authzsvc.errors import AuthzError
 from benches import figures, record, report
+from benches.command import run_command
 from benches.load import ROOT
 from benches.rig import rig
 from benches.rounds import rounds, this_machine
@@ -38,8 +37,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except AuthzError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    run_command(main)

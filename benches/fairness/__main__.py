@@ -4,7 +4,6 @@ code stays 0."""
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from authzsvc.errors import AuthzError
 from benches import record
 from benches.aims import AIM_HEADINGS
+from benches.command import run_command
 from benches.fairness import report
 from benches.fairness.trial import Plan, run
 from benches.load import ROOT
@@ -50,8 +49,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except AuthzError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    run_command(main)

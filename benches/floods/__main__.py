@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from authzsvc.errors import AuthzError
+from benches.command import run_command
 from benches.floods.attack import Kind
 from benches.floods.measure import Outcome, measure
 from benches.floods.service import service
@@ -62,8 +61,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except AuthzError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    run_command(main)

@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import Annotated
 
@@ -69,28 +69,23 @@ def half_open(address: str, path: str, *, tls: bool) -> Iterator[int]:
     """Headers of calls whose message never comes."""
     block = wire.request_headers(path)
     while True:
-        held: list[wire.Connection] = []
-        for _ in range(CONNECTIONS):
-            with suppress(OSError):
-                held.append(wire.Connection(address, tls=tls))
-        for _ in range(STREAMS // 100):
-            for connection in held:
-                streams = [connection.stream() for _ in range(100)]
-                with suppress(OSError):
-                    _drain(connection)
-                    connection.send(
-                        b"".join(wire.frame(wire.HEADERS, wire.END_HEADERS, each, block) for each in streams)
-                    )
-                    yield len(streams)
-        until = time.monotonic() + 1.0
-        while time.monotonic() < until:
-            for connection in held:
-                with suppress(OSError):
-                    _drain(connection)
-            time.sleep(0.05)
-            yield 0
-        for connection in held:
-            connection.close()
+        with opened(address, tls=tls) as held:
+            for _ in range(STREAMS // 100):
+                for connection in held:
+                    streams = [connection.stream() for _ in range(100)]
+                    with suppress(OSError):
+                        _drain(connection)
+                        connection.send(
+                            b"".join(wire.frame(wire.HEADERS, wire.END_HEADERS, each, block) for each in streams)
+                        )
+                        yield len(streams)
+            until = time.monotonic() + 1.0
+            while time.monotonic() < until:
+                for connection in held:
+                    with suppress(OSError):
+                        _drain(connection)
+                time.sleep(0.05)
+                yield 0
 
 
 def connections(address: str, _path: str, *, tls: bool) -> Iterator[int]:
@@ -120,48 +115,35 @@ def headers(address: str, path: str, *, tls: bool) -> Iterator[int]:
     """Header blocks that do not end."""
     piece = wire.frame(wire.CONTINUATION, 0, 1, wire.field(b"x-more", b"y" * 10_000))
     while True:
-        held = []
-        for _ in range(CONNECTIONS):
-            with suppress(OSError):
-                held.append(wire.Connection(address, tls=tls))
-                held[-1].send(wire.frame(wire.HEADERS, 0, 1, wire.request_headers(path)))
-        for _ in range(2_000):
-            for connection in [*held]:
-                try:
-                    connection.send(piece)
-                    yield 1
-                except OSError:
-                    held.remove(connection)
-            if not held:
-                break
-        for connection in held:
-            connection.close()
+        with opened(address, tls=tls) as held:
+            for connection in held:
+                with suppress(OSError):
+                    connection.send(wire.frame(wire.HEADERS, 0, 1, wire.request_headers(path)))
+            for _ in range(2_000):
+                for connection in [*held]:
+                    try:
+                        connection.send(piece)
+                        yield 1
+                    except OSError:
+                        held.remove(connection)
+                if not held:
+                    break
 
 
 def calls(address: str, path: str, *, tls: bool) -> Iterator[int]:
     """Calls without a credential, 16 of them under way on each connection."""
     while True:
-        held = []
-        for _ in range(CONNECTIONS):
-            with suppress(OSError):
-                held.append(wire.Connection(address, tls=tls))
-        for _ in range(1_000):
-            for connection in [*held]:
-                streams = [connection.stream() for _ in range(16)]
-                try:
-                    connection.send(b"".join(wire.call(path, b"", each) for each in streams))
-                    done = 0
-                    for frame in connection.frames():
-                        done += bool(frame.stream and (frame.flags & wire.END_STREAM or frame.kind == wire.RST_STREAM))
-                        if done >= len(streams) or frame.kind == wire.GOAWAY:
-                            break
-                    yield done
-                except OSError:
-                    held.remove(connection)
-            if not held:
-                break
-        for connection in held:
-            connection.close()
+        with opened(address, tls=tls) as held:
+            for _ in range(1_000):
+                for connection in [*held]:
+                    streams = [connection.stream() for _ in range(16)]
+                    try:
+                        connection.send(b"".join(wire.call(path, b"", each) for each in streams))
+                        yield answered(connection, len(streams))
+                    except OSError:
+                        held.remove(connection)
+                if not held:
+                    break
 
 
 def garbage(address: str, _path: str, *, tls: bool) -> Iterator[int]:
@@ -202,6 +184,28 @@ def scrapes(address: str, _path: str, *, tls: bool) -> Iterator[int]:
                 pass
             made.close()
         yield 1
+
+
+def answered(connection: wire.Connection, most: int) -> int:
+    """Read until `most` calls are answered or the peer goes away. Returns how many were answered."""
+    done = 0
+    for frame in connection.frames():
+        done += bool(frame.stream and (frame.flags & wire.END_STREAM or frame.kind == wire.RST_STREAM))
+        if done >= most or frame.kind == wire.GOAWAY:
+            break
+    return done
+
+
+@contextmanager
+def opened(address: str, *, tls: bool) -> Iterator[list[wire.Connection]]:
+    """Connections that are held until the block ends, fewer if the listener refuses some."""
+    held: list[wire.Connection] = []
+    for _ in range(CONNECTIONS):
+        with suppress(OSError):
+            held.append(wire.Connection(address, tls=tls))
+    yield held
+    for connection in held:
+        connection.close()
 
 
 def _drain(connection: wire.Connection) -> None:

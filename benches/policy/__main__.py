@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
 from benches import record, replay
 from benches.aims import AIM_HEADINGS
+from benches.command import run_command
 from benches.load import ROOT
 from benches.policy import report, sizes
 from benches.policy.day import ALGO_PROVIDER, DAY, SCOPES, Message
@@ -124,8 +124,4 @@ def show(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except AuthzError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    run_command(main)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from authzsvc.errors import AuthzError
 from benches import record
 from benches.aims import AIM_HEADINGS
+from benches.command import run_command
 from benches.load import ROOT
 from benches.rounds import this_machine
 from benches.sessions import report, trials
@@ -60,8 +59,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except AuthzError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    run_command(main)
