@@ -56,18 +56,24 @@ def simplefix_reads(message: bytes) -> Fields | None:
     return [(int(tag), value) for tag, value in found.pairs]
 
 
+def quickfix() -> ModuleType:
+    """QuickFIX's Python module, where `make` has built it."""
+    sys.path.append(str(QUICKFIX))
+    try:
+        import quickfix as module  # type: ignore[import-not-found, unused-ignore]
+    finally:
+        sys.path.remove(str(QUICKFIX))
+    found: ModuleType = module
+    return found
+
+
 class QuickFix:
     """QuickFIX with the dictionaries it brings, where `make` has built it."""
 
     def __init__(self) -> None:
-        sys.path.append(str(QUICKFIX))
-        try:
-            import quickfix  # type: ignore[import-not-found, unused-ignore]
-        finally:
-            sys.path.remove(str(QUICKFIX))
-        self._engine: ModuleType = quickfix
+        self._engine = quickfix()
         share = QUICKFIX / "share/quickfix"
-        self._dictionaries = {path.stem: quickfix.DataDictionary(str(path)) for path in sorted(share.glob("*.xml"))}
+        self._dictionaries = {path.stem: self._engine.DataDictionary(str(path)) for path in sorted(share.glob("*.xml"))}
 
     def reads(self, message: bytes) -> dict[str, Fields | None]:
         """Its readings by dictionary; `none` without one. None where it refuses the message.

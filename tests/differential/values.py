@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import date, datetime
-from types import ModuleType
 from typing import Any
 
-from tests.differential.readings import QUICKFIX
+from tests.differential.readings import quickfix
 
 TAG = 5_000
 _NANOSECONDS = 9
@@ -21,12 +19,7 @@ class Converters:
     """The converters, each under the name that our data type has."""
 
     def __init__(self) -> None:
-        sys.path.append(str(QUICKFIX))
-        try:
-            import quickfix  # type: ignore[import-not-found, unused-ignore]
-        finally:
-            sys.path.remove(str(QUICKFIX))
-        self._engine: ModuleType = quickfix
+        self._engine = quickfix()
         self._readers: dict[str, Callable[[str], Reading]] = {
             "integer": self._field("IntField"),
             "count": self._field("IntField"),

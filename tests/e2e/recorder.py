@@ -6,6 +6,7 @@ What Envoy's access log tells, it keeps too, and hands nothing on.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import grpc
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
+from authzsvc.demo.stack import Stack
 from tests.e2e.secrets import USED
 
 SERVICE = "envoy.service.auth.v3.Authorization"
@@ -82,3 +84,15 @@ class Recorder:
             if headers.get("x-fix-event", "") == event and headers.get("x-fix-msg-type", "") == msg_type:
                 return request, answer
         return None
+
+
+@asynccontextmanager
+async def recording(stack: Stack) -> AsyncIterator[Recorder]:
+    """A recorder between the stack's Envoy and its service, which was started with `checks_to`."""
+    assert stack.checks_to is not None
+    recorder = Recorder(stack.checks_to, stack.socket)
+    await recorder.start()
+    try:
+        yield recorder
+    finally:
+        await recorder.stop()

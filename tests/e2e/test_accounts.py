@@ -15,7 +15,7 @@ from authzsvc.gateway import FilterSettings
 from authzsvc.gateway.filter_settings import Accounting, Cache
 from tests.e2e.conftest import PATIENT, StartStack
 from tests.e2e.operators import Desk
-from tests.e2e.recorder import Recorder
+from tests.e2e.recorder import Recorder, recording
 from tests.e2e.rig import TRADER, Client, Rig, eventually
 
 INTERVAL_MS = 300
@@ -38,25 +38,17 @@ def slow_stack(start_stack: StartStack, tmp_path_factory: pytest.TempPathFactory
     return start_stack(settings, checks_to=tmp_path_factory.mktemp("r") / "recorder.sock")
 
 
-async def recording(stack: Stack) -> AsyncIterator[Recorder]:
-    assert stack.checks_to is not None
-    recorder = Recorder(stack.checks_to, stack.socket)
-    await recorder.start()
-    yield recorder
-    await recorder.stop()
-
-
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def recorder(stack: Stack) -> AsyncIterator[Recorder]:
     """Between Envoy and the service."""
-    async for each in recording(stack):
+    async with recording(stack) as each:
         yield each
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def slow_recorder(slow_stack: Stack) -> AsyncIterator[Recorder]:
     """The same for the other stack."""
-    async for each in recording(slow_stack):
+    async with recording(slow_stack) as each:
         yield each
 
 

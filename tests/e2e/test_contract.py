@@ -29,7 +29,7 @@ from authzsvc.gateway import FilterSettings, ServerTls
 from tests.e2e.certificates import Authority
 from tests.e2e.conftest import PATIENT, StartStack
 from tests.e2e.forge import forge
-from tests.e2e.recorder import Recorder
+from tests.e2e.recorder import Recorder, recording
 from tests.e2e.rig import HandVenue, Line, Rig, eventually
 from tests.e2e.test_stock_filters import NetworkStack
 from tests.unit.checks import MAPPING, SCOPES
@@ -71,20 +71,11 @@ def network_stack(start_stack: StartStack, settings: dict[str, Any], tmp_path_fa
     return start_stack(kind=NetworkStack, checks_to=recorder, **settings)
 
 
-async def record(stack: Stack) -> Recorder:
-    """A recorder in its place."""
-    assert stack.checks_to is not None
-    recorder = Recorder(stack.checks_to, stack.socket)
-    await recorder.start()
-    return recorder
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def recorder(stack: Stack) -> AsyncIterator[Recorder]:
     """Keeps what the filter asks."""
-    recorder = await record(stack)
-    yield recorder
-    await recorder.stop()
+    async with recording(stack) as recorder:
+        yield recorder
 
 
 async def connect(rig: Rig, authority: Authority, uri: str = PRINCIPAL) -> Line:
@@ -267,16 +258,15 @@ async def test_report(rig: Rig, recorder: Recorder, authority: Authority, hand_v
 
 
 async def test_the_stock_network_filter(network_stack: Stack, authority: Authority, rig: Rig) -> None:
-    recorder = await record(network_stack)
-    stock = Rig(network_stack, rig.venue)
-    try:
-        line = await connect(stock, authority, STRANGER)
-        line.send(b"any bytes")
-        await line.read_to_end()
-        await assert_like(recorder, "", "", "network.request", "network.denied")
-    finally:
-        await stock.release()
-        await recorder.stop()
+    async with recording(network_stack) as recorder:
+        stock = Rig(network_stack, rig.venue)
+        try:
+            line = await connect(stock, authority, STRANGER)
+            line.send(b"any bytes")
+            await line.read_to_end()
+            await assert_like(recorder, "", "", "network.request", "network.denied")
+        finally:
+            await stock.release()
 
 
 async def test_ids_are_unique(rig: Rig, recorder: Recorder, authority: Authority, hand_venue: HandVenue) -> None:

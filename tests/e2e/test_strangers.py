@@ -14,7 +14,7 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckResponse
 from authzsvc.demo.stack import Stack
 from tests.e2e.conftest import StartStack
 from tests.e2e.operators import Desk
-from tests.e2e.recorder import ACCESS_LOG, SERVICE, Recorder
+from tests.e2e.recorder import ACCESS_LOG, SERVICE, Recorder, recording
 from tests.e2e.rig import TRADER, Client, Rig, eventually
 from tests.unit.checks import Answer, check
 from tests.unit.contract.test_traffic import entry
@@ -28,11 +28,8 @@ def stack(start_stack: StartStack, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
 async def recorder(stack: Stack) -> AsyncIterator[Recorder]:
-    assert stack.checks_to is not None
-    recorder = Recorder(stack.checks_to, stack.socket)
-    await recorder.start()
-    yield recorder
-    await recorder.stop()
+    async with recording(stack) as recorder:
+        yield recorder
 
 
 @pytest_asyncio.fixture(loop_scope="session")

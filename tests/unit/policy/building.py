@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -54,3 +56,20 @@ def ask(
     msg_type, _, body = message.lstrip("<").partition("|")
     fields = Fields.parse(f"{body}|".replace("|", "\x01").encode("latin-1") if body else b"")
     return policy.decide(Question(direction, msg_type, fields, frozenset(scopes.split()), claims or {}, comp_id))
+
+
+def calls(policy: Policy, question: Question) -> int:
+    """Count the functions that a decision calls, once its caches are filled."""
+    policy.decide(question)
+    count = 0
+
+    def note(_frame: FrameType, event: str, _what: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        policy.decide(question)
+    finally:
+        sys.setprofile(None)
+    return count

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from types import FrameType
 
 import pytest
 
@@ -13,6 +11,7 @@ from authzsvc.fix.fields import Fields
 from authzsvc.policy.compiler import compile_source
 from authzsvc.policy.engine import Policy, Question
 from authzsvc.policy.source import parse
+from tests.unit.policy.building import calls
 
 HEAD = "version: 1\nname: m\nfix: FIX.4.4\nsession: {identity: {}}\n"
 ROLES = compile_source(
@@ -74,23 +73,6 @@ def build(scopes: int, rules: int) -> Policy:
         "forbid:\n" + "".join(f"  - {{name: f{n}, message: D, when: {{Symbol: S{n}}}}}\n" for n in range(rules))
     )
     return compile_source(parse("".join(lines).encode(), "m.yaml"))
-
-
-def calls(policy: Policy, question: Question) -> int:
-    """Count the functions that a decision calls, once what it rests on is settled."""
-    policy.decide(question)
-    count = 0
-
-    def note(_frame: FrameType, event: str, _what: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(note)
-    try:
-        policy.decide(question)
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 @pytest.mark.parametrize("scope", ["order:create:s00007", "order:create:*", "order:create:s00001", "quote:create"])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy, Question, Verdict
-from tests.unit.policy.building import ask, build
+from tests.unit.policy.building import ask, build, calls
 from tests.unit.policy.test_reference import QUESTIONS, compiled, mappings, slow
 
 fewer = settings(slow, max_examples=40)
@@ -126,23 +124,6 @@ def test_what_passes_in_shadow_is_missing_what_would_have_allowed_it(rollout: st
     policy = build(f"rollout: {rollout}\n{TWO_GATES}")
     verdict = ask(policy, "D|55=FIRST2", "order:create", comp_id="ALGO")
     assert (verdict.allowed, verdict.shadow, verdict.missing_scopes) == (True, True, ("order:create:both",))
-
-
-def calls(policy: Policy, question: Question) -> int:
-    """Count the functions that a decision calls, once its caches are filled."""
-    policy.decide(question)
-    count = 0
-
-    def note(_frame: FrameType, event: str, _what: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(note)
-    try:
-        policy.decide(question)
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def many(scopes: int) -> Policy:
