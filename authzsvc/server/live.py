@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from cachetools import TTLCache
 
 from authzsvc.decision import SecondLogon
+from authzsvc.server.telling import TOLD_S, Telling
 from authzsvc.sessions.facts import SessionFacts, SessionKey
 from authzsvc.sessions.registry import Registry
 from authzsvc.sessions.store import Store
@@ -37,12 +38,8 @@ than the word that its old connection is gone. The watch of a session that anoth
 UNWATCHED_PATIENCE_S = 3.0
 """The same where nothing tells that the session still lives; after that it gives way. Its next watch would have come by
 then."""
-TOLD_S = 2.0
-"""How long a kill waits for the sessions' watches to be answered."""
 OUSTED_S = 3600.0
-ACKNOWLEDGED_S = 0.25
-"""How long a kill waits for a session's next watch, which shows that the proxy has applied the answer to the one
-before. If there are several services, another one may get the next watch."""
+"""How long it is remembered that a session lost its FIX identity."""
 RETURN_S = 1.5
 """Within what time the next watch of a session without one comes: a filter tries a failed watch again within a
 second."""
@@ -87,20 +84,6 @@ class Watch:
         self.changed = False
 
 
-class Untold:
-    """A session that is to be told of a change."""
-
-    def __init__(self, by: float) -> None:
-        self.by = by
-        """Until when it is waited for, on the monotonic clock."""
-        self.answered = asyncio.Event()
-        """Set when a watch that has looked at the change is answered, or cut."""
-        self.back = asyncio.Event()
-        """Set at the next watch after that."""
-        self.ends = False
-        """Whether that answer ends the session."""
-
-
 def _finish(waiter: asyncio.Future[None] | None) -> None:
     if waiter is not None and not waiter.done():
         waiter.set_result(None)
@@ -122,11 +105,11 @@ class LiveSessions:
         """Sessions whose watch was cancelled, or that gave way to one that is watched: mostly they have ended, but the
         call to the service may have been cut, or another service may have it."""
         self._cut: TTLCache[str, SessionFacts] = TTLCache(_MOST, RETURN_S)
-        """Those of them whose watch was cancelled a moment ago."""
+        """The departed sessions whose watch was cancelled within `RETURN_S`."""
         self._ended: TTLCache[str, SessionFacts] = TTLCache(_MOST, GRACE_S)
         """Sessions that have ended lately, so that events of them that come late are recognized."""
-        self._untold: dict[str, Untold] = {}
-        """Sessions that must be told of a change, by the watch that they have or by their next one."""
+        self.telling = Telling(clock)
+        """Which sessions must be told of a change, by the watch that they have or by their next one."""
         self._draining = False
         self._ousted: TTLCache[str, None] = TTLCache(_MOST, OUSTED_S)
         self._waiting: dict[SessionKey, list[asyncio.Event]] = {}
@@ -138,7 +121,7 @@ class LiveSessions:
         return self.registry.find(session_id) or self._departed.get(session_id)
 
     def recall(self, session_id: str) -> SessionFacts | None:
-        """The same, or one that has ended lately."""
+        """The session of that id if `find` finds it, or if it has ended within `GRACE_S`."""
         return self.find(session_id) or self._ended.get(session_id)
 
     def is_ousted(self, session_id: str) -> bool:
@@ -194,7 +177,7 @@ class LiveSessions:
             self.open(facts)
 
     def present(self) -> Iterator[SessionFacts]:
-        """Those that live, perhaps, and those that wait for their FIX identity."""
+        """The live sessions, those whose watch was cut a moment ago, and those that wait for their FIX identity."""
         yield from self.registry
         yield from [facts for facts in self._cut.values() if self.registry.find(facts.id) is None]
         yield from [watch.contender for watch in self._watches.values() if watch.contender is not None]
@@ -226,8 +209,7 @@ class LiveSessions:
         dead = [id_ for id_, since in self._unwatched.items() if self._clock() - since > GRACE_S]
         for session_id in dead:
             self.close(session_id)
-        late = self._clock() - TOLD_S
-        self._untold = {id_: untold for id_, untold in self._untold.items() if untold.by > late}
+        self.telling.sweep()
 
     # --- watches ---
 
@@ -237,10 +219,7 @@ class LiveSessions:
         is cancelled after that, the session has ended."""
         watch = Watch(session_id, self._clock())
         self._unproven.add(watch)
-        untold = self._untold.get(session_id)
-        if untold is not None and untold.answered.is_set():
-            untold.back.set()
-            del self._untold[session_id]
+        self.telling.came(session_id)
         try:
             yield watch
         except asyncio.CancelledError:
@@ -251,10 +230,8 @@ class LiveSessions:
                     self._cut[session_id] = self._departed[session_id]
             raise
         finally:
-            untold = self._untold.get(session_id)
-            if untold is not None and watch not in self._unproven and not watch.superseded:
-                untold.ends |= watch.ends
-                untold.answered.set()
+            if watch not in self._unproven and not watch.superseded:
+                self.telling.answered(session_id, ends=watch.ends)
             self._unproven.discard(watch)
             if self._watches.get(session_id) is watch:
                 del self._watches[session_id]
@@ -310,31 +287,12 @@ class LiveSessions:
             by = since + RETURN_S
         else:
             return
-        known = self._untold.get(session_id)
-        if known is None or known.answered.is_set():
-            self._untold[session_id] = Untold(by)
+        self.telling.expect(session_id, by)
 
     async def told(self, alone: bool = True) -> int:
-        """Wait until the watches of the sessions that were woken by name are answered and their proxies have sent the
-        next one, or until the time has passed. A session that was told to end has no next watch. If other services may
-        get the next watch (not `alone`), the wait is short. Returns how many sessions have not acknowledged."""
-        untold = dict(self._untold)
-        for session in untold.values():
-            await self._until_set(session.answered, session.by)
-        wanted = [one for id_, one in untold.items() if not one.ends and self.registry.find(id_) is not None]
-        end = self._clock() + ACKNOWLEDGED_S
-        for session in wanted:
-            await self._until_set(session.back, max(end, session.by) if alone else end)
-        for session_id, session in untold.items():
-            if self._untold.get(session_id) is session:
-                del self._untold[session_id]
-        return sum(not session.back.is_set() for session in wanted)
-
-    async def _until_set(self, event: asyncio.Event, end: float) -> None:
-        left_s = end - self._clock()
-        if not event.is_set() and left_s > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), left_s)
+        """Wait until the sessions that were woken by name have acknowledged, or until the time has passed (`telling`).
+        `alone`: no other service may get their watches. Returns how many have not acknowledged."""
+        return await self.telling.told(lambda session_id: self.registry.find(session_id) is not None, alone=alone)
 
     def __len__(self) -> int:
         return len(self.registry)
