@@ -82,7 +82,7 @@ def render(decision: Decision, identity: Identity | None, allowed: int | None = 
 
 
 def client_name(identity: Identity) -> str:
-    """Returns an opaque name of whoever holds a token: the same for all tokens of one issuer, subject and client."""
+    """Returns an opaque name of a client. All tokens of one issuer, subject and client give the same name."""
     holder = json.dumps([identity.issuer, identity.subject, identity.client_id])
     return hashlib.sha256(holder.encode()).hexdigest()[:32]
 

@@ -1,8 +1,9 @@
 """The public name of a session, which may be printed.
 
-A proxy names each connection's session by an unguessable text (`x-fix-session`), and whoever sends that text proves to
-be that proxy. So the secret name stays at the edge of the service: its core, store, log and audit, and its operators,
-name a session by a one-way digest of the secret name (proto/README.md, "The two names of a session").
+A proxy gives each session a secret name that nobody can guess (`x-fix-session`). A caller who sends the secret name
+proves that it is that proxy. So the name must not spread: only the edge of the service reads it, and the core, the
+store, the log, the audit and the operators use the public name, a one-way digest of the secret name (proto/README.md,
+"The two names of a session").
 
 Invariant: nobody can find two secret names with the same public name, or a secret name from its public name.
 """

@@ -4,8 +4,8 @@ The proxy puts numbers into the connection's dynamic metadata, under `fix_authz`
 (proto/README.md, "Accounting"). They run from the connection's beginning, so an entry that is lost or comes twice does
 no harm.
 
-A report is about the session whose secret name comes with it, in a namespace of its own. Whoever knows only the public
-name, which logs print, cannot report about the session.
+An entry names its session by the secret name, in a metadata namespace that access logs must not print. The public name,
+which logs print, does not suffice to report about a session.
 
 Invariants: a report's numbers are whole, not negative and exact; any other number is left out and counted, never
 repaired.

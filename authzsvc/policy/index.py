@@ -4,9 +4,9 @@ A rule that needs a tag to have one of a few values is filed under these values.
 only a range, a prefix, an expression or a claim) is evaluated for every message. Filed rules are evaluated too: the
 index leaves out only rules with a condition that is known to be false.
 
-Rules are filed under plain forms (`fix.data_types`). A message's value is looked up as it stands, because nearly every
-value is its own plain form, and then by the plain form of each of its items. A value in doubt finds every forbid that
-asks for its tag, because each of them fires on a doubt, and no grant.
+Rules are filed under plain forms (`fix.data_types`). Nearly every value of a message is already in its plain form, so
+the raw value is looked up first. If no rule is filed under it, the plain forms of its items are looked up. For a value
+in doubt every forbid that tests its tag is evaluated, because a forbid fires on a doubt, and no grant.
 
 Invariant: `first` and `every` give what trying all rules in their order would give.
 """
@@ -58,7 +58,7 @@ class Narrow(NamedTuple, Generic[RuleT]):
     tag: int
     filed: Mapping[Value, Rules[RuleT]]
     typed: DataType | None
-    """The tag's data type; None for text: a text under which no rule is filed has none."""
+    """The tag's data type. None for text, which has no other form to look up."""
     doubtful: Rules[RuleT]
     """The rules that apply to a value in doubt."""
 
@@ -68,7 +68,7 @@ class Narrow(NamedTuple, Generic[RuleT]):
         return self.find_items(raw) if rules is None else [rules]
 
     def find_items(self, raw: Value) -> list[Rules[RuleT]]:
-        """Give the same for a value that no rule is filed under as it stands."""
+        """Give the rules for a value under whose raw form no rule is filed."""
         if raw is None or self.typed is None:
             return []
         if self.typed.several:

@@ -48,11 +48,11 @@ class Lookup:
         return self.found(spot, self.dictionary.tag, word)
 
     def value(self, spot: Spot, tag: int, word: str) -> bytes | None:
-        """Give a value as it stands on the wire."""
+        """Give a value in its form on the wire."""
         return self.found(spot, self.dictionary.value, tag, word)
 
     def item(self, spot: Spot, tag: int, word: str) -> bytes | None:
-        """Give one value as it stands on the wire; a fault where the word stands for several."""
+        """Give a single value in its form on the wire. A word that stands for several values is a fault."""
         value = self.value(spot, tag, word)
         if value is not None and b" " in value and self.dictionary.data_type(tag).several:
             hint = f"a condition looks at each value by itself: write `{{in: [{', '.join(value.decode().split())}]}}`"

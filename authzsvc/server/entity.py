@@ -20,7 +20,7 @@ _VOLATILE = frozenset({"exp", "iat", "nbf", "jti", "auth_time", "sid", "uti", "r
 
 
 class Tags:
-    """Remembers the tags of identities, because there is one for each message."""
+    """Remembers the tags of identities, because each decision needs one."""
 
     def __init__(self) -> None:
         """Nothing is remembered."""
@@ -40,7 +40,7 @@ class Tags:
 
 
 def tag(policy: str, identity: Identity, standing: Limit | Ending | None) -> str:
-    """The tag, quoted: of the mapping's digest, who it is with what scopes and claims, and what is left to them."""
+    """The quoted tag of the mapping's digest, an identity with its scopes and claims, and the limits on it."""
     facts = [
         policy,
         identity.issuer,

@@ -31,7 +31,7 @@ from authzsvc.tokens.credential import Credential, Scheme
 from authzsvc.tokens.guessing import Guessing, Limits
 
 _PATIENT = (Event.LOGON, Event.RENEWAL)
-"""What may wait for an issuer's keys to be read again."""
+"""The events that may wait until an issuer's keys are read again."""
 
 Standing = Limit | Ending | None
 
@@ -49,7 +49,7 @@ class Rules:
 
 
 class Holder(NamedTuple):
-    """Who a request is from, and what is left to them besides their scopes."""
+    """Whose credential a request has, and how restrictions or expiry limit that client."""
 
     identity: Identity
     standing: Standing = None
@@ -57,14 +57,14 @@ class Holder(NamedTuple):
 
 @dataclass(slots=True)
 class Holders:
-    """Tells whose requests are."""
+    """Finds the holder of each request's credential."""
 
     in_force: InForce
     authenticator: Authenticator
     live: LiveSessions
     rules: Rules = Rules()
     salt: bytes = b""
-    """Of the session store, for the names of credentials."""
+    """The session store's salt, with which credentials are fingerprinted."""
     attempts: Attempts = field(default_factory=lambda: Attempts(Guessing(Limits())))
     clock: Callable[[], float] = time.time
     tags: Tags = field(default_factory=Tags)
@@ -91,7 +91,8 @@ class Holders:
                 self._not_in_store = known[1]
 
     def known(self, request: FixRequest) -> Holder | None:
-        """Whose the request's credential is, where that can be told at once and it is good; else `holder` tells."""
+        """The holder of the request's credential, if it is known to be good without asking a server. Otherwise None,
+        and `holder` finds out."""
         credential = request.credential
         if credential is not None and credential.scheme is Scheme.BASIC and not self._is_heard(request, credential):
             return None  # even the memory of a good secret would tell a guesser that his guess is right
@@ -114,8 +115,8 @@ class Holders:
         return holder
 
     async def holder(self, request: FixRequest, *, renew: bool = False) -> Holder | TokenError:
-        """Whose the request's credential is; one that expired may still hold, by the settings. What has expired is no
-        better for its server being away."""
+        """The holder of the request's credential. By the setting `on_expiry`, a session may go on with an expired
+        token. If the setting ends such a session, it ends also while the authorization server cannot be asked."""
         holder = await self.authenticated(request, request.credential, renew=renew)
         if isinstance(holder, Holder):
             return holder
@@ -131,7 +132,7 @@ class Holders:
                 return _run_out(request, known, holder) if holder.unavailable else holder
 
     def remembered(self, request: FixRequest) -> Identity | None:
-        """Whose the session is by what is known of it, where it stands on the request's credential."""
+        """The identity that the session was allowed with, if the request has the session's credential."""
         known = self.live.find(request.session)
         return known.identity if known is not None and self._is_its(known, request.credential) else None
 
@@ -152,7 +153,7 @@ class Holders:
     async def authenticated(
         self, request: FixRequest, credential: Credential | None, *, renew: bool = False
     ) -> Holder | TokenError:
-        """Whose a credential is; `renew`: one that the service brings to a server is brought again when it is time."""
+        """The holder of a credential. `renew`: a brokered token that is about to end is renewed first."""
         if credential is None:
             return await self._asked(request, credential, renew)
         if self.authenticator.is_verified_here(credential, request.context):
@@ -203,11 +204,11 @@ class Holders:
         return known is not None and self._is_its(known, credential)
 
     def _has_expired(self, identity: Identity) -> bool:
-        """Whether that is why a token is not good any more; one that says of no end was refused for another reason."""
+        """Whether the token has expired. One without `exp` cannot, so it was refused for another reason."""
         return "exp" in identity.claims and identity.expires_at <= self.clock()
 
     def _is_its(self, known: SessionFacts, credential: Credential | None) -> bool:
-        """Whether the session stands on that credential: of a client's secret only the client's name is kept."""
+        """Whether the session was allowed with that credential. Of an id and a secret only the id is kept."""
         if credential is None:
             return False
         if credential.scheme is Scheme.BASIC:
@@ -215,7 +216,7 @@ class Holders:
         return known.credential == fingerprint(self.salt, credential)
 
     def standing(self, request: FixRequest, holder: Holder) -> Standing:
-        """The strongest of what restrictions, expiry and other Logons leave of the session."""
+        """The strongest limit on the session by restrictions, expiry and other Logons; None without one."""
         session = request.party.session
         if session and self.live.is_ousted(session):
             return taken_over()
@@ -237,7 +238,7 @@ class Holders:
         return self.in_force.policy.role_names(identity.scopes, identity.claims)
 
     def facts(self, request: FixRequest, identity: Identity) -> SessionFacts:
-        """What is to be known of the session that an inbound request belongs to."""
+        """The facts of the session that an inbound request belongs to."""
         client = request.client
         credential = request.credential
         return SessionFacts(
@@ -268,8 +269,8 @@ def who(identity: Identity) -> tuple[str, str, str]:
 
 
 def _run_out(request: FixRequest, identity: Identity, error: TokenError) -> TokenError:
-    """Why a session ends whose token has expired while nobody could say more. Who brought a secret cannot get himself a
-    fresh token: he can only come again."""
+    """Why a session ends whose token has expired while no server could be asked. A client with a secret cannot get a
+    fresh token itself: it can only log on again."""
     ending = expiry_ends(identity)
     reason = f"{ending.reason}, and since then: {error.reason}"
     if request.credential is not None and request.credential.scheme is Scheme.BASIC:

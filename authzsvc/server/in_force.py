@@ -31,7 +31,7 @@ class InForce:
     batch: int = 1
     """The most messages of one direction that a Check may be about."""
     catch_up: Callable[[], Awaitable[None]] = _nothing_newer
-    """Reads the store, and puts in force what it holds."""
+    """Reads the store, and puts its restrictions in force."""
     _terms: tuple[Policy, LogonTerms] | None = None
 
     @property

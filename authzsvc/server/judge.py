@@ -1,7 +1,7 @@
-"""One FIX request → its decision: who it is from, what is left to them, what the mapping says.
+"""Decides one FIX request: finds its holder, applies restrictions and expiry, and evaluates the mapping.
 
-The pure part is `decide`; here and in `holders` and `watching` stands what has to be looked up or waited for:
-credentials that somebody must be asked about, a FIX identity that is not free yet, a change.
+The pure part is `decide`. This module, `holders` and `watching` look up or wait for everything else: an authorization
+server's answer about a credential, a FIX identity that is not free yet, a change.
 
 Invariant: nothing is decided on a mapping or restriction other than the one in force when the answer is given.
 """
@@ -53,7 +53,7 @@ class Judge:
                 return self._report(request, stamp)
 
     def of_one_holder(self) -> JudgeOne:
-        """A judge of messages that are all the same holder's, who is asked about once."""
+        """A judge of messages that all have the same holder. It looks the holder up once."""
         known: Holder | TokenError | None = None
 
         async def judge(request: FixRequest, stamp: Stamp) -> tuple[Decision, Identity | None]:
@@ -109,7 +109,8 @@ class Judge:
         return decision, holder.identity
 
     async def _admitted(self, request: FixRequest, holder: Holder, stamp: Stamp) -> Decision:
-        """An allowed Logon, once its FIX identity is free; the wait may be long, and what holds after it counts."""
+        """An allowed Logon, once its FIX identity is free. The wait may be long, so the Logon is decided by the state
+        after it."""
         facts = self.holders.facts(request, holder.identity)
         known = self.live.find(facts.id)
         if known is not None and (known.key != facts.key or self.holders.is_anothers(request, holder)):
