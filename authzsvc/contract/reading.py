@@ -27,7 +27,7 @@ from authzsvc.fix.fields import SOH, Fields
 from authzsvc.tokens.certificate import from_pem
 from authzsvc.tokens.credential import Credential, read
 
-MAX_SEQ_NUM = 2**32 - 1
+MAX_SEQ_NUM = 2**63 - 1
 MAX_MSG_TYPE = 16
 MAX_ETAG = 256
 MAX_TERMS = 64
@@ -264,7 +264,7 @@ def is_msg_type(text: str) -> bool:
 
 def is_number(text: str) -> bool:
     """Whether it can be a MsgSeqNum (34)."""
-    return 0 < len(text) <= 10 and text.isascii() and text.isdigit() and int(text) <= MAX_SEQ_NUM
+    return 0 < len(text) <= 19 and text.isascii() and text.isdigit() and int(text) <= MAX_SEQ_NUM
 
 
 def _flag(headers: Mapping[str, str], name: str) -> bool:

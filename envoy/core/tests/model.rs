@@ -27,7 +27,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Renew),
         2 => prop_oneof![6 => Just(Watched::Change), 2 => Just(Watched::Kill), 1 => Just(Watched::Disconnect)]
             .prop_map(Step::Watched),
-        3 => (side(), 0_u32..12, 0_u32..6).prop_map(|(from, back, count)| Step::AskAgain { from, back, count }),
+        3 => (side(), 0_u64..12, 0_u64..6).prop_map(|(from, back, count)| Step::AskAgain { from, back, count }),
         20 => (side(), 1_usize..300).prop_map(|(from, bytes)| Step::Carry { from, bytes }),
         20 => (side(), 1_usize..5).prop_map(|(to, messages)| Step::Deliver { to, messages }),
         24 => (0_usize..8).prop_map(Step::Answer),

@@ -133,7 +133,7 @@ fn operations(steps: &[Step]) -> Vec<Op> {
     ops
 }
 
-fn message(from: Direction, said: &Said, seq: u32) -> Vec<u8> {
+fn message(from: Direction, said: &Said, seq: u64) -> Vec<u8> {
     let types: &[&str] = if from == Direction::Inbound { &CLIENT_TYPES } else { &VENUE_TYPES };
     let written = |text: &str| long(from, "FIX.4.4", text);
     match said {

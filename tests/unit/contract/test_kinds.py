@@ -42,7 +42,7 @@ def after(*before: Any) -> Kinds:  # noqa: ANN401
 
 
 @given(
-    seq=st.integers(0, 2**32 - 1),
+    seq=st.integers(0, 2**63 - 1),
     values=st.lists(st.tuples(st.integers(1, 12_000), st.binary(min_size=1, max_size=9)), max_size=6),
     batch=st.sampled_from(["", "2", "3", "0", "x"]),
     request_id=st.text(max_size=9),

@@ -23,7 +23,7 @@ const MAX_BODY: usize = 16_384;
 #[derive(Debug)]
 pub struct Batch {
     http: HttpRequest,
-    first: (MsgType, u32, bool),
+    first: (MsgType, u64, bool),
     count: usize,
 }
 
@@ -67,7 +67,7 @@ impl Batch {
     }
 }
 
-fn write_head((msg_type, seq, poss_dup): (MsgType, u32, bool), to: &mut Vec<u8>) {
+fn write_head((msg_type, seq, poss_dup): (MsgType, u64, bool), to: &mut Vec<u8>) {
     to.extend_from_slice(format!("35={msg_type}\x0134={seq}\x01").as_bytes());
     if poss_dup {
         to.extend_from_slice(b"43=Y\x01");

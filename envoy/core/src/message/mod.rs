@@ -10,6 +10,7 @@ mod tests;
 mod values;
 
 pub use parser::parse;
+pub(crate) use values::number;
 
 use crate::msg_type::MsgType;
 use crate::tags;
@@ -47,8 +48,8 @@ pub struct Message<'a> {
     pub version: Version,
     /// MsgType (35).
     pub msg_type: MsgType,
-    /// MsgSeqNum (34), from 1.
-    pub seq: u32,
+    /// MsgSeqNum (34), from 1; 0 only where it is of no meaning, in a SequenceReset-Reset.
+    pub seq: u64,
     /// SenderCompID (49).
     pub sender: &'a [u8],
     /// TargetCompID (56).

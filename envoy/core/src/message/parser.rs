@@ -43,7 +43,7 @@ pub fn parse<'a>(
         return Err(Violation::MissingHeaderField);
     };
     let fields = fields.get(..walk.count).unwrap_or_default();
-    Ok(Message {
+    let message = Message {
         bytes,
         fields,
         version,
@@ -54,7 +54,12 @@ pub fn parse<'a>(
         poss_dup: walk.poss_dup,
         has_optional_ids: walk.seen & profile.optional_ids() != 0,
         has_secrets: walk.met.is_secret() || walk.seen & profile.secret_singles() != 0,
-    })
+    };
+    // The number of a SequenceReset-Reset is of no meaning.
+    if seq == 0 && !message.is_reset() {
+        return Err(Violation::MsgSeqNum);
+    }
+    Ok(message)
 }
 
 /// More room, for a message that is then walked again.
@@ -94,7 +99,7 @@ struct Walk<'a> {
     apart: bool,
     count: usize,
     msg_type: Option<MsgType>,
-    seq: Option<u32>,
+    seq: Option<u64>,
     sender: Option<&'a [u8]>,
     target: Option<&'a [u8]>,
     poss_dup: bool,

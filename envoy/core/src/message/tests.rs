@@ -147,14 +147,24 @@ fn refuses_a_header_that_lacks_or_bends() {
         ("35=D|34=0|49=A|56=B|", Violation::MsgSeqNum),
         ("35=D|34=-1|49=A|56=B|", Violation::MsgSeqNum),
         ("35=D|34=+1|49=A|56=B|", Violation::MsgSeqNum),
-        ("35=D|34=4294967297|49=A|56=B|", Violation::MsgSeqNum),
+        ("35=D|34=9223372036854775808|49=A|56=B|", Violation::MsgSeqNum),
+        ("35=4|123=Y|34=0|49=A|56=B|36=9|", Violation::MsgSeqNum),
+        ("35=4|34=x|49=A|56=B|36=9|", Violation::MsgSeqNum),
         ("+35=D|34=1|49=A|56=B|", Violation::MsgTypeNotThird),
         ("34=1|35=D|49=A|56=B|", Violation::MsgTypeNotThird),
         ("35=D/../x|34=1|49=A|56=B|", Violation::MsgType),
     ] {
         assert_eq!(verdict(body), Err(violation), "{body}");
     }
-    assert_eq!(verdict("35=D|34=007|49=A|56=B|"), Ok(()));
+    for good in [
+        "35=D|34=007|",
+        "35=D|34=1000000000|",
+        "35=D|34=9223372036854775807|",
+        "35=4|34=0|36=9|",
+        "35=4|34=0|123=N|36=9|",
+    ] {
+        assert_eq!(verdict(&format!("{good}49=A|56=B|")), Ok(()), "{good}");
+    }
 }
 
 #[test]

@@ -15,19 +15,24 @@ pub(super) fn tag(word: u64) -> Option<(u32, u32)> {
     is_canonical.then_some((tag, len))
 }
 
-/// MsgSeqNum (34): positive, at most nine digits; leading zeros are read alike by all and stay.
+/// A sequence number: digits up to 2^63-1, which engines hold in 64 bits; leading zeros are read alike by all and stay.
 #[inline]
-pub(super) fn seq_num(bytes: &[u8], value: usize, end: usize) -> Option<u32> {
-    let seq = match end - value {
-        len @ 1..=8 => swar::number(swar::word_at(bytes, value)?, len as u32)?,
-        9 => {
-            let digits = swar::number(swar::word_at(bytes, value)?, 8)?;
-            let last = bytes.get(end - 1).filter(|digit| digit.is_ascii_digit())?;
-            digits * 10 + u32::from(last - b'0')
-        }
-        _ => return None,
-    };
-    (seq > 0).then_some(seq)
+pub(super) fn seq_num(bytes: &[u8], value: usize, end: usize) -> Option<u64> {
+    match end - value {
+        len @ 1..=8 => swar::number(swar::word_at(bytes, value)?, len as u32).map(u64::from),
+        _ => number(bytes.get(value..end)?),
+    }
+}
+
+/// A sequence number of any length, as [`seq_num`] reads it.
+pub(crate) fn number(digits: &[u8]) -> Option<u64> {
+    const MOST_DIGITS: usize = 19;
+    if digits.is_empty() || digits.len() > MOST_DIGITS || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    // Nineteen digits fit 64 bits without a sign.
+    let number = digits.iter().fold(0, |number: u64, digit| number * 10 + u64::from(digit - b'0'));
+    (number <= i64::MAX as u64).then_some(number)
 }
 
 /// The length of data: a positive number of at most nine digits without leading zeros.
@@ -58,6 +63,36 @@ pub(super) fn identifier(bytes: &[u8], value: usize, end: usize) -> Result<&[u8]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_sequence_numbers_up_to_63_bits() {
+        let read = |text: &str| {
+            let bytes = format!("34={text}\u{1}10=000\u{1}").into_bytes();
+            seq_num(&bytes, 3, 3 + text.len())
+        };
+        for number in
+            [0, 1, 9, 99_999_999, 100_000_000, 999_999_999, 1 << 31, 1 << 32, 1 << 62, i64::MAX as u64]
+        {
+            let text = number.to_string();
+            assert_eq!(read(&text), Some(number));
+            if text.len() < 19 {
+                assert_eq!(read(&format!("0{text}")), Some(number), "leading zeros are read alike");
+            }
+        }
+        for bad in [
+            "",
+            "9223372036854775808",
+            "9999999999999999999",
+            "00000000000000000001",
+            "1234567x",
+            "123456789x",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        for bad in ["-1", "+1", " 1", "1 ", "1_0", "1.0", "-123456789"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn reads_every_tag_and_no_other() {

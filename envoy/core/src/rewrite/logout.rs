@@ -21,7 +21,7 @@ pub fn ended(logout: &Message<'_>, denial: &Denial, out: &mut Vec<u8>) {
 fn say_why(body: &mut Vec<u8>, version: Version, denial: &Denial) {
     field(body, tags::TEXT, &denial.text);
     if let (Version::Fixt11, Some(status)) = (version, denial.session_status) {
-        number(body, tags::SESSION_STATUS, status);
+        number(body, tags::SESSION_STATUS, status.into());
     }
 }
 

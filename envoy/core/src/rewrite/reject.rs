@@ -13,7 +13,7 @@ use crate::version::Version;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// Its MsgSeqNum (34).
-    pub seq: u32,
+    pub seq: u64,
     /// Its MsgType (35).
     pub msg_type: MsgType,
     /// The value of its business-level id, where it has one.

@@ -9,7 +9,7 @@ use crate::message::Message;
 use crate::tags;
 
 /// A part of a GapFill of the venue's: from the number `from` to that before `to`.
-pub fn gap_fill_part(fill: &Message<'_>, from: u32, to: u32, out: &mut Vec<u8>) {
+pub fn gap_fill_part(fill: &Message<'_>, from: u64, to: u64, out: &mut Vec<u8>) {
     compose(fill.version, out, |body| {
         field(body, tags::MSG_TYPE, b"4");
         for each in carried(fill) {
@@ -24,7 +24,7 @@ pub fn gap_fill_part(fill: &Message<'_>, from: u32, to: u32, out: &mut Vec<u8>) 
 }
 
 /// As [`reject`](super::reject()), but at the number `seq` that a GapFill of the venue's covers: a replay of what nobody has seen.
-pub fn late_reject(fill: &Message<'_>, seq: u32, rejected: &Rejected, out: &mut Vec<u8>) {
+pub fn late_reject(fill: &Message<'_>, seq: u64, rejected: &Rejected, out: &mut Vec<u8>) {
     compose(fill.version, out, |body| {
         field(body, tags::MSG_TYPE, reject_type(fill.version));
         number(body, tags::MSG_SEQ_NUM, seq);

@@ -70,6 +70,6 @@ pub(super) fn field(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
 }
 
 /// As [`field`], of a number.
-pub(super) fn number(out: &mut Vec<u8>, tag: u32, value: u32) {
+pub(super) fn number(out: &mut Vec<u8>, tag: u32, value: u64) {
     field(out, tag, value.to_string().as_bytes());
 }

@@ -29,7 +29,7 @@ pub(super) enum Echo {
 struct Pending {
     echo: Echo,
     /// MsgSeqNum (34) of the TestRequest.
-    seq: u32,
+    seq: u64,
     since: Duration,
     /// Its place among those that are waited for; of no meaning once it is waived.
     turn: u64,
@@ -63,7 +63,7 @@ impl Echoes {
     }
 
     /// Remembers an answer and names it; its TestRequest goes up at `seq`.
-    pub fn add(&mut self, echo: Echo, seq: u32, now: Duration) -> EchoId {
+    pub fn add(&mut self, echo: Echo, seq: u64, now: Duration) -> EchoId {
         let id = self.fresh_id();
         self.turn += 1;
         let pending = Pending { echo, seq, since: now, turn: self.turn, waived: false };
@@ -121,7 +121,7 @@ impl Echoes {
     }
 
     /// Waits no more for the answers to TestRequests with these numbers, and says how many those were.
-    pub fn waive_range(&mut self, numbers: RangeInclusive<u32>) -> usize {
+    pub fn waive_range(&mut self, numbers: RangeInclusive<u64>) -> usize {
         self.waive_if(|pending| numbers.contains(&pending.seq))
     }
 
@@ -200,8 +200,8 @@ mod tests {
         })
     }
 
-    fn add(echoes: &mut Echoes, seq: u32) -> EchoId {
-        echoes.add(echo(), seq, Duration::from_secs(seq.into()))
+    fn add(echoes: &mut Echoes, seq: u64) -> EchoId {
+        echoes.add(echo(), seq, Duration::from_secs(seq))
     }
 
     #[test]

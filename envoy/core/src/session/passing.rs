@@ -82,7 +82,7 @@ struct Passing<'session> {
     /// How many of them by a kept decision.
     hits: usize,
     /// The highest MsgSeqNum (34), if the venue sent them.
-    highest: u32,
+    highest: u64,
 }
 
 impl Passing<'_> {
@@ -97,7 +97,7 @@ impl Passing<'_> {
         if self.direction == Direction::Inbound
             && let Some(limiter) = &mut self.limiter
             && !limiter.is_within(
-                number.value(),
+                number.value().into(),
                 self.terms.risk_reducing.contains(msg_type),
                 self.limits,
                 self.now,
@@ -115,7 +115,7 @@ impl Passing<'_> {
     #[inline]
     fn freely(&mut self, message: &[u8], number: Digits) {
         if self.direction == Direction::Outbound {
-            self.highest = self.highest.max(number.value());
+            self.highest = self.highest.max(number.value().into());
         }
         self.length += message.len();
         self.messages += 1;

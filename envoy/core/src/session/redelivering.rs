@@ -8,7 +8,7 @@ use super::echo::Echo;
 use super::memory::{Key, Put};
 use super::{Now, Session};
 use crate::command::{Command, Commands};
-use crate::message::Message;
+use crate::message::{Message, number};
 use crate::msg_type::MsgType;
 use crate::rewrite;
 use crate::stats::Counter;
@@ -22,7 +22,7 @@ pub(super) struct Footing {
     /// This connection.
     owner: u64,
     /// The venue's highest number so far; 0: it has not logged on.
-    highest: u32,
+    highest: u64,
 }
 
 impl Session {
@@ -52,7 +52,7 @@ impl Session {
 
     /// The same of a message that is neither a Logon nor a replay.
     #[inline]
-    pub(super) fn follow_number(&mut self, seq: u32) {
+    pub(super) fn follow_number(&mut self, seq: u64) {
         if let Some(footing) = self.footing.as_mut().filter(|footing| footing.highest > 0) {
             footing.highest = footing.highest.max(seq);
         }
@@ -84,11 +84,11 @@ impl Session {
     /// The venue asks for a resend: TestRequests in its range need no longer be answered, and the messages that they stood
     /// for are decided anew.
     pub(super) fn note_resend_request(&mut self, request: &Message<'_>, now: Now, out: &mut Commands) {
-        let Some(from) = number(request, tags::BEGIN_SEQ_NO) else { return };
+        let Some(from) = seq_num(request, tags::BEGIN_SEQ_NO) else { return };
         if let Some(footing) = &self.footing {
             self.listener.memory.lacks(&footing.key, from, now.monotonic);
         }
-        let to = number(request, tags::END_SEQ_NO).filter(|to| *to > 0).unwrap_or(u32::MAX);
+        let to = seq_num(request, tags::END_SEQ_NO).filter(|to| *to > 0).unwrap_or(u64::MAX);
         out.count_many(Counter::RejectsOverdue, self.echoes.waive_range(from..=to));
     }
 
@@ -107,7 +107,7 @@ impl Session {
     }
 
     /// Keeps the message of ours that stands in the place of a Heartbeat.
-    pub(super) fn keep_sent(&self, seq: u32, bytes: &[u8], now: Now) {
+    pub(super) fn keep_sent(&self, seq: u64, bytes: &[u8], now: Now) {
         if let Some(footing) = &self.footing {
             self.listener.memory.keep(&footing.key, seq, bytes, now.monotonic);
         }
@@ -174,13 +174,10 @@ impl Session {
 }
 
 /// Returns the number after those that a GapFill covers, if it covers any.
-fn filled_to(fill: &Message<'_>) -> Option<u32> {
-    number(fill, tags::NEW_SEQ_NO).filter(|to| *to > fill.seq)
+fn filled_to(fill: &Message<'_>) -> Option<u64> {
+    seq_num(fill, tags::NEW_SEQ_NO).filter(|to| *to > fill.seq)
 }
 
-/// A number of at most nine digits.
-fn number(message: &Message<'_>, tag: u32) -> Option<u32> {
-    let digits =
-        message.get(tag).filter(|digits| digits.len() <= 9 && digits.iter().all(u8::is_ascii_digit))?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+fn seq_num(message: &Message<'_>, tag: u32) -> Option<u64> {
+    message.get(tag).and_then(number)
 }

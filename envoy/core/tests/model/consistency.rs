@@ -52,8 +52,8 @@ pub struct World {
     core: Driver,
     services: Services,
     messages: Vec<Message>,
-    numbers: HashMap<(bool, u32), usize>,
-    next: [u32; 2],
+    numbers: HashMap<(bool, u64), usize>,
+    next: [u64; 2],
     /// The newest policy and the newest restriction that services have reported to the filter.
     newest: State,
     /// How many reports of another state there had been when each Check was sent.

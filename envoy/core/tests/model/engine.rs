@@ -18,7 +18,7 @@ pub enum Content {
     /// Heartbeat and the like, or a GapFill over it.
     Session,
     /// A reject of the gateway's: RefSeqNum (45).
-    Reject(u32),
+    Reject(u64),
     /// An application message: its type and name.
     Trade { msg_type: String, name: String },
 }
@@ -29,22 +29,22 @@ pub struct Engine {
     /// Bytes on their way out.
     pub pipe: Vec<u8>,
     /// Next number out.
-    pub next: u32,
+    pub next: u64,
     /// Next number in.
-    pub expected: u32,
+    pub expected: u64,
     /// What was sent, by number.
-    pub sent: BTreeMap<u32, Content>,
+    pub sent: BTreeMap<u64, Content>,
     /// What was taken, by number.
-    pub taken: BTreeMap<u32, Content>,
+    pub taken: BTreeMap<u64, Content>,
     pub logged_on: bool,
     /// Up to here a resend was asked for.
-    gap_to: Option<u32>,
+    gap_to: Option<u64>,
     /// The rejects that were received: RefSeqNum (45).
-    pub rejects: Vec<u32>,
+    pub rejects: Vec<u64>,
     /// The answers to renewals that were received: UserRequestID (923).
     pub answers: Vec<String>,
     /// Numbers that the end of a session took from what was sent, for good.
-    pub lost: BTreeSet<u32>,
+    pub lost: BTreeSet<u64>,
 }
 
 impl Engine {
@@ -92,7 +92,7 @@ impl Engine {
     }
 
     /// Asks again for numbers that it has had.
-    pub fn ask_again(&mut self, back: u32, count: u32) {
+    pub fn ask_again(&mut self, back: u64, count: u64) {
         let begin = self.expected.saturating_sub(back).max(1);
         let end = if count == 0 { 0 } else { (begin + count - 1).min(self.expected.saturating_sub(1)) };
         if self.expected > 1 {
@@ -247,6 +247,6 @@ fn content(message: &Message<'_>) -> Content {
     }
 }
 
-fn number(message: &Message<'_>, tag: u32) -> u32 {
+fn number(message: &Message<'_>, tag: u32) -> u64 {
     show(message.get(tag).unwrap()).parse().unwrap()
 }

@@ -29,8 +29,8 @@ pub enum Step {
     Watched(Watched),
     AskAgain {
         from: Direction,
-        back: u32,
-        count: u32,
+        back: u64,
+        count: u64,
     },
     /// Bytes of a side's reach the core.
     Carry {
@@ -99,7 +99,7 @@ pub struct World {
     /// Messages are limited.
     limited: bool,
     /// The rejects that the core sent, by number.
-    rejects: BTreeMap<u32, u32>,
+    rejects: BTreeMap<u64, u64>,
     let_in: bool,
     connections: u8,
     /// Messages behind the core.
@@ -240,7 +240,7 @@ impl World {
         let denied = self.client.sent.iter().filter(|(_, content)| denied(content)).map(|(seq, _)| *seq);
         let mut rejects = self.client.rejects.clone();
         rejects.sort_unstable();
-        assert_eq!(rejects, denied.collect::<Vec<u32>>());
+        assert_eq!(rejects, denied.collect::<Vec<u64>>());
         let renewals = self.client.sent.values().filter_map(|content| match content {
             Content::Trade { msg_type, name } if msg_type == "BE" => Some(name),
             _ => None,

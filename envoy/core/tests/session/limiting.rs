@@ -368,7 +368,7 @@ fn each_version_says_it_as_it_can() {
 }
 
 /// The next connection of the session, with a Logon under this number.
-fn log_on_again(play: &mut Play, seq: u32) {
+fn log_on_again(play: &mut Play, seq: u64) {
     play.play(&format!(
         ">> reconnect
          << tick 10000

@@ -81,3 +81,33 @@ fn the_two_directions_do_not_wait_for_each_other() {
          << venue D 2 11=a|",
     );
 }
+
+#[test]
+fn numbers_beyond_32_bits_are_numbers_like_others() {
+    Play::logged_on("FIX.4.4", "", "guard-outbound=8").play(
+        ">> venue 9 2147483648 + 9 9223372036854775806
+         << client 9 2147483648
+         << client 9 9223372036854775806
+         >> venue 8 4294967297 37=x|
+         << check 2 message outbound 8 4294967297 37=x|
+         >> answer 2 reject 6 no
+         << client 4 4294967297 123=Y|36=4294967298|
+         >> client D 10000000000 11=a|
+         << check 3 message inbound D 10000000000 11=a|
+         >> answer 3 reject 6 no
+         << venue 1 10000000000 112=<1>|
+         >> venue 0 4294967298 112=<1>|
+         << client j 4294967298 45=10000000000|372=D|379=a|380=6|58=no|",
+    );
+}
+
+#[test]
+fn a_reset_is_taken_whatever_its_number() {
+    Play::logged_on("FIX.4.4", "", "").play(
+        ">> client 4 0 36=9| + 4 7 123=N|36=3|
+         << venue 4 0 36=9|
+         << venue 4 7 123=N|36=3|
+         >> venue 4 0 123=N|36=9|
+         << client 4 0 123=N|36=9|",
+    );
+}

@@ -21,11 +21,11 @@ fn followed(settings: &str) -> Play {
     play
 }
 
-fn passes(play: &mut Play, seq: u32, body: &str) {
+fn passes(play: &mut Play, seq: u64, body: &str) {
     play.play(&format!(">> client D {seq} {body}\n<< venue D {seq} {body}"));
 }
 
-fn is_denied(play: &mut Play, seq: u32, body: &str, check: u32) {
+fn is_denied(play: &mut Play, seq: u64, body: &str, check: u32) {
     play.play(&format!(
         ">> client D {seq} {body}
          << check {check} message inbound D {seq} {body}

@@ -25,12 +25,12 @@ fn warm(settings: &str, kept: &str) -> Play {
 }
 
 /// The decision of [`warm`] holds for this message.
-fn assert_hit(play: &mut Play, seq: u32) {
+fn assert_hit(play: &mut Play, seq: u64) {
     play.play(&format!(">> client D {seq} 11=x|167=CS|\n<< venue D {seq} 11=x|167=CS|"));
 }
 
 /// It does not; `check` is the number of the Check.
-fn assert_miss(play: &mut Play, seq: u32, check: u32) {
+fn assert_miss(play: &mut Play, seq: u64, check: u32) {
     play.play(&format!(
         ">> client D {seq} 11=x|167=CS|
          << check {check} message inbound D {seq} 11=x|167=CS|
@@ -218,7 +218,7 @@ fn another_list_of_tags_drops_what_was_kept_for_the_type() {
 fn beyond_their_number_the_one_longest_unused_goes() {
     let mut play = Play::logged_on("FIX.4.4", &format!(r#"{SILENT},"cache":{{"max_entries":16}}"#), "");
     let mut asked = 1;
-    let mut ask = |play: &mut Play, seq: u32, account: u32| {
+    let mut ask = |play: &mut Play, seq: u64, account: u64| {
         asked += 1;
         play.play(&format!(
             ">> client D {seq} 1={account}|

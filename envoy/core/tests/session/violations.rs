@@ -74,7 +74,7 @@ fn attacks() -> Vec<(String, Violation)> {
         (framed("35=D|34=2|49=ALGO|11=a|"), Violation::MissingHeaderField),
         (framed("35=D|34=0|49=ALGO|56=VENUE|"), Violation::MsgSeqNum),
         (framed("35=D|34=-2|49=ALGO|56=VENUE|"), Violation::MsgSeqNum),
-        (framed("35=D|34=4294967298|49=ALGO|56=VENUE|"), Violation::MsgSeqNum),
+        (framed("35=D|34=9223372036854775808|49=ALGO|56=VENUE|"), Violation::MsgSeqNum),
         (framed("35=D|34=2|49=OTHER|56=VENUE|11=a|"), Violation::ForeignIdentity),
         (framed("35=D|34=2|49=ALGO|56=OTHER|11=a|"), Violation::ForeignIdentity),
         (framed("35=D|34=2|49=ALGO |56=VENUE|11=a|"), Violation::ForeignIdentity),

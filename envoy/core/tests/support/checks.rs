@@ -137,7 +137,7 @@ pub fn glance(first: &[u8], second: &[u8]) -> bool {
 
 const SEED: u64 = 7;
 
-fn alike<'a>(layouts: &mut Layouts<u32>, bytes: &'a [u8]) -> Option<Alike<'a, u32>> {
+fn alike<'a>(layouts: &mut Layouts<u64>, bytes: &'a [u8]) -> Option<Alike<'a, u64>> {
     let mut found = None;
     layouts.sight_alike(bytes, |alike| found.replace(alike).is_none());
     found
@@ -173,7 +173,10 @@ fn assert_alike(message: &Message<'_>, sighting: &Sighting<'_, '_>) {
     let read = whole(sighting.message, &mut fields).expect("what is seen is read");
     assert_eq!(read.bytes, sighting.message);
     assert_eq!(read.fields, message.fields);
-    assert_eq!((read.seq, read.msg_type, read.poss_dup), (sighting.number.value(), message.msg_type, false));
+    assert_eq!(
+        (read.seq, read.msg_type, read.poss_dup),
+        (sighting.number.value().into(), message.msg_type, false)
+    );
     assert_eq!((read.version, read.sender, read.target), (message.version, message.sender, message.target));
     assert_eq!(sighting.layout.msg_type, message.msg_type);
     assert_eq!(raw(&read, decides), raw(message, decides));
@@ -296,7 +299,7 @@ fn op(line: &[u8]) -> Option<Op> {
         b'w' => Op::Watched(nth, watched(numbers.get(1).copied().unwrap_or_default())),
         b'f' => Op::Answer(nth, failure()),
         b'g' => Op::Answer(nth, Verdict::Garbage),
-        b'h' => Op::Heartbeat(nth, u32::try_from(numbers.get(1).copied()?).ok()?),
+        b'h' => Op::Heartbeat(nth, u64::try_from(numbers.get(1).copied()?).ok()?),
         b'e' => Op::End(Direction::Inbound),
         b'E' => Op::End(Direction::Outbound),
         b't' => Op::After(3_000),

@@ -54,7 +54,7 @@ impl Run {
         }
         if changed {
             let side = if inbound { &self.inbound } else { &self.outbound };
-            let came: Vec<u32> = read_all(&side.taken).iter().map(|read| read.seq).collect();
+            let came: Vec<u64> = read_all(&side.taken).iter().map(|read| read.seq).collect();
             ruled.sort_by_key(|ruled| came.iter().position(|seq| *seq == ruled.message.seq));
         }
         ruled.into()
@@ -267,7 +267,7 @@ struct Ruled {
 #[derive(Default)]
 struct PutBack {
     begun: bool,
-    kept: BTreeMap<u32, Read>,
+    kept: BTreeMap<u64, Read>,
 }
 
 impl PutBack {
@@ -324,7 +324,7 @@ impl PutBack {
 }
 
 /// NewSeqNo (36).
-fn new_seq_no(fill: &Read) -> Option<u32> {
+fn new_seq_no(fill: &Read) -> Option<u64> {
     let digits =
         fill.value(36).filter(|digits| digits.len() <= 9 && digits.iter().all(u8::is_ascii_digit))?;
     show(&digits).parse().ok()
@@ -335,7 +335,7 @@ fn new_seq_no(fill: &Read) -> Option<u32> {
 pub struct Read {
     pub bytes: Vec<u8>,
     pub msg_type: String,
-    pub seq: u32,
+    pub seq: u64,
     sender: Vec<u8>,
     target: Vec<u8>,
     poss_dup: bool,

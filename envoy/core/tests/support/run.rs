@@ -41,7 +41,7 @@ pub enum Op {
     /// The n-th watch that is out, modulo their number, is answered.
     Watched(usize, Verdict),
     /// The venue answers the n-th TestRequest it got, with this MsgSeqNum.
-    Heartbeat(usize, u32),
+    Heartbeat(usize, u64),
     After(u64),
 }
 
@@ -151,8 +151,8 @@ impl Run {
     /// No two messages of a direction have the same number.
     pub fn has_distinct_numbers(&self) -> bool {
         [&self.inbound, &self.outbound].iter().all(|side| {
-            let numbers: Vec<u32> = read_all(&side.taken).iter().map(|read| read.seq).collect();
-            let distinct: HashSet<&u32> = numbers.iter().collect();
+            let numbers: Vec<u64> = read_all(&side.taken).iter().map(|read| read.seq).collect();
+            let distinct: HashSet<&u64> = numbers.iter().collect();
             distinct.len() == numbers.len()
         })
     }
@@ -242,7 +242,7 @@ impl Run {
         self.driver.answer(id, &verdict);
     }
 
-    fn heartbeat(&self, nth: usize, seq: u32) -> Option<Vec<u8>> {
+    fn heartbeat(&self, nth: usize, seq: u64) -> Option<Vec<u8>> {
         let requests: Vec<Vec<u8>> = read_all(&self.inbound.sent)
             .into_iter()
             .filter(|read| read.msg_type == "1")

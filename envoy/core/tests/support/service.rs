@@ -44,7 +44,7 @@ impl Asked {
         self.header("x-fix-msg-type").unwrap()
     }
 
-    pub fn seq(&self) -> u32 {
+    pub fn seq(&self) -> u64 {
         self.header("x-fix-msg-seq-num").unwrap().parse().unwrap()
     }
 
@@ -89,7 +89,7 @@ impl Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedMessage {
     pub msg_type: String,
-    pub seq: u32,
+    pub seq: u64,
     pub poss_dup: bool,
     pub body: String,
 }

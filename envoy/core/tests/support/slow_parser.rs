@@ -111,14 +111,14 @@ pub fn parse<'a>(
         let field: Option<&Field> = fields.iter().find(|field| field.tag == tag);
         field.map(|field| &bytes[field.value as usize..field.end as usize])
     };
-    let seq = first(tags::MSG_SEQ_NUM).and_then(number_with_zeros).ok_or(Violation::MissingHeaderField)?;
+    let seq = first(tags::MSG_SEQ_NUM).and_then(seq_num).ok_or(Violation::MissingHeaderField)?;
     let sender = first(tags::SENDER_COMP_ID).ok_or(Violation::MissingHeaderField)?;
     let target = first(tags::TARGET_COMP_ID).ok_or(Violation::MissingHeaderField)?;
     let msg_type = first(tags::MSG_TYPE).and_then(MsgType::new).ok_or(Violation::MissingHeaderField)?;
     let poss_dup = first(tags::POSS_DUP_FLAG) == Some(b"Y");
     let has_optional_ids = fields.iter().any(|field| tags::OPTIONAL_IDS.contains(&field.tag));
     let has_secrets = fields.iter().any(|field| profile.class(field.tag).is_secret());
-    Ok(Message {
+    let message = Message {
         bytes,
         fields,
         version,
@@ -129,7 +129,8 @@ pub fn parse<'a>(
         poss_dup,
         has_optional_ids,
         has_secrets,
-    })
+    };
+    if seq == 0 && !message.is_reset() { Err(Violation::MsgSeqNum) } else { Ok(message) }
 }
 
 fn walk(
@@ -204,7 +205,7 @@ fn check_header(tag: u32, content: &[u8]) -> Result<(), Violation> {
     let is_printable = content.iter().all(|byte| (b' '..=b'~').contains(byte));
     match tag {
         tags::MSG_TYPE if MsgType::new(content).is_none() => Err(Violation::MsgType),
-        tags::MSG_SEQ_NUM if number_with_zeros(content).is_none() => Err(Violation::MsgSeqNum),
+        tags::MSG_SEQ_NUM if seq_num(content).is_none() => Err(Violation::MsgSeqNum),
         tags::POSS_DUP_FLAG if !matches!(content, b"Y" | b"N") => Err(Violation::Flag),
         tags::SENDER_COMP_ID | tags::TARGET_COMP_ID if !is_printable => Err(Violation::Identifier),
         tag if tags::OPTIONAL_IDS.contains(&tag) && !is_printable => Err(Violation::Identifier),
@@ -223,4 +224,13 @@ fn number_with_zeros(digits: &[u8]) -> Option<u32> {
         return None;
     }
     std::str::from_utf8(digits).unwrap().parse().ok().filter(|number| *number > 0)
+}
+
+/// At most nineteen digits, up to 2^63-1.
+fn seq_num(digits: &[u8]) -> Option<u64> {
+    if digits.len() > 19 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number: i64 = std::str::from_utf8(digits).unwrap().parse().ok()?;
+    u64::try_from(number).ok()
 }

@@ -37,7 +37,7 @@ pub(in crate::session) struct Limiter {
     day: Option<Arc<Day>>,
     denials: Denials,
     /// The client's highest number so far, among the Logon and what was counted.
-    newest: u32,
+    newest: u64,
     denied: Numbers,
     /// BusinessRejectReason (380) of what is over a limit.
     reason: u8,
@@ -64,7 +64,7 @@ impl Limiter {
     }
 
     /// Counts the message of this number; `false`: it is over a limit, and is not counted.
-    pub fn is_within(&mut self, seq: u32, exempt: bool, limits: &Limits, now: Now) -> bool {
+    pub fn is_within(&mut self, seq: u64, exempt: bool, limits: &Limits, now: Now) -> bool {
         self.exceeded(seq, exempt, limits, now).is_none()
     }
 
@@ -106,7 +106,7 @@ impl Limiter {
     }
 
     /// Which limit the message of this number is over; if none, it counts.
-    fn exceeded(&mut self, seq: u32, exempt: bool, limits: &Limits, now: Now) -> Option<Limit> {
+    fn exceeded(&mut self, seq: u64, exempt: bool, limits: &Limits, now: Now) -> Option<Limit> {
         self.newest = self.newest.max(seq);
         if self.rate.as_ref().is_some_and(|rate| !rate.has_one(now.monotonic)) && !exempt {
             return Some(Limit::Second);

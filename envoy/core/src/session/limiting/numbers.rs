@@ -6,14 +6,14 @@ use std::collections::VecDeque;
 
 /// The numbers of messages that were denied for a limit, as ranges: the oldest go when there are too many.
 #[derive(Debug, Default)]
-pub(super) struct Numbers(VecDeque<(u32, u32)>);
+pub(super) struct Numbers(VecDeque<(u64, u64)>);
 
 impl Numbers {
     /// The most ranges.
     const MOST: usize = 1_024;
 
     /// One more.
-    pub fn add(&mut self, number: u32) {
+    pub fn add(&mut self, number: u64) {
         match self.0.back_mut() {
             Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
             _ => self.0.push_back((number, number)),
@@ -24,7 +24,7 @@ impl Numbers {
     }
 
     /// It is among them.
-    pub fn contains(&self, number: u32) -> bool {
+    pub fn contains(&self, number: u64) -> bool {
         self.0.iter().any(|(first, last)| (*first..=*last).contains(&number))
     }
 }
@@ -41,8 +41,8 @@ mod tests {
         (10_001..20_000).step_by(2).for_each(|number| numbers.add(number));
         assert_eq!(numbers.0.len(), Numbers::MOST);
         assert!(numbers.contains(19_999) && !numbers.contains(19_998) && !numbers.contains(5));
-        numbers.add(u32::MAX);
+        numbers.add(u64::MAX);
         numbers.add(0);
-        assert!(numbers.contains(0) && numbers.contains(u32::MAX));
+        assert!(numbers.contains(0) && numbers.contains(u64::MAX));
     }
 }

@@ -68,24 +68,24 @@ impl Memory {
     }
 
     /// See [`Past::begin`].
-    pub fn begin(&self, key: &Key, owner: u64, first: u32, now: Duration) {
+    pub fn begin(&self, key: &Key, owner: u64, first: u64, now: Duration) {
         self.change(key, now, |past| past.begin(owner, first));
     }
 
     /// See [`Past::keep`]; nothing that is too long.
-    pub fn keep(&self, key: &Key, seq: u32, bytes: &[u8], now: Duration) {
+    pub fn keep(&self, key: &Key, seq: u64, bytes: &[u8], now: Duration) {
         if bytes.len() <= MAX_BYTES {
             self.change(key, now, |past| past.keep(seq, bytes, now));
         }
     }
 
     /// See [`Past::lose`].
-    pub fn lose(&self, key: &Key, owner: u64, above: u32, rejects: Vec<Rejected>, now: Duration) {
+    pub fn lose(&self, key: &Key, owner: u64, above: u64, rejects: Vec<Rejected>, now: Duration) {
         self.change(key, now, |past| past.lose(owner, above, rejects, now));
     }
 
     /// See [`Past::lacks`].
-    pub fn lacks(&self, key: &Key, from: u32, now: Duration) {
+    pub fn lacks(&self, key: &Key, from: u64, now: Duration) {
         self.change_known(key, now, |past| past.lacks(from));
     }
 
@@ -100,7 +100,7 @@ impl Memory {
     }
 
     /// See [`Past::covered`].
-    pub fn covered(&self, key: &Key, from: u32, to: u32, now: Duration) -> Vec<(u32, Put)> {
+    pub fn covered(&self, key: &Key, from: u64, to: u64, now: Duration) -> Vec<(u64, Put)> {
         let mut covered = Vec::new();
         self.change_known(key, now, |past| covered = past.covered(from, to));
         covered
@@ -175,7 +175,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn numbers(memory: &Memory, key: &Key, now: Duration) -> Vec<u32> {
+    fn numbers(memory: &Memory, key: &Key, now: Duration) -> Vec<u64> {
         memory.covered(key, 1, 1_000_000, now).into_iter().map(|(seq, _)| seq).collect()
     }
 

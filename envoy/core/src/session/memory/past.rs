@@ -31,8 +31,8 @@ struct Kept {
 struct Lost {
     rejected: Rejected,
     /// It may stand at a number above this one, and below that one, which the next connection begins with.
-    above: u32,
-    below: Option<u32>,
+    above: u64,
+    below: Option<u64>,
     since: Duration,
 }
 
@@ -42,14 +42,14 @@ pub(super) struct Past {
     /// The connection that the venue spoke on last.
     owner: u64,
     /// By their numbers.
-    kept: BTreeMap<u32, Kept>,
+    kept: BTreeMap<u64, Kept>,
     /// In the order in which they were lost.
     lost: VecDeque<Lost>,
 }
 
 impl Past {
     /// The venue's first message on a connection has the number `first`: what was at or above it counted otherwise.
-    pub fn begin(&mut self, owner: u64, first: u32) {
+    pub fn begin(&mut self, owner: u64, first: u64) {
         self.owner = owner;
         self.kept.split_off(&first);
         self.lost.retain(|lost| lost.above + 1 < first);
@@ -57,12 +57,12 @@ impl Past {
     }
 
     /// A message of ours went out at this number.
-    pub fn keep(&mut self, seq: u32, bytes: &[u8], now: Duration) {
+    pub fn keep(&mut self, seq: u64, bytes: &[u8], now: Duration) {
         self.kept.insert(seq, Kept { bytes: bytes.to_vec(), since: now });
     }
 
     /// A connection ended with these rejects on their way; `above` is the highest number of the venue's that came through it.
-    pub fn lose(&mut self, owner: u64, above: u32, rejects: Vec<Rejected>, now: Duration) {
+    pub fn lose(&mut self, owner: u64, above: u64, rejects: Vec<Rejected>, now: Duration) {
         // Another connection of the session's is ahead: which numbers nobody has seen is not known any more.
         if self.owner == owner {
             let lost = rejects.into_iter().map(|rejected| Lost { rejected, above, below: None, since: now });
@@ -71,7 +71,7 @@ impl Past {
     }
 
     /// The venue lacks the client's messages from this number on: what became of them is decided anew.
-    pub fn lacks(&mut self, from: u32) {
+    pub fn lacks(&mut self, from: u64) {
         self.lost.retain(|lost| lost.rejected.seq < from);
     }
 
@@ -88,9 +88,9 @@ impl Past {
 
     /// What stands at the numbers from `from` to before `to`, in order, now that the venue fills them. Who takes a lost
     /// reject keeps it.
-    pub fn covered(&mut self, from: u32, to: u32) -> Vec<(u32, Put)> {
+    pub fn covered(&mut self, from: u64, to: u64) -> Vec<(u64, Put)> {
         let kept = self.kept.range(from..to).map(|(seq, kept)| (*seq, Put::Kept(kept.bytes.clone())));
-        let mut covered: BTreeMap<u32, Put> = kept.collect();
+        let mut covered: BTreeMap<u64, Put> = kept.collect();
         for lost in std::mem::take(&mut self.lost) {
             let Some(below) = lost.below else {
                 self.lost.push_back(lost);
@@ -138,12 +138,12 @@ pub(super) mod tests {
     const NOW: Duration = Duration::from_secs(1);
 
     /// A reject of the message of this number.
-    pub(in crate::session::memory) fn rejected(seq: u32) -> Rejected {
+    pub(in crate::session::memory) fn rejected(seq: u64) -> Rejected {
         let denial = Denial::new(b"no", 6, None);
         Rejected { seq, msg_type: MsgType::LOGON, business_id: None, denial }
     }
 
-    fn numbers(past: &mut Past) -> Vec<u32> {
+    fn numbers(past: &mut Past) -> Vec<u64> {
         past.covered(1, 1_000_000).into_iter().map(|(seq, _)| seq).collect()
     }
 
