@@ -28,7 +28,7 @@ SECONDS_PER_TARGET ?= 60
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-tests demo test test-rust test-python interop interop-engines mapping-test bench engines lint types format check fuzz miri \
+.PHONY: help setup setup-tests demo test test-rust test-python interop interop-engines interop-acceptance mapping-test bench engines lint types format check fuzz miri \
 	requirements configurations clean python-present cargo-present
 
 help: ## This list
@@ -58,6 +58,10 @@ interop: setup $(KEYCLOAK) interop-engines ## Against the real Keycloak, and wit
 
 interop-engines: setup engines ## With QuickFIX, QuickFIX/J, quickfixgo and jspurefix; ENGINES=jspurefix plays some
 	$(BIN)/python -m pytest tests/engines --engines=$(ENGINES)
+
+interop-acceptance: setup $(QUICKFIX) $(QUICKFIXGO) ## QuickFIX's acceptance definitions: the bare engine against the gateway; ONLY=14d plays some
+	$(BIN)/python -m tests.engines.acceptance --only '$(ONLY)' --definitions \
+		"$$(cd tests/engines/drivers/quickfixgo && go list -m -f '{{.Dir}}' github.com/quickfixgo/quickfix)/_test/definitions/server"
 
 engines: $(QUICKFIX) $(QUICKFIXJ) $(QUICKFIXGO) $(JSPUREFIX) ## The FIX engines of `make interop`, alone
 
