@@ -83,6 +83,14 @@ class Refusal(Settings):
     """Without a Logout, unless the Logon begins the numbers anew (141=Y): most engines count one, the venue did not."""
 
 
+class Outbound(Settings):
+    """What becomes of the venue's messages that the service could not decide."""
+
+    undecided: Literal["end", "gap_fill"] = "end"
+    """After `limits.outbound_hold_ms`. `end`: the session ends before the message, and the client asks for it after its
+    next Logon. `gap_fill`: a GapFill takes its place, and nobody ever sees it."""
+
+
 class CustomRenewal(Settings):
     """User-defined types in the place of UserRequest (35=BE) and UserResponse (35=BF), with their fields."""
 
@@ -150,6 +158,8 @@ class Limits(Settings):
     denied_or_replayed_at_once: int = Field(default=10_000, ge=1, le=1_000_000)
     """How many denied and replayed messages may come at once."""
     max_queued_bytes: int = Field(default=1_048_576, ge=1_024, le=268_435_456)
+    outbound_hold_ms: int = Field(default=10_000, ge=0, le=600_000)
+    """How long messages of the venue's are held that the service could not decide."""
     max_pending_rejects: int = Field(default=1_024, ge=1, le=65_536)
     reject_timeout_ms: int = Field(default=300_000, ge=10, le=86_400_000)
     remembered_rejects: int = Field(default=64, ge=0, le=4_096)
@@ -213,6 +223,7 @@ class FilterSettings(Settings):
     token: Token = Token()
     secrets: Secrets = Secrets()
     refusal: Refusal = Refusal()
+    outbound: Outbound = Outbound()
     renewal: Renewal = Renewal()
     cache: Cache = Cache()
     terms: Terms = Terms()

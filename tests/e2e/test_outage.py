@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from authzsvc.demo.stack import Stack
 from authzsvc.demo.venue import Venue
+from authzsvc.demo.wire import Message
 from authzsvc.gateway import FilterSettings
 from authzsvc.gateway.filter_settings import Check
 from tests.e2e.conftest import StartStack
@@ -48,6 +49,11 @@ def kill_service(rig: Rig) -> None:
     rig.stack.service.kill()
 
 
+def reports_of(client: Client, order: Message) -> list[Message]:
+    """The reports on an order or a cancel that the client has received."""
+    return [report for report in client.of_type("8") if report.get(11) == order.get(11)]
+
+
 async def assert_denied_as_unavailable(rig: Rig, client: Client) -> None:
     order = client.spread()
     reject = await client.reject_of(order)
@@ -73,7 +79,7 @@ async def test_killed_in_mid_flow(rig: Rig) -> None:
     client = await rig.log_on(*TRADER)
     spread = client.spread()
     await client.wait_for_type("8")
-    failed = rig.stat("checks_failed")
+    failed, held = rig.stat("checks_failed"), rig.stat("outbound_held")
 
     kill_service(rig)
     await assert_denied_as_unavailable(rig, client)
@@ -81,16 +87,19 @@ async def test_killed_in_mid_flow(rig: Rig) -> None:
     assert (await rig.at_venue(cancel, client)).raw == cancel.raw
     assert rig.stat("checks_failed") > failed
     assert rig.stat("risk_reducing_forwarded") >= 1
-    # The report on the cancel is guarded, so it is withheld.
-    await rig.assert_whole(client)
-    assert client.of_type("4") != []
+    # The report on the cancel is guarded, so it waits for the service.
+    await eventually(lambda: rig.stat("outbound_held") > held, "a report that is held")
+    assert reports_of(client, cancel) == []
 
     rig.stack.start_service()
+    await client.wait_until(lambda: reports_of(client, cancel) != [], 10)
+    await rig.assert_whole(client)
+    assert client.of_type("4") == []
     await assert_recovers(rig, client)
 
 
 async def test_killed_under_a_burst(rig: Rig) -> None:
-    """Whatever the moment: each message arrives as it was, or is rejected once."""
+    """Whatever the moment: each message arrives as it was, or is rejected once. No report is withheld."""
     client = await rig.log_on(*TRADER)
     orders = client.burst(("AB", [(11, f"o{n}"), (55, "SPX")]) for n in range(BURST))
     await rig.at_venue(orders[20], client)
@@ -98,7 +107,13 @@ async def test_killed_under_a_burst(rig: Rig) -> None:
     orders += client.burst(("AB", [(11, f"late-{n}"), (55, "SPX")]) for n in range(20))
     session = rig.session(client)
     await session.wait_until(lambda: session.next_in > orders[-1].seq, 30)
+    rig.stack.start_service()
+    await client.wait_until(lambda: client.next_in == session.next_out, 30)
     await rig.assert_whole(client)
+    assert client.of_type("4") == []
+    assert [report.raw for report in client.of_type("8")] == [
+        message.raw for message in session.sent.values() if message.type == "8"
+    ]
 
     passed = {message.seq for message in session.received if message.type == "AB"}
     assert [message.raw for message in session.received if message.type == "AB"] == [
@@ -159,7 +174,11 @@ async def test_drained(rig: Rig) -> None:
 
     session = rig.session(client)
     await session.wait_until(lambda: session.next_in > orders[-1].seq, 30)
+    assert not rig.stack.socket.exists()
+    rig.stack.start_service()
+    await client.wait_until(lambda: client.next_in == session.next_out, 30)
     await rig.assert_whole(client)
+    assert client.of_type("4") == []
     passed = [message.seq for message in session.received if message.type == "AB"]
     audited = {
         event["msg_seq_num"]
@@ -169,7 +188,4 @@ async def test_drained(rig: Rig) -> None:
     assert set(passed) <= audited
     assert {reject.get(380) for reject in client.of_type("j")} <= {NOT_AVAILABLE}
     assert len(passed) + len(client.of_type("j")) == len(orders)
-    assert not rig.stack.socket.exists()
-
-    rig.stack.start_service()
     await assert_recovers(rig, client)

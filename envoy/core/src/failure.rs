@@ -1,7 +1,8 @@
 //! The failure rule: no usable answer denies. It stands here and nowhere else.
 //!
 //! One setting softens it on purpose: the types that the decision service named as risk-reducing when it allowed the
-//! Logon pass, because a trader must always be able to get flat. A Logon itself is never softened.
+//! Logon pass, because a trader must always be able to get flat. A Logon itself is never softened. A message of the venue's is
+//! held first (`session/holding.rs`), and comes here only where the settings have it gap-filled after that.
 
 use crate::command::Direction;
 use crate::decision::{Allowance, Decision, Denial, NOT_AVAILABLE, Terms};
@@ -21,6 +22,8 @@ pub enum Failure {
     Undecodable,
     /// The answer contradicts itself.
     Contradictory,
+    /// The service answered that it cannot decide (380=4).
+    Undecided,
 }
 
 impl fmt::Display for Failure {
@@ -31,6 +34,7 @@ impl fmt::Display for Failure {
             Self::Grpc => "the decision service answered with a gRPC error",
             Self::Undecodable => "the decision service's answer cannot be decoded",
             Self::Contradictory => "the decision service's answer contradicts itself",
+            Self::Undecided => "the decision service answered that it cannot decide",
         })
     }
 }

@@ -39,6 +39,10 @@ metrics! {
     OutboundForwarded => "fix_authz.outbound_forwarded",
     /// Outbound messages replaced.
     OutboundDenied => "fix_authz.outbound_denied",
+    /// Messages of venues that were held because a Check about them failed.
+    OutboundHeld => "fix_authz.outbound_held",
+    /// Messages of venues that became GapFills although no service had decided them; among those replaced.
+    OutboundLost => "fix_authz.outbound_lost",
     /// Rejects delivered to clients in the place of a Heartbeat.
     RejectsDelivered => "fix_authz.rejects_delivered",
     /// Rejects put back, for a client that may have lost them with its connection, where the venue fills their numbers.
@@ -63,6 +67,8 @@ metrics! {
     SessionsDrained => "fix_authz.sessions_drained",
     /// Sessions disconnected between two messages because the gateway drains or stops.
     SessionsCut => "fix_authz.sessions_cut",
+    /// Sessions ended because messages of their venues could not be decided in time.
+    EndedUndecided => "fix_authz.ended_undecided",
     /// Connections without a Logon, closed because the gateway drains or stops.
     ConnectionsTurnedAway => "fix_authz.connections_turned_away",
     /// Connections closed at once on the decision service's order.

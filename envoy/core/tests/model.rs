@@ -16,7 +16,7 @@ mod world;
 use fix_authz_core::command::Direction;
 use fix_authz_core::session::Departure;
 use proptest::prelude::*;
-use world::{Limits, Step, Watched, World};
+use world::{Limits, Step, Undecided, Watched, World};
 
 fn step() -> impl Strategy<Value = Step> {
     let side = || prop_oneof![Just(Direction::Inbound), Just(Direction::Outbound)];
@@ -57,6 +57,12 @@ fn limits(may_end: bool) -> impl Strategy<Value = Limits> {
     )
 }
 
+/// What follows for reports that were held for so many milliseconds.
+fn undecided() -> impl Strategy<Value = Undecided> {
+    let hold_ms = || prop_oneof![1 => Just(0), 3 => Just(1_000), 3 => Just(10_000)];
+    prop_oneof![3 => hold_ms().prop_map(Undecided::End), 1 => hold_ms().prop_map(Undecided::GapFill)]
+}
+
 fn change() -> impl Strategy<Value = services::Change> {
     prop_oneof![
         3 => (0_usize..6).prop_map(services::Change::Policy),
@@ -94,9 +100,10 @@ proptest! {
     #[test]
     fn no_gap_no_number_twice_and_nothing_unapproved(
         limits in limits(true),
+        undecided in undecided(),
         steps in prop::collection::vec(step(), 1..250),
     ) {
-        let mut world = World::new(limits, false);
+        let mut world = World::new(limits, false, undecided);
         world.step(&Step::Connect(true));
         for step in &steps {
             world.step(step);
@@ -107,9 +114,10 @@ proptest! {
     #[test]
     fn nor_where_several_are_asked_about_at_once(
         limits in limits(true),
+        undecided in undecided(),
         steps in prop::collection::vec(step(), 1..250),
     ) {
-        let mut world = World::new(limits, true);
+        let mut world = World::new(limits, true, undecided);
         world.step(&Step::Connect(true));
         for step in &steps {
             world.step(step);
@@ -120,10 +128,11 @@ proptest! {
     #[test]
     fn while_the_connection_holds_every_denial_is_answered(
         limits in limits(false),
+        undecided in prop_oneof![Just(Undecided::GapFill(1_000)), Just(Undecided::End(600_000))],
         steps in prop::collection::vec(step(), 1..250),
         batching in any::<bool>(),
     ) {
-        let mut world = World::new(limits, batching);
+        let mut world = World::new(limits, batching, undecided);
         world.step(&Step::Connect(true));
         for step in steps.iter().filter(|step| !matches!(
             step,
@@ -139,9 +148,10 @@ proptest! {
     fn what_passes_was_allowed_in_a_state_that_was_not_out_of_date(
         count in 1_usize..3,
         batch in prop::bool::weighted(0.3),
+        hold_ms in prop_oneof![Just(0), Just(1_000), Just(600_000)],
         steps in prop::collection::vec(service_step(), 1..200),
     ) {
-        let mut world = consistency::World::new(count, batch);
+        let mut world = consistency::World::new(count, batch, hold_ms);
         for step in &steps {
             world.step(step);
         }

@@ -14,6 +14,8 @@ mod draining;
 mod ending;
 #[path = "session/framing.rs"]
 mod framing;
+#[path = "session/holding.rs"]
+mod holding;
 #[path = "session/inbound.rs"]
 mod inbound;
 #[path = "session/limiting.rs"]

@@ -94,7 +94,12 @@ impl Session {
     ) {
         let Some((waiting, since)) = self.lane(direction).asked(id) else { return };
         let msg_type = waiting.msg_type;
-        let fate = match self.read_answer(answer, response::answer, since, now, out) {
+        let answer = self.read_answer(answer, response::answer, since, now, out);
+        let answer = self.without_undecided(direction, answer);
+        if answer.is_ok() {
+            self.end_hold_if_probe(id, out);
+        }
+        let fate = match answer {
             Ok(Answer::Decided(Decision::Disconnect, _)) => return self.disconnect(out),
             Ok(Answer::OtherTerms(terms, state)) => {
                 return self.ask_by_other_terms(id, terms, state, now, out);
@@ -111,8 +116,12 @@ impl Session {
                 Fate::Decided(decision)
             }
             Err(failure) => match self.reuse_stale(direction, id, failure, now, out) {
-                Some(account) => Fate::Reuse(account),
-                None => Fate::Decided(self.decide_alone(direction, msg_type, failure, out)),
+                Some(account) => {
+                    self.lane(direction).settle(id, Fate::Reuse(account));
+                    return self.hold_the_rest(id, failure, now, out);
+                }
+                None if self.hold_back(direction, id, failure, now, out) => return,
+                None => Fate::Decided(self.decide_unanswered(direction, id, msg_type, failure, out)),
             },
         };
         self.lane(direction).settle(id, fate);

@@ -83,6 +83,7 @@ impl Session {
         let Some((_, since)) = self.lane(direction).asked(id) else { return };
         let verdicts = self.read_answer(answer, |body| batch::verdicts(body, count), since, now, out);
         if verdicts.is_ok() {
+            self.end_hold_if_probe(id, out);
             self.report_unanswered(now, out);
         }
         match verdicts {
@@ -99,6 +100,11 @@ impl Session {
             Ok(Verdicts::Denied(Answer::OtherTerms(terms, state))) => {
                 self.ask_by_other_terms(id, terms, state, now, out);
             }
+            Ok(Verdicts::Denied(Answer::Decided(Decision::Reject(denial), _)))
+                if self.is_undecided(direction, &denial) =>
+            {
+                self.hold_back(direction, id, Failure::Undecided, now, out);
+            }
             Ok(Verdicts::Denied(Answer::Decided(Decision::Disconnect, _))) => self.disconnect(out),
             Ok(Verdicts::Denied(Answer::Decided(decision, state))) => {
                 self.note_state(state, now, out);
@@ -114,6 +120,12 @@ impl Session {
                 self.apply_ready(direction, now, out);
                 self.disconnect(out);
             }
+            Ok(Verdicts::Until(allowed, Answer::Decided(Decision::Reject(denial), _)))
+                if self.is_undecided(direction, &denial) =>
+            {
+                self.allow(direction, id, allowed);
+                self.hold_back(direction, id, Failure::Undecided, now, out);
+            }
             Ok(Verdicts::Until(allowed, Answer::Decided(decision, state))) => {
                 self.note_state(state, now, out);
                 self.allow(direction, id, allowed);
@@ -121,10 +133,11 @@ impl Session {
                 self.lane(direction).settle(id, Fate::Decided(decision));
                 self.ask_anew(direction, id, allowed, now, out);
             }
+            Err(failure) if self.hold_back(direction, id, failure, now, out) => {}
             Err(failure) => {
                 while let Some((waiting, _)) = self.lane(direction).asked(id) {
                     let msg_type = waiting.msg_type;
-                    let decision = self.decide_alone(direction, msg_type, failure, out);
+                    let decision = self.decide_unanswered(direction, id, msg_type, failure, out);
                     self.lane(direction).settle(id, Fate::Decided(decision));
                 }
             }
@@ -171,13 +184,18 @@ impl Session {
             self.reread(&bytes, |session, message| anew = ask(session, message, met_other_terms, out));
             let fate = match anew {
                 Some(anew) => Fate::Asked(anew, now.monotonic),
-                None => Fate::Decided(self.decide_alone(direction, msg_type, Failure::Contradictory, out)),
+                None if self.holds(direction) => Fate::Again,
+                None => {
+                    let failure = Failure::Contradictory;
+                    Fate::Decided(self.decide_alone(direction, msg_type, failure, out))
+                }
             };
             let lane = self.lane(direction);
             let Some((waiting, _)) = lane.asked(id) else { return };
             waiting.bytes = bytes;
             match fate {
                 Fate::Asked(..) => waiting.fate = fate,
+                Fate::Again => self.hold_first(id, Failure::Contradictory, now, out),
                 decided => lane.settle(id, decided),
             }
         }

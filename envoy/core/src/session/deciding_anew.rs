@@ -71,19 +71,32 @@ impl Session {
 
     /// Sends Checks for the messages that are to be asked about, up to the limit of outstanding Checks.
     pub(super) fn ask_again_while_room(&mut self, direction: Direction, now: Now, out: &mut Commands) {
-        while let Some(at) = self.lane(direction).next_again() {
-            let Some(waiting) = self.lane(direction).waiting(at) else { return };
-            let bytes = std::mem::take(&mut waiting.bytes);
-            let mut check = None;
-            self.reread(&bytes, |session, message| {
-                check = Some(session.ask(Event::Message, direction, message, now, out));
-            });
-            let fate = match check {
-                Some(check) => Fate::Asked(check, now.monotonic),
-                None => Fate::Decided(Decision::Reject(failure::denial())),
-            };
-            self.lane(direction).wait_again(at, bytes, fate);
+        while !self.is_held_back(direction)
+            && let Some(at) = self.lane(direction).next_again()
+        {
+            self.ask_again(direction, at, now, out);
         }
+    }
+
+    /// Sends a Check for the message at this place. Returns the Check's id.
+    pub(super) fn ask_again(
+        &mut self,
+        direction: Direction,
+        at: usize,
+        now: Now,
+        out: &mut Commands,
+    ) -> Option<CheckId> {
+        let bytes = std::mem::take(&mut self.lane(direction).waiting(at)?.bytes);
+        let mut check = None;
+        self.reread(&bytes, |session, message| {
+            check = Some(session.ask(Event::Message, direction, message, now, out));
+        });
+        let fate = match check {
+            Some(check) => Fate::Asked(check, now.monotonic),
+            None => Fate::Decided(Decision::Reject(failure::denial())),
+        };
+        self.lane(direction).wait_again(at, bytes, fate);
+        check
     }
 
     /// Sends the Check `id` again, which a service with other terms did not evaluate: the first time by the service's terms,

@@ -95,6 +95,15 @@ impl Session {
         self.drain.as_ref().is_some_and(|drain| drain.closing.is_some())
     }
 
+    /// The session ends without a Logout, as soon as the client's messages that were taken in are decided.
+    pub(super) fn part(&mut self, why: &'static str, now: Now, out: &mut Commands) {
+        let limits = &self.listener.settings.limits;
+        let closing = Some(now.monotonic + limits.logout_timeout());
+        out.push(Command::Tick(limits.logout_timeout_ms));
+        self.drain = Some(Drain { why, from: now.monotonic, until: now.monotonic, closing });
+        self.cut_if_quiet(now, out);
+    }
+
     /// Time has passed: what has not ended by now ends without a Logout.
     pub(super) fn cut_if_overdue(&mut self, now: Now, out: &mut Commands) {
         let patience = self.listener.settings.limits.logout_timeout_ms;
@@ -120,14 +129,16 @@ impl Session {
     /// A session that takes nothing more in ends once nothing is on its way.
     pub(super) fn cut_if_quiet(&mut self, now: Now, out: &mut Commands) {
         let Some(drain) = self.drain.as_ref().filter(|drain| drain.closing.is_some()) else { return };
-        let quiet = self.inbound.is_clear() && self.outbound.is_clear() && self.echoes.is_empty();
+        // Where nothing more goes to the client, nothing on its way there is waited for.
+        let is_delivered = self.is_cut_off() || self.outbound.is_clear() && self.echoes.is_empty();
+        let quiet = self.inbound.is_clear() && is_delivered;
         if quiet && matches!(self.phase, Phase::Active) {
             self.cut(drain.why, now, out);
         }
     }
 
     fn cut(&mut self, why: &'static str, now: Now, out: &mut Commands) {
-        out.count(Counter::SessionsCut);
+        out.count(if self.is_cut_off() { Counter::EndedUndecided } else { Counter::SessionsCut });
         out.log(Level::Info, format!("session {}: disconnected between two messages: {why}", self.name));
         self.leave(why, now, out);
     }

@@ -67,7 +67,8 @@ impl Session {
 
     /// Whether bytes from the venue are taken; else they must wait outside.
     pub fn takes_outbound(&self) -> bool {
-        self.outbound.unread.is_empty() || !(self.outbound.is_full() || self.is_confirming())
+        let has_room = !(self.outbound.is_full() || self.is_confirming());
+        (self.outbound.unread.is_empty() || has_room) && !self.is_cut_off()
     }
 
     /// No message of this direction may be taken in for now.
@@ -86,6 +87,7 @@ impl Session {
                     || self.is_share_used_up()
                     || self.echoes.len() >= limits.max_pending_rejects as usize
             }
+            (_, Direction::Outbound) if self.is_cut_off() => true,
             (Phase::Active, Direction::Outbound) if self.is_confirming() => true,
             // Nothing stands behind the venue's last word.
             (Phase::Active | Phase::Ending { answered: false, .. }, Direction::Outbound) => {

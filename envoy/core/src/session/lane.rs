@@ -25,6 +25,18 @@ pub(super) struct Waiting {
     pub fate: Fate,
     /// How often services have sent its Check back because of other terms.
     pub met_other_terms: u8,
+    /// When a Check about it first failed. Only of an outbound message that is held, see `holding`.
+    pub undecided_since: Option<Duration>,
+}
+
+impl Waiting {
+    fn new(bytes: &[u8], msg_type: MsgType, fate: Fate) -> Self {
+        Self { bytes: bytes.to_vec(), msg_type, fate, met_other_terms: 0, undecided_since: None }
+    }
+
+    fn is_undecided(&self) -> bool {
+        self.undecided_since.is_some() && matches!(self.fate, Fate::Asked(..) | Fate::Again)
+    }
 }
 
 /// What happens to a message in the queue.
@@ -173,8 +185,15 @@ impl Lane {
             self.in_flight += 1;
             self.asked_weight = self.asked_weight.saturating_add(weight(bytes.len()));
         }
-        self.queue.push_back(Waiting { bytes: bytes.to_vec(), msg_type, fate, met_other_terms: 0 });
+        let waits_to_ask = matches!(fate, Fate::Again);
+        self.queue.push_back(Waiting::new(bytes, msg_type, fate));
         self.full |= self.in_flight >= self.max_in_flight || self.queued_bytes >= self.max_bytes;
+        self.full |= waits_to_ask && self.count_again() >= self.max_in_flight;
+    }
+
+    /// How many messages wait until they can be asked about.
+    fn count_again(&self) -> usize {
+        self.queue.iter().filter(|waiting| matches!(waiting.fate, Fate::Again)).count()
     }
 
     /// Puts the message back whose turn it was, to wait for the answer to `id`.
@@ -183,7 +202,7 @@ impl Lane {
         self.in_flight += 1;
         self.asked_weight = self.asked_weight.saturating_add(weight(bytes.len()));
         let fate = Fate::Asked(id, now);
-        self.queue.push_front(Waiting { bytes: bytes.to_vec(), msg_type, fate, met_other_terms: 0 });
+        self.queue.push_front(Waiting::new(bytes, msg_type, fate));
     }
 
     /// How many messages wait.
@@ -258,6 +277,44 @@ impl Lane {
             self.in_flight -= 1;
             self.ease();
         }
+    }
+
+    /// Has the first message that waits for the Check `id` asked about again later, because the Check failed. Returns whether
+    /// that was its first failure.
+    pub fn put_off(&mut self, id: CheckId, now: Duration) -> bool {
+        let Some((waiting, _)) = self.asked(id) else { return false };
+        let is_first = waiting.undecided_since.is_none();
+        waiting.undecided_since.get_or_insert(now);
+        self.settle(id, Fate::Again);
+        is_first
+    }
+
+    /// Notes that no Check can be sent about the last message in the queue.
+    pub fn mark_undecided(&mut self, now: Duration) {
+        if let Some(waiting) = self.queue.back_mut() {
+            waiting.undecided_since.get_or_insert(now);
+        }
+    }
+
+    /// Whether no further Check may be out.
+    pub fn is_full_of_checks(&self) -> bool {
+        self.in_flight >= self.max_in_flight
+    }
+
+    /// When the first Check failed about a message that is still undecided; `None` if there is no such message.
+    pub fn undecided_since(&self) -> Option<Duration> {
+        self.queue
+            .iter()
+            .filter(|waiting| waiting.is_undecided())
+            .filter_map(|waiting| waiting.undecided_since)
+            .min()
+    }
+
+    /// The place of the first message about which a Check has failed and no Check is out.
+    pub fn first_undecided(&self) -> Option<usize> {
+        self.queue
+            .iter()
+            .position(|waiting| waiting.undecided_since.is_some() && matches!(waiting.fate, Fate::Again))
     }
 
     /// Whether the first message is to pass without a decision of its own.

@@ -11,7 +11,8 @@
 //! - `intake` takes bytes in; `lane` is the queue of a direction; `inbound` and `outbound` have the rules of the directions.
 //! - `naming` compares a message's ids with the Logon's; `secrets` cuts or refuses credentials on their way to the venue.
 //! - `asking` sends Checks and `answering` applies their answers; `batching` does both for Checks about several messages.
-//!   `deciding_anew` asks again after a change of the state; `unanswered` decides where the service gave no answer.
+//!   `deciding_anew` asks again after a change of the state. Where the service gave no answer, `unanswered` decides about the
+//!   client's messages, and `holding` holds the venue's until they are decided.
 //! - `reusing` passes messages by cached decisions, `cache` holds these decisions, `passing` is the short way for messages
 //!   that are like earlier ones, and `accounts` counts the messages that passed without a Check.
 //! - `watching` keeps the service's watch, `renewing` takes a fresh credential, `ending` ends a session that the service
@@ -28,6 +29,7 @@ mod deciding_anew;
 mod draining;
 mod echo;
 mod ending;
+mod holding;
 mod inbound;
 mod intake;
 mod lane;
@@ -64,6 +66,7 @@ use cache::Cache;
 use draining::Drain;
 use echo::Echoes;
 use ending::Doom;
+use holding::Holding;
 use lane::Lane;
 use limiting::{Days, Limiter, Place, Places, Share, Shares};
 use memory::Memory;
@@ -176,6 +179,8 @@ pub struct Session {
     checks: CheckId,
     /// What was decided without an answer and is not reported yet.
     unanswered: Unanswered,
+    /// The venue's messages that the service could not decide.
+    holding: Holding,
     cache: Cache,
     layouts: Known,
     refreshes: Vec<Refresh>,
@@ -217,6 +222,7 @@ impl Session {
             opened: now.monotonic,
             checks: 0,
             unanswered: Unanswered::default(),
+            holding: Holding::default(),
             cache: Cache::new(&listener.settings.cache, echoes.fresh()),
             layouts: Known::new(echoes.fresh()),
             refreshes: Vec::new(),
@@ -272,6 +278,9 @@ impl Session {
             }
             Phase::Leaving { deadline, why } if now.monotonic >= *deadline => self.close(why, out),
             _ => {}
+        }
+        if matches!(self.phase, Phase::Active | Phase::Ending { .. }) {
+            self.hold_if_due(now, out);
         }
         self.send_open(now, out);
         self.cut_if_overdue(now, out);

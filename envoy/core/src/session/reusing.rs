@@ -72,7 +72,13 @@ impl Session {
         if self.may_reuse(message) {
             out.count(Counter::CacheMisses);
         }
+        if self.is_held_back(direction) || self.terms.is_refused && self.holds(direction) {
+            return self.hold_unasked(message, now, out);
+        }
         if self.terms.is_refused {
+            if direction == Direction::Outbound {
+                self.note_lost(message, out);
+            }
             let decision = self.decide_alone(direction, message.msg_type, Failure::Contradictory, out);
             self.lane(direction).push(message.bytes, message.msg_type, Fate::Decided(decision));
             return self.apply_ready(direction, now, out);
@@ -232,7 +238,9 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) -> Option<AccountId> {
-        if !self.cache.is_on() || !self.is_sound() || id <= self.cache.outdated {
+        // A service that cannot decide may have reasons that a cached decision does not know.
+        let is_usable = self.cache.is_on() && id > self.cache.outdated && failure != Failure::Undecided;
+        if !is_usable || !self.is_sound() {
             return None;
         }
         let mut found = None;

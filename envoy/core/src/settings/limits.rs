@@ -49,6 +49,8 @@ limits! {
     denied_or_replayed_at_once = 10_000 in 1..=1_000_000,
     /// Bytes waiting for answers, for each direction of a connection.
     max_queued_bytes = 1_048_576 in 1_024..=268_435_456,
+    /// How long messages of the venue's are held that the service could not decide.
+    outbound_hold_ms = 10_000 in 0..=600_000,
     /// Denied messages whose reject the venue's Heartbeat has not yet carried back.
     max_pending_rejects = 1_024 in 1..=65_536,
     /// After so long they hold up nothing any more.

@@ -10,6 +10,7 @@ mod data_fields;
 mod drain;
 mod framing;
 mod limits;
+mod outbound;
 mod refusal;
 mod renewal;
 mod secrets;
@@ -27,6 +28,7 @@ pub use data_fields::DataFields;
 pub use drain::Drain;
 pub use framing::Framing;
 pub use limits::Limits;
+pub use outbound::{Outbound, Undecided};
 pub use refusal::Refusal;
 pub use renewal::{CustomTypes, Renewal};
 pub use secrets::{InLogon, InMessages, Secrets};
@@ -55,6 +57,9 @@ pub struct Settings {
     /// How a Logon is refused.
     #[serde(default)]
     pub refusal: Refusal,
+    /// What becomes of the venue's messages that the service could not decide.
+    #[serde(default)]
+    pub outbound: Outbound,
     /// A fresh credential in a running session.
     #[serde(default)]
     pub renewal: Renewal,

@@ -23,7 +23,7 @@ pub(super) fn within(key: &str, value: u32, range: RangeInclusive<u32>) -> Resul
 }
 
 /// The keys that have keys of their own.
-pub(super) const SECTIONS: [&str; 12] = [
+pub(super) const SECTIONS: [&str; 13] = [
     "check",
     "token",
     "secrets",
@@ -33,6 +33,7 @@ pub(super) const SECTIONS: [&str; 12] = [
     "limits",
     "framing",
     "refusal",
+    "outbound",
     "drain",
     "data_fields",
     "context",

@@ -74,11 +74,13 @@ pub struct World {
 }
 
 impl World {
-    /// Makes a session that has just logged on, with this number of services. With `batch` nothing is cached.
-    pub fn new(services: usize, batch: bool) -> Self {
+    /// Makes a session that has just logged on, with this number of services. With `batch` nothing is cached. Reports that
+    /// were held for so long are gap-filled, so that the session lives on.
+    pub fn new(services: usize, batch: bool, hold_ms: u32) -> Self {
         let core = Driver::on(
             listener(&format!(
-                r#""accounting":{{"enabled":false}},"cache":{{"enabled":{}}},"limits":{{"max_pending_rejects":65536}}"#,
+                r#""accounting":{{"enabled":false}},"cache":{{"enabled":{}}},"outbound":{{"undecided":"gap_fill"}},
+                "limits":{{"max_pending_rejects":65536,"outbound_hold_ms":{hold_ms}}}"#,
                 !batch
             )),
             [3; 32],

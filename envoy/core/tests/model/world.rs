@@ -70,6 +70,22 @@ pub struct Limits {
     pub denied_per_s: u32,
 }
 
+/// What follows for reports that were held for so many milliseconds: the end of the session, or a GapFill.
+#[derive(Debug, Clone, Copy)]
+pub enum Undecided {
+    End(u32),
+    GapFill(u32),
+}
+
+impl Undecided {
+    fn settings(self) -> (&'static str, u32) {
+        match self {
+            Self::End(hold_ms) => ("end", hold_ms),
+            Self::GapFill(hold_ms) => ("gap_fill", hold_ms),
+        }
+    }
+}
+
 /// What a watch is answered.
 #[derive(Debug, Clone, Copy)]
 pub enum Watched {
@@ -86,7 +102,8 @@ enum Policy {
     },
     Allowed,
     Denied,
-    /// There was no answer: denied, unless one about another message like it stands in.
+    /// There was no answer: denied, unless one about another message like it stands in. A report has only become a GapFill
+    /// for that where the settings say so.
     Failed,
 }
 
@@ -98,6 +115,7 @@ pub struct World {
     core: Option<Driver>,
     /// Messages are limited.
     limited: bool,
+    undecided: Undecided,
     /// The rejects that the core sent, by number.
     rejects: BTreeMap<u64, u64>,
     let_in: bool,
@@ -118,14 +136,15 @@ pub struct World {
 
 impl World {
     /// Everybody before the first connection. With `batching` no decision is kept, and a Check may be about five messages.
-    pub fn new(limits: Limits, batching: bool) -> Self {
+    pub fn new(limits: Limits, batching: bool, undecided: Undecided) -> Self {
         let Limits { messages_per_s, messages_per_day, denials_per_minute, in_flight, denied_per_s } = limits;
+        let (then, hold_ms) = undecided.settings();
         Self {
             client: Engine::new(Direction::Inbound),
             venue: Engine::new(Direction::Outbound),
             // A place that is not given back refuses the next connection.
             listener: listener(&format!(
-                r#""limits":{{"remembered_rejects":4096,"logon_timeout_ms":600000,"pending_connections_per_address":1,
+                r#""outbound":{{"undecided":"{then}"}},"limits":{{"outbound_hold_ms":{hold_ms},"remembered_rejects":4096,"logon_timeout_ms":600000,"pending_connections_per_address":1,
                 "messages_per_s":{messages_per_s},"messages_per_day":{messages_per_day},
                 "denials_per_minute":{denials_per_minute},"max_checks_in_flight_per_client":{in_flight},
                 "denied_or_replayed_per_s":{denied_per_s},"denied_or_replayed_at_once":3}},"drain":{{"spread_ms":500,"wait_ms":2000,"stop_ms":200}},
@@ -134,6 +153,7 @@ impl World {
             )),
             core: None,
             limited: messages_per_s > 0 || messages_per_day > 0,
+            undecided,
             rejects: BTreeMap::new(),
             let_in: true,
             connections: 0,
@@ -319,7 +339,10 @@ impl World {
         if messages.len() > 1 && messages.iter().any(|message| of(message) == Policy::Allowed) {
             return self.answer(nth, Policy::ruling);
         }
-        self.answer(nth, Policy::failing);
+        // A report is held and asked about again. Where it may become a GapFill, it stays denied, as its number must keep
+        // its content.
+        let is_held = !asked.is_inbound() && matches!(self.undecided, Undecided::End(_));
+        self.answer(nth, |policy| if is_held { Verdict::parse("no-answer") } else { policy.failing() });
     }
 
     /// What `rule` says of messages, up to the first that is not allowed; a failure is of all.
@@ -384,6 +407,7 @@ impl World {
                 }
                 Effect::Sent(Direction::Outbound, bytes) => {
                     self.allow_kept(&bytes);
+                    self.assert_decided(&bytes);
                     self.note_rejects(&bytes);
                     self.to_client.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
                 }
@@ -442,6 +466,23 @@ impl World {
             {
                 assert!(self.limited, "denied by nobody");
                 *policy = Policy::Denied;
+            }
+        }
+    }
+
+    /// A report only becomes a GapFill because the service denied it, or where the settings say so.
+    fn assert_decided(&self, bytes: &[u8]) {
+        for message in messages(bytes) {
+            let mut fields = Vec::new();
+            let message = read(message, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+            if let Some(Content::Trade { name, .. }) = self.venue.sent.get(&message.seq)
+                && message.msg_type.as_bytes() == b"4"
+            {
+                let decided = match self.undecided {
+                    Undecided::End(_) => self.policy[name] == Policy::Denied,
+                    Undecided::GapFill(_) => self.policy[name].is_denied(),
+                };
+                assert!(decided, "withheld without a decision: {}, {:?}", message.seq, self.policy[name]);
             }
         }
     }

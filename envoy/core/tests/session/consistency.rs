@@ -400,7 +400,7 @@ fn an_outage_can_be_bounded() {
     let mut play =
         watched(r#","terms":{"max_unconfirmed_s":2}"#, "exempt=B,F risk-reducing=F guard-outbound=8");
     play.failed("answer 2 unreachable", 1_000);
-    play.play(
+    play.play_ticking(
         ">> later 1999
          >> client B 2
          << venue B 2
@@ -413,7 +413,7 @@ fn an_outage_can_be_bounded() {
          << venue 1 3 112=<1>|
          << venue 0 4
          >> answer 4 unreachable
-         << client 4 2 123=Y|36=3|
+         << tick
          >> client F 5
          << check 5 message inbound F 5 terms=t1
          >> answer 5 unreachable
@@ -422,7 +422,7 @@ fn an_outage_can_be_bounded() {
          << check 6 message inbound B 6 terms=t1
          >> answer 6 allow etag=\"a\" revision=5.0
          << confirm 7 \"a\" revision=5.0
-         << report 8 inbound unavailable: 2 messages denied and 1 risk-reducing ones passed without an answer: the decision service cannot be reached
+         << report 8 inbound unavailable: 1 messages denied and 1 risk-reducing ones passed without an answer: the decision service cannot be reached
          << venue B 6
          >> answer 7 allow etag=\"a\" revision=5.0
          << watch 9 \"a\" revision=5.0 55 s
@@ -443,7 +443,7 @@ fn terms_that_want_a_secret_are_refused() {
              << tick 2000"
         ));
         // In a session: everything is denied, until there are terms that can be followed.
-        watched("", "exempt=B").play(&format!(
+        watched("", "exempt=B").play_ticking(&format!(
             ">> answer 2 allow etag=\"b\" revision=6.0 terms=t2 want-tags={secret} exempt=B
              << watch 3 \"b\" revision=6.0 55 s
              >> client B 2 + 0 3 + D 4
@@ -451,12 +451,19 @@ fn terms_that_want_a_secret_are_refused() {
              << venue 0 3
              << venue 1 4 112=<2>|
              >> venue 9 2 + 0 3
-             << client 4 2 123=Y|36=3|
-             << client 0 3
+             << tick
+             >> after 200
+             << tick
              >> answer 3 allow etag=\"c\" revision=7.0 terms=t3 want-tags=11 exempt=B
              << watch 4 \"c\" revision=7.0 55 s
              >> client B 5
-             << venue B 5"
+             << venue B 5
+             >> after 200
+             << check 5 message outbound 9 2 terms=t3
+             >> answer 5 allow
+             << report 6 inbound unavailable: 2 messages denied and 0 risk-reducing ones passed without an answer: the decision service's answer contradicts itself
+             << client 9 2
+             << client 0 3"
         ));
         // Told with the answer to a Check.
         watched("", "exempt=B").play(&format!(

@@ -7,7 +7,11 @@ const IDS: [&str; 10] = ["50", "57", "115", "116", "128", "129", "142", "143", "
 
 /// A running session of the client's desk, on behalf of a fund, with the venue's desk X.
 fn session(terms: &str) -> Play {
-    let mut play = Play::new("FIX.4.4", "");
+    session_with("", terms)
+}
+
+fn session_with(settings: &str, terms: &str) -> Play {
+    let mut play = Play::new("FIX.4.4", settings);
     play.play(&format!(
         ">> client A 1 50=desk|57=X|115=FUND|98=0|108=30|554=s3cret|
          << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|
@@ -95,7 +99,8 @@ fn an_answer_about_another_type_is_kept_for_the_ids_that_it_was_about() {
 #[test]
 fn a_session_level_message_denied_or_undecided_is_replaced_in_place() {
     for (verdict, logged) in [("reject 6 no", false), ("no-answer", true)] {
-        let mut play = session("");
+        let gap_fill = r#""outbound":{"undecided":"gap_fill"},"limits":{"outbound_hold_ms":0}"#;
+        let mut play = session_with(gap_fill, "");
         play.play(&format!(
             ">> client 2 2 7=1|16=0|129=other|
              << check 2 message inbound 2 2 7=1|16=0|

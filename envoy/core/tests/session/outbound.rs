@@ -40,19 +40,6 @@ fn a_denied_report_becomes_a_gap_fill_with_its_number() {
 }
 
 #[test]
-fn no_answer_denies_whatever_is_risk_reducing_inbound() {
-    Play::logged_on("FIX.4.4", "", "guard-outbound=8,F risk-reducing=8,F").play(
-        ">> venue 8 2 37=x| + F 3
-         << check 2 message outbound 8 2 37=x|
-         << check 3 message outbound F 3
-         >> answer 2 no-answer
-         << client 4 2 123=Y|36=3|
-         >> answer 3 unreachable
-         << client 4 3 123=Y|36=4|",
-    );
-}
-
-#[test]
 fn a_reject_waits_for_its_turn_among_the_reports() {
     Play::logged_on("FIX.4.4", "", "guard-outbound=8").play(
         ">> client D 2 11=a|

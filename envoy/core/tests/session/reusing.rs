@@ -589,8 +589,8 @@ fn a_session_that_is_to_end_uses_nothing_that_is_kept() {
          << tick 60000
          >> venue 8 4
          << check 5 message outbound 8 4
-         >> answer 5 no-answer
-         << client 4 4 123=Y|36=5|
+         >> answer 5 allow
+         << client 8 4
          >> client D 4 167=CS|
          << venue 5 4 58=killed|
          << tick 2000

@@ -42,8 +42,10 @@ impl Run {
             for (message, ruling) in messages.into_iter().zip(verdicts) {
                 let event = asked.event().to_owned();
                 let unjudged = verdict.is_some() && ruling.is_none();
-                let again =
-                    ruled.iter().position(|ruled| (ruled.unjudged || changed) && ruled.message == message);
+                let again = ruled.iter().position(|ruled| {
+                    (ruled.unjudged || changed || !inbound && ruled.is_undecided())
+                        && ruled.message == message
+                });
                 let ids = ids.clone();
                 let this = Ruled { event, message, ids, verdict: ruling, unjudged };
                 match again {
@@ -231,7 +233,9 @@ impl Run {
                     Some(Verdict::Failure(_) | Verdict::Garbage) if sent.bytes == came.bytes => {
                         assert!(self.is_alike(false, came), "without an answer: {}", show(&came.bytes));
                     }
-                    None => panic!("at the client without an answer: {}", show(&sent.bytes)),
+                    None | Some(Verdict::Failure(_) | Verdict::Garbage) => {
+                        panic!("at the client without an answer: {}", show(&sent.bytes))
+                    }
                     Some(Verdict::Allow(_)) => assert_eq!(show(&sent.bytes), show(&came.bytes), "altered"),
                     Some(_) => {
                         assert_eq!(sent.msg_type, "4");
@@ -261,6 +265,13 @@ struct Ruled {
     verdict: Option<Verdict>,
     /// The answer was about others of its Check.
     unjudged: bool,
+}
+
+impl Ruled {
+    /// Whether there was no usable answer.
+    fn is_undecided(&self) -> bool {
+        matches!(self.verdict, Some(Verdict::Failure(_) | Verdict::Garbage))
+    }
 }
 
 /// What took the place of Heartbeats, by number: a GapFill over it is split around it.

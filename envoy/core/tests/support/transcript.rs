@@ -140,6 +140,10 @@ impl Play {
         self.driver.count(counter)
     }
 
+    pub fn takes_outbound(&self) -> bool {
+        self.driver.takes_outbound()
+    }
+
     pub fn level(&self, gauge: Gauge) -> u64 {
         self.driver.level(gauge)
     }
