@@ -28,6 +28,7 @@ MAX_REPORT_BYTES = 1_048_576
 """A message with reports, of which Envoy gathers some 16 KiB."""
 
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_Method: TypeAlias = Callable[[Any, Context], Any]
 
 
 def options(bounds: GrpcBounds, *, front: bool = False) -> list[tuple[str, int]]:
@@ -60,7 +61,7 @@ class Bounded(grpc.GenericRpcHandler):
         self._gate = gate
         self._services: list[grpc.GenericRpcHandler] = []
         self._methods: dict[str, _Handler] = {}
-        self._refusing: _Handler = grpc.stream_unary_rpc_method_handler(self._refuse_headers)
+        self._refusing: _Handler = grpc.stream_unary_rpc_method_handler(_freed(self._refuse_headers))
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """Serve these methods."""
@@ -92,14 +93,33 @@ class Bounded(grpc.GenericRpcHandler):
 
 def _behind(gate: Gate, handler: _Handler) -> _Handler:
     """The same method behind the gate."""
+    read_and_write = None, handler.response_serializer
     if handler.unary_unary is not None:
-        return _one_to_one(gate, handler)
+        return grpc.stream_unary_rpc_method_handler(_freed(_one_to_one(gate, handler)), *read_and_write)
     if handler.stream_unary is not None:
-        return _many_to_one(gate, handler)
-    return _to_many(gate, handler)
+        return grpc.stream_unary_rpc_method_handler(_freed(_many_to_one(gate, handler)), *read_and_write)
+    return grpc.stream_stream_rpc_method_handler(_freed(_to_many(gate, handler)), *read_and_write)
 
 
-def _one_to_one(gate: Gate, handler: _Handler) -> _Handler:
+def _freed(method: _Method) -> _Method:
+    """The same method, whose refused calls are freed as soon as they have ended.
+
+    A call keeps the error that aborted it, and the error keeps the frames that it passed, which keep the call. Such a
+    cycle lives until the garbage collector runs, which then destroys the calls of a whole flood in one pause.
+    """
+
+    async def freed(requests: Any, context: Context) -> Any:  # noqa: ANN401
+        try:
+            return await method(requests, context)
+        except grpc.aio.AbortError as error:
+            del requests, context
+            error.__context__ = None
+            raise error.with_traceback(None) from None
+
+    return freed
+
+
+def _one_to_one(gate: Gate, handler: _Handler) -> _Method:
     answer: Callable[[Any, Context], Any] = handler.unary_unary  # type: ignore[assignment]
 
     async def method(_requests: object, context: Context) -> Any:  # noqa: ANN401 (the method's own type)
@@ -112,19 +132,14 @@ def _one_to_one(gate: Gate, handler: _Handler) -> _Handler:
             if handler.request_deserializer is not None:
                 request = await _read(gate, handler, request, context)
             return await answer(request, context)
-        except grpc.aio.AbortError as error:
-            # gRPC keeps the error. Its frames would keep the request in memory until cycles are collected.
-            del request
-            error.__context__ = None
-            raise error.with_traceback(None) from None
         finally:
             if held:
                 gate.let_go(held)
 
-    return grpc.stream_unary_rpc_method_handler(method, None, handler.response_serializer)
+    return method
 
 
-def _many_to_one(gate: Gate, handler: _Handler) -> _Handler:
+def _many_to_one(gate: Gate, handler: _Handler) -> _Method:
     answer: Callable[[Any, Context], Any] = handler.stream_unary  # type: ignore[assignment]
 
     async def method(requests: AsyncIterator[bytes], context: Context) -> Any:  # noqa: ANN401
@@ -135,10 +150,10 @@ def _many_to_one(gate: Gate, handler: _Handler) -> _Handler:
                 await gate.refuse(Reason.LASTING, context)
             return await answer(_all(gate, handler, raw, requests, context, MAX_REPORT_BYTES), context)
 
-    return grpc.stream_unary_rpc_method_handler(method, None, handler.response_serializer)
+    return method
 
 
-def _to_many(gate: Gate, handler: _Handler) -> _Handler:
+def _to_many(gate: Gate, handler: _Handler) -> _Method:
     answer: Callable[[Any, Context], Any] = handler.stream_stream or handler.unary_stream  # type: ignore[assignment]
     writes = inspect.iscoroutinefunction(answer)
 
@@ -159,7 +174,7 @@ def _to_many(gate: Gate, handler: _Handler) -> _Handler:
             async for said in answer(asked, context):
                 await context.write(said)
 
-    return grpc.stream_stream_rpc_method_handler(method, None, handler.response_serializer)
+    return method
 
 
 async def _all(

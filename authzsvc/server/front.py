@@ -10,6 +10,10 @@ bound on connections is reached, the oldest connection that has not begun is clo
 client has been silent for the longest is closed, provided that it has been silent for longer than a proxy with a live
 session ever is. Otherwise the new connection is closed. So nobody can hold a connection for ever without sending data.
 
+When a connection ends, gRPC's core ends all its streams at once, which takes several milliseconds if they are many, and
+keeps all other sockets waiting. So the connections to the service are closed one at a time, and after each of them the
+core gets as much time for other things as that one took.
+
 The service starts this process as `python -m authzsvc.server.front` with the listening socket, and ends it by closing
 its standard input. The process writes how many connections it refused to its standard output, as JSON.
 """
@@ -32,6 +36,8 @@ REPORT_S = 0.5
 SILENT_S = 120.0
 """A proxy asks for each live session again after `watch_s`, 50 s unless set otherwise."""
 MAX_HOSTS = 64
+CLOSE_S = 0.1
+"""How long the service has to close its end of a connection before the next one is closed."""
 _TURNS_OF_HANDSHAKES = 2
 
 
@@ -45,11 +51,14 @@ class _Side(asyncio.Protocol):
         self.chunks = 0
         self.heard_at = time.monotonic()
         self.early = b""
+        self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's transports do not have the type
 
     def data_received(self, data: bytes) -> None:
+        if self.pair.closed:
+            return
         self.chunks += 1
         self.heard_at = time.monotonic()
         if self.other is None or self.other.transport is None:
@@ -66,7 +75,18 @@ class _Side(asyncio.Protocol):
             self.other.transport.resume_reading()
 
     def connection_lost(self, _error: Exception | None) -> None:
+        self.lost.set()
         self.pair.close()
+
+    async def end(self) -> None:
+        """Close the connection, and wait until the peer has closed its end too, for `CLOSE_S` at most."""
+        if self.lost.is_set() or self.transport is None:
+            return
+        with contextlib.suppress(OSError, RuntimeError, TimeoutError):
+            self.transport.resume_reading()
+            self.transport.write_eof()
+            await asyncio.wait_for(self.lost.wait(), CLOSE_S)
+        self.transport.close()
 
 
 class _Pair:
@@ -75,6 +95,7 @@ class _Pair:
     def __init__(self, front: Front, host: str) -> None:
         self.front = front
         self.host = host
+        self.closed = False
         self.service, self.client = _Side(self), _Side(self)
 
     @property
@@ -90,10 +111,14 @@ class _Pair:
                 side.data_received(early)
 
     def close(self) -> None:
+        """Close the client's end now, and the service's in its turn."""
+        if self.closed:
+            return
+        self.closed = True
         self.front.pairs.pop(self, None)
-        for side in (self.service, self.client):
-            if side.transport is not None:
-                side.transport.close()
+        if self.client.transport is not None:
+            self.client.transport.close()
+        self.front.closing.put_nowait(self.service)
 
 
 @dataclass(slots=True)
@@ -107,6 +132,8 @@ class Front:
     per_s: float
     silent_s: float = SILENT_S
     pairs: dict[_Pair, None] = field(default_factory=dict)
+    closing: asyncio.Queue[_Side] = field(default_factory=asyncio.Queue)
+    """Connections to the service whose clients have gone."""
     refused: Counter[str] = field(default_factory=Counter)
     _numbers: int = 0
 
@@ -122,8 +149,17 @@ class Front:
             await self._take(client, address[0], address[1])
             await asyncio.sleep(1.0 / self.per_s)
 
+    async def close_in_turn(self) -> None:
+        """Close the connections to the service whose clients have gone, until cancelled."""
+        while True:
+            side = await self.closing.get()
+            began = time.monotonic()
+            await side.end()
+            await asyncio.sleep(time.monotonic() - began)
+
     async def _take(self, client: socket.socket, host: str, port: int) -> None:
-        if len(self.pairs) >= self.connections and not self._make_room():
+        is_full = len(self.pairs) >= self.connections and not self._make_room()
+        if is_full or self.closing.qsize() >= self.connections:
             self._refuse(host)
             client.close()
             return
@@ -185,7 +221,7 @@ async def main(descriptor: int, service: str, connections: int, per_s: float) ->
     with socket.socket(fileno=descriptor) as listening:
         listening.setblocking(False)
         front = Front(listening, service, connections, per_s)
-        tasks = [asyncio.create_task(front.run()), asyncio.create_task(front.report())]
+        tasks = [asyncio.create_task(each) for each in (front.run(), front.close_in_turn(), front.report())]
         await asyncio.to_thread(sys.stdin.buffer.read)
         for task in tasks:
             task.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from itertools import islice
@@ -211,6 +212,39 @@ async def test_half_open_streams_end_sooner_while_memory_is_short(tmp_path: Path
         gate.sweep(asyncio.get_running_loop().time() + 1.0, short=True)
         await here.until(lambda: here.refused("memory") == 1)
         raw.close()
+
+
+async def test_refused_calls_are_freed_at_once(tmp_path: Path) -> None:
+    """The garbage collector would free those of a whole flood in one pause."""
+    async with site(tmp_path / "s", half_open=5, lasting=1, first_message_s=60) as (here, channel):
+        held = channel.unary_stream("/t.T/Told", serialized, serialized)(b"\x0a\x01a")
+        await held.read()
+        gc.collect()
+        gc.disable()
+        try:
+            compressed = await refusal(channel, bytes(500), compression=grpc.Compression.Gzip)
+            assert compressed is grpc.StatusCode.UNIMPLEMENTED
+            assert await refusal(channel, b"\xff\xff") is grpc.StatusCode.INVALID_ARGUMENT
+            assert await refusal(channel, metadata=[("x-many", "y")] * 70) is grpc.StatusCode.RESOURCE_EXHAUSTED
+            for method in ("Told", "Loud", "Join"):
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await channel.stream_stream(f"/t.T/{method}", serialized, serialized)(iter([wire_text(1)])).read()
+            raw = here.dial()
+            for _ in range(20):
+                raw.send(wire.frame(wire.HEADERS, wire.END_HEADERS, raw.stream(), wire.request_headers(ECHO)))
+            await here.until(lambda: here.refused("half_open") == 15)
+            raw.close()
+            await here.until(lambda: here.refused("abandoned") >= 5)
+            assert here.refused("lasting") == 3
+            await here.until(lambda: contexts() == 1)
+        finally:
+            gc.enable()
+        held.cancel()
+
+
+def contexts() -> int:
+    """How many calls this process serves, those included that have ended and are not freed."""
+    return sum(type(each).__name__ == "_ServicerContext" for each in gc.get_objects())
 
 
 async def test_lasting_streams_are_bounded(tmp_path: Path) -> None:

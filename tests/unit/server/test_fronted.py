@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 import pytest
@@ -124,6 +126,57 @@ async def test_connections_that_say_nothing_any_more_make_room(tmp_path: Path) -
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     await server.stop(0)
+
+
+class Slow(asyncio.Protocol):
+    """A service that takes some time for the end of a connection."""
+
+    TIME_S = 0.03
+    ends: ClassVar[list[tuple[float, float]]] = []
+    open: ClassVar[set[asyncio.BaseTransport]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.open.add(transport)
+        self.transport = transport
+
+    def eof_received(self) -> bool:
+        asyncio.get_running_loop().call_later(self.TIME_S, self.end, time.monotonic())
+        return True
+
+    def end(self, since: float) -> None:
+        self.ends.append((since, time.monotonic()))
+        self.transport.close()
+
+
+@pytest.mark.parametrize("reading", [True, False])
+async def test_connections_end_one_at_a_time_with_a_pause_after_each(tmp_path: Path, reading: bool) -> None:
+    """However many clients go at once, and also if they have left unread what the service sent."""
+    Slow.ends.clear()
+    Slow.open.clear()
+    server = await asyncio.get_running_loop().create_unix_server(Slow, f"{tmp_path}/s")
+    with listen("127.0.0.1:0", 16) as listening:
+        front = Front(listening, f"{tmp_path}/s", connections=20, per_s=1_000)
+        running = [asyncio.create_task(each) for each in (front.run(), front.close_in_turn())]
+        port = listening.getsockname()[1]
+        clients = [await asyncio.to_thread(wire.dial, f"127.0.0.1:{port}") for _ in range(8)]
+        async with asyncio.timeout(PATIENCE_S):
+            while len(Slow.open) < len(clients):
+                await asyncio.sleep(0.01)
+            if not reading:
+                for transport in Slow.open:
+                    transport.write(bytes(8_000_000))  # type: ignore[attr-defined]
+                await asyncio.sleep(0.3)
+            for client in clients:
+                client.close()
+            while len(Slow.ends) < len(clients):
+                await asyncio.sleep(0.01)
+        assert front.pairs == {}
+        for (_, end), (since, _) in itertools.pairwise(Slow.ends):
+            assert since - end > Slow.TIME_S / 2
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    server.close()
 
 
 async def begun(port: int) -> asyncio.StreamWriter:
