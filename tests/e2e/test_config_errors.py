@@ -106,6 +106,14 @@ def test_envoy_does_not_start_and_says_why(path: str, value: object, said: str, 
     assert f"filter_config: {said}" in ended.stderr
 
 
+def test_without_the_bootstrap_extension_no_report_could_be_sent(tmp_path: Path) -> None:
+    config = copy.deepcopy(envoy_config(OPTIONS))
+    del config["bootstrap_extensions"]
+    ended = start(config, tmp_path)
+    assert ended.returncode != 0
+    assert "bootstrap_extensions: the module is missing there" in ended.stderr
+
+
 def test_the_bootstrap_extension_has_nothing_to_set(tmp_path: Path) -> None:
     config = copy.deepcopy(envoy_config(OPTIONS))
     extension = config["bootstrap_extensions"][0]["typed_config"]

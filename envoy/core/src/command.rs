@@ -65,6 +65,14 @@ pub enum Command {
         /// How long the answer may take, in milliseconds.
         timeout_ms: u32,
     },
+    /// Report to the decision service what the filter did alone. The report outlives the connection, and nothing waits for
+    /// its answer.
+    Report {
+        /// The length-prefixed CheckRequest.
+        frame: Vec<u8>,
+        /// Whether the connection has or had an authorized Logon.
+        authorized: bool,
+    },
     /// Stop reading from the client.
     PauseReads,
     /// Read from the client again.

@@ -16,6 +16,7 @@ pub mod frame;
 pub mod layouts;
 pub mod message;
 pub mod msg_type;
+pub mod outbox;
 pub mod profile;
 pub mod renewal;
 pub mod rewrite;

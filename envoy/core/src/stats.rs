@@ -49,7 +49,7 @@ metrics! {
     RejectsPutBack => "fix_authz.rejects_put_back",
     /// Rejects whose Heartbeat the venue owes for too long, or will not send: they hold up nothing any more.
     RejectsOverdue => "fix_authz.rejects_overdue",
-    /// Checks sent, watches and reports aside.
+    /// Checks sent, watches aside.
     Checks => "fix_authz.checks",
     /// Checks without a usable answer.
     ChecksFailed => "fix_authz.checks_failed",
@@ -123,6 +123,20 @@ metrics! {
     /// Bytes of both directions that wait in the filter for an answer, or behind one that does.
     QueuedBytes => "fix_authz.queued_bytes",
 }
+
+metrics! {
+    /// A counter of Envoy's stats about the process's reports.
+    ReportCounter:
+    /// Reports that the decision service has accepted.
+    Accepted => "fix_authz.reports_accepted",
+    /// Times that a report was sent and not accepted, so that it is sent again.
+    Failed => "fix_authz.reports_failed",
+    /// Reports that were given up: there were too many, they were too old, or Envoy ended.
+    Dropped => "fix_authz.reports_dropped",
+}
+
+/// The gauge of the reports that wait to be accepted.
+pub const REPORTS_WAITING: &str = "fix_authz.reports_waiting";
 
 /// What a connection adds to each gauge, in the order of [`Gauge::ALL`].
 pub type Levels = [u64; Gauge::ALL.len()];

@@ -40,6 +40,8 @@ mod reusing;
 mod secrets;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "session/unanswered.rs"]
+mod unanswered;
 #[path = "session/violations.rs"]
 mod violations;
 #[path = "session/watching.rs"]

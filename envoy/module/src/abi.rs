@@ -22,6 +22,8 @@ pub type SchedulerPtr = *mut c_void;
 pub type BootstrapEnvoyPtr = *mut c_void;
 /// Ours behind either.
 pub type BootstrapModulePtr = *const c_void;
+/// Envoy's timer on its main thread.
+pub type TimerPtr = *mut c_void;
 /// Tells Envoy that what it waits for is done; called once, with the context that came with it.
 pub type Completion = unsafe extern "C" fn(*mut c_void);
 
@@ -144,4 +146,23 @@ callbacks! {
     envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_new(config: BootstrapEnvoyPtr) -> SchedulerPtr;
     envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_commit(scheduler: SchedulerPtr, event_id: u64);
     envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_delete(scheduler: SchedulerPtr);
+    envoy_dynamic_module_callback_bootstrap_extension_http_callout(
+        config: BootstrapEnvoyPtr, id: *mut u64, cluster: ModuleBuffer, headers: *const ModuleHttpHeader, headers_size: usize,
+        body: ModuleBuffer, timeout_milliseconds: u64
+    ) -> u32;
+    envoy_dynamic_module_callback_bootstrap_extension_timer_new(config: BootstrapEnvoyPtr) -> TimerPtr;
+    envoy_dynamic_module_callback_bootstrap_extension_timer_enable(timer: TimerPtr, delay_milliseconds: u64);
+    envoy_dynamic_module_callback_bootstrap_extension_timer_delete(timer: TimerPtr);
+    envoy_dynamic_module_callback_bootstrap_extension_config_define_counter(
+        config: BootstrapEnvoyPtr, name: ModuleBuffer, labels: *const ModuleBuffer, labels_size: usize, id: *mut usize
+    ) -> u32;
+    envoy_dynamic_module_callback_bootstrap_extension_config_define_gauge(
+        config: BootstrapEnvoyPtr, name: ModuleBuffer, labels: *const ModuleBuffer, labels_size: usize, id: *mut usize
+    ) -> u32;
+    envoy_dynamic_module_callback_bootstrap_extension_config_increment_counter(
+        config: BootstrapEnvoyPtr, id: usize, labels: *const ModuleBuffer, labels_size: usize, value: u64
+    ) -> u32;
+    envoy_dynamic_module_callback_bootstrap_extension_config_set_gauge(
+        config: BootstrapEnvoyPtr, id: usize, labels: *const ModuleBuffer, labels_size: usize, value: u64
+    ) -> u32;
 }

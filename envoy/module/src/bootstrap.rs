@@ -4,8 +4,10 @@
 //! Envoy runs these hooks on its main thread. It waits with its exit until the shutdown's completion is called, and works on
 //! meanwhile; so a thread of ours waits for the sessions, and the completion is called back on the main thread.
 
-use crate::abi::{self, BootstrapEnvoyPtr, BootstrapModulePtr, Completion, EnvoyBuffer};
-use crate::{host, life};
+use crate::abi::{BootstrapEnvoyPtr, BootstrapModulePtr, Completion, EnvoyBuffer, EnvoyHttpHeader, TimerPtr};
+use crate::host::{self, MainHost, MainThread};
+use crate::reports::{self, Sender};
+use crate::{answer_of, life};
 use fix_authz_core::session::Departure;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +20,9 @@ const READY: u64 = 1;
 
 /// The extension: one a process.
 struct Extension {
-    main: MainThread,
+    main: Arc<MainThread>,
+    /// Sends reports; `None` once Envoy has ended.
+    sender: Mutex<Option<Sender>>,
     /// What Envoy waits for: one for each time that it was told to stop.
     completions: Mutex<Vec<Awaited>>,
 }
@@ -45,29 +49,15 @@ impl Extension {
             unsafe { completion(context) };
         }
     }
-}
 
-/// Calls `…_config_scheduled` on Envoy's main thread.
-struct MainThread(abi::SchedulerPtr);
-
-// SAFETY: Envoy's scheduler may be used and deleted from any thread; that is its purpose.
-unsafe impl Send for MainThread {}
-// SAFETY: as above; it has no state of ours.
-unsafe impl Sync for MainThread {}
-
-impl MainThread {
-    fn call(&self, event: u64) {
-        // SAFETY: the scheduler is alive as long as this value.
-        unsafe {
-            abi::envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_commit(self.0, event);
-        };
-    }
-}
-
-impl Drop for MainThread {
-    fn drop(&mut self) {
-        // SAFETY: deleted once, here.
-        unsafe { abi::envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_delete(self.0) };
+    /// Has the sender do something, on the main thread. Where Envoy calls back before a call of the sender's returns, the
+    /// sender is busy, and what it calls back about is no business of its: that call has no id yet.
+    fn with_sender(&self, act: impl FnOnce(&mut Sender)) {
+        if let Ok(mut sender) = self.sender.try_lock()
+            && let Some(sender) = &mut *sender
+        {
+            let _ = catch_unwind(AssertUnwindSafe(|| act(sender)));
+        }
     }
 }
 
@@ -89,13 +79,16 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_config_new(
         );
         return std::ptr::null();
     }
-    // SAFETY: the pointer is this hook's; the scheduler is ours to delete.
-    let main = MainThread(unsafe {
-        // Envoy listens to nobody before this.
-        abi::envoy_dynamic_module_callback_bootstrap_extension_config_signal_init_complete(config);
-        abi::envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_new(config)
-    });
-    Arc::into_raw(Arc::new(Extension { main, completions: Mutex::default() })).cast()
+    // SAFETY: the pointer is this hook's.
+    let host = unsafe { MainHost::new(config) };
+    host.signal_ready();
+    let main = Arc::new(host.main_thread());
+    let Some(sender) = Sender::new(host, Arc::clone(&main)) else {
+        host::log_error("a metric of the reports cannot be defined");
+        return std::ptr::null();
+    };
+    let (sender, completions) = (Mutex::new(Some(sender)), Mutex::default());
+    Arc::into_raw(Arc::new(Extension { main, sender, completions })).cast()
 }
 
 /// # Safety
@@ -105,7 +98,14 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_config_dest
     config: BootstrapModulePtr,
 ) {
     // SAFETY: the count that `…_config_new` gave away comes back.
-    drop(unsafe { Arc::from_raw(config.cast::<Extension>()) });
+    let extension = unsafe { Arc::from_raw(config.cast::<Extension>()) };
+    // The timer must go on this thread, and the extension may live on in another.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        reports::end();
+        if let Ok(mut sender) = extension.sender.try_lock() {
+            *sender = None;
+        }
+    }));
 }
 
 /// # Safety
@@ -164,6 +164,7 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_shutdown(
         life::depart(Departure::Stop);
         std::thread::Builder::new().spawn(move || {
             let _ = catch_unwind(life::wait_for_the_last);
+            let _ = catch_unwind(reports::wait_for_the_last);
             waiting.main.call(ENDED);
         })
     }));
@@ -225,14 +226,56 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_config_sche
     config: BootstrapModulePtr,
     event: u64,
 ) {
-    if event == READY {
-        let _ = catch_unwind(life::listeners_settled);
-        // SAFETY: the pointer is this hook's.
-        unsafe { abi::envoy_dynamic_module_callback_bootstrap_extension_enable_listener_lifecycle(envoy) };
-        return;
+    // SAFETY: Envoy keeps the configuration alive for the call, and the pointer is this hook's.
+    let (extension, host) = unsafe { (&*config.cast::<Extension>(), MainHost::new(envoy)) };
+    match event {
+        READY => {
+            let _ = catch_unwind(life::listeners_settled);
+            host.hear_of_listeners();
+        }
+        reports::PUT => extension.with_sender(|sender| sender.send(host)),
+        _ => {
+            reports::end();
+            extension.complete();
+        }
     }
-    // SAFETY: Envoy keeps the configuration alive for the call.
-    unsafe { &*config.cast::<Extension>() }.complete();
+}
+
+/// The timer of the reports fired.
+///
+/// # Safety
+/// Called by Envoy, on its main thread, with what `…_config_new` returned.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_timer_fired(
+    envoy: BootstrapEnvoyPtr,
+    config: BootstrapModulePtr,
+    _timer: TimerPtr,
+) {
+    // SAFETY: Envoy keeps the configuration alive for the call, and the pointer is this hook's.
+    let (extension, host) = unsafe { (&*config.cast::<Extension>(), MainHost::new(envoy)) };
+    extension.with_sender(|sender| sender.send(host));
+}
+
+/// A call of the main thread's has ended.
+///
+/// # Safety
+/// Called by Envoy, on its main thread, with what `…_config_new` returned, and headers and chunks that it lends for the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_http_callout_done(
+    envoy: BootstrapEnvoyPtr,
+    config: BootstrapModulePtr,
+    callout: u64,
+    result: u32,
+    headers: *const EnvoyHttpHeader,
+    headers_size: usize,
+    chunks: *const EnvoyBuffer,
+    chunks_size: usize,
+) {
+    // SAFETY: Envoy keeps the configuration alive for the call, and the pointer is this hook's.
+    let (extension, host) = unsafe { (&*config.cast::<Extension>(), MainHost::new(envoy)) };
+    // SAFETY: Envoy lends headers and chunks for the call.
+    let answer = unsafe { answer_of(result, headers, headers_size, chunks, chunks_size) };
+    extension.with_sender(|sender| sender.done(host, callout, answer.as_deref().ok()));
 }
 
 /// Hooks that Envoy asks for and has no cause to call, or that matter to nobody here. Their arguments are the caller's to
@@ -249,8 +292,6 @@ macro_rules! unheeded {
 
 unheeded! {
     envoy_dynamic_module_on_bootstrap_extension_worker_thread_initialized
-    envoy_dynamic_module_on_bootstrap_extension_http_callout_done
-    envoy_dynamic_module_on_bootstrap_extension_timer_fired
     envoy_dynamic_module_on_bootstrap_extension_file_changed
     envoy_dynamic_module_on_bootstrap_extension_cluster_add_or_update
     envoy_dynamic_module_on_bootstrap_extension_cluster_removal

@@ -2,7 +2,9 @@
 
 use crate::host::{Host, Registry};
 use crate::life::Origin;
+use crate::reports;
 use fix_authz_core::command::Commands;
+use fix_authz_core::outbox::Target;
 use fix_authz_core::session::{Listener, Now};
 use fix_authz_core::settings::Settings;
 use fix_authz_core::stats::{Counter, Gauge, Levels};
@@ -12,10 +14,16 @@ use std::time::{Instant, SystemTime};
 /// The name of the histogram of Check latencies, in microseconds.
 const LATENCY: &str = "fix_authz.check_latency_us";
 
+/// Why a configuration is refused that no report could be sent for.
+const NO_EXTENSION: &str = "bootstrap_extensions: the module is missing there, and without it no report reaches the decision \
+     service; add `envoy.bootstrap.dynamic_modules` with the `dynamic_module_config` of this filter (docs/operations.md)";
+
 /// What all connections of a listener share.
 pub struct Config {
     /// The settings, and what the sessions have in common.
     pub listener: Arc<Listener>,
+    /// The decision service.
+    pub target: Arc<Target>,
     /// Its place among those that may be over before the process is.
     pub origin: Arc<Origin>,
     /// In the order of [`Counter::ALL`].
@@ -34,10 +42,14 @@ impl Config {
     /// One line: what is wrong with the settings, or that a metric cannot be defined.
     pub fn new(json: &[u8], registry: Registry<'_>) -> Result<Self, String> {
         let settings = Settings::from_json(json)?;
+        if !reports::can_be_sent() {
+            return Err(NO_EXTENSION.to_owned());
+        }
         let counters = Counter::ALL.iter().map(|each| registry.counter(each.name())).collect::<Option<_>>();
         let gauges = Gauge::ALL.iter().map(|each| registry.gauge(each.name())).collect::<Option<_>>();
         let latency = registry.histogram(LATENCY);
         Ok(Self {
+            target: target(&settings),
             origin: Origin::new(&settings),
             counters: counters.ok_or("a counter cannot be defined")?,
             gauges: gauges.ok_or("a gauge cannot be defined")?,
@@ -77,4 +89,10 @@ impl Config {
     pub fn record_latency(&self, host: Host<'_>, micros: u64) {
         host.record(self.latency, micros);
     }
+}
+
+fn target(settings: &Settings) -> Arc<Target> {
+    let check = &settings.check;
+    let (cluster, authority) = (check.cluster.clone(), check.authority.clone());
+    Arc::new(Target { cluster, authority })
 }

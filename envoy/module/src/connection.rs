@@ -1,9 +1,11 @@
 //! A connection: its session, whose commands become callbacks, and what Envoy has given it to keep.
 
+use crate::call::with_headers;
 use crate::config::Config;
 use crate::host::{self, Host, Lent};
 use crate::life::Member;
 use crate::outgoing::Outgoing;
+use crate::reports;
 use crate::timer::{self, Timer};
 use fix_authz_core::command::{CheckId, Command, Commands, Direction};
 use fix_authz_core::contract::grpc;
@@ -227,6 +229,7 @@ impl Connection {
                 }
                 None => return Some(*id),
             },
+            Command::Report { frame, authorized } => reports::put(&config.target, frame, *authorized),
             Command::PauseReads => host.read_disable(true),
             Command::ResumeReads => host.read_disable(false),
             Command::Tick(ms) => {
@@ -243,17 +246,8 @@ impl Connection {
 
 /// Sends a Check; the id of the call, or `None` if it could not be made.
 fn check(config: &Config, host: Host<'_>, frame: &[u8], timeout_ms: u32) -> Option<u64> {
-    let check = &config.listener.settings().check;
-    // "TimeoutValue TimeoutUnit" of gRPC over HTTP/2: at most eight digits, which an hour in milliseconds keeps to.
-    let grpc_timeout = format!("{timeout_ms}m");
-    let headers = [
-        (":method", "POST"),
-        (":path", grpc::PATH),
-        (":scheme", "http"),
-        ("host", &check.authority),
-        ("content-type", "application/grpc"),
-        ("te", "trailers"),
-        ("grpc-timeout", &grpc_timeout),
-    ];
-    host.callout(&check.cluster, &headers, frame, timeout_ms)
+    let target = &config.target;
+    with_headers(grpc::PATH, &target.authority, timeout_ms, |headers| {
+        host.callout(&target.cluster, headers, frame, timeout_ms)
+    })
 }

@@ -30,6 +30,19 @@ pub struct Envoy {
     pub closes: Option<abi::FilterModulePtr>,
 }
 
+/// The main thread as Envoy has it.
+#[derive(Default)]
+pub struct Main {
+    pub ready: bool,
+    pub calls: Vec<Vec<u8>>,
+    /// How often its timer was set.
+    pub timed: usize,
+    pub counters: HashMap<usize, u64>,
+    pub gauges: HashMap<usize, u64>,
+    /// A call is answered before it returns, as Envoy does where it has no host: with this module's configuration.
+    pub cut_off: Option<abi::BootstrapModulePtr>,
+}
+
 fn text(buffer: ModuleBuffer) -> Vec<u8> {
     // SAFETY: the module lends the bytes for the call.
     unsafe { crate::host::bytes(EnvoyBuffer { ptr: buffer.ptr, length: buffer.length }) }.to_vec()
@@ -40,6 +53,13 @@ fn text(buffer: ModuleBuffer) -> Vec<u8> {
 unsafe fn envoy<'a>(filter: *mut c_void) -> &'a mut Envoy {
     // SAFETY: the caller's promise; no two callbacks run at once.
     unsafe { &mut *filter.cast::<Envoy>() }
+}
+
+/// # Safety
+/// `config` is the pointer that a test handed to the running hook.
+unsafe fn main<'a>(config: *mut c_void) -> &'a mut Main {
+    // SAFETY: the caller's promise; no two callbacks run at once.
+    unsafe { &mut *config.cast::<Main>() }
 }
 
 fn lend(chunk: &[u8]) -> EnvoyBuffer {
@@ -185,7 +205,7 @@ callbacks! {
         abi::SUCCESS
     }
     fn envoy_dynamic_module_callback_bootstrap_extension_config_signal_init_complete(config: *mut c_void) {
-        config.cast::<bool>().write(true);
+        main(config).ready = true;
     }
     fn envoy_dynamic_module_callback_bootstrap_extension_enable_listener_lifecycle(_config: *mut c_void) -> bool {
         LISTENERS_TOLD.fetch_add(1, Ordering::SeqCst);
@@ -202,6 +222,63 @@ callbacks! {
     fn envoy_dynamic_module_callback_bootstrap_extension_config_scheduler_delete(scheduler: *mut c_void) {
         SCHEDULERS.fetch_sub(1, Ordering::SeqCst);
         drop(Box::from_raw(scheduler.cast::<u64>()));
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_http_callout(
+        config: *mut c_void, id: *mut u64, cluster: ModuleBuffer, headers: *const ModuleHttpHeader, headers_size: usize,
+        body: ModuleBuffer, _timeout: u64,
+    ) -> u32 {
+        assert_eq!(text(cluster), b"authz");
+        for header in std::slice::from_raw_parts(headers, headers_size) {
+            drop(text(ModuleBuffer { ptr: header.key_ptr, length: header.key_length }));
+            drop(text(ModuleBuffer { ptr: header.value_ptr, length: header.value_length }));
+        }
+        let body = text(body);
+        if let Some(module) = main(config).cut_off {
+            crate::bootstrap::envoy_dynamic_module_on_bootstrap_extension_http_callout_done(
+                config, module, 99, abi::SUCCESS, std::ptr::null(), 0, std::ptr::null(), 0,
+            );
+            return 4;
+        }
+        main(config).calls.push(body);
+        id.write(main(config).calls.len() as u64);
+        abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_timer_new(config: *mut c_void) -> *mut c_void {
+        SCHEDULERS.fetch_add(1, Ordering::SeqCst);
+        Box::into_raw(Box::new(config)).cast()
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_timer_enable(timer: *mut c_void, _delay: u64) {
+        main(*timer.cast::<*mut c_void>()).timed += 1;
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_timer_delete(timer: *mut c_void) {
+        SCHEDULERS.fetch_sub(1, Ordering::SeqCst);
+        drop(Box::from_raw(timer.cast::<*mut c_void>()));
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_config_define_counter(
+        _config: *mut c_void, name: ModuleBuffer, _labels: *const ModuleBuffer, labels_size: usize, id: *mut usize,
+    ) -> u32 {
+        assert_eq!(labels_size, 0);
+        id.write(text(name).len());
+        abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_config_define_gauge(
+        _config: *mut c_void, name: ModuleBuffer, _labels: *const ModuleBuffer, labels_size: usize, id: *mut usize,
+    ) -> u32 {
+        assert_eq!(labels_size, 0);
+        id.write(text(name).len());
+        abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_config_increment_counter(
+        config: *mut c_void, id: usize, _labels: *const ModuleBuffer, _labels_size: usize, value: u64,
+    ) -> u32 {
+        *main(config).counters.entry(id).or_default() += value;
+        abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_bootstrap_extension_config_set_gauge(
+        config: *mut c_void, id: usize, _labels: *const ModuleBuffer, _labels_size: usize, value: u64,
+    ) -> u32 {
+        main(config).gauges.insert(id, value);
+        abi::SUCCESS
     }
     fn envoy_dynamic_module_callback_network_filter_increment_counter(_filter: *mut c_void, _id: usize, _value: u64) -> u32 { 0 }
     fn envoy_dynamic_module_callback_network_filter_record_histogram_value(_filter: *mut c_void, _id: usize, _value: u64) -> u32 { 0 }

@@ -1,9 +1,10 @@
 //! Every hook, as Envoy calls them, on a played Envoy; Miri watches the pointers.
 
 use crate::bootstrap::*;
-use crate::fake::{Envoy, LISTENERS_TOLD, MAIN_WAKES, SCHEDULERS, WAKES};
+use crate::fake::{Envoy, LISTENERS_TOLD, MAIN_WAKES, Main, SCHEDULERS, WAKES};
 use crate::*;
 use fix_authz_core::contract::wire::{CheckResponse, HeaderValue, HeaderValueOption, OkHttpResponse, Status};
+use fix_authz_core::stats::{REPORTS_WAITING, ReportCounter};
 use fix_authz_core::testing::{fix, show};
 use std::ffi::c_void;
 use std::sync::atomic::Ordering;
@@ -98,29 +99,21 @@ impl Connection {
     }
 
     fn answer(&mut self, call: u64, status: &str, body: &[u8]) {
-        let (key, value) = (b":status".to_vec(), status.as_bytes().to_vec());
-        let headers = [EnvoyHttpHeader {
-            key_ptr: key.as_ptr().cast(),
-            key_length: key.len(),
-            value_ptr: value.as_ptr().cast(),
-            value_length: value.len(),
-        }];
-        let (head, tail) = body.split_at(body.len() / 2);
-        let (head, tail) = (head.to_vec(), tail.to_vec());
-        let chunks = [lend(&head), EnvoyBuffer::EMPTY, lend(&tail)];
-        // SAFETY: as Envoy calls it; all that is lent goes when the hook has returned.
-        unsafe {
-            envoy_dynamic_module_on_network_filter_http_callout_done(
-                self.raw(),
-                self.filter,
-                call,
-                abi::SUCCESS,
-                headers.as_ptr(),
-                1,
-                chunks.as_ptr(),
-                3,
-            );
-        }
+        answered(status, body, |headers, chunks| {
+            // SAFETY: as Envoy calls it; all that is lent goes when the hook has returned.
+            unsafe {
+                envoy_dynamic_module_on_network_filter_http_callout_done(
+                    self.raw(),
+                    self.filter,
+                    call,
+                    abi::SUCCESS,
+                    headers.as_ptr(),
+                    headers.len(),
+                    chunks.as_ptr(),
+                    chunks.len(),
+                );
+            }
+        });
     }
 }
 
@@ -138,6 +131,99 @@ impl Drop for Connection {
     }
 }
 
+/// The process: Envoy's main thread, and our bootstrap extension.
+struct Process {
+    main: *mut Main,
+    config: abi::BootstrapModulePtr,
+    extension: abi::BootstrapModulePtr,
+}
+
+impl Process {
+    fn start() -> Self {
+        let main = Box::into_raw(Box::<Main>::default());
+        // SAFETY: as Envoy calls them.
+        unsafe {
+            let config = envoy_dynamic_module_on_bootstrap_extension_config_new(
+                main.cast(),
+                EnvoyBuffer::EMPTY,
+                EnvoyBuffer::EMPTY,
+            );
+            let extension = envoy_dynamic_module_on_bootstrap_extension_new(config, main.cast());
+            Self { main, config, extension }
+        }
+    }
+
+    fn raw(&self) -> *mut c_void {
+        self.main.cast()
+    }
+
+    fn main(&mut self) -> &mut Main {
+        // SAFETY: no hook is running.
+        unsafe { &mut *self.main }
+    }
+
+    fn scheduled(&self, event: u64) {
+        // SAFETY: as Envoy calls it.
+        unsafe {
+            envoy_dynamic_module_on_bootstrap_extension_config_scheduled(self.raw(), self.config, event)
+        };
+    }
+
+    fn timer_fired(&self) {
+        // SAFETY: as Envoy calls it.
+        unsafe {
+            envoy_dynamic_module_on_bootstrap_extension_timer_fired(
+                self.raw(),
+                self.config,
+                std::ptr::null_mut(),
+            )
+        };
+    }
+
+    fn answer(&self, call: u64, status: &str, body: &[u8]) {
+        answered(status, body, |headers, chunks| {
+            // SAFETY: as Envoy calls it; all that is lent goes when the hook has returned.
+            unsafe {
+                envoy_dynamic_module_on_bootstrap_extension_http_callout_done(
+                    self.raw(),
+                    self.config,
+                    call,
+                    abi::SUCCESS,
+                    headers.as_ptr(),
+                    headers.len(),
+                    chunks.as_ptr(),
+                    chunks.len(),
+                );
+            }
+        });
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // SAFETY: as Envoy calls them.
+        unsafe {
+            envoy_dynamic_module_on_bootstrap_extension_destroy(self.extension);
+            envoy_dynamic_module_on_bootstrap_extension_config_destroy(self.config);
+            drop(Box::from_raw(self.main));
+        }
+    }
+}
+
+/// Lends an answer to `hook`.
+fn answered(status: &str, body: &[u8], hook: impl FnOnce(&[EnvoyHttpHeader], &[EnvoyBuffer])) {
+    let (key, value) = (b":status".to_vec(), status.as_bytes().to_vec());
+    let headers = [EnvoyHttpHeader {
+        key_ptr: key.as_ptr().cast(),
+        key_length: key.len(),
+        value_ptr: value.as_ptr().cast(),
+        value_length: value.len(),
+    }];
+    let (head, tail) = body.split_at(body.len() / 2);
+    let (head, tail) = (head.to_vec(), tail.to_vec());
+    hook(&headers, &[lend(&head), EnvoyBuffer::EMPTY, lend(&tail)]);
+}
+
 fn allowed() -> Vec<u8> {
     let header = HeaderValue { key: "x-fix-action".into(), value: "forward".into() };
     let headers = vec![HeaderValueOption { header: Some(header) }];
@@ -153,26 +239,20 @@ const IDS: &str = "49=A|56=B|52=T|";
 
 /// Envoy drains, then stops: the session ends, and Envoy hears when all have.
 fn the_end_of_the_process() {
-    let mut ready = false;
     let mut done = false;
     unsafe extern "C" fn complete(context: *mut c_void) {
         // SAFETY: what was handed in with it.
         unsafe { context.cast::<bool>().write(true) };
     }
+    let mut process = Process::start();
+    assert!(process.main().ready);
+    let (raw, extension) = (process.raw(), process.extension);
     // SAFETY: as Envoy calls them.
     unsafe {
-        let raw = (&raw mut ready).cast();
         let refused = b"{\"spread_ms\":1}".to_vec();
         let none =
             envoy_dynamic_module_on_bootstrap_extension_config_new(raw, EnvoyBuffer::EMPTY, lend(&refused));
         assert!(none.is_null());
-        let config = envoy_dynamic_module_on_bootstrap_extension_config_new(
-            raw,
-            EnvoyBuffer::EMPTY,
-            EnvoyBuffer::EMPTY,
-        );
-        assert!(ready);
-        let extension = envoy_dynamic_module_on_bootstrap_extension_new(config, raw);
         let mut connection = Connection::open(SETTINGS).unwrap();
         assert!(connection.envoy().gauges.values().any(|level| *level == 1));
         envoy_dynamic_module_on_bootstrap_extension_drain_started(raw, extension);
@@ -191,11 +271,10 @@ fn the_end_of_the_process() {
         while MAIN_WAKES.load(Ordering::SeqCst) == 0 {
             std::thread::sleep(Duration::from_millis(20));
         }
-        envoy_dynamic_module_on_bootstrap_extension_config_scheduled(raw, config, 0);
-        envoy_dynamic_module_on_bootstrap_extension_destroy(extension);
-        envoy_dynamic_module_on_bootstrap_extension_config_destroy(config);
+        process.scheduled(0);
     }
     assert!(done);
+    assert!(Connection::open(SETTINGS).is_none(), "no report could be sent");
 }
 
 /// Envoy changes one of two listeners, and then takes it away: only its connections end.
@@ -205,20 +284,14 @@ fn the_end_of_a_listener() {
     const OF_FIX: &str = r#"{"check":{"cluster":"authz"},"limits":{"logon_timeout_ms":600000},
         "drain":{"listener":"fix"}}"#;
     let drained = Some("fix_authz: session ended, the gateway drains");
-    let mut ready = false;
+    let process = Process::start();
+    let (raw, config, extension) = (process.raw(), process.config, process.extension);
     // SAFETY: as Envoy calls them.
     unsafe {
-        let raw = (&raw mut ready).cast();
-        let config = envoy_dynamic_module_on_bootstrap_extension_config_new(
-            raw,
-            EnvoyBuffer::EMPTY,
-            EnvoyBuffer::EMPTY,
-        );
-        let extension = envoy_dynamic_module_on_bootstrap_extension_new(config, raw);
         let (mut first, mut other) = (Connection::open(OF_FIX).unwrap(), Connection::open(OTHER).unwrap());
         envoy_dynamic_module_on_bootstrap_extension_server_initialized(raw, extension);
         assert_eq!(MAIN_WAKES.swap(0, Ordering::SeqCst), 1);
-        envoy_dynamic_module_on_bootstrap_extension_config_scheduled(raw, config, 1);
+        process.scheduled(1);
         assert_eq!(LISTENERS_TOLD.load(Ordering::SeqCst), 1);
 
         let mut second = Connection::open(OF_FIX).unwrap();
@@ -239,9 +312,45 @@ fn the_end_of_a_listener() {
             envoy_dynamic_module_on_network_filter_scheduled(connection.raw(), connection.filter, 0);
         }
         assert_eq!((second.envoy().closed.as_deref(), other.envoy().closed.as_deref()), (drained, None));
-        envoy_dynamic_module_on_bootstrap_extension_destroy(extension);
-        envoy_dynamic_module_on_bootstrap_extension_config_destroy(config);
     }
+}
+
+/// A report outlives its connection, and is sent until the service accepts it.
+fn a_report_of_a_connection_that_is_gone(process: &mut Process) {
+    MAIN_WAKES.store(0, Ordering::SeqCst);
+    *process.main() = Main::default();
+    let mut connection = Connection::open(SETTINGS).unwrap();
+    connection.bytes(true, &[b"nonsense"], false);
+    assert!(connection.envoy().closed.is_some() && connection.envoy().calls.is_empty());
+    drop(connection);
+    assert_eq!(MAIN_WAKES.swap(0, Ordering::SeqCst), 1);
+    process.main().cut_off = Some(process.config);
+    process.scheduled(2);
+    process.main().cut_off = None;
+    let waiting = REPORTS_WAITING.len();
+    assert_eq!((process.main().gauges[&waiting], process.main().timed), (1, 1));
+    let sent = |process: &mut Process| {
+        let before = process.main().calls.len();
+        while process.main().calls.len() == before {
+            std::thread::sleep(Duration::from_millis(20));
+            process.timer_fired();
+        }
+        u64::try_from(before + 1).unwrap()
+    };
+    for (status, body) in [("503", b"".to_vec()), ("200", b"".to_vec()), ("200", b"nonsense".to_vec())] {
+        let call = sent(process);
+        process.answer(call, status, &body);
+        process.answer(call, status, &allowed());
+        assert_eq!(process.main().gauges[&waiting], 1, "{status}");
+    }
+    let call = sent(process);
+    let calls = &process.main().calls;
+    assert!(calls.iter().all(|body| *body == calls[0]), "every retry is the same report");
+    process.answer(call, "200", &allowed());
+    let main = process.main();
+    let count =
+        |counter: ReportCounter| main.counters.get(&counter.name().len()).copied().unwrap_or_default();
+    assert_eq!((main.gauges[&waiting], count(ReportCounter::Accepted)), (0, 1));
 }
 
 /// Reads of many slices: what passes goes on in order, together with what the gateway says in between.
@@ -290,6 +399,8 @@ fn a_close_in_the_middle(connection: &mut Connection) {
 /// One test: the timer's thread and its counts are the process's.
 #[test]
 fn all_hooks_keep_to_what_envoy_lends() {
+    assert!(Connection::open(SETTINGS).is_none(), "no report could be sent");
+    let mut process = Process::start();
     assert!(Connection::open("{").is_none());
     let mut connection = Connection::open(SETTINGS).unwrap();
     let logon = fix("FIX.4.4", &format!("35=A|34=1|{IDS}98=0|108=30|554=tok|"));
@@ -328,8 +439,6 @@ fn all_hooks_keep_to_what_envoy_lends() {
         Connection::open(r#"{"check":{"cluster":"authz"},"limits":{"pending_connections_per_address":1}}"#)
             .unwrap();
     let mut refused = holder.beside();
-    assert_eq!((refused.envoy().calls.len(), refused.envoy().closed.as_deref()), (1, None));
-    refused.answer(1, "200", &allowed());
     let mut next = holder.beside();
     for connection in [&mut refused, &mut next] {
         let why = connection.envoy().closed.as_deref();
@@ -346,7 +455,12 @@ fn all_hooks_keep_to_what_envoy_lends() {
     // SAFETY: as Envoy calls it.
     unsafe { envoy_dynamic_module_on_network_filter_scheduled(silent.raw(), silent.filter, 0) };
     drop(silent);
+    process.scheduled(2);
+    (1..=process.main().calls.len()).for_each(|call| process.answer(call as u64, "200", &allowed()));
+    a_report_of_a_connection_that_is_gone(&mut process);
+    drop(process);
 
+    MAIN_WAKES.store(0, Ordering::SeqCst);
     the_end_of_a_listener();
     the_end_of_the_process();
     assert_eq!(SCHEDULERS.load(Ordering::SeqCst), 0, "a waker outlives its filter");

@@ -5,6 +5,7 @@
 
 mod abi;
 mod bootstrap;
+mod call;
 mod config;
 mod connection;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod host;
 mod life;
 mod listeners;
 mod outgoing;
+mod reports;
 mod timer;
 
 use abi::{EnvoyBuffer, EnvoyHttpHeader, FilterEnvoyPtr, FilterModulePtr};
@@ -208,16 +210,32 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_network_filter_http_callout_don
     chunks: *const EnvoyBuffer,
     chunks_size: usize,
 ) {
-    // SAFETY: Envoy's promise; empty lists may be null.
+    // SAFETY: Envoy's promise.
     unsafe {
         guarded(envoy, filter, (), |filter, host| {
-            let headers =
-                if headers.is_null() { &[] } else { std::slice::from_raw_parts(headers, headers_size) };
-            let chunks = if chunks.is_null() { &[] } else { std::slice::from_raw_parts(chunks, chunks_size) };
-            let answer = answer(result, headers)
-                .map(|()| chunks.iter().flat_map(|c| host::bytes(*c)).copied().collect());
+            let answer = answer_of(result, headers, headers_size, chunks, chunks_size);
             filter.answered(host, callout, answer);
         });
+    }
+}
+
+/// The body of the answer to a call, or why there is none.
+///
+/// # Safety
+/// Headers and chunks must be lent by Envoy for the running hook; empty lists may be null.
+unsafe fn answer_of(
+    result: u32,
+    headers: *const EnvoyHttpHeader,
+    headers_size: usize,
+    chunks: *const EnvoyBuffer,
+    chunks_size: usize,
+) -> Result<Vec<u8>, Failure> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let headers = if headers.is_null() { &[] } else { std::slice::from_raw_parts(headers, headers_size) };
+        let chunks = if chunks.is_null() { &[] } else { std::slice::from_raw_parts(chunks, chunks_size) };
+        answer(result, headers)?;
+        Ok(chunks.iter().flat_map(|chunk| host::bytes(*chunk)).copied().collect())
     }
 }
 

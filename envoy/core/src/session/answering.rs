@@ -1,6 +1,5 @@
 //! Applying the decision service's answers: each to the messages that it is about, and these in their order.
 
-use super::ending::BY_LIMIT;
 use super::lane::{Fate, Waiting};
 use super::{Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Direction};
@@ -52,10 +51,7 @@ impl Session {
         if answer.is_ok() {
             self.confirm_if_unwatched(now, out);
         }
-        if self.renewal_answered(id, answer, now, out)
-            || self.refresh_answered(id, answer, now, out)
-            || self.sentence_answered(id, now, out)
-        {
+        if self.renewal_answered(id, answer, now, out) || self.refresh_answered(id, answer, now, out) {
             return;
         }
         self.message_answered(id, answer, now, out);
@@ -173,9 +169,6 @@ impl Session {
                 out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
             }),
             Fate::Retire => self.reread(&bytes, |session, message| session.retire(message, now, out)),
-            Fate::End(denial) => {
-                self.reread(&bytes, |session, message| session.end(message, denial, BY_LIMIT, now, out));
-            }
             Fate::Reuse(account) => {
                 self.account(account, now, out);
                 self.forward_inbound(&bytes, out);

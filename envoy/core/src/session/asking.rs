@@ -1,6 +1,6 @@
 //! Which messages the decision service is asked about, and the Checks that ask and report.
 
-use super::{Now, Phase, Session};
+use super::{Now, Session};
 use crate::command::{CheckId, Command, Commands, Direction, Level};
 use crate::contract::request::{self, Envelope, Event};
 use crate::message::Message;
@@ -85,7 +85,7 @@ impl Session {
         }
     }
 
-    /// Reports to the service what was done without it. Only a report that ends the connection waits for its answer.
+    /// Reports to the service what was done without it.
     pub(super) fn report(
         &mut self,
         direction: Direction,
@@ -93,16 +93,14 @@ impl Session {
         reason: &str,
         now: Now,
         out: &mut Commands,
-    ) -> CheckId {
-        let (id, name) = self.next_check();
+    ) {
+        let (_, name) = self.next_check();
         let identity = self.identity.as_ref();
         let request = request::report(self.envelope(&name, now), direction, identity, kind, reason);
-        let timeout_ms = self.listener.settings.check.timeout_ms;
-        out.push(Command::Check { id, frame: request.frame(), timeout_ms });
-        id
+        out.push(Command::Report { frame: request.frame(), authorized: self.is_authorized });
     }
 
-    /// Ends the connection for a departure from the strict profile, once it is reported.
+    /// Reports a departure from the strict profile, and ends the connection for it.
     pub(super) fn violate(
         &mut self,
         direction: Direction,
@@ -112,11 +110,11 @@ impl Session {
     ) {
         self.send_open(now, out);
         self.tell_refused(now, out);
-        let id = self.report(direction, "violation", violation.text(), now, out);
+        self.report(direction, "violation", violation.text(), now, out);
         out.count(Counter::Violations);
         out.log(Level::Warn, format!("session {}: {} violation: {violation}", self.name, direction.as_str()));
         self.inbound.drop_all();
         self.outbound.drop_all();
-        self.phase = Phase::Reporting { check: id, why: "violation of the strict profile" };
+        self.close("violation of the strict profile", out);
     }
 }

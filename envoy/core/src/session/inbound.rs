@@ -117,12 +117,14 @@ impl Session {
         let decision = decision.unwrap_or_else(|failure| {
             let decision = failure::decide(Direction::Inbound, MsgType::LOGON, &Terms::default());
             self.log_failure(Direction::Inbound, "A", failure, &decision, out);
+            self.unanswered.add(failure, &decision);
+            self.report_unanswered(now, out);
             decision
         });
         match decision {
             Decision::Forward(allowance) => {
                 out.count(Counter::LogonsAllowed);
-                self.place = None;
+                (self.place, self.is_authorized) = (None, true);
                 self.tell_refused(now, out);
                 self.terms = allowance.terms.map(|terms| *terms).unwrap_or_default();
                 self.set_share(allowance.client.as_deref(), now);
@@ -212,7 +214,7 @@ impl Session {
             return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
         }
         if self.is_one_too_many(&denial, now) {
-            return self.sentence(message, denial.reason, now, out);
+            return self.end_by_limit(message, denial.reason, now, out);
         }
         out.count(Counter::InboundDenied);
         let id = self.echoes.add(Echo::Reject(Rejected::new(message, denial)), message.seq, now.monotonic);

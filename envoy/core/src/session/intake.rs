@@ -22,7 +22,7 @@ impl Session {
 
     fn read(&mut self, direction: Direction, bytes: &[u8], end: bool, now: Now, out: &mut Commands) {
         match self.phase {
-            Phase::Reporting { .. } | Phase::Closed => return,
+            Phase::Closed => return,
             Phase::Leaving { why, .. } if end && direction == Direction::Inbound => {
                 return self.close(why, out);
             }
@@ -156,7 +156,7 @@ impl Session {
         if let Some(share) = &mut self.share {
             share.note(self.inbound.asked_weight());
         }
-        if matches!(self.phase, Phase::Leaving { .. } | Phase::Reporting { .. } | Phase::Closed) {
+        if matches!(self.phase, Phase::Leaving { .. } | Phase::Closed) {
             return;
         }
         let blocked = self.is_blocked(direction);

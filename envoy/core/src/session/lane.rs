@@ -7,7 +7,7 @@ use super::batching::Open;
 use super::cache::AccountId;
 use super::limiting::weight;
 use crate::command::CheckId;
-use crate::decision::{Allowance, Decision, Denial};
+use crate::decision::{Allowance, Decision};
 use crate::msg_type::MsgType;
 use crate::renewal::UserResponse;
 use crate::settings::Limits;
@@ -54,8 +54,6 @@ pub(super) enum Fate {
     Respond(UserResponse),
     /// A GapFill takes its place.
     Fill,
-    /// A limit ends the session with it.
-    End(Denial),
     /// It needs no decision, only its turn.
     Pass,
     /// The Logout takes its place that ends the session with the gateway.
@@ -194,15 +192,6 @@ impl Lane {
     /// How many messages wait until they can be asked about.
     fn count_again(&self) -> usize {
         self.queue.iter().filter(|waiting| matches!(waiting.fate, Fate::Again)).count()
-    }
-
-    /// Puts the message back whose turn it was, to wait for the answer to `id`.
-    pub fn put_back(&mut self, bytes: &[u8], msg_type: MsgType, id: CheckId, now: Duration) {
-        self.queued_bytes += bytes.len();
-        self.in_flight += 1;
-        self.asked_weight = self.asked_weight.saturating_add(weight(bytes.len()));
-        let fate = Fate::Asked(id, now);
-        self.queue.push_front(Waiting::new(bytes, msg_type, fate));
     }
 
     /// How many messages wait.

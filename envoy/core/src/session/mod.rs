@@ -134,8 +134,6 @@ enum Phase {
     Ending { denial: Denial, why: &'static str, deadline: Duration, answered: bool },
     /// The last word to the client is said; it may close first.
     Leaving { deadline: Duration, why: &'static str },
-    /// A report is out; when it is answered, the connection closes.
-    Reporting { check: CheckId, why: &'static str },
     /// Nothing more happens.
     Closed,
 }
@@ -153,6 +151,8 @@ pub struct Session {
     footing: Option<Footing>,
     identity: Option<Identity>,
     authorization: Option<Authorization>,
+    /// The service has allowed the Logon.
+    is_authorized: bool,
     terms: Terms,
     /// Held until the Logon is authorized, where connections need one.
     place: Option<Place>,
@@ -207,6 +207,7 @@ impl Session {
             footing: None,
             identity: None,
             authorization: None,
+            is_authorized: false,
             terms: Terms::default(),
             place: None,
             limiter: None,
@@ -243,7 +244,6 @@ impl Session {
     /// The Check `id` was answered with this body, or failed.
     pub fn answer(&mut self, id: CheckId, answer: Result<&[u8], Failure>, now: Now, out: &mut Commands) {
         match &self.phase {
-            Phase::Reporting { check, why } if *check == id => self.close(why, out),
             Phase::Authorizing { check, since, .. } if *check == id => {
                 let since = *since;
                 let decision = self.read_answer(answer, response::decision, since, now, out);
@@ -252,6 +252,7 @@ impl Session {
             Phase::Active | Phase::Ending { .. } => self.answered(id, answer, now, out),
             _ => {}
         }
+        self.report_unanswered_if_due(now, out);
         self.send_open(now, out);
         self.cut_if_quiet(now, out);
     }
@@ -282,6 +283,7 @@ impl Session {
         if matches!(self.phase, Phase::Active | Phase::Ending { .. }) {
             self.hold_if_due(now, out);
         }
+        self.report_unanswered_if_due(now, out);
         self.send_open(now, out);
         self.cut_if_overdue(now, out);
     }
@@ -291,7 +293,7 @@ impl Session {
         let (connection, pending, session) = match self.phase {
             Phase::AwaitingLogon | Phase::Authorizing { .. } => (1, 1, 0),
             Phase::Active | Phase::Ending { .. } => (1, 0, 1),
-            Phase::Leaving { .. } | Phase::Reporting { .. } => (1, 0, 0),
+            Phase::Leaving { .. } => (1, 0, 0),
             Phase::Closed => return Levels::default(),
         };
         let draining = if self.drain.is_some() { session } else { 0 };
@@ -307,9 +309,8 @@ impl Session {
                 format!("session {}: the client is gone in the middle of a message", self.name),
             );
         }
-        if !matches!(self.phase, Phase::Closed) {
-            self.log_untold(out);
-        }
+        self.tell_limited(now, out);
+        self.report_unanswered(now, out);
         (self.place, self.share) = (None, None);
         self.tell_accounts(out);
         self.keep_pending(now);
@@ -331,7 +332,6 @@ impl Session {
 
     fn close(&mut self, why: &'static str, out: &mut Commands) {
         self.tell_accounts(out);
-        self.log_untold(out);
         self.phase = Phase::Closed;
         out.push(Command::Close(why));
     }

@@ -1,20 +1,37 @@
 //! Messages that are decided by the failure rule, because the decision service gave no answer, and the report about them.
 
-use super::{Now, Session};
-use crate::command::{CheckId, Commands, Direction, Level};
+use super::{Now, Phase, Session};
+use crate::command::{CheckId, Command, Commands, Direction, Level};
 use crate::decision::Decision;
 use crate::failure::{self, Failure};
 use crate::message::Message;
 use crate::msg_type::MsgType;
 use crate::stats::Counter;
+use std::time::Duration;
 
-/// Messages decided by the failure rule since the service last answered. The audit lacks them until they are reported.
-#[derive(Debug, Default)]
+/// A session reports what it decided alone when the service answers it again, but at the latest after this time, in
+/// milliseconds. The time doubles with each report, up to the longest, until the service answers: an outage must not make
+/// more reports than can wait for the service.
+const FIRST_MS: u32 = 7_000;
+const LONGEST_MS: u32 = 300_000;
+
+/// Messages decided by the failure rule and not reported yet. The audit lacks them until then.
+#[derive(Debug)]
 pub(super) struct Unanswered {
     denied: u64,
     risk_reducing: u64,
     why: Option<Failure>,
+    /// When they are reported at the latest.
+    due: Option<Duration>,
+    wait_ms: u32,
     lost: Lost,
+}
+
+impl Default for Unanswered {
+    fn default() -> Self {
+        let lost = Lost::default();
+        Self { denied: 0, risk_reducing: 0, why: None, due: None, wait_ms: FIRST_MS, lost }
+    }
 }
 
 /// Messages of the venue's that became GapFills because the service did not decide them.
@@ -53,6 +70,7 @@ impl Unanswered {
 
     /// Returns the text of the report and starts counting anew, or `None` if there is nothing to report.
     fn take(&mut self) -> Option<String> {
+        self.due = None;
         let why = self.why.take()?;
         let (denied, risk_reducing) =
             (std::mem::take(&mut self.denied), std::mem::take(&mut self.risk_reducing));
@@ -100,8 +118,33 @@ impl Session {
         self.unanswered.lost.add(message.seq);
     }
 
-    /// Once the service answers again, reports what was decided without it, for its audit.
+    /// Reports what was decided without the service, if that has waited long enough. The report itself then waits until the
+    /// service accepts it, so it comes although the session says nothing more.
+    pub(super) fn report_unanswered_if_due(&mut self, now: Now, out: &mut Commands) {
+        if matches!(self.phase, Phase::Closed) {
+            return; // The end of the connection has it reported.
+        }
+        let Unanswered { why, due, wait_ms, lost, .. } = &mut self.unanswered;
+        if why.is_none() && lost.count == 0 {
+            return;
+        }
+        match *due {
+            Some(due) if due > now.monotonic => {}
+            Some(_) => {
+                let wait_ms = wait_ms.saturating_mul(2).min(LONGEST_MS);
+                self.report_unanswered(now, out);
+                self.unanswered.wait_ms = wait_ms;
+            }
+            None => {
+                *due = Some(now.monotonic + Duration::from_millis(u64::from(*wait_ms)));
+                out.push(Command::Tick(*wait_ms));
+            }
+        }
+    }
+
+    /// Reports what was decided without the service, for its audit: the service answers again, or the session is over.
     pub(super) fn report_unanswered(&mut self, now: Now, out: &mut Commands) {
+        self.unanswered.wait_ms = FIRST_MS;
         if let Some(reason) = self.unanswered.take() {
             self.report(Direction::Inbound, "unavailable", &reason, now, out);
         }

@@ -231,6 +231,7 @@ impl Session {
         }
         match decision {
             Ok(Decision::Forward(Allowance { terms, state, watch_s, .. })) if state.etag.is_some() => {
+                self.report_unanswered(now, out);
                 let changed = state.differs_from(&self.state);
                 if changed {
                     out.count(Counter::WatchChanges);

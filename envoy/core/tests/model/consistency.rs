@@ -266,8 +266,10 @@ impl World {
                         self.passed(&show(message));
                     }
                 }
-                Effect::Asked(asked) => {
+                Effect::Reported(asked) => {
                     assert_ne!(asked.header("x-fix-report"), Some("violation"), "{asked:?}");
+                }
+                Effect::Asked(asked) => {
                     self.sent_at.insert(asked.id, self.reports);
                     if asked.event() == "watch" {
                         self.watch = Some(asked.id);

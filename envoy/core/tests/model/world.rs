@@ -372,7 +372,6 @@ impl World {
         let verdict = match asked.event() {
             "logon" if self.let_in => Verdict::parse(self.terms),
             "logon" => Verdict::logout(),
-            "report" => Verdict::allow(),
             "renewal" => rule(&mut Policy::Undecided { denied: asked.id.is_multiple_of(2) }),
             _ if asked.is_refresh() && asked.id.is_multiple_of(3) => Verdict::reject(),
             _ => match self.rule_on(&asked, rule) {
@@ -411,12 +410,12 @@ impl World {
                     self.note_rejects(&bytes);
                     self.to_client.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
                 }
-                Effect::Asked(asked) => {
+                Effect::Asked(asked) => match asked.event() {
+                    "watch" => self.watch = Some(asked),
+                    _ => self.out.push(asked),
+                },
+                Effect::Reported(asked) => {
                     assert_ne!(asked.header("x-fix-report"), Some("violation"), "{asked:?}");
-                    match asked.event() {
-                        "watch" => self.watch = Some(asked),
-                        _ => self.out.push(asked),
-                    }
                 }
                 Effect::Closed(_) | Effect::Ended(Direction::Outbound) => {
                     if let Effect::Closed(why) = effect {

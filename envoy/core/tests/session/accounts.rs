@@ -57,7 +57,6 @@ fn the_last_numbers_are_told_at_the_end_whoever_makes_it() {
         "{passed}
          >> client A 4 98=0|
          << report 3 inbound violation: a second Logon on a live session
-         >> answer 3 allow
          << account inbound:D:order:create:equity=1
          << close violation of the strict profile
          >> gone"

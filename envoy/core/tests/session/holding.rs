@@ -181,7 +181,6 @@ fn nothing_goes_to_the_client_when_a_limit_ends_the_session_meanwhile() {
          << tick
          >> answer 3 reject 6 no
          << report 4 inbound limit: session ended by `limits.denials_per_minute` (1)
-         >> answer 4 allow
          << venue 5 2 58=Session ended: 1 messages denied within a minute|
          << tick
          >> venue 0 3 + 5 4

@@ -1,6 +1,7 @@
 //! The first message: held, asked about, let through without its token or refused.
 
 use crate::support::transcript::Play;
+use fix_authz_core::failure::Failure;
 use fix_authz_core::stats::Counter;
 
 #[test]
@@ -103,7 +104,8 @@ fn the_token_goes_with_every_check_of_the_session() {
          >> venue 8 2 37=x|
          << check 3 message outbound 8 2 37=x|
          >> client D 3 11=a|11=b|=|
-         << report 4 inbound violation: a tag is not a number from 1 to 999999 without sign, space or leading zero",
+         << report 4 inbound violation: a tag is not a number from 1 to 999999 without sign, space or leading zero
+         << close violation of the strict profile",
     );
 }
 
@@ -169,12 +171,18 @@ fn where_numbers_are_kept_a_refused_logon_gets_no_logout_that_would_be_counted()
 
 #[test]
 fn a_logon_that_cannot_be_decided_is_refused() {
-    for failure in ["no-answer", "unreachable", "garbage"] {
+    let failures = [
+        ("no-answer", Failure::NoAnswer),
+        ("unreachable", Failure::Unreachable),
+        ("garbage", Failure::Undecodable),
+    ];
+    for (failure, why) in failures {
         let mut play = Play::new("FIX.4.4", "");
         play.play(&format!(
             ">> client A 1 98=0|108=30|554=s3cret|
              << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|
              >> answer 1 {failure}
+             << report 2 inbound unavailable: 1 messages denied and 0 risk-reducing ones passed without an answer: {why}
              << client 5 1 58=Authorization service not available|
              << end client
              << tick 2000
@@ -237,9 +245,8 @@ fn a_logon_that_takes_too_long_is_given_up() {
          >> client-bytes 8=FIX.4.4|9=
          >> after 1
          << {report}
-         >> client D 1
-         >> answer 1 allow
-         << close violation of the strict profile"
+         << close violation of the strict profile
+         >> client D 1"
     ));
     Play::new("FIX.4.4", r#""limits":{"logon_timeout_ms":50}"#).play(
         ">> connect
@@ -248,9 +255,8 @@ fn a_logon_that_takes_too_long_is_given_up() {
          << check 1 logon inbound A 1 bearer=s3cret 98=0|
          >> after 50
          << report 2 inbound violation: no Logon was authorized in time
-         >> answer 1 allow
-         >> answer 2 no-answer
-         << close violation of the strict profile",
+         << close violation of the strict profile
+         >> answer 1 allow",
     );
 }
 

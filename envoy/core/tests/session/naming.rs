@@ -186,7 +186,6 @@ fn version_and_comp_ids_of_the_venue_are_the_logons() {
         play.play(&format!(
             ">> venue {message} + W 3 55=X|
              << report 2 outbound violation: BeginString, SenderCompID or TargetCompID is not the Logon's
-             >> answer 2 allow
              << close violation of the strict profile"
         ));
         assert_eq!(play.count(Counter::Violations), 1, "{message}");

@@ -166,7 +166,8 @@ fn the_credential_may_stand_in_a_tag_of_ones_own() {
 fn a_credential_that_stands_twice_is_a_violation() {
     Play::logged_on("FIX.4.4", "", "").play(
         ">> client BE 2 925=fresh|925=other|
-         << report 2 inbound violation: a credential field stands twice",
+         << report 2 inbound violation: a credential field stands twice
+         << close violation of the strict profile",
     );
 }
 

@@ -492,11 +492,14 @@ fn a_stale_decision_stands_in_for_an_answer_that_failed() {
          << check 6 message inbound D 6 167=CS|
          >> answer 6 garbage
          << venue D 6 167=CS|
+         << report 7 inbound unavailable: 2 messages denied and 0 risk-reducing ones passed without an answer: \
+         the decision service did not answer in time
          >> client D 7 167=CS|
-         << check 7 message inbound D 7 167=CS|
+         << check 8 message inbound D 7 167=CS|
          >> later 1
-         >> answer 7 unreachable
-         << venue 1 7 112=<2>|",
+         >> answer 8 unreachable
+         << venue 1 7 112=<2>|
+         << tick 14000",
     );
     assert_eq!(counts(&play, &[Counter::CacheStale, Counter::CacheHits, Counter::ChecksFailed]), [2, 0, 5]);
 }

@@ -106,13 +106,11 @@ fn each_is_reported_and_closes_with_nothing_of_it_forwarded() {
         play.play(&format!(
             ">> client-bytes {bytes}{good}
              << report 2 inbound violation: {violation}
+             << close violation of the strict profile
              >> client 0 3
              >> venue 9 2
              >> client-end
-             >> after 60000
-             >> answer 2 allow
-             << close violation of the strict profile
-             >> client 0 3"
+             >> after 60000"
         ));
         assert_eq!(play.count(Counter::Violations), 1);
         assert_eq!(play.count(Counter::InboundForwarded), 0, "{bytes}");
@@ -126,7 +124,11 @@ fn each_shows_just_the_same_byte_by_byte() {
         let more = show(&long(Direction::Inbound, "FIX.4.4", "0 3"));
         let text = format!("{bytes}{more}");
         let mut play = Play::logged_on("FIX.4.4", "", "");
-        play.play_bytes(Direction::Inbound, &text, &format!("report 2 inbound violation: {violation}"));
+        play.play_bytes(
+            Direction::Inbound,
+            &text,
+            &format!("report 2 inbound violation: {violation}\nclose violation of the strict profile"),
+        );
     }
 }
 
@@ -136,9 +138,8 @@ fn the_venue_is_held_to_the_profile_too() {
         ">> venue 9 2 + 8 3 0167=CS|
          << client 9 2
          << report 2 outbound violation: a tag is not a number from 1 to 999999 without sign, space or leading zero
-         >> client 0 2
-         >> answer 2 allow
-         << close violation of the strict profile",
+         << close violation of the strict profile
+         >> client 0 2",
     );
 }
 
@@ -149,9 +150,8 @@ fn what_came_whole_before_a_violation_is_done_unless_it_waits() {
          << venue 0 2
          << check 2 message inbound D 3 11=a|
          << report 3 inbound violation: a tag is not a number from 1 to 999999 without sign, space or leading zero
-         >> answer 2 allow
-         >> answer 3 allow
-         << close violation of the strict profile",
+         << close violation of the strict profile
+         >> answer 2 allow",
     );
 }
 
@@ -161,7 +161,6 @@ fn the_first_message_must_be_a_logon() {
         Play::new("FIX.4.4", "").play(&format!(
             ">> client {message}
              << report 1 inbound violation: the first message is not a Logon
-             >> answer 1 allow
              << close violation of the strict profile"
         ));
     }
@@ -171,7 +170,8 @@ fn the_first_message_must_be_a_logon() {
 fn a_logon_has_one_credential() {
     Play::new("FIX.4.4", "").play(
         ">> client A 1 554=s3cret|98=0|554=other|
-         << report 1 inbound violation: a credential field stands twice",
+         << report 1 inbound violation: a credential field stands twice
+         << close violation of the strict profile",
     );
 }
 
@@ -180,7 +180,8 @@ fn what_is_no_fix_at_all_is_refused_at_its_first_byte() {
     for bytes in ["G", "GET / HTTP/1.1", "\u{16}\u{3}\u{1}"] {
         Play::new("FIX.4.4", "").play(&format!(
             ">> client-bytes {bytes}
-             << report 1 inbound violation: the message does not begin with a known BeginString (8)"
+             << report 1 inbound violation: the message does not begin with a known BeginString (8)
+             << close violation of the strict profile"
         ));
     }
 }
@@ -192,13 +193,15 @@ fn an_endless_message_is_cut_off_at_the_limit() {
     play.play(">> client-bytes 8=FIX.4.4|9=233|35=D|");
     play.play(&format!(
         ">> client-bytes {}
-         << report 2 inbound violation: {}",
+         << report 2 inbound violation: {}
+         << close violation of the strict profile",
         "58=x|".repeat(50),
         Violation::BodyLength
     ));
     Play::logged_on("FIX.4.4", r#""limits":{"max_message_bytes":256}"#, "").play(&format!(
         ">> client-bytes 8=FIX.4.4|9=234|35=D|
-         << report 2 inbound violation: {}",
+         << report 2 inbound violation: {}
+         << close violation of the strict profile",
         Violation::TooLong
     ));
 }

@@ -4,6 +4,7 @@ use crate::support::driver::{Driver, Effect};
 use crate::support::service::Verdict;
 use crate::support::transcript::{Play, TOKEN, long};
 use fix_authz_core::command::Direction;
+use fix_authz_core::failure::Failure;
 use fix_authz_core::stats::Counter;
 
 /// A session past its Logon that watches; the watch is Check 2.
@@ -62,11 +63,13 @@ fn an_etag_goes_back_as_it_came_and_an_odd_one_is_no_answer() {
     for odd in ["", "\"\u{e9}\"", "\"\u{7f}\"", &"e".repeat(257)] {
         Play::new("FIX.4.4", "").play(&format!(
             "{logon}>> answer 1 allow watch=1 etag={odd}
+             << report 2 inbound unavailable: 1 messages denied and 0 risk-reducing ones passed without an answer: {}
              << client 5 1 58=Authorization service not available|
              << end client
              << tick 2000
              >> client-end
-             << close logon refused"
+             << close logon refused",
+            Failure::Contradictory
         ));
     }
     let mut play = watching("FIX.4.4", "", "");
@@ -358,9 +361,8 @@ fn an_answer_after_the_close_is_of_no_account() {
         watching("FIX.4.4", "", "").play(&format!(
             ">> client A 2 98=0|
              << report 3 inbound violation: a second Logon on a live session
-             >> answer 2 {verdict}
-             >> answer 3 allow
-             << close violation of the strict profile"
+             << close violation of the strict profile
+             >> answer 2 {verdict}"
         ));
     }
 }

@@ -19,6 +19,7 @@ pub enum Effect {
     Sent(Direction, Vec<u8>),
     Ended(Direction),
     Asked(Asked),
+    Reported(Asked),
     ReadsPaused,
     ReadsResumed,
     TickIn(u32),
@@ -175,7 +176,9 @@ impl Driver {
             *self.counts.entry(counter.name()).or_default() += n;
         }
         for command in self.commands.list() {
-            assert!(!self.closed, "`{command:?}` after the close");
+            // A report is no business of the connection's.
+            let outlives = matches!(command, Command::Report { .. } | Command::Log(..));
+            assert!(!self.closed || outlives, "`{command:?}` after the close");
             self.effects.push(match command {
                 Command::Send { direction, start, end } => {
                     Effect::Sent(*direction, self.commands.bytes(*start, *end).to_vec())
@@ -187,6 +190,7 @@ impl Driver {
                 Command::Check { id, frame, timeout_ms } => {
                     Effect::Asked(Asked::read(*id, frame, *timeout_ms))
                 }
+                Command::Report { frame, .. } => Effect::Reported(Asked::read_report(frame)),
                 Command::PauseReads => Effect::ReadsPaused,
                 Command::ResumeReads => Effect::ReadsResumed,
                 Command::Tick(millis) => Effect::TickIn(*millis),

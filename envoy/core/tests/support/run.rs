@@ -58,7 +58,9 @@ impl fmt::Debug for Outcome {
         writeln!(f, "reading: {}", self.reading)?;
         self.effects.iter().try_for_each(|effect| match effect {
             Effect::Sent(direction, bytes) => writeln!(f, "  {} {}", direction.as_str(), show(bytes)),
-            Effect::Asked(asked) => writeln!(f, "  {} {:?}", asked.id, asked.http.headers),
+            Effect::Asked(asked) | Effect::Reported(asked) => {
+                writeln!(f, "  {} {:?}", asked.id, asked.http.headers)
+            }
             other => writeln!(f, "  {other:?}"),
         })
     }
@@ -259,15 +261,21 @@ impl Run {
                 Effect::Sent(direction, bytes) => self.side(*direction).sent.extend_from_slice(bytes),
                 Effect::Ended(direction) => self.side(*direction).ends += 1,
                 Effect::Asked(asked) => self.asked.push((asked.clone(), None)),
+                Effect::Reported(asked) => self.asked.push((asked.clone(), Some(Verdict::allow()))),
                 Effect::ReadsPaused => self.reading = false,
                 Effect::ReadsResumed => self.reading = true,
                 Effect::TickIn(_) | Effect::Closed(_) | Effect::Logged(_) | Effect::Accounted(_) => {}
             }
             // Where the client's bytes wait depends on how they are cut, and so does how often the timer of pending rejects is
-            // set. That it is set is held by `session/limits.rs`.
+            // set, and when that of denials without an answer is. That they are set is held by `session/limits.rs` and
+            // `session/unanswered.rs`.
             if !matches!(
                 effect,
-                Effect::ReadsPaused | Effect::ReadsResumed | Effect::TickIn(REJECT_TIMEOUT_MS)
+                Effect::ReadsPaused
+                    | Effect::ReadsResumed
+                    | Effect::TickIn(
+                        REJECT_TIMEOUT_MS | 7_000 | 14_000 | 28_000 | 56_000 | 112_000 | 224_000
+                    )
             ) {
                 effects.push(effect);
             }
@@ -327,14 +335,16 @@ impl Outcome {
     fn by_direction(&self) -> (bool, Vec<Effect>) {
         let is_outbound = |effect: &Effect| match effect {
             Effect::Sent(direction, _) | Effect::Ended(direction) => *direction == Direction::Outbound,
-            Effect::Asked(asked) => !asked.is_inbound(),
+            Effect::Asked(asked) | Effect::Reported(asked) => !asked.is_inbound(),
             _ => false,
         };
+        let anonymous = |asked: &Asked| {
+            let http = HttpRequest { id: String::new(), ..asked.http.clone() };
+            Asked { id: 0, http, timeout_ms: asked.timeout_ms }
+        };
         let unnumbered = |effect: &Effect| match effect {
-            Effect::Asked(asked) => {
-                let http = HttpRequest { id: String::new(), ..asked.http.clone() };
-                Effect::Asked(Asked { id: 0, http, timeout_ms: asked.timeout_ms })
-            }
+            Effect::Asked(asked) => Effect::Asked(anonymous(asked)),
+            Effect::Reported(asked) => Effect::Reported(anonymous(asked)),
             other => other.clone(),
         };
         let (outbound, inbound): (Vec<Effect>, Vec<Effect>) =

@@ -23,6 +23,13 @@ impl Asked {
         Self { id, timeout_ms, http: request.attributes.unwrap().request.unwrap().http.unwrap() }
     }
 
+    /// A report, which no answer is awaited of. Its number is in the request's own id.
+    pub fn read_report(frame: &[u8]) -> Self {
+        let asked = Self::read(0, frame, 0);
+        let (_, id) = asked.request_id().rsplit_once('-').unwrap();
+        Self { id: id.parse().unwrap(), ..asked }
+    }
+
     /// The request's own id, which logs print.
     pub fn request_id(&self) -> &str {
         &self.http.id

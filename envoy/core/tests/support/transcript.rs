@@ -21,6 +21,9 @@ use fix_authz_core::testing::{fix, raw, show};
 /// The token of the standard Logon.
 pub const TOKEN: &str = "s3cret";
 
+/// How long a session waits at first before it reports what it decided alone.
+pub const UNANSWERED_MS: u32 = 7_000;
+
 const TIME: &str = "20261120-10:00:00.000";
 
 /// A session under test.
@@ -103,7 +106,7 @@ impl Play {
         assert!(actual == expected, "expected:\n{expected}\n\nactual:\n{actual}\n");
     }
 
-    /// Hands the bytes in one at a time; in all, this one command must come of them.
+    /// Hands the bytes in one at a time; in all, these commands must come of them, each in a line.
     #[track_caller]
     pub fn play_bytes(&mut self, from: Direction, text: &str, expected: &str) {
         let mut actual = Vec::new();
@@ -113,7 +116,8 @@ impl Play {
         for effect in self.driver.take() {
             self.show(effect, &mut actual);
         }
-        assert_eq!(actual, [format!("<< {expected}")]);
+        let expected: Vec<String> = expected.lines().map(|line| format!("<< {line}")).collect();
+        assert_eq!(actual, expected);
     }
 
     /// Plays one event of which nothing but a tick must come, between half of `most` milliseconds and all; says how many.
@@ -195,12 +199,14 @@ impl Play {
                 }
             }
             Effect::Ended(to) => lines.push(format!("<< end {}", receiver(to))),
-            Effect::Asked(asked) => {
+            Effect::Asked(asked) | Effect::Reported(asked) => {
                 self.secrets.extend(asked.header("x-fix-session").map(str::to_owned));
                 lines.push(format!("<< {}", question(&asked)));
             }
             Effect::ReadsPaused => lines.push("<< pause".into()),
             Effect::ReadsResumed => lines.push("<< resume".into()),
+            // Many a failed Check sets this one.
+            Effect::TickIn(UNANSWERED_MS) => {}
             Effect::TickIn(_) if self.ticking => lines.push("<< tick".into()),
             Effect::TickIn(millis) => lines.push(format!("<< tick {millis}")),
             Effect::Accounted(facts) => {

@@ -6,16 +6,19 @@
 
 mod buffer;
 mod log;
+mod main_thread;
 mod metrics;
 mod peers;
 mod waker;
 
 pub use buffer::Lent;
 pub use log::{log, log_error};
+pub use main_thread::{MainHost, MainThread, MainTimer};
 pub use metrics::Registry;
 pub use waker::Waker;
 
 use crate::abi::{self, EnvoyBuffer, ModuleBuffer, ModuleHttpHeader};
+use std::ffi::c_void;
 use std::marker::PhantomData;
 
 /// A connection's filter in Envoy, for the time of one hook.
@@ -40,29 +43,9 @@ impl Host<'_> {
         body: &[u8],
         timeout_ms: u32,
     ) -> Option<u64> {
-        let headers: Vec<ModuleHttpHeader> = headers
-            .iter()
-            .map(|(key, value)| ModuleHttpHeader {
-                key_ptr: key.as_ptr().cast(),
-                key_length: key.len(),
-                value_ptr: value.as_ptr().cast(),
-                value_length: value.len(),
-            })
-            .collect();
-        let mut id = 0;
-        // SAFETY: the pointer is the running hook's, and Envoy copies all that is lent.
-        let result = unsafe {
-            abi::envoy_dynamic_module_callback_network_filter_http_callout(
-                self.raw,
-                &raw mut id,
-                ModuleBuffer::of(cluster.as_bytes()),
-                headers.as_ptr(),
-                headers.len(),
-                ModuleBuffer::of(body),
-                timeout_ms.into(),
-            )
-        };
-        (result == abi::SUCCESS).then_some(id)
+        let send = abi::envoy_dynamic_module_callback_network_filter_http_callout;
+        // SAFETY: the pointer is the running hook's.
+        unsafe { call_out(send, self.raw, cluster, headers, body, timeout_ms) }
     }
 
     /// Flushes what was written to the client, then closes.
@@ -98,6 +81,46 @@ impl Host<'_> {
         }
         list
     }
+}
+
+/// Envoy's callback that sends a request, of a filter or of the bootstrap extension.
+type CallOut = unsafe extern "C" fn(
+    *mut c_void,
+    *mut u64,
+    ModuleBuffer,
+    *const ModuleHttpHeader,
+    usize,
+    ModuleBuffer,
+    u64,
+) -> u32;
+
+/// Sends a request by `send`. Returns the id of the call, or `None` if it could not be made.
+///
+/// # Safety
+/// `raw` must be the pointer of the hook that is running, and of the kind that `send` takes.
+unsafe fn call_out(
+    send: CallOut,
+    raw: *mut c_void,
+    cluster: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    timeout_ms: u32,
+) -> Option<u64> {
+    let headers: Vec<ModuleHttpHeader> = headers
+        .iter()
+        .map(|(key, value)| ModuleHttpHeader {
+            key_ptr: key.as_ptr().cast(),
+            key_length: key.len(),
+            value_ptr: value.as_ptr().cast(),
+            value_length: value.len(),
+        })
+        .collect();
+    let mut id = 0;
+    let (cluster, body) = (ModuleBuffer::of(cluster.as_bytes()), ModuleBuffer::of(body));
+    // SAFETY: the caller's promise, and Envoy copies all that is lent.
+    let result =
+        unsafe { send(raw, &raw mut id, cluster, headers.as_ptr(), headers.len(), body, timeout_ms.into()) };
+    (result == abi::SUCCESS).then_some(id)
 }
 
 /// The bytes of a buffer.

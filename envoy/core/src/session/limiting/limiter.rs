@@ -8,7 +8,6 @@ use super::days::{Day, date};
 use super::numbers::Numbers;
 use super::rate::{Denials, Rate};
 use super::untold::Untold;
-use crate::command::CheckId;
 use crate::decision::{Denial, NOT_AVAILABLE, THROTTLED};
 use crate::message::Message;
 use crate::session::Now;
@@ -42,8 +41,6 @@ pub(in crate::session) struct Limiter {
     /// BusinessRejectReason (380) of what is over a limit.
     reason: u8,
     pub(super) untold: Untold,
-    /// The report of the session's end is out, and this is what the client will be told.
-    pub(super) sentence: Option<(CheckId, Denial)>,
 }
 
 impl Limiter {
@@ -59,7 +56,6 @@ impl Limiter {
             denied: Numbers::default(),
             reason: reason(logon),
             untold: Untold::default(),
-            sentence: None,
         })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! What is over a limit of messages is denied without a Check, by the echo reject like any denial; what reduces risk is
 //! counted and goes its way all the same, for a trader must always be able to get flat. The denial with which a minute has
-//! too many becomes the Logout, once that is reported. What a limit did is told to the service and to Envoy's log at once,
+//! too many becomes the Logout. What a limit did is told to the service and to Envoy's log at once,
 //! and then summed up for [`QUIET`].
 //!
 //! This module has the session's part. `limiter` has what a session has used: `rate` of a second and a minute, `days` of a
@@ -22,8 +22,9 @@ pub(super) use limiter::Limiter;
 pub(super) use places::{Place, Places};
 pub(super) use shares::{Share, Shares, weight};
 
+use super::ending::BY_LIMIT;
 use super::lane::Fate;
-use super::{Now, Phase, Session};
+use super::{Now, Session};
 use crate::command::{CheckId, Command, Commands, Direction, Level};
 use crate::decision::{Decision, Denial};
 use crate::message::Message;
@@ -176,30 +177,14 @@ impl Session {
         self.limiter.as_mut().is_some_and(|limiter| limiter.is_one_too_many(denial, now))
     }
 
-    /// The session is to end with this message, once that is reported: behind the Logout the connection may be gone before.
-    pub(super) fn sentence(&mut self, message: &Message<'_>, reason: u8, now: Now, out: &mut Commands) {
+    /// The session ends with this message.
+    pub(super) fn end_by_limit(&mut self, message: &Message<'_>, reason: u8, now: Now, out: &mut Commands) {
         self.tell_limited(now, out);
         let most = self.listener.settings.limits.denials_per_minute;
-        let check = self.tell(&format!("session ended by `limits.denials_per_minute` ({most})"), now, out);
-        let text = format!("Session ended: {most} messages denied within a minute");
-        if let Some(limiter) = &mut self.limiter {
-            limiter.sentence = Some((check, Denial::new(text.as_bytes(), reason, None)));
-        }
+        self.tell(&format!("session ended by `limits.denials_per_minute` ({most})"), now, out);
         out.count(Counter::EndedByDenials);
-        self.inbound.put_back(message.bytes, message.msg_type, check, now.monotonic);
-    }
-
-    /// The report of a session's end was answered, or failed; `false`: it was another Check.
-    pub(super) fn sentence_answered(&mut self, id: CheckId, now: Now, out: &mut Commands) -> bool {
-        let sentence = self.limiter.as_mut().map(|limiter| &mut limiter.sentence);
-        let Some((_, denial)) = sentence.and_then(|sentence| sentence.take_if(|(check, _)| *check == id))
-        else {
-            return false;
-        };
-        self.inbound.settle(id, Fate::End(denial));
-        self.apply_ready(Direction::Inbound, now, out);
-        self.resume(Direction::Inbound, now, out);
-        true
+        let text = format!("Session ended: {most} messages denied within a minute");
+        self.end(message, Denial::new(text.as_bytes(), reason, None), BY_LIMIT, now, out);
     }
 
     /// Time has passed: there may be something to tell.
@@ -230,39 +215,29 @@ impl Session {
         }
     }
 
-    fn tell(&mut self, words: &str, now: Now, out: &mut Commands) -> CheckId {
+    fn tell(&mut self, words: &str, now: Now, out: &mut Commands) {
         out.log(Level::Warn, format!("session {}: {words}", self.name));
-        self.report(Direction::Inbound, "limit", words, now, out)
-    }
-
-    /// The connection is over: no report would arrive, so what is left goes into Envoy's log alone.
-    pub(super) fn log_untold(&mut self, out: &mut Commands) {
-        if let Some(limiter) = &mut self.limiter
-            && let Some(words) = limiter.untold.take(&self.listener.settings.limits)
-        {
-            out.log(Level::Warn, format!("session {}: {words}", self.name));
-        }
+        self.report(Direction::Inbound, "limit", words, now, out);
     }
 
     /// The connection comes from this address and port. Until its Logon is authorized it holds one of the address's places;
-    /// where there is none it is closed, the first one of several once that is reported.
+    /// where there is none, the connection is closed.
     pub fn admit(&mut self, source: (String, u32), now: Now, out: &mut Commands) {
         let Some(places) = &self.listener.places else { return };
         self.place = places.take(&source.0);
         self.peers.source = source;
         if self.place.is_none() {
-            let why = "too many connections without a Logon";
             out.count(Counter::ConnectionsRefused);
-            match self.tell_refused(now, out) {
-                Some(check) => self.phase = Phase::Reporting { check, why },
-                None => self.close(why, out),
-            }
+            self.tell_refused(now, out);
+            self.close("too many connections without a Logon", out);
         }
     }
 
     /// Tells of connections that were refused, this one or others, if it is time.
-    pub(super) fn tell_refused(&mut self, now: Now, out: &mut Commands) -> Option<CheckId> {
-        let words = self.listener.places.as_ref()?.untold(now.monotonic)?;
-        Some(self.tell(&words, now, out))
+    pub(super) fn tell_refused(&mut self, now: Now, out: &mut Commands) {
+        let words = self.listener.places.as_ref().and_then(|places| places.untold(now.monotonic));
+        if let Some(words) = words {
+            self.tell(&words, now, out);
+        }
     }
 }
