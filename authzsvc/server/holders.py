@@ -104,9 +104,10 @@ class Holders:
         return None if identity is None else Holder(identity)
 
     def told(self, request: FixRequest) -> Holder | None:
-        """Returns whose a report is, without asking any server. A refused credential counts as an attempt here too. An
-        unknown one is not asked about, so it cannot be a guess."""
-        holder, credential = self.known(request), request.credential
+        """Returns whose a report is, without asking any server. A report may come long after what it tells of, so the
+        token that its session was allowed with is good enough, although it may have expired since then. A refused
+        credential counts as an attempt here too. An unknown one is not asked about, so it cannot be a guess."""
+        holder, credential = self.known(request) or self._was_allowed(request), request.credential
         if holder is None and credential is not None and not self._is_the_sessions(request, credential):
             try:
                 self.authenticator.known(credential, request.certificate, request.context)
@@ -202,6 +203,14 @@ class Holders:
             return False
         known = self.live.recall(request.session)
         return known is not None and self._is_its(known, credential)
+
+    def _was_allowed(self, request: FixRequest) -> Holder | None:
+        """The holder of the token that the request's session was allowed with, if the request has that token. An id and
+        a secret prove nothing here, because only the id is kept."""
+        known, credential = self.live.recall(request.session), request.credential
+        if known is None or credential is None or credential.scheme is Scheme.BASIC:
+            return None
+        return Holder(known.identity) if self._is_its(known, credential) else None
 
     def _has_expired(self, identity: Identity) -> bool:
         """Whether the token has expired. One without `exp` cannot, so it was refused for another reason."""

@@ -5,8 +5,8 @@ Any error on the way is answered by `decide.unavailable`, so that no exception e
 recorded like any other decision. If no authorization server has to be asked, nothing on the path waits.
 
 Invariants: every Check that is answered is in the audit, but for a watch that has nothing new to say, a refresh that
-changes nothing, and reports that nobody has proven, beyond a bound; while the audit cannot be written, everything is
-denied.
+changes nothing, reports that nobody has proven, beyond a bound, and repeats of a report; while the audit cannot be
+written, everything is denied, and no report is acknowledged.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from authzsvc.server.allowance import Allowance
 from authzsvc.server.in_force import InForce
 from authzsvc.server.judge import Judge, JudgeOne
 from authzsvc.server.metrics import ALLOW, DENY, SHADOW, TERMS, Counts
+from authzsvc.server.repeats import Repeats
 from authzsvc.server.turns import SHORT, UNKNOWN, Turns, turn_name
 from authzsvc.tokens.claims import Identity
 
@@ -49,8 +50,6 @@ UNPROVEN_BURST = 200
 UNPROVEN_PER_S = 20
 """How many reports that anybody may have sent are recorded at once and a second. A client's violation before its Logon
 is such a report."""
-
-_PERMITS_NOTHING = (Event.REPORT, Event.WATCH)
 
 _log = logging.getLogger(__name__)
 
@@ -102,9 +101,14 @@ class _Judged(NamedTuple):
         return self._replace(decision=self.decision._replace(reason=reason))
 
     @property
+    def is_report(self) -> bool:
+        """Whether a proxy tells what it did alone."""
+        return self.request is not None and self.request.event is Event.REPORT
+
+    @property
     def is_unproven_report(self) -> bool:
         """Whether anybody may have sent it: a report that came without a good credential for its CompID."""
-        return self.request is not None and self.request.event is Event.REPORT and self.identity is None
+        return self.is_report and self.identity is None
 
 
 @dataclass(slots=True)
@@ -122,6 +126,7 @@ class Authorizer:
     turns: Turns = field(default_factory=Turns)
     unproven: Allowance = field(default_factory=lambda: Allowance(burst=UNPROVEN_BURST, per_s=UNPROVEN_PER_S))
     """Bounds the reports that nobody has proved."""
+    repeats: Repeats = field(default_factory=Repeats)
 
     @property
     def policy(self) -> Policy:
@@ -142,8 +147,13 @@ class Authorizer:
             judged = await self._decided(read[0], stamp, self.judge.judge)
         else:
             return await self._several(read, stamp, started)
-        self._note(judged, stamp, started)
+        if not (judged.is_report and self._is_done_with(judged, raw)):
+            self._note(judged, stamp, started)
         return encode(judged.decision, judged.identity)
+
+    def _is_done_with(self, report: _Judged, raw: bytes) -> bool:
+        """Whether nothing is to be recorded of a report: it will come again, or it is recorded already."""
+        return not report.decision.allowed or self.repeats.is_repeat(raw)
 
     async def _several(self, requests: Sequence[FixRequest | StockRequest], stamp: Stamp, started: int) -> bytes:
         """Messages of one Check, each judged as if asked about alone, up to the first that is not allowed."""
@@ -212,7 +222,7 @@ class Authorizer:
 
     async def _decided(self, request: FixRequest | StockRequest, stamp: Stamp, judge: JudgeOne) -> _Judged:
         """The decision, or the denial that stands for any failure on the way to it."""
-        if not self.audit.available and request.event not in _PERMITS_NOTHING:
+        if not self.audit.available and request.event is not Event.WATCH:
             return _Judged(request, None, unavailable(request.event, AUDIT_UNAVAILABLE, stamp))
         try:
             if isinstance(request, StockRequest):

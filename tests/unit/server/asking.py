@@ -62,6 +62,11 @@ class Session:
         )
         return await answered(self.at, request)
 
+    async def report(self, kind: str, reason: str) -> Answer:
+        """What its filter did alone."""
+        headers = self._headers(**{"x-fix-report": kind, "x-fix-reason": reason})
+        return await answered(self.at, check(self.token, event="report", headers=headers))
+
     def watching(self, **more: str) -> asyncio.Task[Answer]:
         """Its watch, under way; `more` are headers, `_` for `-` in their names."""
         named = {name.replace("_", "-"): value for name, value in more.items()}

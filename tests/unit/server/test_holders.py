@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,16 @@ async def test_roles_are_those_of_the_token(tmp_path: Path) -> None:
         assert facts.roles == frozenset({"desk-7"})
         await at.parts.control.kill(Selector(By.ROLE, "desk-7"), Mode.KILL, "runaway", ANN)
         assert (await session.send()).text == "runaway"
+
+
+async def test_a_report_that_comes_after_the_end_of_its_token_is_still_its_sessions(tmp_path: Path) -> None:
+    async with opened(tmp_path) as at:
+        session = await ended(at)
+        strangers = [Session(at, session.token, "f" * 16), Session(at, at.token(ttl_s=-1), session.name)]
+        answers = [await each.report("unavailable", "late") for each in (session, *strangers)]
+        assert all(answer.allowed for answer in answers)
+        at.parts.live.close(session.id)
+        assert (await session.report("unavailable", "later")).allowed
+        reports = [line for line in map(json.loads, at.audited()) if line["event"] == "report"]
+        assert ["unproven" in line for line in reports] == [False, True, True, False]
+        assert reports[-1]["session"]["client_id"] == "algoprovider-mm"

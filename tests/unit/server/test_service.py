@@ -145,6 +145,25 @@ async def test_stock_filters(at: Desk) -> None:
     assert [event.event for event in events(at)] == ["connection", "http"]
 
 
+async def test_a_report_that_comes_twice_is_recorded_once(at: Desk) -> None:
+    token, kind = at.token(), {"x-fix-report": "violation"}
+    reports = [check(token, event="report", headers=kind | {"x-fix-reason": reason}) for reason in "aabab"]
+    assert all(ask(at.authorizer, report).allowed for report in reports)
+    assert [event.reason for event in events(at)] == ["violation: a", "violation: b"]
+
+
+async def test_a_report_is_not_acknowledged_before_it_can_be_recorded(
+    at: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"x-fix-report": "violation", "x-fix-reason": "wrong 10"}
+    report = check(at.token(), event="report", headers=headers)
+    with monkeypatch.context() as failing:
+        failing.setattr(type(at.audit), "available", False)
+        assert not ask(at.authorizer, report).allowed
+    assert ask(at.authorizer, report).allowed
+    assert [event.reason for event in events(at)] == ["violation: wrong 10"]
+
+
 async def test_a_report_is_acknowledged_and_recorded_as_a_denial(at: Desk) -> None:
     headers = {"x-fix-report": "violation", "x-fix-reason": "wrong 10"}
     answer = ask(at.authorizer, check(at.token(), event="report", headers=headers))

@@ -7,6 +7,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ OTHER = {"comp_id": "OTHER", "subject": "other", "client_id": "other"}
 EVENTS = ("message", "logon", "watch", "renewal", "report")
 CREDENTIALS = ("none", "garbage", "other's", "other's expired", "basic")
 FUTURE = 4_000_000_000
+
+_numbers = count(1)
 
 
 @pytest.fixture
@@ -58,9 +61,11 @@ def request(at: Desk, event: str, credential: str, name: str, sender: str, direc
     if event == "report":
         headers |= {"x-fix-report": "violation", "x-fix-reason": "forged"}
     msg_type = {"logon": "A", "renewal": "BE", "message": "AB"}.get(event, "")
-    return check(
+    asked = check(
         token, event=event, msg_type=msg_type, sender=sender, direction=direction, body=soh("11=O-1|"), headers=headers
     )
+    asked.attributes.request.http.id = f"{name}-{next(_numbers)}"
+    return asked
 
 
 async def send(at: Desk, asked: Any) -> None:  # noqa: ANN401
