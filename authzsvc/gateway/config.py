@@ -32,6 +32,19 @@ HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 ACCESS_LOG = "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig"
 CONNECTIONS_MONITOR = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
 
+KEEPALIVE = {"keepalive_time": 30, "keepalive_interval": 10, "keepalive_probes": 3}
+"""Of the clusters (`envoy.config.core.v3.TcpKeepalive`, as `Cluster.upstream_connection_options.tcp_keepalive`): a peer
+whose host is gone is found within a minute, if nothing waits for its acknowledgement."""
+KEEPALIVE_OPTIONS = (
+    ("SO_KEEPALIVE", 1, 9, 1),
+    ("TCP_KEEPIDLE", 6, 4, KEEPALIVE["keepalive_time"]),
+    ("TCP_KEEPINTVL", 6, 5, KEEPALIVE["keepalive_interval"]),
+    ("TCP_KEEPCNT", 6, 6, KEEPALIVE["keepalive_probes"]),
+)
+"""The same of the listener (`envoy.config.listener.v3.Listener.socket_options`), with Linux's numbers of levels and
+options. Accepted sockets inherit them. Envoy 1.40 also reads a `tcp_keepalive` there, but the published definition of
+the message has none."""
+
 NO_BREAKER = 100_000
 """Requests and connections are bounded elsewhere already; Envoy's default of 1024 would deny in a burst."""
 
@@ -69,6 +82,10 @@ def _listener(options: GatewayOptions) -> Plain:
     return {
         "name": LISTENER,
         "address": _address(options.listen),
+        "socket_options": [
+            {"description": name, "level": level, "name": option, "int_value": value, "state": "STATE_PREBIND"}
+            for name, level, option, value in KEEPALIVE_OPTIONS
+        ],
         # FIX has few, long connections: spread them evenly over the workers.
         "connection_balance_config": {"exact_balance": {}},
         "filter_chains": [chain],
@@ -149,8 +166,7 @@ def _cluster(name: str, endpoint: Endpoint, tls: ClientTls | None) -> Plain:
         "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(endpoint)}}]}],
     }
     if not endpoint.is_unix:
-        keepalive = {"keepalive_time": 30, "keepalive_interval": 10, "keepalive_probes": 3}
-        cluster["upstream_connection_options"] = {"tcp_keepalive": keepalive}
+        cluster["upstream_connection_options"] = {"tcp_keepalive": dict(KEEPALIVE)}
     if tls is not None:
         cluster["transport_socket"] = _client_tls(tls, endpoint)
     return cluster

@@ -79,8 +79,9 @@ class Secrets(Settings):
 class Refusal(Settings):
     """How a Logon is refused."""
 
-    keep_numbers: bool = False
-    """Without a Logout, unless the Logon begins the numbers anew (141=Y): most engines count one, the venue did not."""
+    keep_numbers: bool = True
+    """Without a Logout, unless the Logon begins the numbers anew (141=Y): most engines count a Logout, though the venue
+    sent none."""
 
 
 class Outbound(Settings):
@@ -167,7 +168,10 @@ class Limits(Settings):
     remembered_bytes: int = Field(default=16_777_216, ge=65_536, le=1_073_741_824)
     remembered_ms: int = Field(default=3_600_000, ge=1_000, le=604_800_000)
     logout_timeout_ms: int = Field(default=2_000, ge=10, le=60_000)
+    """From a Logout that ends a session to the close, and from the end of one side (FIN) to the close."""
     end_timeout_ms: int = Field(default=60_000, ge=10, le=600_000)
+    silent_heartbeats: int = Field(default=4, ge=0, le=1_000)
+    """So many times HeartBtInt (108) a client may be silent before its session ends. 0: no limit."""
 
 
 class Framing(Settings):

@@ -33,8 +33,12 @@ GRACE_S = 60.0
 """How long a session counts as live without a watch. The filter sends the next watch within a second, so a session that
 has had none for this long has ended, or its gateway cannot reach this service."""
 WATCHED_PATIENCE_S = 0.5
-"""How long a Logon waits for a live session of its identity to end: a client that reconnects at once may be quicker
-than the word that its old connection is gone. The watch of a session that another service let in waits as long."""
+"""How long a Logon that takes over waits for the live session of its identity to end. The watch of a session that
+another service let in waits as long."""
+ENDING_PATIENCE_S = 4.0
+"""How long a Logon waits for a live session of its identity to end before it is refused. A client that reconnects at
+once may be quicker than the word that its old connection is gone; and where it has closed that connection and the venue
+has not, the filter ends the session after `limits.logout_timeout_ms`, by default 2 s."""
 UNWATCHED_PATIENCE_S = 3.0
 """The same where nothing tells that the session still lives; after that it gives way. Its next watch would have come by
 then."""
@@ -133,8 +137,7 @@ class LiveSessions:
         waited_since = self._clock()
         while (other := self.registry.of(facts.key)) is not None and other.id != facts.id:
             watched = other.id in self._watches
-            patience_s = WATCHED_PATIENCE_S if watched else UNWATCHED_PATIENCE_S
-            left_s = waited_since + patience_s - self._clock()
+            left_s = waited_since + self._patience_s(watched, second) - self._clock()
             if second is SecondLogon.TAKEOVER:
                 self.oust(other.id)
             if left_s > 0:
@@ -146,6 +149,13 @@ class LiveSessions:
                 self.close(other.id)
         self.open(facts)
         return None
+
+    @staticmethod
+    def _patience_s(watched: bool, second: SecondLogon) -> float:
+        """How long a Logon waits for the live session of its identity."""
+        if not watched:
+            return UNWATCHED_PATIENCE_S
+        return ENDING_PATIENCE_S if second is SecondLogon.REFUSE else WATCHED_PATIENCE_S
 
     def open(self, facts: SessionFacts) -> None:
         """Note a session that is logged on."""

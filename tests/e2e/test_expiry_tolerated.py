@@ -52,7 +52,7 @@ async def assert_refused_logon(rig: Rig, client: Client) -> None:
     await client.disconnect()
     await rig.session(client).closed()
     await client.connect(LOOPBACK, rig.stack.port)
-    client.logon(((554, token),))
+    client.logon(((554, token),), reset=True)
     await client.closed()
     assert [(message.type, message.get(58)) for message in client.received[heard:]] == [("5", EXPIRED)]
 

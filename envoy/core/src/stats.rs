@@ -71,6 +71,8 @@ metrics! {
     EndedUndecided => "fix_authz.ended_undecided",
     /// Connections without a Logon, closed because the gateway drains or stops.
     ConnectionsTurnedAway => "fix_authz.connections_turned_away",
+    /// Sessions ended because their client was silent for too long.
+    SessionsSilent => "fix_authz.sessions_silent",
     /// Connections closed at once on the decision service's order.
     SessionsDisconnected => "fix_authz.sessions_disconnected",
     /// Messages denied for `limits.messages_per_s`.

@@ -28,6 +28,7 @@ pub const SIGNATURE_LENGTH: u32 = 93;
 pub const RAW_DATA_LENGTH: u32 = 95;
 pub const RAW_DATA: u32 = 96;
 pub const POSS_RESEND: u32 = 97;
+pub const HEART_BT_INT: u32 = 108;
 pub const TEST_REQ_ID: u32 = 112;
 pub const ON_BEHALF_OF_COMP_ID: u32 = 115;
 pub const ON_BEHALF_OF_SUB_ID: u32 = 116;

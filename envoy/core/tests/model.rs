@@ -37,6 +37,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0_u64..3_000).prop_map(Step::Tick),
         1 => prop_oneof![Just(Departure::Drain), Just(Departure::Stop)].prop_map(Step::Drain),
         1 => Just(Step::Break),
+        1 => (side(), any::<bool>()).prop_map(|(from, stays)| Step::Finish { from, stays }),
         3 => any::<bool>().prop_map(Step::Connect),
     ]
 }
@@ -136,7 +137,7 @@ proptest! {
         world.step(&Step::Connect(true));
         for step in steps.iter().filter(|step| !matches!(
             step,
-            Step::Break | Step::Drain(_) | Step::Expire(_) | Step::Watched(Watched::Kill | Watched::Disconnect)
+            Step::Break | Step::Finish { .. } | Step::Drain(_) | Step::Expire(_) | Step::Watched(Watched::Kill | Watched::Disconnect)
         )) {
             world.step(step);
         }

@@ -14,6 +14,8 @@ mod draining;
 mod ending;
 #[path = "session/framing.rs"]
 mod framing;
+#[path = "session/half_closed.rs"]
+mod half_closed;
 #[path = "session/holding.rs"]
 mod holding;
 #[path = "session/inbound.rs"]
@@ -38,6 +40,8 @@ mod renewing;
 mod reusing;
 #[path = "session/secrets.rs"]
 mod secrets;
+#[path = "session/silence.rs"]
+mod silence;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "session/unanswered.rs"]

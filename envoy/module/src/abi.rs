@@ -83,6 +83,7 @@ pub const LOCAL_CLOSE: u32 = 1;
 
 /// `envoy_dynamic_module_type_network_connection_close_type`
 pub const FLUSH_WRITE: u32 = 0;
+pub const NO_FLUSH: u32 = 1;
 
 /// `envoy_dynamic_module_type_http_callout_init_result`, `…_http_callout_result`, `…_metrics_result`
 pub const SUCCESS: u32 = 0;
@@ -115,6 +116,7 @@ callbacks! {
     envoy_dynamic_module_callback_network_filter_inject_write_data(filter: FilterEnvoyPtr, data: ModuleBuffer, end_stream: bool);
     envoy_dynamic_module_callback_network_filter_close_with_details(filter: FilterEnvoyPtr, close_type: u32, details: ModuleBuffer);
     envoy_dynamic_module_callback_network_filter_read_disable(filter: FilterEnvoyPtr, disable: bool) -> u32;
+    envoy_dynamic_module_callback_network_filter_read_enabled(filter: FilterEnvoyPtr) -> bool;
     envoy_dynamic_module_callback_network_filter_get_buffer_limit(filter: FilterEnvoyPtr) -> u32;
     envoy_dynamic_module_callback_network_filter_set_buffer_limits(filter: FilterEnvoyPtr, limit: u32);
     envoy_dynamic_module_callback_network_filter_get_remote_address(filter: FilterEnvoyPtr, address: *mut EnvoyBuffer, port: *mut u32) -> bool;

@@ -43,6 +43,8 @@ pub struct Connection {
     departing: Option<Departure>,
     /// Bytes of the venue's were left where they are; the buffer limit to put back.
     outbound_held: Option<u32>,
+    /// It was closed, and by then what waits for the client is given up; in monotonic time.
+    closed_by: Option<Duration>,
 }
 
 impl Connection {
@@ -63,6 +65,7 @@ impl Connection {
             member: None,
             departing: None,
             outbound_held: None,
+            closed_by: None,
         })
     }
 
@@ -108,7 +111,7 @@ impl Connection {
     }
 
     /// An event, of a call or of the connection, reaches the session; its commands are then to be carried out.
-    pub fn event(&mut self, event: Event, config: &Config) {
+    pub fn event(&mut self, event: Event, config: &Config, host: Host<'_>) {
         let now = config.now();
         match event {
             // A call that failed before it had an id was dealt with where it was made.
@@ -125,11 +128,18 @@ impl Connection {
             Event::Tick => {
                 let reached = config.started + now.monotonic;
                 self.timers.retain(|timer| !timer.is_over(reached));
+                if self.closed_by.take_if(|by| now.monotonic >= *by).is_some() {
+                    host.close_at_once("fix_authz: the client does not take its last bytes");
+                }
+                if !host.reads() {
+                    self.session.note_heard(now); // A client that is not read is not silent.
+                }
                 self.depart_if_told(now);
                 self.session.tick(now, &mut self.commands);
             }
             Event::Gone => {
                 self.timers.clear();
+                self.closed_by = None;
                 self.member = None;
                 self.session.gone(now, &mut self.commands);
             }
@@ -235,7 +245,12 @@ impl Connection {
             Command::Tick(ms) => {
                 self.timers.push(timer::set(host.waker(), Duration::from_millis((*ms).into())));
             }
-            Command::Close(why) => host.close(&format!("fix_authz: {why}")),
+            Command::Close(why) => {
+                let patience = config.listener.settings().limits.logout_timeout();
+                self.closed_by = Some(config.now().monotonic + patience);
+                self.timers.push(timer::set(host.waker(), patience));
+                host.close(&format!("fix_authz: {why}"));
+            }
             Command::Log(level, line) => host::log(*level, line),
             Command::CheckLatency(micros) => config.record_latency(host, *micros),
             Command::Account(facts) => facts.iter().for_each(|(key, fact)| host.note(key, fact)),

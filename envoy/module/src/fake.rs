@@ -22,6 +22,10 @@ pub struct Envoy {
     pub sent: [Vec<u8>; 2],
     pub calls: Vec<Vec<u8>>,
     pub closed: Option<String>,
+    /// And what waits for the client was given up.
+    pub closed_at_once: bool,
+    /// Envoy does not read from the client.
+    pub held_up: bool,
     pub limit: u32,
     pub gauges: HashMap<usize, u64>,
     /// No call can be made.
@@ -140,10 +144,12 @@ callbacks! {
     fn envoy_dynamic_module_callback_network_filter_inject_write_data(filter: *mut c_void, data: ModuleBuffer, _end: bool) {
         envoy(filter).sent[1].extend(text(data));
     }
-    fn envoy_dynamic_module_callback_network_filter_close_with_details(filter: *mut c_void, _kind: u32, details: ModuleBuffer) {
+    fn envoy_dynamic_module_callback_network_filter_close_with_details(filter: *mut c_void, kind: u32, details: ModuleBuffer) {
+        envoy(filter).closed_at_once |= kind == abi::NO_FLUSH;
         envoy(filter).closed = Some(String::from_utf8_lossy(&text(details)).into_owned());
     }
     fn envoy_dynamic_module_callback_network_filter_read_disable(_filter: *mut c_void, _disable: bool) -> u32 { 0 }
+    fn envoy_dynamic_module_callback_network_filter_read_enabled(filter: *mut c_void) -> bool { !envoy(filter).held_up }
     fn envoy_dynamic_module_callback_network_filter_get_buffer_limit(filter: *mut c_void) -> u32 { envoy(filter).limit }
     fn envoy_dynamic_module_callback_network_filter_set_buffer_limits(filter: *mut c_void, limit: u32) {
         envoy(filter).limit = limit;

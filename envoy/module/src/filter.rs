@@ -98,7 +98,7 @@ impl Filter {
         loop {
             let Some(event) = self.later.borrow_mut().pop_front() else { return };
             connection.introduce(host);
-            connection.event(event, &self.config);
+            connection.event(event, &self.config, host);
             connection.carry_out(&self.config, host, None);
             connection.show_levels(&self.config, host);
         }

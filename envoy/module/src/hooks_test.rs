@@ -396,6 +396,25 @@ fn a_close_in_the_middle(connection: &mut Connection) {
     assert!(!sent.is_empty() && messages.concat().starts_with(&sent) && sent.len() < messages.concat().len());
 }
 
+/// A client that does not take its last bytes is not waited for.
+fn a_close_that_cannot_be_flushed() {
+    const BRIEF: &str = r#"{"check":{"cluster":"authz"},"limits":{"logout_timeout_ms":300}}"#;
+    let mut connection = Connection::open(BRIEF).unwrap();
+    let ticked = |connection: &mut Connection| {
+        // SAFETY: as Envoy calls it.
+        unsafe { envoy_dynamic_module_on_network_filter_scheduled(connection.raw(), connection.filter, 0) };
+        connection.envoy().closed_at_once
+    };
+    connection.bytes(true, &[], true);
+    assert_eq!(connection.envoy().closed.as_deref(), Some("fix_authz: the client left without a Logon"));
+    assert!(!ticked(&mut connection));
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(ticked(&mut connection));
+    connection.hang_up();
+    connection.envoy().closed_at_once = false;
+    assert!(!ticked(&mut connection));
+}
+
 /// One test: the timer's thread and its counts are the process's.
 #[test]
 fn all_hooks_keep_to_what_envoy_lends() {
@@ -455,6 +474,7 @@ fn all_hooks_keep_to_what_envoy_lends() {
     // SAFETY: as Envoy calls it.
     unsafe { envoy_dynamic_module_on_network_filter_scheduled(silent.raw(), silent.filter, 0) };
     drop(silent);
+    a_close_that_cannot_be_flushed();
     process.scheduled(2);
     (1..=process.main().calls.len()).for_each(|call| process.answer(call as u64, "200", &allowed()));
     a_report_of_a_connection_that_is_gone(&mut process);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import socket
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -228,6 +229,20 @@ def test_the_check_cluster_speaks_http2_and_does_not_break_in_a_burst() -> None:
         "http2_protocol_options": {"max_concurrent_streams": GrpcBounds().streams // 2}
     }
     assert authz["circuit_breakers"]["thresholds"] == [{"max_requests": 100_000, "max_pending_requests": 100_000}]
+
+
+def test_both_sides_of_the_gateway_have_keepalive() -> None:
+    config = envoy_config(full(Path("/etc")))
+    options = config["static_resources"]["listeners"][0]["socket_options"]
+    assert {(option["level"], option["name"]): option["int_value"] for option in options} == {
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE): 1,
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): 30,
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL): 10,
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT): 3,
+    }
+    keepalive = {"keepalive_time": 30, "keepalive_interval": 10, "keepalive_probes": 3}
+    for name in ("venue", "authz"):
+        assert cluster(config, name)["upstream_connection_options"] == {"tcp_keepalive": keepalive}
 
 
 def test_plain_options_open_one_port_and_no_admin() -> None:

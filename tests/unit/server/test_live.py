@@ -10,7 +10,15 @@ from dataclasses import replace
 import pytest
 
 from authzsvc.decision import SecondLogon
-from authzsvc.server.live import GRACE_S, UNWATCHED_PATIENCE_S, WATCHED_PATIENCE_S, LiveSessions, Watch
+from authzsvc.gateway import FilterSettings
+from authzsvc.server.live import (
+    ENDING_PATIENCE_S,
+    GRACE_S,
+    UNWATCHED_PATIENCE_S,
+    WATCHED_PATIENCE_S,
+    LiveSessions,
+    Watch,
+)
 from authzsvc.sessions.facts import SessionFacts
 from authzsvc.sessions.registry import Registry
 from authzsvc.sessions.sqlite import SqliteStore
@@ -197,14 +205,29 @@ async def test_a_drain_ends_watches_and_keeps_sessions(live: LiveSessions) -> No
     assert ids(live) == {"a", "b"}
 
 
-async def test_refused_while_the_first_is_watched(live: LiveSessions, clock: Clock) -> None:
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> float:
+    """How long a Logon waits here before it is refused: a wait is real time."""
+    seconds = 0.3
+    monkeypatch.setattr("authzsvc.server.live.ENDING_PATIENCE_S", seconds)
+    return seconds
+
+
+def test_a_logon_waits_longer_than_the_filter_lets_a_session_end() -> None:
+    """Longer than a session lasts that one side has ended, with time to spare; and shorter than its Check may take."""
+    settings = FilterSettings()
+    assert settings.limits.logout_timeout_ms / 1_000 + 1 < ENDING_PATIENCE_S
+    assert settings.check.logon_timeout_ms / 1_000 - 2 > ENDING_PATIENCE_S
+
+
+async def test_refused_while_the_first_is_watched(live: LiveSessions, clock: Clock, brief: float) -> None:
     live.open(session("a"))
     task = watch(live, "a")
     await turns()
     trying = asyncio.create_task(live.admit(session("b"), REFUSE))
     await asyncio.sleep(0.05)
     assert not trying.done()
-    clock.now += 1
+    clock.now += brief
     other = await asyncio.wait_for(trying, 5)
     assert other is not None
     assert other.id == "a"
@@ -340,7 +363,9 @@ async def test_who_gave_way_comes_back_when_its_successor_is_gone(live: LiveSess
     await cancel(again)
 
 
-async def test_a_logon_that_waits_for_one_that_gives_way_meets_its_successor(live: LiveSessions, clock: Clock) -> None:
+async def test_a_logon_that_waits_for_one_that_gives_way_meets_its_successor(
+    live: LiveSessions, clock: Clock, brief: float
+) -> None:
     live.open(session("a"))
     clock.now += UNWATCHED_PATIENCE_S
     trying = asyncio.create_task(live.admit(session("c"), REFUSE))
@@ -348,7 +373,7 @@ async def test_a_logon_that_waits_for_one_that_gives_way_meets_its_successor(liv
     with watched(live, "b") as one:
         live.take_up(session("b"), one)
         await turns()
-        clock.now += WATCHED_PATIENCE_S
+        clock.now += brief
         other = await asyncio.wait_for(trying, 5)
         assert other is not None
         assert other.id == "b"

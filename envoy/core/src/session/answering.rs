@@ -143,6 +143,9 @@ impl Session {
 
     /// Forwards, replaces or drops the messages at the head of the queue that are decided.
     pub(super) fn apply_ready(&mut self, direction: Direction, now: Now, out: &mut Commands) {
+        if direction == Direction::Inbound && self.waits_for_last_words() {
+            return;
+        }
         while !(self.is_confirming() && self.lane(direction).is_first_undecided())
             && let Some(waiting) = self.lane(direction).pop_ready()
         {

@@ -140,6 +140,10 @@ impl Session {
     fn cut(&mut self, why: &'static str, now: Now, out: &mut Commands) {
         out.count(if self.is_cut_off() { Counter::EndedUndecided } else { Counter::SessionsCut });
         out.log(Level::Info, format!("session {}: disconnected between two messages: {why}", self.name));
-        self.leave(why, now, out);
+        if self.inbound.ended {
+            self.end_both(why, now, out);
+        } else {
+            self.leave(why, now, out);
+        }
     }
 }

@@ -103,6 +103,11 @@ impl Session {
         if self.inbound.ended {
             return self.close(why, out);
         }
+        self.leave_until_closed(why, now, out);
+    }
+
+    /// Nothing more is passed on. What still comes is read and dropped, and by the deadline both connections close.
+    pub(super) fn leave_until_closed(&mut self, why: &'static str, now: Now, out: &mut Commands) {
         self.inbound.drop_all();
         self.outbound.drop_all();
         if std::mem::take(&mut self.reads_paused) {

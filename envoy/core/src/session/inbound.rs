@@ -4,7 +4,7 @@ use super::echo::Echo;
 use super::ending::BY_SERVICE;
 use super::lane::Fate;
 use super::{Phase, Session};
-use crate::command::{Commands, Direction};
+use crate::command::{Commands, Direction, Level};
 use crate::contract::identity::Identity;
 use crate::contract::request::Event;
 use crate::credential;
@@ -155,13 +155,21 @@ impl Session {
         Ok(decision)
     }
 
-    /// A Logout of ours has no number of the venue's. An engine that counts it awaits one too many from then on, unless it
-    /// begins anew.
+    /// Tells a client why its Logon is refused, if that costs no number. A Logout of the gateway's has no number of the
+    /// venue's, and an engine that counts it awaits one too many from then on, unless its Logons begin the numbers anew. Only
+    /// 141=Y says that they do: a Logon with number 1 is also what an engine sends on a session's first day, and it would
+    /// await 2 where the venue begins with 1.
     fn refuse(&self, logon: &Message<'_>, denial: &Denial, now: Now, out: &mut Commands) {
         let begins_anew = logon.get(tags::RESET_SEQ_NUM_FLAG) == Some(b"Y");
         if begins_anew || !self.listener.settings.refusal.keep_numbers {
-            out.send_with(Direction::Outbound, |to| rewrite::refuse_logon(logon, denial, now.utc, to));
+            return out
+                .send_with(Direction::Outbound, |to| rewrite::refuse_logon(logon, denial, now.utc, to));
         }
+        let (name, text) = (&self.name, String::from_utf8_lossy(&denial.text));
+        out.log(
+            Level::Warn,
+            format!("session {name}: a Logon without 141=Y was refused without a word: {text}"),
+        );
     }
 
     /// SequenceReset-Reset begins the client's numbers anew: a reject of an earlier one would name the wrong message.

@@ -1,4 +1,4 @@
-//! Taking bytes in: messages off the stream while there is room, backpressure, and ends.
+//! Taking bytes in: messages off the stream while there is room, and backpressure.
 
 use super::lane::Unread;
 use super::{Listener, Now, Phase, Session};
@@ -18,6 +18,7 @@ impl Session {
         self.send_open(now, out);
         out.give_back();
         self.cut_if_quiet(now, out);
+        self.follow_ends(now, out);
     }
 
     fn read(&mut self, direction: Direction, bytes: &[u8], end: bool, now: Now, out: &mut Commands) {
@@ -29,13 +30,16 @@ impl Session {
             Phase::Leaving { .. } => return,
             _ => {}
         }
+        if direction == Direction::Inbound {
+            self.note_heard(now);
+        }
         let lane = self.lane(direction);
         lane.ended |= end;
         let mut unread = std::mem::take(&mut lane.unread);
         let rest = self.splice(direction, &mut unread, bytes, now, out);
         let taken = if unread.is_empty() { self.take_in(direction, rest, now, out) } else { 0 };
         unread.extend_from_slice(rest.get(taken..).unwrap_or_default());
-        self.settle(direction, unread, now, out);
+        self.settle(direction, unread, out);
     }
 
     /// Completes the message that the last bytes cut, with as little of `whole` as that takes, and gives the rest back:
@@ -77,6 +81,8 @@ impl Session {
         let limits = &self.listener.settings.limits;
         match (&self.phase, direction) {
             (Phase::AwaitingLogon, Direction::Inbound) => false,
+            (Phase::Active, _) if self.is_over() => true,
+            (Phase::Active, Direction::Inbound) if self.waits_for_last_words() => true,
             (Phase::Active, Direction::Inbound) if self.is_closing() => true,
             // What ends the session needs no room.
             (Phase::Active, Direction::Inbound) if self.doom.is_some() => false,
@@ -151,8 +157,8 @@ impl Session {
         Ok(len)
     }
 
-    /// Keeps what was not taken in, starts or stops reading, and passes an end on once all before it is done.
-    pub(super) fn settle(&mut self, direction: Direction, unread: Unread, now: Now, out: &mut Commands) {
+    /// Keeps what was not taken in, and starts or stops reading.
+    pub(super) fn settle(&mut self, direction: Direction, unread: Unread, out: &mut Commands) {
         if let Some(share) = &mut self.share {
             share.note(self.inbound.asked_weight());
         }
@@ -163,13 +169,10 @@ impl Session {
         let lane = self.lane(direction);
         lane.unread = unread;
         if lane.ended && !blocked && !lane.unread.is_empty() {
-            return self.violate(direction, Violation::Truncated, now, out);
+            self.drop_cut_message(direction, out);
         }
-        let done = lane.ended && lane.unread.is_empty() && lane.is_clear();
-        match self.phase {
-            Phase::AwaitingLogon if done => self.close("the client left without a Logon", out),
-            Phase::Active | Phase::Ending { .. } if done => self.pass_end(direction, out),
-            _ => {}
+        if matches!(self.phase, Phase::AwaitingLogon) && self.inbound.ended {
+            return self.close("the client left without a Logon", out);
         }
         if direction == Direction::Inbound {
             self.pace_reads(blocked, out);
@@ -212,6 +215,6 @@ impl Session {
         let mut unread = std::mem::take(&mut self.lane(direction).unread);
         let taken = self.take_in(direction, unread.rest(), now, out);
         unread.take(taken);
-        self.settle(direction, unread, now, out);
+        self.settle(direction, unread, out);
     }
 }

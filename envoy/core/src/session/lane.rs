@@ -340,6 +340,11 @@ impl Lane {
         !std::mem::replace(&mut self.end_passed, true)
     }
 
+    /// Whether the end was passed on.
+    pub fn is_end_passed(&self) -> bool {
+        self.end_passed
+    }
+
     /// Drops all that waits and all that is unread.
     pub fn drop_all(&mut self) {
         self.unread.clear();

@@ -16,7 +16,8 @@
 //! - `reusing` passes messages by cached decisions, `cache` holds these decisions, `passing` is the short way for messages
 //!   that are like earlier ones, and `accounts` counts the messages that passed without a Check.
 //! - `watching` keeps the service's watch, `renewing` takes a fresh credential, `ending` ends a session that the service
-//!   ends, `draining` one that ends with the gateway. `limiting` denies or holds up messages beyond a limit.
+//!   ends, `draining` one that ends with the gateway, `half_closed` one that the client or the venue ends, `silence` one whose
+//!   client is dead. `limiting` denies or holds up messages beyond a limit.
 //! - `echo` holds rejects until the venue has answered what came before them, `redelivering` sends those that a lost
 //!   connection took with it, and `memory` is what outlives a connection of them.
 
@@ -29,6 +30,7 @@ mod deciding_anew;
 mod draining;
 mod echo;
 mod ending;
+mod half_closed;
 mod holding;
 mod inbound;
 mod intake;
@@ -42,6 +44,7 @@ mod redelivering;
 mod renewing;
 mod reusing;
 mod secrets;
+mod silence;
 mod unanswered;
 mod watching;
 
@@ -66,6 +69,7 @@ use cache::Cache;
 use draining::Drain;
 use echo::Echoes;
 use ending::Doom;
+use half_closed::HalfClosed;
 use holding::Holding;
 use lane::Lane;
 use limiting::{Days, Limiter, Place, Places, Share, Shares};
@@ -74,6 +78,7 @@ use passing::Known;
 use redelivering::Footing;
 use renewing::Renewal;
 use reusing::Refresh;
+use silence::Silence;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -164,6 +169,10 @@ pub struct Session {
     doom: Option<Doom>,
     /// The gateway's own end.
     drain: Option<Drain>,
+    /// The end that the client or the venue has said.
+    half_closed: Option<HalfClosed>,
+    /// `None`: the client owes no Heartbeats.
+    silence: Option<Silence>,
     renewal: Option<Renewal>,
     watch: Option<Watch>,
     /// The newest state of the service that a watch or a Check has reported.
@@ -214,6 +223,8 @@ impl Session {
             share: None,
             doom: None,
             drain: None,
+            half_closed: None,
+            silence: None,
             renewal: None,
             watch: None,
             state: State::default(),
@@ -255,6 +266,7 @@ impl Session {
         self.report_unanswered_if_due(now, out);
         self.send_open(now, out);
         self.cut_if_quiet(now, out);
+        self.follow_ends(now, out);
     }
 
     /// Time has passed.
@@ -284,8 +296,10 @@ impl Session {
             self.hold_if_due(now, out);
         }
         self.report_unanswered_if_due(now, out);
+        self.end_if_silent(now, out);
         self.send_open(now, out);
         self.cut_if_overdue(now, out);
+        self.follow_ends(now, out);
     }
 
     /// What this connection adds to the gauges.
@@ -327,6 +341,13 @@ impl Session {
         match direction {
             Direction::Inbound => &mut self.inbound,
             Direction::Outbound => &mut self.outbound,
+        }
+    }
+
+    fn lane_of(&self, direction: Direction) -> &Lane {
+        match direction {
+            Direction::Inbound => &self.inbound,
+            Direction::Outbound => &self.outbound,
         }
     }
 

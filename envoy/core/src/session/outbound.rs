@@ -37,7 +37,10 @@ impl Session {
                 }
             }
             // A Logon with 141=Y leaves what is pending: it begins the numbers that this already counts by.
-            MsgType::LOGON => self.forget_if_anew(message, now),
+            MsgType::LOGON => {
+                self.forget_if_anew(message, now);
+                self.follow_heartbeats(message);
+            }
             MsgType::RESEND_REQUEST => {
                 self.note_resend_request(message, now, out);
                 self.pass_or_ask(message, now, out);

@@ -54,6 +54,7 @@ impl Session {
         self.reread(logon, |session, message| {
             session.set_foot(message, now);
             session.set_limits(message, now);
+            session.expect_heartbeats(message, now, out);
             let cut = session.cut_from_logon(message, credential, username);
             if cut.is_empty() {
                 out.send(Direction::Inbound, logon);

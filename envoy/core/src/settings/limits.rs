@@ -31,10 +31,14 @@ macro_rules! limits {
 limits! {
     /// From the connection to an authorized Logon.
     logon_timeout_ms = 10_000 in 10..=600_000,
-    /// From a Logout that ends a session to the close, if the venue does not answer it.
+    /// From a Logout that ends a session to the close, if the venue does not answer it; and from the end of one side (FIN) to
+    /// the close, if the other side does not end.
     logout_timeout_ms = 2_000 in 10..=60_000,
-    /// From the order to end a session to the close, if the client sends nothing that could become a Logout.
+    /// From the order to end a session to the close, if the client sends nothing that could become a Logout; and from the end
+    /// of one side (FIN) to the close, if messages that came before it cannot be decided.
     end_timeout_ms = 60_000 in 10..=600_000,
+    /// So many HeartBtInt (108) a client may be silent before its session ends; 0: no limit.
+    silent_heartbeats = 4 in 0..=1_000,
     /// The longest message.
     max_message_bytes = 65_536 in 64..=8_388_608,
     /// The most fields in a message.

@@ -18,7 +18,7 @@ fn has_a_default_for_all_but_the_cluster() {
     assert_eq!((settings.accounting.enabled, settings.accounting.interval_ms), (true, 5_000));
     assert_eq!(settings.framing, Framing::STRICT);
     assert_eq!((settings.secrets.in_logon, settings.secrets.in_messages), (InLogon::Cut, InMessages::Refuse));
-    assert!(!settings.refusal.keep_numbers);
+    assert!(settings.refusal.keep_numbers);
 }
 
 #[test]

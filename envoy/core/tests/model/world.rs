@@ -5,6 +5,7 @@ use crate::support::driver::{Driver, Effect, listener};
 use crate::support::service::{Asked, AskedMessage, Verdict};
 use crate::support::transcript::messages;
 use fix_authz_core::command::Direction;
+use fix_authz_core::frame::{Frame, next_frame};
 use fix_authz_core::profile::Profile;
 use fix_authz_core::session::{Departure, Listener};
 use fix_authz_core::stats::{Counter, Gauge};
@@ -55,6 +56,11 @@ pub enum Step {
     /// The gateway goes down, as this connection sees it; the next one is through another.
     Drain(Departure),
     Break,
+    /// A side ends its bytes (FIN). The other side, once it is told, ends too, or stays until the core has closed it.
+    Finish {
+        from: Direction,
+        stays: bool,
+    },
     /// The client logs on, and is let in or not.
     Connect(bool),
 }
@@ -107,6 +113,21 @@ enum Policy {
     Failed,
 }
 
+/// What one side of a connection has said.
+#[derive(Default)]
+struct Side {
+    /// What of it has reached the core.
+    came: Vec<u8>,
+    /// How many messages the core has sent on.
+    went: usize,
+    /// It has ended its bytes.
+    finished: bool,
+    /// It was the first to do so. What the second says is waited for only as long as the second may take to end.
+    first: bool,
+    /// The core has told the other side.
+    told: bool,
+}
+
 /// All of it.
 pub struct World {
     client: Engine,
@@ -127,6 +148,13 @@ pub struct World {
     watch: Option<Asked>,
     /// This connection's session was ordered to end.
     killed: bool,
+    /// The client's side of this connection, and the venue's.
+    sides: [Side; 2],
+    /// Who is told of an end stays.
+    stays: bool,
+    /// The core may end this session by itself, whatever waits: it has sent a Logout, it drains, or it has reports that it
+    /// cannot hold for ever.
+    may_give_up: bool,
     policy: HashMap<String, Policy>,
     /// Types that an answer of this connection's holds for, where they are not of the kind that is denied.
     kept: HashSet<String>,
@@ -144,7 +172,7 @@ impl World {
             venue: Engine::new(Direction::Outbound),
             // A place that is not given back refuses the next connection.
             listener: listener(&format!(
-                r#""outbound":{{"undecided":"{then}"}},"limits":{{"outbound_hold_ms":{hold_ms},"remembered_rejects":4096,"logon_timeout_ms":600000,"pending_connections_per_address":1,
+                r#""outbound":{{"undecided":"{then}"}},"limits":{{"outbound_hold_ms":{hold_ms},"remembered_rejects":4096,"end_timeout_ms":600000,"logon_timeout_ms":600000,"pending_connections_per_address":1,
                 "messages_per_s":{messages_per_s},"messages_per_day":{messages_per_day},
                 "denials_per_minute":{denials_per_minute},"max_checks_in_flight_per_client":{in_flight},
                 "denied_or_replayed_per_s":{denied_per_s},"denied_or_replayed_at_once":3}},"drain":{{"spread_ms":500,"wait_ms":2000,"stop_ms":200}},
@@ -162,6 +190,9 @@ impl World {
             out: Vec::new(),
             watch: None,
             killed: false,
+            sides: Default::default(),
+            stays: false,
+            may_give_up: false,
             policy: HashMap::new(),
             kept: HashSet::new(),
             terms: if batching {
@@ -188,9 +219,62 @@ impl World {
             Step::Expire(nth) => self.answer(*nth, |policy| policy.unless_allowed(Verdict::logout())),
             Step::Wait(millis) => self.core.iter_mut().for_each(|core| core.wait(*millis)),
             Step::Tick(millis) => self.if_up(|core| core.after(*millis)),
-            Step::Drain(departure) => self.if_up(|core| core.drain(*departure)),
+            Step::Drain(departure) => {
+                self.may_give_up = true;
+                self.if_up(|core| core.drain(*departure));
+            }
             Step::Break => self.hang_up(),
+            Step::Finish { from, stays } => {
+                self.stays = *stays;
+                self.finish(*from);
+            }
             Step::Connect(let_in) => self.connect(*let_in),
+        }
+        self.answer_end();
+    }
+
+    /// Who is told of an end ends too.
+    fn answer_end(&mut self) {
+        let [client, venue] = &self.sides;
+        let venue_answers = client.told && !venue.finished && self.to_venue.is_empty();
+        if self.core.is_none() || self.stays {
+            return;
+        }
+        if venue_answers {
+            self.finish(Direction::Outbound);
+        } else if venue.told && !client.finished {
+            self.finish(Direction::Inbound);
+        }
+    }
+
+    /// The rest of what a side has said reaches the core, and its end.
+    fn finish(&mut self, from: Direction) {
+        let may_finish = from == Direction::Inbound || self.venue.logged_on;
+        if may_finish && !self.sides[from as usize].finished {
+            self.carry(from, usize::MAX);
+            if let Some(core) = &mut self.core {
+                let first = self.sides.iter().all(|side| !side.finished);
+                let side = &mut self.sides[from as usize];
+                (side.finished, side.first) = (true, first);
+                core.receive(from, b"", true);
+                self.note();
+            }
+        }
+    }
+
+    /// What came before the first end has gone on before the other side is told of that end.
+    fn assert_nothing_lost(&self, from: Direction) {
+        let side = &self.sides[from as usize];
+        if side.first && !self.may_give_up {
+            let mut came = side.came.as_slice();
+            let mut count = 0;
+            while let Ok(Frame::Complete { len, .. }) = next_frame(came, 1 << 20) {
+                came = &came[len..];
+                count += 1;
+            }
+            // A GapFill of the venue's may have been split around rejects.
+            let lost = if from == Direction::Inbound { side.went != count } else { side.went < count };
+            assert!(!lost, "{from:?}: {count} messages came before the end, {} went on", side.went);
         }
     }
 
@@ -209,7 +293,8 @@ impl World {
             // A session that closes, and waits for a venue that waits for it, is let go.
             self.step(&Step::Tick(1_000));
             let holds = self.core.as_ref().is_some_and(|core| core.level(Gauge::QueuedBytes) > 0);
-            let on_the_way = !self.to_client.is_empty() || !self.to_venue.is_empty() || holds;
+            let ends = self.sides.iter().any(|side| side.finished);
+            let on_the_way = !self.to_client.is_empty() || !self.to_venue.is_empty() || holds || ends;
             if self.client.is_settled() && self.venue.is_settled() && !on_the_way {
                 return self.assert_agreement();
             }
@@ -323,9 +408,13 @@ impl World {
     }
 
     fn carry(&mut self, from: Direction, bytes: usize) {
+        if self.sides[from as usize].finished {
+            return;
+        }
         let pipe = &mut self.engine(from).pipe;
         let carried: Vec<u8> = pipe.drain(..bytes.min(pipe.len())).collect();
         if let Some(core) = &mut self.core {
+            self.sides[from as usize].came.extend_from_slice(&carried);
             core.receive(from, &carried, false);
             self.note();
         }
@@ -334,6 +423,7 @@ impl World {
     /// A Check about several messages only fails where none of them was allowed before.
     fn fail(&mut self, nth: usize) {
         let Some(asked) = self.out.get(nth % self.out.len().max(1)) else { return };
+        self.may_give_up |= matches!(self.undecided, Undecided::End(_));
         let messages = asked.messages();
         let of = |message: &AskedMessage| self.policy[&name_of(message)];
         if messages.len() > 1 && messages.iter().any(|message| of(message) == Policy::Allowed) {
@@ -402,12 +492,15 @@ impl World {
                 Effect::Sent(Direction::Inbound, bytes) => {
                     self.allow_kept(&bytes);
                     self.deny_limited(&bytes);
+                    self.may_give_up |= show(&bytes).contains("|35=5|");
+                    self.sides[0].went += messages(&bytes).len();
                     self.to_venue.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
                 }
                 Effect::Sent(Direction::Outbound, bytes) => {
                     self.allow_kept(&bytes);
                     self.assert_decided(&bytes);
                     self.note_rejects(&bytes);
+                    self.sides[1].went += messages(&bytes).len();
                     self.to_client.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
                 }
                 Effect::Asked(asked) => match asked.event() {
@@ -417,19 +510,33 @@ impl World {
                 Effect::Reported(asked) => {
                     assert_ne!(asked.header("x-fix-report"), Some("violation"), "{asked:?}");
                 }
-                Effect::Closed(_) | Effect::Ended(Direction::Outbound) => {
-                    if let Effect::Closed(why) = effect {
-                        assert!(!why.starts_with("too many"), "a place was lost: {why}");
+                Effect::Ended(from) => {
+                    self.assert_nothing_lost(from);
+                    self.sides[from as usize].told = true;
+                    // A client that the core ends by itself closes; and Envoy closes what has ended in both directions.
+                    let by_itself = from == Direction::Outbound && !self.sides[1].finished;
+                    if by_itself || self.sides.iter().all(|side| side.told) {
+                        return self.flush();
                     }
-                    // What was sent is flushed before the close, and an end is answered with one.
-                    while !self.to_client.is_empty() {
-                        self.deliver(Direction::Inbound);
-                    }
-                    return self.hang_up();
+                }
+                Effect::Closed(why) => {
+                    assert!(!why.starts_with("too many"), "a place was lost: {why}");
+                    return self.flush();
                 }
                 _ => {}
             }
         }
+    }
+
+    /// What was sent is delivered before the connection closes.
+    fn flush(&mut self) {
+        while !self.to_client.is_empty() {
+            self.deliver(Direction::Inbound);
+        }
+        while !self.to_venue.is_empty() {
+            self.deliver(Direction::Outbound);
+        }
+        self.hang_up();
     }
 
     /// What goes on unasked was decided with a message like it.
@@ -561,6 +668,8 @@ impl World {
         self.watch = None;
         self.kept.clear();
         self.killed = false;
+        self.may_give_up = false;
+        self.sides = Default::default();
         self.client.hang_up();
         self.venue.hang_up();
     }

@@ -15,10 +15,10 @@ fn play() -> Play {
 fn watched() -> Play {
     let mut play = Play::new("FIX.4.4", COLD);
     play.play(
-        ">> client A 1 98=0|108=30|554=s3cret|
-         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|
+        ">> client A 1 98=0|108=0|554=s3cret|
+         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=0|
          >> answer 1 allow batch=8 etag=\"0\" watch=50
-         << venue A 1 98=0|108=30|
+         << venue A 1 98=0|108=0|
          << watch 2 \"0\" 55 s",
     );
     play

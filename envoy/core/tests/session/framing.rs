@@ -36,11 +36,11 @@ fn sent(driver: &mut Driver, from: Direction, bytes: &[u8], verdict: &Verdict) -
 
 fn logged_on() -> Driver {
     let mut driver = Driver::new(PADDED);
-    let logon = seven(&format!("35=A|34=1|{HEAD}98=0|108=30|554=s3cret|"));
-    let upstream = fix("FIX.4.4", &format!("35=A|34=1|{HEAD}98=0|108=30|"));
+    let logon = seven(&format!("35=A|34=1|{HEAD}98=0|108=0|554=s3cret|"));
+    let upstream = fix("FIX.4.4", &format!("35=A|34=1|{HEAD}98=0|108=0|"));
     let on_its_way = sent(&mut driver, Direction::Inbound, &logon, &Verdict::allow());
     assert_eq!(on_its_way, [(Direction::Inbound, show(&upstream))], "the token is cut, the length made anew");
-    let answer = seven(&format!("35=A|34=1|{BACK}98=0|108=30|"));
+    let answer = seven(&format!("35=A|34=1|{BACK}98=0|108=0|"));
     let back = sent(&mut driver, Direction::Outbound, &answer, &Verdict::allow());
     assert_eq!(back, [(Direction::Outbound, show(&answer))]);
     driver

@@ -108,7 +108,7 @@ fn sessions_of_a_client_share_what_it_may_have_out_and_each_has_room_for_one() {
     let fix = |text: &str| long(Direction::Inbound, "FIX.4.4", text);
     let seated = |seed: u8, comp_id: &str, client: &str| {
         let mut driver = Driver::on(Arc::clone(&listener), [seed; 32]);
-        let logon = format!("35=A|34=1|49={comp_id}|56=V|98=0|108=30|554=s|");
+        let logon = format!("35=A|34=1|49={comp_id}|56=V|98=0|108=0|554=s|");
         driver.receive(Direction::Inbound, &fix(&logon), false);
         driver.answer(1, &Verdict::parse(&format!("allow client={client}")));
         driver.take();
@@ -207,10 +207,10 @@ fn a_service_that_is_away_holds_nobody_back() {
 
 #[test]
 fn replays_on_a_connection_that_goes_on_are_below_its_logon() {
-    let logon = ">> client A 9 98=0|108=30|554=s3cret|
-         << check 1 logon inbound A 9 bearer=s3cret 98=0|108=30|
+    let logon = ">> client A 9 98=0|108=0|554=s3cret|
+         << check 1 logon inbound A 9 bearer=s3cret 98=0|108=0|
          >> answer 1 allow
-         << venue A 9 98=0|108=30|";
+         << venue A 9 98=0|108=0|";
     Play::new("FIX.4.4", PER_DAY).play(&format!(
         "{logon}
          >> client D 6 43=Y|11=a| + D 7 43=Y|11=b| + D 8 43=Y|11=c| + D 10 11=d| + D 11 11=e| + D 12 11=f|

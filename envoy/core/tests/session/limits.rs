@@ -161,14 +161,16 @@ fn an_end_behind_a_full_queue_waits_for_it() {
         ">> client-last D 2 + D 3 + 0 4
          << check 2 message inbound D 2
          << pause
+         << tick 60000
          >> answer 2 allow
          << venue D 2
          << check 3 message inbound D 3
          >> answer 3 allow
          << venue D 3
          << venue 0 4
-         << end venue
-         << resume",
+         << resume
+         << tick 2000
+         << end venue",
     );
 }
 

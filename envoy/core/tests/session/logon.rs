@@ -10,14 +10,14 @@ fn a_logon_is_held_until_it_is_allowed_and_loses_its_token() {
     play.play(
         ">> connect
          << tick 10000
-         >> client A 1 98=0|108=30|553=me|554=s3cret|141=Y|
-         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|553=me|141=Y|
+         >> client A 1 98=0|108=0|553=me|554=s3cret|141=Y|
+         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=0|553=me|141=Y|
          >> after 9999
          >> answer 1 allow username=accepted
-         << venue A 1 98=0|108=30|553=me|141=Y|
+         << venue A 1 98=0|108=0|553=me|141=Y|
          >> after 60000
-         >> venue A 1 98=0|108=30|141=Y|
-         << client A 1 98=0|108=30|141=Y|",
+         >> venue A 1 98=0|108=0|141=Y|
+         << client A 1 98=0|108=0|141=Y|",
     );
     assert_eq!((play.count(Counter::Connections), play.count(Counter::LogonsAllowed)), (1, 1));
 }
@@ -26,10 +26,10 @@ fn a_logon_is_held_until_it_is_allowed_and_loses_its_token() {
 fn the_token_may_stand_in_raw_data_or_in_a_tag_of_the_venues_own() {
     let logs_on = |settings: &str, body: &str, seen: &str, left: &str| {
         Play::new("FIX.4.4", settings).play(&format!(
-            ">> client A 1 98=0|{body}108=30|
-             << check 1 logon inbound A 1 bearer=s3cret 98=0|{seen}108=30|
+            ">> client A 1 98=0|{body}108=0|
+             << check 1 logon inbound A 1 bearer=s3cret 98=0|{seen}108=0|
              >> answer 1 allow
-             << venue A 1 98=0|{left}108=30|"
+             << venue A 1 98=0|{left}108=0|"
         ));
     };
     logs_on("", "95=6|96=s3cret|", "", "");
@@ -49,10 +49,10 @@ fn no_secret_of_the_logon_goes_upstream() {
     let sent = |settings: &str, body: &str, verdict: &str, left: &str| {
         let seen = if body.contains("553=me|") { "553=me|" } else { "" };
         Play::new("FIX.4.4", settings).play(&format!(
-            ">> client A 1 98=0|{body}108=30|
-             << check 1 logon inbound A 1 bearer=s3cret 98=0|{seen}108=30|
+            ">> client A 1 98=0|{body}108=0|
+             << check 1 logon inbound A 1 bearer=s3cret 98=0|{seen}108=0|
              >> answer 1 {verdict}
-             << venue A 1 98=0|{left}108=30|"
+             << venue A 1 98=0|{left}108=0|"
         ));
     };
     sent("", everywhere, "allow", "");
@@ -76,7 +76,7 @@ fn a_logon_with_a_second_credential_is_refused_by_setting() {
     for more in ["925=s3cret|", "95=3|96=sig|", "1401=1|1402=x|"] {
         let mut play = Play::new("FIX.4.4", refuse);
         play.play(&format!(
-            ">> client A 1 98=0|554=s3cret|{more}
+            ">> client A 1 98=0|141=Y|554=s3cret|{more}
              << report 1 inbound secret: a Logon with a second credential was refused
              << client 5 1 58=Logon holds another credential|
              << end client
@@ -112,8 +112,8 @@ fn the_token_goes_with_every_check_of_the_session() {
 #[test]
 fn a_logon_without_a_token_is_asked_about_without_one() {
     Play::new("FIX.4.4", "").play(
-        ">> client A 1 98=0|108=30|
-         << check 1 logon inbound A 1 no bearer 98=0|108=30|
+        ">> client A 1 98=0|108=0|141=Y|
+         << check 1 logon inbound A 1 no bearer 98=0|108=0|141=Y|
          >> answer 1 logout 6 no access token
          << client 5 1 58=no access token|
          << end client
@@ -132,10 +132,10 @@ fn a_refused_logon_is_answered_with_logout_and_nothing_goes_upstream() {
         ("FIXT.1.1", "logout 6 no", "5 1 58=no|"),
         ("FIX.4.0", "logout 6 no", "35=5|34=1|49=VENUE|56=ALGO|52=20261120-10:00:00|58=no|"),
     ] {
-        let mut play = Play::new(version, "");
+        let mut play = Play::new(version, r#""refusal":{"keep_numbers":false}"#);
         play.play(&format!(
-            ">> client A 9 98=0|108=30|554=s3cret| + D 10 11=a|
-             << check 1 logon inbound A 9 bearer=s3cret 98=0|108=30|
+            ">> client A 9 98=0|108=0|554=s3cret| + D 10 11=a|
+             << check 1 logon inbound A 9 bearer=s3cret 98=0|108=0|
              >> answer 1 {verdict}
              << client {answer}
              << end client
@@ -152,11 +152,11 @@ fn a_refused_logon_is_answered_with_logout_and_nothing_goes_upstream() {
 }
 
 #[test]
-fn where_numbers_are_kept_a_refused_logon_gets_no_logout_that_would_be_counted() {
-    let refused = |body: &str, answer: &str| {
-        Play::new("FIX.4.4", r#""refusal":{"keep_numbers":true}"#).play(&format!(
-            ">> client A 9 98=0|108=30|{body}554=s3cret|
-             << check 1 logon inbound A 9 bearer=s3cret 98=0|108=30|{body}
+fn a_refused_logon_gets_no_logout_that_would_be_counted_unless_it_begins_the_numbers_anew() {
+    let refused = |seq: u32, body: &str, answer: &str| {
+        Play::new("FIX.4.4", "").play(&format!(
+            ">> client A {seq} 98=0|108=0|{body}554=s3cret|
+             << check 1 logon inbound A {seq} bearer=s3cret 98=0|108=0|{body}
              >> answer 1 logout 6 access token expired{answer}
              << end client
              << tick 2000
@@ -164,9 +164,13 @@ fn where_numbers_are_kept_a_refused_logon_gets_no_logout_that_would_be_counted()
              << close logon refused"
         ));
     };
-    refused("", "");
-    refused("141=N|", "");
-    refused("141=Y|", "\n<< client 5 1 58=access token expired|");
+    refused(9, "", "");
+    refused(9, "141=N|", "");
+    // An engine that awaits 1 counts the Logout, and then awaits 2, where the venue will begin with 1.
+    refused(1, "", "");
+    refused(1, "789=1|", "");
+    refused(1, "141=Y|", "\n<< client 5 1 58=access token expired|");
+    refused(9, "141=Y|", "\n<< client 5 1 58=access token expired|");
 }
 
 #[test]
@@ -179,8 +183,8 @@ fn a_logon_that_cannot_be_decided_is_refused() {
     for (failure, why) in failures {
         let mut play = Play::new("FIX.4.4", "");
         play.play(&format!(
-            ">> client A 1 98=0|108=30|554=s3cret|
-             << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|
+            ">> client A 1 98=0|108=0|141=Y|554=s3cret|
+             << check 1 logon inbound A 1 bearer=s3cret 98=0|108=0|141=Y|
              >> answer 1 {failure}
              << report 2 inbound unavailable: 1 messages denied and 0 risk-reducing ones passed without an answer: {why}
              << client 5 1 58=Authorization service not available|
@@ -196,11 +200,11 @@ fn a_logon_that_cannot_be_decided_is_refused() {
 #[test]
 fn what_is_pipelined_behind_the_logon_waits_for_it() {
     Play::new("FIX.4.4", "").play(
-        ">> client A 1 98=0|108=30|554=s3cret| + 1 2 112=hello| + D 3 11=a|
-         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|
+        ">> client A 1 98=0|108=0|554=s3cret| + 1 2 112=hello| + D 3 11=a|
+         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=0|
          >> client 0 4 + F 5 11=b|
          >> answer 1 allow
-         << venue A 1 98=0|108=30|
+         << venue A 1 98=0|108=0|
          << venue 1 2 112=hello|
          << check 2 message inbound D 3 11=a|
          << check 3 message inbound F 5 11=b|
@@ -216,15 +220,15 @@ fn what_is_pipelined_behind_the_logon_waits_for_it() {
 fn a_reject_survives_the_answer_to_the_logon_that_it_overtook() {
     // The venue's Logon with 141=Y begins the numbers that the pipelined order already counts by.
     Play::new("FIX.4.4", "").play(
-        ">> client A 1 98=0|108=30|141=Y|554=s3cret| + D 2 11=a|
-         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|141=Y|
+        ">> client A 1 98=0|108=0|141=Y|554=s3cret| + D 2 11=a|
+         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=0|141=Y|
          >> answer 1 allow
-         << venue A 1 98=0|108=30|141=Y|
+         << venue A 1 98=0|108=0|141=Y|
          << check 2 message inbound D 2 11=a|
          >> answer 2 reject 6 no
          << venue 1 2 112=<1>|
-         >> venue A 1 98=0|108=30|141=Y| + 0 2 112=<1>|
-         << client A 1 98=0|108=30|141=Y|
+         >> venue A 1 98=0|108=0|141=Y| + 0 2 112=<1>|
+         << client A 1 98=0|108=0|141=Y|
          << client j 2 45=2|372=D|379=a|380=6|58=no|",
     );
 }

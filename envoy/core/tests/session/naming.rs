@@ -13,12 +13,12 @@ fn session(terms: &str) -> Play {
 fn session_with(settings: &str, terms: &str) -> Play {
     let mut play = Play::new("FIX.4.4", settings);
     play.play(&format!(
-        ">> client A 1 50=desk|57=X|115=FUND|98=0|108=30|554=s3cret|
-         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|
+        ">> client A 1 50=desk|57=X|115=FUND|98=0|108=0|554=s3cret|
+         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=0|
          >> answer 1 allow {terms}
-         << venue A 1 50=desk|57=X|115=FUND|98=0|108=30|
-         >> venue A 1 50=X|57=desk|128=FUND|98=0|108=30|
-         << client A 1 50=X|57=desk|128=FUND|98=0|108=30|"
+         << venue A 1 50=desk|57=X|115=FUND|98=0|108=0|
+         >> venue A 1 50=X|57=desk|128=FUND|98=0|108=0|
+         << client A 1 50=X|57=desk|128=FUND|98=0|108=0|"
     ));
     play
 }
@@ -119,16 +119,16 @@ fn a_session_level_message_denied_or_undecided_is_replaced_in_place() {
 fn a_venue_may_leave_ids_out_and_has_those_of_its_logon() {
     let mut play = Play::new("FIX.4.4", "");
     play.play(
-        ">> client A 1 50=desk|98=0|108=30|554=s3cret|
-         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|
+        ">> client A 1 50=desk|98=0|108=0|554=s3cret|
+         << check 1 logon inbound A 1 bearer=s3cret 98=0|108=0|
          >> answer 1 allow
-         << venue A 1 50=desk|98=0|108=30|
-         >> venue A 1 50=engine-1|98=0|108=30|
-         << check 2 message outbound A 1 98=0|108=30|
+         << venue A 1 50=desk|98=0|108=0|
+         >> venue A 1 50=engine-1|98=0|108=0|
+         << check 2 message outbound A 1 98=0|108=0|
          >> venue W 2 50=engine-1|55=X|
          << check 3 message outbound W 2 55=X|
          >> answer 2 allow
-         << client A 1 50=engine-1|98=0|108=30|
+         << client A 1 50=engine-1|98=0|108=0|
          >> answer 3 allow
          << client W 2 50=engine-1|55=X|
          >> venue W 3 50=engine-1|55=Y| + 0 4 50=engine-1|57=desk| + 0 5

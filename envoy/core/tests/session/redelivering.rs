@@ -3,12 +3,12 @@
 use crate::support::transcript::Play;
 use fix_authz_core::stats::Counter;
 
-const OPEN: &str = ">> client A 1 98=0|108=30|554=s3cret|
-    << check 1 logon inbound A 1 bearer=s3cret 98=0|108=30|
+const OPEN: &str = ">> client A 1 98=0|108=0|554=s3cret|
+    << check 1 logon inbound A 1 bearer=s3cret 98=0|108=0|
     >> answer 1 allow
-    << venue A 1 98=0|108=30|
-    >> venue A 1 98=0|108=30|
-    << client A 1 98=0|108=30|";
+    << venue A 1 98=0|108=0|
+    >> venue A 1 98=0|108=0|
+    << client A 1 98=0|108=0|";
 
 /// A session in which the orders 2 and 3 were denied, and their rejects sent at 2 and 4.
 fn denied_twice(version: &'static str, settings: &str) -> Play {

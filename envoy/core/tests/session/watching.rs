@@ -64,7 +64,6 @@ fn an_etag_goes_back_as_it_came_and_an_odd_one_is_no_answer() {
         Play::new("FIX.4.4", "").play(&format!(
             "{logon}>> answer 1 allow watch=1 etag={odd}
              << report 2 inbound unavailable: 1 messages denied and 0 risk-reducing ones passed without an answer: {}
-             << client 5 1 58=Authorization service not available|
              << end client
              << tick 2000
              >> client-end
@@ -280,6 +279,7 @@ fn a_doomed_client_that_leaves_is_let_go() {
         ">> answer 2 logout 6 killed
          << tick 60000
          >> client-end
+         << tick 2000
          << end venue
          >> venue-end
          << end client
@@ -290,11 +290,11 @@ fn a_doomed_client_that_leaves_is_let_go() {
         ">> client-last D 2 11=a| + D 3 11=b|
          << check 3 message inbound D 2 11=a|
          << check 4 message inbound D 3 11=b|
+         << tick 60000
          >> answer 2 logout 6 killed
          << tick 60000
          << venue 5 2 58=killed|
-         << tick 2000
-         << end venue",
+         << tick 2000",
     );
 }
 

@@ -114,8 +114,13 @@ impl Driver {
 
     /// Time passes, and no timer fires.
     pub fn wait(&mut self, millis: u64) {
-        self.now.monotonic += Duration::from_millis(millis);
-        self.now.utc += Duration::from_millis(millis);
+        self.wait_micros(millis * 1_000);
+    }
+
+    /// The same, with a finer grain.
+    pub fn wait_micros(&mut self, micros: u64) {
+        self.now.monotonic += Duration::from_micros(micros);
+        self.now.utc += Duration::from_micros(micros);
     }
 
     /// The gateway goes down.

@@ -76,12 +76,12 @@ impl Play {
     pub fn logged_on(version: &'static str, settings: &str, terms: &str) -> Self {
         let mut play = Self::new(version, settings);
         play.play(&format!(
-            ">> client A 1 98=0|108=30|554={TOKEN}|
-             << check 1 logon inbound A 1 bearer={TOKEN} 98=0|108=30|
+            ">> client A 1 98=0|108=0|554={TOKEN}|
+             << check 1 logon inbound A 1 bearer={TOKEN} 98=0|108=0|
              >> answer 1 allow {terms}
-             << venue A 1 98=0|108=30|
-             >> venue A 1 98=0|108=30|
-             << client A 1 98=0|108=30|"
+             << venue A 1 98=0|108=0|
+             >> venue A 1 98=0|108=0|
+             << client A 1 98=0|108=0|"
         ));
         play
     }

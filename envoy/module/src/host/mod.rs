@@ -50,15 +50,26 @@ impl Host<'_> {
 
     /// Flushes what was written to the client, then closes.
     pub fn close(self, details: &str) {
+        self.close_by(abi::FLUSH_WRITE, details);
+    }
+
+    /// Closes, and gives up what could not be written to the client.
+    pub fn close_at_once(self, details: &str) {
+        self.close_by(abi::NO_FLUSH, details);
+    }
+
+    fn close_by(self, kind: u32, details: &str) {
         let details = ModuleBuffer::of(details.as_bytes());
         // SAFETY: the pointer is the running hook's, and Envoy copies the text.
         unsafe {
-            abi::envoy_dynamic_module_callback_network_filter_close_with_details(
-                self.raw,
-                abi::FLUSH_WRITE,
-                details,
-            );
+            abi::envoy_dynamic_module_callback_network_filter_close_with_details(self.raw, kind, details);
         }
+    }
+
+    /// Whether Envoy reads from the client. It does not while a filter has paused the reads, or while the venue takes nothing.
+    pub fn reads(self) -> bool {
+        // SAFETY: the pointer is the running hook's.
+        unsafe { abi::envoy_dynamic_module_callback_network_filter_read_enabled(self.raw) }
     }
 
     /// Something that can wake this filter from any thread.
