@@ -163,6 +163,7 @@ class Limits(Settings):
     """How long messages of the venue's are held that the service could not decide."""
     max_pending_rejects: int = Field(default=1_024, ge=1, le=65_536)
     reject_timeout_ms: int = Field(default=300_000, ge=10, le=86_400_000)
+    violations_per_minute: int = Field(default=60, ge=1, le=10_000)
     remembered_rejects: int = Field(default=64, ge=0, le=4_096)
     remembered_sessions: int = Field(default=4_096, ge=1, le=1_048_576)
     remembered_bytes: int = Field(default=16_777_216, ge=65_536, le=1_073_741_824)
@@ -182,6 +183,12 @@ class Framing(Settings):
     max_tag: int = Field(default=999_999, ge=1_000, le=999_999)
     """The highest tag that a message may have. Set 65535 for venues whose engine keeps only the lower 16 bits of a
     tag."""
+    empty_values: bool = False
+    """Fields may have no value, but for those that the filter acts on. Engines differ in whether such a field is
+    there."""
+    separators_in_data: bool = False
+    """Data fields may hold separators, and end where their length says. Engines that do not count read other fields
+    there."""
 
 
 class Terms(Settings):

@@ -79,7 +79,7 @@ class Line:
     async def log_on(cls, port: int, comp_id: str, token: str) -> Line:
         """Connect and log on. Raises `ConnectionError` where the Logon is refused."""
         line = cls(comp_id, *await asyncio.open_connection(LOOPBACK, port))
-        line.writer.write(message("A", comp_id, VENUE, 1, f"98=0|108=0|554={token}|"))
+        line.writer.write(message("A", comp_id, VENUE, 1, f"98=0|108=30|554={token}|"))
         async with asyncio.timeout(PATIENCE_S):
             async for raw in messages(line.reader):
                 if value(raw, 35) == "A":

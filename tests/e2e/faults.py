@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from tests.e2e.forge import Draft, forge, raw
 
@@ -30,6 +31,20 @@ IDENTIFIER = "a CompID, sub id or location id has bytes that are not printable A
 DATA_LENGTH = "a data field does not follow its length field with exactly that many bytes"
 DATA_ALONE = "a data field stands without its length field"
 TOO_MANY = "the message has more fields than the limit"
+UNFRAMED = "no message begins within `limits.max_message_bytes`"
+FOREIGN = "BeginString, SenderCompID or TargetCompID is not the Logon's"
+
+
+class Outcome(Enum):
+    """What becomes of a live session."""
+
+    REJECTED = "the message is answered with a session Reject, and the session goes on"
+    IGNORED = "the bytes are ignored, and the session goes on"
+    ENDED = "the session ends in sequence"
+    CLOSED = "the connections close"
+
+
+_IGNORED = frozenset({BEGIN_STRING, BODY_LENGTH, TOO_LONG, CHECK_SUM, NOT_THIRD})
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,24 @@ class Fault:
     name: str
     spoil: Callable[[Draft], bytes]
     reason: str
+    later: tuple[Outcome, str] | None = None
+    """What becomes of a live session, and what the audit says then, where that does not follow from the reason."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What becomes of a live session."""
+        if self.later:
+            return self.later[0]
+        if self.reason == SEQ_NUM:
+            return Outcome.CLOSED
+        return Outcome.IGNORED if self.reason in _IGNORED else Outcome.REJECTED
+
+    @property
+    def later_reason(self) -> str:
+        """How what the audit says of it begins, on a live session."""
+        if self.later:
+            return self.later[1]
+        return f"{self.reason}: ignored" if self.outcome is Outcome.IGNORED else self.reason
 
     def __str__(self) -> str:
         return self.name
@@ -101,7 +134,7 @@ FAULTS = [
     _more("a second 8", "8=FIX.4.4|", REPEATED),
     _more("a second 9", "9=100|", REPEATED),
     _more("a 43 that is neither", "43=yes|", FLAG),
-    Fault("no 34", lambda draft: draft.without(34), MISSING),
+    Fault("no 34", lambda draft: draft.without(34), MISSING, (Outcome.CLOSED, MISSING)),
     Fault("no 49", lambda draft: draft.without(49), MISSING),
     Fault("no 56", lambda draft: draft.without(56), MISSING),
     Fault("34=0", lambda draft: draft.with_header(34, "0"), SEQ_NUM),
@@ -142,9 +175,19 @@ FAULTS = [
     Fault("10 no number", lambda draft: forge(draft.text, check_sum="1a2"), CHECK_SUM),
     _more("10 not last", "10=000|58=x|", NOT_LAST),
     Fault("no 10", lambda draft: draft.whole()[:-7] + draft.whole(), BODY_LENGTH),
-    Fault("endless, no 10", lambda draft: forge(draft.text, length="60000")[:-7] + b"x" * 200_000, BODY_LENGTH),
+    Fault(
+        "endless, no 10",
+        lambda draft: forge(draft.text, length="60000")[:-7] + b"x" * 200_000,
+        BODY_LENGTH,
+        (Outcome.CLOSED, UNFRAMED),
+    ),
     # BeginString
-    Fault("an unknown 8", lambda draft: forge(draft.text, begin="FIX.9.9"), BEGIN_STRING),
+    Fault(
+        "an unknown 8",
+        lambda draft: forge(draft.text, begin="FIX.9.9"),
+        BEGIN_STRING,
+        (Outcome.ENDED, FOREIGN),
+    ),
     Fault("8 not first", lambda draft: raw("35=D|") + draft.whole(), BEGIN_STRING),
     Fault("a byte before 8", lambda draft: b"\n" + draft.whole(), BEGIN_STRING),
     Fault("another protocol", lambda _draft: b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", BEGIN_STRING),

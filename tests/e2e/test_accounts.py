@@ -115,7 +115,7 @@ async def test_the_last_message_is_accounted_for_however_it_ends(
         await client.closed()
         await desk.restore("--comp-id", client.comp_id)
     else:
-        client.write(b"8=nonsense\x01")
+        client.write(client.draft().with_header(34, "0"))
         await client.closed()
     facts = await last_word(slow_recorder, client)
     assert (facts[SPREADS], facts[REPORTS]) == (2, 2)

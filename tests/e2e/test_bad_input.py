@@ -1,4 +1,5 @@
-"""Bad input, as the first message and on a live session: the connection ends, the audit says why, nothing passes."""
+"""Bad input. As the first message it ends the connection. On a live session it is answered in sequence or ignored, as
+an engine would; what cannot be answered ends the session. The audit says why, and nothing of it passes."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from authzsvc.demo.stack import Stack
 from authzsvc.gateway import FilterSettings
 from authzsvc.gateway.filter_settings import Framing, Limits
 from tests.e2e.conftest import PATIENT, StartStack
-from tests.e2e.faults import BEGIN_STRING, FAULTS, Fault
+from tests.e2e.faults import BEGIN_STRING, FAULTS, FOREIGN, Fault, Outcome
 from tests.e2e.forge import Draft, forge
 from tests.e2e.rig import TRADER, Client, Line, Rig, eventually, fresh_comp_id, logon_draft
 
@@ -20,9 +21,13 @@ EQUITY = "order:create:equity"
 
 
 async def assert_reported(rig: Rig, who: str, reason: str) -> None:
-    """A high-severity event that says why the connection ended."""
-    event = await rig.event(who, event="report", reason=f"violation: {reason}")
-    assert (event["verdict"], event["severity"]) == ("deny", "high")
+    """A high-severity event whose reason begins so."""
+
+    def find() -> list[dict[str, object]]:
+        return [event for event in rig.events(who) if event["reason"].startswith(f"violation: {reason}")]
+
+    event = (await eventually(find, f"the report of `{reason}` among {rig.events(who)}"))[0]
+    assert (event["event"], event["verdict"], event["severity"]) == ("report", "deny", "high")
 
 
 async def assert_refused_unseen(rig: Rig, line: Line, reason: str) -> None:
@@ -31,6 +36,18 @@ async def assert_refused_unseen(rig: Rig, line: Line, reason: str) -> None:
     assert await line.read_to_end() == b""
     await assert_reported(rig, line.address, reason)
     assert rig.venue.connections == connections
+
+
+async def assert_rejected(rig: Rig, client: Client, bad: bytes) -> None:
+    """The message is answered in sequence: a TestRequest to the venue, a session Reject to the client."""
+    seq = client.next_out
+    client.write(bad)
+    client.next_out += 1
+    reject = await client.wait_for_type("3")
+    assert reject.get(45) == str(seq)
+    assert reject.get(58) != ""
+    session = rig.session(client)
+    assert (await session.wait_for(lambda message: message.seq == seq)).type == "1"
 
 
 async def assert_ended(rig: Rig, client: Client, reason: str) -> None:
@@ -50,22 +67,86 @@ async def test_as_the_first_message(rig: Rig, fault: Fault) -> None:
     await assert_refused_unseen(rig, line, fault.reason)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_on_a_live_session(rig: Rig, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.outcome is Outcome.REJECTED], ids=str)
+async def test_is_rejected_on_a_live_session(rig: Rig, fault: Fault) -> None:
+    client = await rig.log_on(*TRADER, EQUITY)
+    await assert_rejected(rig, client, fault.spoil(client.draft()))
+    await assert_reported(rig, client.comp_id, fault.later_reason)
+    spread = client.spread()
+    assert (await rig.at_venue(spread, client)).raw == spread.raw
+    await rig.assert_whole(client)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.outcome is Outcome.IGNORED], ids=str)
+async def test_is_ignored_on_a_live_session(rig: Rig, fault: Fault) -> None:
     client = await rig.log_on(*TRADER, EQUITY)
     client.write(fault.spoil(client.draft()))
-    await assert_ended(rig, client, fault.reason)
+    spread = client.spread()
+    session = rig.session(client)
+    await session.wait_for(lambda message: message.raw == spread.raw)
+    await assert_reported(rig, client.comp_id, fault.later_reason)
+    assert {message.type for message in session.received} <= {"A", "1", "AB"}  # the order without a scope is denied
+    await client.disconnect()
 
 
-async def test_what_stands_before_the_fault_passes_and_what_is_behind_does_not(rig: Rig) -> None:
-    client = await rig.log_on(*TRADER)
-    good = client.make("AB", [(11, "good")], 2)
-    behind = client.make("AB", [(11, "behind")], 3)
-    client.write(good.raw + b"?" + behind.raw)
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.outcome is Outcome.CLOSED], ids=str)
+async def test_closes_a_live_session(rig: Rig, fault: Fault) -> None:
+    client = await rig.log_on(*TRADER, EQUITY)
+    client.write(fault.spoil(client.draft()))
+    await assert_ended(rig, client, fault.later_reason)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.outcome is Outcome.ENDED], ids=str)
+async def test_ends_a_live_session_in_sequence(rig: Rig, fault: Fault) -> None:
+    client = await rig.log_on(*TRADER, EQUITY)
+    client.write(fault.spoil(client.draft()))
+    assert (await client.wait_for_type("5")).get(58) == "Incorrect BeginString"
     await client.closed()
-    await assert_reported(rig, client.comp_id, BEGIN_STRING)
-    received = rig.session(client).received[1:]
-    assert [message.raw for message in received] in ([], [good.raw])
+    await assert_reported(rig, client.comp_id, fault.later_reason)
+    assert [message.type for message in rig.session(client).received] == ["A", "5"]
+
+
+async def test_a_client_that_sends_the_same_again_after_its_logon_keeps_its_session(rig: Rig) -> None:
+    """Its engine has a message with an empty Text in its store: the venue asks for the number, and gets a GapFill."""
+    client = await rig.log_on(*TRADER, EQUITY)
+    await assert_rejected(rig, client, client.draft("11=x|55=ACME|58=|").whole())
+    await client.disconnect()
+    assert (await rig.log_on_again(client, *TRADER, EQUITY)).type == "A"
+    replay = Draft("D", f"34=2|49={client.comp_id}|56=VENUE|43=Y|52=20261120-10:00:00|122=20261120-10:00:00|", "58=|")
+    client.write(replay.whole())
+    session = rig.session(client)
+    fill = await session.wait_for(lambda message: message.type == "4")
+    assert (fill.seq, fill.get(43), fill.get(123), fill.get(36)) == (2, "Y", "Y", "3")
+    spread = client.spread()
+    assert (await rig.at_venue(spread, client)).raw == spread.raw
+
+
+async def test_good_messages_around_a_bad_one_in_one_read_go_on(rig: Rig) -> None:
+    client = await rig.log_on(*TRADER)
+    before, behind = (client.make("AB", [(11, id_)], seq) for id_, seq in (("before", 2), ("behind", 4)))
+    client.next_out = 3
+    client.write(before.raw + client.draft("11=bad|58=|", "AB").whole() + b"?" + behind.raw)
+    reject = await client.wait_for_type("3")
+    assert (reject.get(45), reject.get(371), reject.get(372), reject.get(373)) == ("3", "58", "AB", "4")
+    session = rig.session(client)
+    await session.wait_for(lambda message: message.raw == behind.raw)
+    assert [message.type for message in session.received] == ["A", "AB", "1", "AB"]
+    await assert_reported(rig, client.comp_id, f"{BEGIN_STRING}: ignored")
+
+
+async def test_too_many_bad_messages_end_the_session_in_sequence(rig: Rig) -> None:
+    client = await rig.log_on(*TRADER)
+    for _ in range(59):
+        client.write(client.draft("58=|").whole())
+        client.next_out += 1
+    await client.wait_until(lambda: len(client.of_type("3")) == 59)
+    client.write(client.draft("58=|").whole())
+    logout = await client.wait_for_type("5")
+    assert logout.get(58) == "Session ended: too many malformed messages"
+    await client.closed()
+    await rig.event(
+        client.comp_id, event="report", reason="limit: session ended by `limits.violations_per_minute` (60)"
+    )
 
 
 async def test_a_tag_that_some_read_as_sixteen_bits(rig: Rig) -> None:
@@ -80,8 +161,8 @@ async def test_a_tag_that_some_read_as_sixteen_bits(rig: Rig) -> None:
 async def test_a_sequence_reset_of_two_modes(rig: Rig) -> None:
     """quickfixgo reads the last 123: a GapFill to the gateway would be a reset to the venue."""
     client = await rig.log_on(*TRADER)
-    client.write(client.draft("123=Y|123=N|36=9|", "4").whole())
-    await assert_ended(rig, client, "a body field that the gateway acts on stands twice")
+    await assert_rejected(rig, client, client.draft("123=Y|123=N|36=9|", "4").whole())
+    await assert_reported(rig, client.comp_id, "a body field that the gateway acts on stands twice (tag 123)")
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +176,10 @@ async def test_a_tag_above_the_highest(sixteen_bits: Stack, rig: Rig) -> None:
     client = await narrow.log_on(EQUITY)
     order = client.send("D", [(11, "x"), (167, "CS"), (65_535, "y")])
     assert (await narrow.at_venue(order, client)).raw == order.raw
-    client.send("D", [(11, "x"), (167, "CS"), (65_703, "FUT")])
-    await client.closed()
+    beyond = client.send("D", [(11, "x"), (167, "CS"), (65_703, "FUT")])
+    assert (await client.reject_of(beyond)).get(371) == "65703"
     await assert_reported(narrow, client.comp_id, "a tag is above `framing.max_tag`")
-    assert [message.type for message in narrow.session(client).received] == ["A", "D"]
+    assert [message.type for message in narrow.session(client).received] == ["A", "D", "1"]
     await narrow.release()
 
 
@@ -130,31 +211,39 @@ async def test_two_credentials(rig: Rig) -> None:
 async def test_a_second_logon(rig: Rig) -> None:
     client = await rig.log_on(*TRADER)
     client.logon(((554, rig.token(client.comp_id, *TRADER, EQUITY)),))
-    await assert_ended(rig, client, "a second Logon on a live session")
+    assert (await client.wait_for_type("5")).get(58) == "The session is logged on already"
+    await client.closed()
+    await assert_reported(rig, client.comp_id, "a second Logon on a live session")
 
 
-OTHERS: dict[str, Callable[[Draft], bytes]] = {
-    "49": lambda draft: draft.with_header(49, "OTHER"),
-    "56": lambda draft: draft.with_header(56, "OTHER"),
-    "8": lambda draft: forge(draft.text, begin="FIX.4.2"),
+OTHERS: dict[str, tuple[Callable[[Draft], bytes], str]] = {
+    "49": (lambda draft: draft.with_header(49, "OTHER"), "CompID problem"),
+    "56": (lambda draft: draft.with_header(56, "OTHER"), "CompID problem"),
+    "8": (lambda draft: forge(draft.text, begin="FIX.4.2"), "Incorrect BeginString"),
 }
 
 
-@pytest.mark.parametrize("change", OTHERS.values(), ids=OTHERS.keys())
-async def test_another_identity_in_mid_session(rig: Rig, change: Callable[[Draft], bytes]) -> None:
+@pytest.mark.parametrize(("change", "said"), OTHERS.values(), ids=OTHERS.keys())
+async def test_another_identity_in_mid_session(rig: Rig, change: Callable[[Draft], bytes], said: str) -> None:
     client = await rig.log_on(*TRADER, EQUITY)
     client.write(change(client.draft()))
-    await assert_ended(rig, client, "BeginString, SenderCompID or TargetCompID is not the Logon's")
+    assert (await client.wait_for_type("5")).get(58) == said
+    await client.closed()
+    await assert_reported(rig, client.comp_id, FOREIGN)
+    logout = rig.session(client).received[-1]
+    assert (logout.type, logout.seq, logout.get(49)) == ("5", 2, client.comp_id)
 
 
 async def test_a_venue_that_breaks_the_profile(rig: Rig) -> None:
     client = await rig.log_on(*TRADER)
     session = rig.session(client)
-    session.write(forge(f"35=0|34=2|49=VENUE|56={client.comp_id}|0112=x|"))
-    await client.closed()
+    session.write(forge(f"35=8|34=2|49=VENUE|56={client.comp_id}|52=20261120-10:00:00|58=|"))
+    fill = await client.wait_for_type("4")
+    assert (fill.seq, fill.get(123), fill.get(36)) == (2, "Y", "3")
     event = await rig.event(client.comp_id, event="report")
     assert event["direction"] == "outbound"
-    assert [message.type for message in client.received] == ["A"]
+    spread = client.spread()
+    assert (await rig.at_venue(spread, client)).raw == spread.raw
 
 
 # --- connections ---

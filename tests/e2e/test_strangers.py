@@ -82,7 +82,7 @@ async def test_no_log_has_a_sessions_secret_name(rig: Rig, stack: Stack, recorde
     client = await rig.log_on(*TRADER)
     client.send("D", [(11, "S-1"), (55, "X"), (167, "CS")])
     await client.wait_for(lambda message: message.type in ("j", "3"))
-    client.write(b"8=nonsense\x01")
+    client.write(client.draft().with_header(34, "0"))
     await client.closed()
     name = await public_name(rig, client)
     secrets = {request.attributes.request.http.headers.get("x-fix-session", "") for request, _ in recorder.exchanges}

@@ -120,7 +120,7 @@ async def make_duel(
         version: Version = FIX44,
         *,
         strict: bool = False,
-        keep_numbers: bool = True,
+        keep_numbers: bool = False,
         **options: Any,  # noqa: ANN401
     ) -> Duel:
         stack = gateways(any(kind.pads for kind in pair) and not strict, keep_numbers)

@@ -44,7 +44,7 @@ async def _refused(duel: Duel, *, reset: bool = False) -> None:
 
 
 @pytest.mark.parametrize("keep_numbers", [False, True], ids=["told", "keeping-numbers"])
-async def test_a_refused_logon_that_begins_anew(make_duel: MakeDuel, pair: Pair, keep_numbers: bool) -> None:
+async def test_a_refused_logon(make_duel: MakeDuel, pair: Pair, keep_numbers: bool) -> None:
     """The engine is told why, the venue sees nothing, and the next Logon is as if it were the first."""
     duel = await make_duel(pair, keep_numbers=keep_numbers)
     await _refused(duel, reset=True)
@@ -58,7 +58,7 @@ async def test_a_refused_logon_that_begins_anew(make_duel: MakeDuel, pair: Pair,
 @pytest.mark.needs("uncounted_logout")
 async def test_a_refused_logon_in_mid_session(make_duel: MakeDuel, pair: Pair) -> None:
     """An engine that awaits another number than that of our Logout does not count it: the next Logon goes on."""
-    duel = await make_duel(pair, keep_numbers=False)
+    duel = await make_duel(pair)
     await duel.log_on()
     await duel.trade()
     await duel.cut()
@@ -71,7 +71,7 @@ async def test_a_refused_logon_in_mid_session(make_duel: MakeDuel, pair: Pair) -
 
 async def test_refused_logons_that_keep_the_numbers(make_duel: MakeDuel, pair: Pair) -> None:
     """Nothing is said that an engine could count: on the first day and in mid-session, the next Logon goes on."""
-    duel = await make_duel(pair)
+    duel = await make_duel(pair, keep_numbers=True)
     await _refused(duel)
     await duel.log_on()
     await duel.trade()

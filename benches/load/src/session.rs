@@ -19,7 +19,7 @@ impl Session {
     pub fn log_on(port: u16, purpose: Purpose, desk: &str, token: &str) -> io::Result<Self> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         let mut session = Self { connection: Connection::new(stream)?, seq: FIRST_SEQ };
-        session.say("A", &format!("50={desk}|57={}|98=0|108=0|554={token}|", purpose.name()))?;
+        session.say("A", &format!("50={desk}|57={}|98=0|108=30|554={token}|", purpose.name()))?;
         let answer = session.connection.next()?;
         match answer.msg_type {
             b"A" => Ok(session),

@@ -69,6 +69,34 @@ pub fn next_frame_by(bytes: &[u8], max: usize, framing: &Framing) -> Result<Fram
     Ok(Frame::Complete { len, body, version })
 }
 
+/// Where a message with any BeginString (8) of up to eight characters would end by its BodyLength (9), CheckSum (10) included; `None`:
+/// more bytes are needed.
+///
+/// # Errors
+/// It cannot be read.
+pub fn claimed_end(bytes: &[u8], framing: &Framing) -> Result<Option<usize>, Violation> {
+    if !begins_alike(bytes, b"8=") {
+        return Err(Violation::BeginString);
+    }
+    let value = bytes.get(2..bytes.len().min(2 + Version::MAX_LEN + 1)).unwrap_or_default();
+    let start = match memchr(SOH, value) {
+        Some(end) => 2 + end + 1,
+        None if value.len() > Version::MAX_LEN => return Err(Violation::BeginString),
+        None => return Ok(None),
+    };
+    let length = body_length(bytes, start, framing)?;
+    Ok(length.map(|(body_length, body)| body + body_length + TRAILER))
+}
+
+/// Whether `message` is one exact frame, whatever its BeginString (8).
+pub fn is_exact(message: &[u8], framing: &Framing) -> bool {
+    let is_third = || {
+        let mut fields = message.split(|byte| *byte == SOH);
+        fields.nth(2).is_some_and(|third| third.starts_with(b"35="))
+    };
+    claimed_end(message, framing) == Ok(Some(message.len())) && check_trailer(message).is_ok() && is_third()
+}
+
 /// `8=…<SOH>` → the version and the offset behind it. Whole ones are told by pattern, as this runs for every message.
 #[inline]
 fn begin_string(bytes: &[u8]) -> Result<Option<(Version, usize)>, Violation> {

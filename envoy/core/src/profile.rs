@@ -5,6 +5,7 @@
 //! The (length, data) pairs are those of the FIX dictionaries up to 5.0 SP2 with its extension packs, where a data field
 //! follows its length field; nearly all pairs are (n, n+1), the rest are listed apart.
 
+use crate::settings::Framing;
 use crate::swar::Nibbles;
 use crate::tags;
 
@@ -140,6 +141,9 @@ pub struct Profile {
     high: Vec<(u32, u16)>,
     /// The highest tag that a message may have.
     max_tag: u32,
+    /// `framing.empty_values` and `framing.separators_in_data`.
+    empty_values: bool,
+    separators_in_data: bool,
 }
 
 impl Profile {
@@ -155,6 +159,8 @@ impl Profile {
             pairs: Vec::new(),
             high: Vec::new(),
             max_tag: tags::MAX,
+            empty_values: false,
+            separators_in_data: false,
         };
         profile.mark_header_and_singles();
         profile.mark_pairs(pairs);
@@ -175,10 +181,11 @@ impl Profile {
         self
     }
 
-    /// Returns the same profile, in which no tag may be above `max_tag`. `max_tag` is at least 1000.
+    /// Returns the same profile, for fields that may be written in these ways. `framing.max_tag` is at least 1000.
     #[must_use]
-    pub fn with_max_tag(self, max_tag: u32) -> Self {
-        Self { max_tag, ..self }
+    pub fn with_framing(self, framing: &Framing) -> Self {
+        let &Framing { max_tag, empty_values, separators_in_data, .. } = framing;
+        Self { max_tag, empty_values, separators_in_data, ..self }
     }
 
     fn mark_header_and_singles(&mut self) {
@@ -251,6 +258,18 @@ impl Profile {
         self.max_tag
     }
 
+    /// Whether a field that the filter does not act on may have no value.
+    #[inline]
+    pub fn takes_empty_values(&self) -> bool {
+        self.empty_values
+    }
+
+    /// Whether a data field may hold separators.
+    #[inline]
+    pub fn takes_separators_in_data(&self) -> bool {
+        self.separators_in_data
+    }
+
     /// The bits of the fields that each message begins with: 8, 9 and 35.
     #[inline]
     pub fn begun(&self) -> u64 {
@@ -289,6 +308,11 @@ impl Profile {
     pub fn data_tag(&self, length: u32) -> Option<u32> {
         let index = self.pairs.binary_search_by_key(&length, |pair| pair.0).ok()?;
         self.pairs.get(index).map(|pair| pair.1)
+    }
+
+    /// The length tag that announces the data tag `data`.
+    pub fn length_tag(&self, data: u32) -> Option<u32> {
+        self.pairs.iter().find(|pair| pair.1 == data).map(|pair| pair.0)
     }
 }
 

@@ -57,6 +57,8 @@ metrics! {
     RiskReducingForwarded => "fix_authz.risk_reducing_forwarded",
     /// Connections ended for a departure from the strict profile.
     Violations => "fix_authz.violations",
+    /// Of them, bytes that are no message and were ignored.
+    Garbled => "fix_authz.garbled",
     /// Times that reading from a client stopped because its queue was full.
     ReadsPaused => "fix_authz.reads_paused",
     /// Times that bytes from a venue were left waiting because the queue was full.

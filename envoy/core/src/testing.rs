@@ -35,7 +35,8 @@ pub fn read<'a>(
     fields: &'a mut Vec<Field>,
 ) -> Result<Message<'a>, Violation> {
     match next_frame(bytes, 1 << 20)? {
-        Frame::Complete { len, version, .. } => parse(&bytes[..len], version, profile, max_fields, fields),
+        Frame::Complete { len, version, .. } => parse(&bytes[..len], version, profile, max_fields, fields)
+            .map_err(|departure| departure.violation),
         Frame::Partial => Err(Violation::Truncated),
     }
 }

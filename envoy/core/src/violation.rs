@@ -1,4 +1,4 @@
-//! What a peer can do against the strict profile: each ends the connection.
+//! What a peer can do against the strict profile, and against the session.
 
 use std::fmt;
 
@@ -31,6 +31,7 @@ pub enum Violation {
     RepeatedCredential,
     ForeignIdentity,
     Truncated,
+    Unframed,
     LogonTimeout,
 }
 
@@ -62,6 +63,7 @@ impl Violation {
             Self::SecondLogon => "a second Logon on a live session",
             Self::RepeatedCredential => "a credential field stands twice",
             Self::ForeignIdentity => "BeginString, SenderCompID or TargetCompID is not the Logon's",
+            Self::Unframed => "no message begins within `limits.max_message_bytes`",
             Self::Truncated => "the connection ended in the middle of a message",
             Self::LogonTimeout => "no Logon was authorized in time",
         }

@@ -140,7 +140,7 @@ fn tamper(bytes: &mut Vec<u8>, all: &[Tampering]) {
 fn profile() -> Profile {
     Profile::new(&[(5001, 5002), (5002, 5003), (70001, 70002), (93, 11)], &[213])
         .with_secrets(&[58, 5002, 70003])
-        .with_max_tag(600_000)
+        .with_framing(&Framing { max_tag: 600_000, ..Framing::STRICT })
 }
 
 fn assert_same(bytes: &[u8]) {

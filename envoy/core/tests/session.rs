@@ -36,6 +36,8 @@ mod precedents;
 mod redelivering;
 #[path = "session/renewing.rs"]
 mod renewing;
+#[path = "session/resetting.rs"]
+mod resetting;
 #[path = "session/reusing.rs"]
 mod reusing;
 #[path = "session/secrets.rs"]

@@ -6,6 +6,7 @@
 mod support;
 
 use fix_authz_core::command::Direction;
+use fix_authz_core::testing::{fix, raw};
 use proptest::prelude::*;
 use support::checks;
 use support::run::{Op, Run, assert_same};
@@ -29,7 +30,39 @@ const BODIES: [&str; 11] = [
 const CLIENT_TYPES: [&str; 13] = ["D", "F", "G", "q", "B", "V", "0", "1", "2", "n", "U1", "AB", "BE"];
 const VENUE_TYPES: [&str; 8] = ["8", "AE", "9", "0", "1", "W", "j", "8"];
 /// Whole messages that some rule of the profile refuses, as they stand behind the header.
-const BAD_BODIES: [&str; 7] = ["0167=CS|", "11=|", "35=F|", "95=9|96=a|", "96=a|", "43=x|", "10=000|"];
+const BAD_BODIES: [&str; 12] = [
+    "0167=CS|",
+    "11=|",
+    "35=F|",
+    "95=9|96=a|",
+    "96=a|",
+    "43=x|",
+    "10=000|",
+    "43=Y|58=|",
+    "115=OTHER|58=|",
+    "0=x|43=Y|122=T|",
+    "49=OTHER|",
+    "56=|",
+];
+/// Logons in the running session.
+const LOGONS: [&str; 5] =
+    ["98=0|141=Y|", "98=0|", "98=0|141=Y|554=fresh|", "98=0|43=Y|122=T|", "98=0|141=Y|925=x|"];
+/// Whole messages of another session.
+const FOREIGN: [&str; 4] = [
+    "35=D|34={}|49=OTHER|56=VENUE|52=T|11=a|",
+    "35=D|34={}|49=ALGO|56=OTHER|43=Y|122=T|52=T|11=|",
+    "35=0|34={}|49=OTHER|52=T|",
+    "35=8|34={}|49=VENUE|56=OTHER|52=T|",
+];
+/// Bytes that are no message.
+const JUNK: [&str; 6] = [
+    "\n",
+    "junk|",
+    "8=FIX.4.4|9=5|35=0|10=000|",
+    "8=FIX.4.4|9=9|35=0|10=163|",
+    "8=FIX.4.4|35=0|",
+    "8=FIX.9|9=5|35=0|10=1|",
+];
 
 /// One thing that a side says, before it has a number.
 #[derive(Debug, Clone)]
@@ -38,7 +71,9 @@ enum Said {
     Renewal { replay: bool },
     Reset,
     Logout,
-    Logon,
+    Logon(prop::sample::Index),
+    Foreign(prop::sample::Index, bool),
+    Junk(prop::sample::Index),
     Bad(prop::sample::Index),
     Broken { at: prop::sample::Index, byte: u8 },
     Cut(prop::sample::Index),
@@ -52,8 +87,10 @@ fn said() -> impl Strategy<Value = Said> {
         3 => prop::bool::weighted(0.2).prop_map(|replay| Said::Renewal { replay }),
         1 => Just(Said::Reset),
         1 => Just(Said::Logout),
-        1 => Just(Said::Logon),
-        1 => index().prop_map(Said::Bad),
+        1 => index().prop_map(Said::Logon),
+        1 => (index(), any::<bool>()).prop_map(|(at, version)| Said::Foreign(at, version)),
+        1 => index().prop_map(Said::Junk),
+        3 => index().prop_map(Said::Bad),
         1 => (index(), any::<u8>()).prop_map(|(at, byte)| Said::Broken { at, byte }),
         1 => index().prop_map(Said::Cut),
     ]
@@ -147,7 +184,10 @@ fn message(from: Direction, said: &Said, seq: u64) -> Vec<u8> {
         }
         Said::Reset => written(&format!("4 {seq} 36=1|")),
         Said::Logout => written(&format!("5 {seq} 58=bye|")),
-        Said::Logon => written(&format!("A {seq} 98=0|141=Y|")),
+        Said::Logon(body) => written(&format!("A {seq} {}", body.get(&LOGONS))),
+        Said::Foreign(_, true) => long(from, "FIX.4.2", &format!("D {seq} 11=a|")),
+        Said::Foreign(body, false) => fix("FIX.4.4", &body.get(&FOREIGN).replace("{}", &seq.to_string())),
+        Said::Junk(which) => raw(which.get::<&str>(&JUNK)),
         Said::Bad(body) => written(&format!("D {seq} {}", body.get(&BAD_BODIES))),
         Said::Broken { at, byte } => {
             let mut bytes = written(&format!("D {seq} 11=a|"));

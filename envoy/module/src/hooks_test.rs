@@ -446,7 +446,8 @@ fn all_hooks_keep_to_what_envoy_lends() {
     drop(another);
     // What came before a violation has gone on when that closes the connection.
     let last = fix("FIX.4.4", &format!("35=0|34=4|{IDS}"));
-    connection.bytes(true, &[&last, b"nonsense"], false);
+    let unnumbered = fix("FIX.4.4", &format!("35=0|34=0|{IDS}"));
+    connection.bytes(true, &[&last, &unnumbered], false);
     assert!(connection.envoy().sent[0].ends_with(&last));
     connection.bytes(false, &[], true);
     // SAFETY: as Envoy calls it.

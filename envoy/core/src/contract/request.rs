@@ -13,6 +13,7 @@ use super::wire::{
 use crate::command::Direction;
 use crate::credential::Authorization;
 use crate::decision::{Revision, State, Terms, TermsName};
+use crate::frame::SOH;
 use crate::message::Message;
 use crate::profile::Profile;
 use crate::session_name::SessionName;
@@ -284,8 +285,20 @@ pub(super) fn write_body(envelope: Envelope<'_>, message: &Message<'_>, terms: &
     };
     for field in message.fields {
         if wanted(field.tag) && !profile.class(field.tag).is_header() && !secret(field.tag) {
+            let start = to.len();
             to.extend_from_slice(message.raw(field));
+            if message.has_separators_in_data {
+                hide_separators(to.get_mut(start..).unwrap_or_default());
+            }
         }
+    }
+}
+
+/// A separator in a value would end it, and what is behind it would be fields to the service: it becomes a NUL, which no other value
+/// holds.
+fn hide_separators(field: &mut [u8]) {
+    if let Some((_, value)) = field.split_last_mut() {
+        value.iter_mut().filter(|byte| **byte == SOH).for_each(|byte| *byte = 0);
     }
 }
 

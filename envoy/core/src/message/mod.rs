@@ -9,7 +9,7 @@ mod parser;
 mod tests;
 mod values;
 
-pub use parser::parse;
+pub use parser::{Departure, parse};
 pub(crate) use values::number;
 
 use crate::msg_type::MsgType;
@@ -60,6 +60,8 @@ pub struct Message<'a> {
     pub has_optional_ids: bool,
     /// It has a field that holds a secret, at least in some messages.
     pub has_secrets: bool,
+    /// A data field of it holds a separator.
+    pub has_separators_in_data: bool,
 }
 
 impl<'a> Message<'a> {

@@ -15,6 +15,22 @@ use crate::tags;
 use crate::version::Version;
 use crate::violation::Violation;
 
+/// A departure from the strict profile, and where it was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Departure {
+    /// What it is.
+    pub violation: Violation,
+    /// The offset of the field that departs; 0 if that is no one field.
+    pub at: usize,
+}
+
+impl From<Violation> for Departure {
+    /// A departure of the message as a whole.
+    fn from(violation: Violation) -> Self {
+        Self { violation, at: 0 }
+    }
+}
+
 /// Reads a framed message. `fields` is room that grows as needed and is worth keeping from message to message.
 ///
 /// # Errors
@@ -26,21 +42,23 @@ pub fn parse<'a>(
     profile: &Profile,
     max_fields: usize,
     fields: &'a mut Vec<Field>,
-) -> Result<Message<'a>, Violation> {
+) -> Result<Message<'a>, Departure> {
     let mut walk = loop {
         let room = fields.len().min(max_fields);
         match Walk::over(bytes, profile, fields.get_mut(..room).unwrap_or_default()) {
-            Err(Violation::TooManyFields) if room < max_fields => grow(fields, max_fields),
+            Err(Departure { violation: Violation::TooManyFields, .. }) if room < max_fields => {
+                grow(fields, max_fields);
+            }
             walked => break walked?,
         }
     };
     if walk.apart && may_pair_otherwise(fields.get(..walk.count).unwrap_or_default(), profile) {
-        return Err(Violation::DataLength);
+        return Err(Violation::DataLength.into());
     }
     let (Some(msg_type), Some(seq), Some(sender), Some(target)) =
         (walk.msg_type, walk.seq.take(), walk.sender, walk.target)
     else {
-        return Err(Violation::MissingHeaderField);
+        return Err(Violation::MissingHeaderField.into());
     };
     let fields = fields.get(..walk.count).unwrap_or_default();
     let message = Message {
@@ -54,10 +72,11 @@ pub fn parse<'a>(
         poss_dup: walk.poss_dup,
         has_optional_ids: walk.seen & profile.optional_ids() != 0,
         has_secrets: walk.met.is_secret() || walk.seen & profile.secret_singles() != 0,
+        has_separators_in_data: walk.separators_in_data,
     };
     // The number of a SequenceReset-Reset is of no meaning.
     if seq == 0 && !message.is_reset() {
-        return Err(Violation::MsgSeqNum);
+        return Err(Violation::MsgSeqNum.into());
     }
     Ok(message)
 }
@@ -95,6 +114,10 @@ struct Walk<'a> {
     met: Class,
     /// The data tag that must come next, or 0, and the length of its value.
     data: (u32, usize),
+    /// Where the field stands that announces it.
+    announced_at: usize,
+    /// Data holds a separator.
+    separators_in_data: bool,
     /// A length was met that does not stand one below its data tag.
     apart: bool,
     count: usize,
@@ -108,12 +131,14 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Walks over a message. Where `room` ends before it does, there are too many fields.
     #[inline]
-    fn over(bytes: &'a [u8], profile: &Profile, room: &mut [Field]) -> Result<Self, Violation> {
+    fn over(bytes: &'a [u8], profile: &Profile, room: &mut [Field]) -> Result<Self, Departure> {
         let mut walk = Self {
             bytes,
             seen: profile.begun(),
             met: Class::NONE,
             data: (0, 0),
+            announced_at: 0,
+            separators_in_data: false,
             apart: false,
             count: 0,
             msg_type: None,
@@ -129,29 +154,33 @@ impl<'a> Walk<'a> {
         let mut at = walk.begin(&mut separators, &mut room)?;
         while at < trailer {
             // Whatever stands before the trailer has eight bytes and more.
-            let (classified, len) = walk.tag_at(at, profile)?;
+            let here = |violation| Departure { violation, at };
+            let (classified, len) = walk.tag_at(at, profile).map_err(here)?;
             let value = at + len as usize + 1;
-            let end = separators.next_offset().ok_or(Violation::Tag)?;
+            let mut end = separators.next_offset().ok_or(Violation::Tag)?;
             if end <= value {
-                return Err(no_value(value, end));
+                walk.no_value(profile, classified, value, end).map_err(here)?;
             }
             let field = room.next().ok_or(Violation::TooManyFields)?;
             if !classified.class().is_plain() || walk.data.0 != 0 {
-                walk.take(profile, classified, value, end)?;
+                if walk.data.0 != 0 && profile.takes_separators_in_data() {
+                    end = walk.end_of_data(&mut separators, value, end).ok_or(here(Violation::DataLength))?;
+                }
+                walk.take(profile, classified, at, value, end)?;
             }
             *field = Field::at(classified.tag(), at, value, end);
             at = end + 1;
         }
         let field = room.next().ok_or(Violation::TooManyFields)?;
         if walk.data.0 != 0 {
-            return Err(Violation::DataLength);
+            return Err(Departure { violation: Violation::DataLength, at: walk.announced_at });
         }
         // The framing has seen to it.
         if at != trailer || !bytes.get(at..).unwrap_or_default().starts_with(b"10=") {
-            return Err(Violation::BodyLength);
+            return Err(Violation::BodyLength.into());
         }
         if separators.met_nul() {
-            return Err(Violation::Nul);
+            return Err(Violation::Nul.into());
         }
         *field = Field::at(tags::CHECK_SUM, at, at + 3, bytes.len() - 1);
         walk.count = rooms - room.len();
@@ -176,32 +205,68 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A separator stands where the value at `value` should, or before that, in the tag.
+    #[cold]
+    fn no_value(
+        &self,
+        profile: &Profile,
+        classified: Classified,
+        value: usize,
+        end: usize,
+    ) -> Result<(), Violation> {
+        let class = classified.class();
+        let may_be_empty = profile.takes_empty_values()
+            && class.single_bit() == 0
+            && !(class.is_length() || class.is_data() || self.data.0 != 0);
+        match end == value {
+            true if may_be_empty => Ok(()),
+            true => Err(Violation::EmptyValue),
+            false => Err(Violation::Tag),
+        }
+    }
+
+    /// The end of the data at `value`, whose first separator is at `end`: where its length says.
+    #[cold]
+    fn end_of_data(
+        &mut self,
+        separators: &mut Separators<'_>,
+        value: usize,
+        mut end: usize,
+    ) -> Option<usize> {
+        while end - value < self.data.1 {
+            end = separators.next_offset()?;
+            self.separators_in_data = true;
+        }
+        Some(end)
+    }
+
     /// The three fields that every message begins with: the offset behind them.
     #[inline]
     fn begin(
         &mut self,
         separators: &mut Separators<'_>,
         room: &mut std::slice::IterMut<'_, Field>,
-    ) -> Result<usize, Violation> {
+    ) -> Result<usize, Departure> {
         let version = separators.next_offset().ok_or(Violation::BeginString)?;
         let length = separators.next_offset().ok_or(Violation::BodyLength)?;
         let msg_type = separators.next_offset().ok_or(Violation::MsgTypeNotThird)?;
         let starts = |at, prefix: &[u8]| self.bytes.get(at..).is_some_and(|rest| rest.starts_with(prefix));
         // The framing has seen to it.
         if !starts(0, b"8=") || !starts(version + 1, b"9=") || !starts(length + 1, b"35=") {
-            return Err(Violation::MsgTypeNotThird);
+            return Err(Violation::MsgTypeNotThird.into());
         }
         let [Some(first), Some(second), Some(third)] = [(); 3].map(|()| room.next()) else {
-            return Err(Violation::TooManyFields);
+            return Err(Violation::TooManyFields.into());
         };
         *first = Field::at(tags::BEGIN_STRING, 0, 2, version);
         *second = Field::at(tags::BODY_LENGTH, version + 1, version + 3, length);
         *third = Field::at(tags::MSG_TYPE, length + 1, length + 4, msg_type);
         let value = self.bytes.get(length + 4..msg_type).unwrap_or_default();
+        let here = |violation| Departure { violation, at: length + 1 };
         if value.is_empty() {
-            return Err(Violation::EmptyValue);
+            return Err(here(Violation::EmptyValue));
         }
-        self.msg_type = Some(MsgType::new(value).ok_or(Violation::MsgType)?);
+        self.msg_type = Some(MsgType::new(value).ok_or(here(Violation::MsgType))?);
         Ok(msg_type + 1)
     }
 
@@ -211,31 +276,34 @@ impl<'a> Walk<'a> {
         &mut self,
         profile: &Profile,
         classified: Classified,
+        at: usize,
         value: usize,
         end: usize,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), Departure> {
+        let here = |violation| Departure { violation, at };
         let (tag, class) = (classified.tag(), classified.class());
         let data = std::mem::take(&mut self.data);
         if data.0 != 0 {
             if data != (tag, end - value) {
-                return Err(Violation::DataLength);
+                return Err(Departure { violation: Violation::DataLength, at: self.announced_at });
             }
         } else if class.is_data() {
-            return Err(Violation::DataWithoutLength);
+            return Err(here(Violation::DataWithoutLength));
         }
         if class.is_length() {
             let content = self.bytes.get(value..end).unwrap_or_default();
-            let announced = values::data_length(content).ok_or(Violation::DataLength)?;
+            let announced = values::data_length(content).ok_or(here(Violation::DataLength))?;
             self.data = (profile.data_tag(tag).unwrap_or_default(), announced as usize);
+            self.announced_at = at;
             self.apart |= is_apart(tag, self.data.0);
         }
         let bit = class.single_bit();
         if self.seen & bit != 0 {
-            return Err(repeated(class));
+            return Err(here(repeated(class)));
         }
         self.seen |= bit;
         if bit != 0 {
-            return self.take_single(tag, value, end);
+            return self.take_single(tag, value, end).map_err(here);
         }
         self.met = self.met.with(class);
         Ok(())
@@ -283,10 +351,4 @@ fn repeated(class: Class) -> Violation {
         (false, true) => Violation::RepeatedCredential,
         (false, false) => Violation::RepeatedField,
     }
-}
-
-/// A separator stands where the value should, or before that, in the tag.
-#[cold]
-fn no_value(value: usize, end: usize) -> Violation {
-    if end == value { Violation::EmptyValue } else { Violation::Tag }
 }

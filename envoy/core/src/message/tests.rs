@@ -1,8 +1,10 @@
 //! Each rule of the strict profile by itself.
 
+use crate::message::Field;
 use crate::profile::Profile;
+use crate::settings::Framing;
 use crate::tags;
-use crate::testing::{fix, read};
+use crate::testing::{fix, read, show};
 use crate::violation::Violation;
 
 const HEAD: &str = "34=7|49=ALGO|56=VENUE|52=20261120-10:00:00|";
@@ -104,7 +106,8 @@ fn a_tag_that_the_filter_acts_on_stands_once() {
 #[test]
 fn no_tag_is_above_the_highest() {
     let at_most = |max_tag: u32, body: &str| {
-        let profile = Profile::new(&[], &[]).with_max_tag(max_tag);
+        let framing = Framing { max_tag, ..Framing::STRICT };
+        let profile = Profile::new(&[], &[]).with_framing(&framing);
         let mut fields = Vec::new();
         read(&fix("FIX.4.4", &format!("35=D|{HEAD}{body}")), &profile, 64, &mut fields).map(|_| ())
     };
@@ -171,4 +174,64 @@ fn refuses_a_header_that_lacks_or_bends() {
 fn bounds_the_number_of_fields() {
     let many = "58=x|".repeat(70);
     assert_eq!(verdict(&format!("35=D|{HEAD}{many}")), Err(Violation::TooManyFields));
+}
+
+fn read_as(framing: &Framing, body: &str) -> Result<Vec<(u32, String)>, Violation> {
+    let profile = Profile::new(&[], &[]).with_framing(framing);
+    let bytes = fix("FIX.4.4", body);
+    let mut fields = Vec::new();
+    let message = read(&bytes, &profile, 64, &mut fields)?;
+    let shown = |field: &Field| (field.tag, show(message.value(field)));
+    let inner = message.fields.get(2..message.fields.len() - 1).unwrap();
+    Ok(inner.iter().map(shown).collect())
+}
+
+#[test]
+fn empty_values_are_taken_under_their_setting_but_for_what_the_filter_acts_on() {
+    let lenient = Framing { empty_values: true, ..Framing::STRICT };
+    let body = format!("35=D|{HEAD}453=1|448=|447=D|58=|");
+    assert_eq!(read_as(&Framing::STRICT, &body), Err(Violation::EmptyValue));
+    let fields = read_as(&lenient, &body).unwrap();
+    let last: Vec<(u32, String)> = fields.into_iter().rev().take(4).collect();
+    let tags: Vec<u32> = last.iter().map(|field| field.0).collect();
+    assert_eq!(tags, [58, 447, 448, 453]);
+    assert_eq!(last.get(2).map(|field| field.1.as_str()), Some(""));
+    for body in [
+        "35=|34=1|49=A|56=B|",
+        "35=D|34=|49=A|56=B|",
+        "35=D|34=1|49=|56=B|",
+        "35=D|34=1|49=A|56=B|50=|",
+        "35=D|34=1|49=A|56=B|43=|",
+        "35=4|34=1|49=A|56=B|123=|36=2|",
+        "35=D|34=1|49=A|56=B|554=|",
+        "35=D|34=1|49=A|56=B|95=|96=|",
+        "35=D|34=1|49=A|56=B|95=0|96=|",
+        "35=D|34=1|49=A|56=B|=|",
+        "35=D|34=1|49=A|56=B||",
+    ] {
+        assert!(read_as(&lenient, body).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn data_with_separators_ends_where_its_length_says_under_its_setting() {
+    let counted = Framing { separators_in_data: true, ..Framing::STRICT };
+    let inner = "<RTRF>8=FIX.4.2|9=49|35=8|34=7|49=CME|56=FIRM|37=1|17=1|10=000|</RTRF>";
+    let body = format!("35=n|{HEAD}212={}|213={inner}|58=x|", inner.len());
+    assert!(read_as(&Framing::STRICT, &body).is_err());
+    let fields = read_as(&counted, &body).unwrap();
+    assert!(fields.ends_with(&[(213, inner.to_owned()), (58, "x".to_owned())]));
+    for by in [-2, -1, 1, 2, 4, 6, 1_000] {
+        let length = inner.len().saturating_add_signed(by);
+        let wrong = format!("35=n|{HEAD}212={length}|213={inner}|58=x|");
+        // A separator is due where the length says, and a field behind it.
+        assert!(read_as(&counted, &wrong).is_err(), "{wrong}");
+    }
+    // What has no separator in it is read as ever, and so is what is no data.
+    assert!(read_as(&counted, &format!("35=D|{HEAD}354=3|355=a=b|")).is_ok());
+    assert!(read_as(&counted, &format!("35=D|{HEAD}355=a|")).is_err());
+    // The data reaches to the last separator before CheckSum (10), and no further.
+    assert!(read_as(&counted, &format!("35=D|{HEAD}354=5|355=a|b|c|")).is_ok());
+    assert!(read_as(&counted, &format!("35=D|{HEAD}354=7|355=a|b|c|")).is_err());
+    assert!(read_as(&counted, &format!("35=D|{HEAD}354=13|355=a|b|c|")).is_err());
 }

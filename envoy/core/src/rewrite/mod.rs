@@ -14,14 +14,14 @@ mod substitute;
 mod testing;
 
 pub use logout::{ended, logout, refuse_logon};
-pub use reject::{Rejected, reject};
+pub use reject::{Cause, Rejected, reject};
 pub use replay::{gap_fill_part, late_reject, put_back};
-pub(crate) use substitute::compose;
+pub(crate) use substitute::{compose, field};
 
 use crate::message::Message;
 use crate::renewal::UserResponse;
 use crate::tags;
-use substitute::{field, number, substitute};
+use substitute::{number, substitute};
 
 /// Client to venue, denied: a TestRequest that every engine must answer with a Heartbeat carrying `id`.
 pub fn test_request(message: &Message<'_>, id: &[u8], out: &mut Vec<u8>) {

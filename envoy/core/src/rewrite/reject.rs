@@ -1,25 +1,41 @@
-//! The reject that a client must see: what of the denied message it speaks of, and how each version of FIX says it.
+//! The reject that a client must see: what of its message it speaks of, and how each version of FIX says it.
 //!
-//! BusinessMessageReject (35=j) came with FIX 4.2; before it there is only Reject (35=3).
+//! A denied message gets a BusinessMessageReject (35=j), which came with FIX 4.2; before it there is only the session's Reject (35=3). A
+//! message that departs from the strict profile gets that one in every version.
 
 use super::substitute::{field, number, substitute};
 use crate::decision::Denial;
+use crate::malformed::Fault;
 use crate::message::Message;
 use crate::msg_type::MsgType;
 use crate::tags;
 use crate::version::Version;
 
-/// What a reject must say of the message that was denied.
+/// What a reject must say of the message that it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// Its MsgSeqNum (34).
     pub seq: u64,
-    /// Its MsgType (35).
-    pub msg_type: MsgType,
-    /// The value of its business-level id, where it has one.
-    pub business_id: Option<Vec<u8>>,
-    /// What the client is told.
-    pub denial: Denial,
+    /// The ids that route the reject back to who sent the message through the client: DeliverTo for OnBehalfOf, and so on.
+    pub route: Vec<(u32, Vec<u8>)>,
+    /// Why it is rejected.
+    pub cause: Cause,
+}
+
+/// Why a message is rejected, and what the reject says of it besides its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// It was denied.
+    Denied {
+        /// Its MsgType (35).
+        msg_type: MsgType,
+        /// The value of its business-level id, where it has one.
+        business_id: Option<Vec<u8>>,
+        /// What the client is told.
+        denial: Denial,
+    },
+    /// It departs from the strict profile.
+    Malformed(Fault),
 }
 
 impl Rejected {
@@ -28,18 +44,47 @@ impl Rejected {
 
     /// What it takes in memory beside itself.
     pub fn bytes(&self) -> usize {
-        self.business_id.as_ref().map_or(0, Vec::len) + self.denial.text.len()
+        let route: usize = self.route.iter().map(|(_, id)| id.len() + size_of::<(u32, Vec<u8>)>()).sum();
+        route
+            + match &self.cause {
+                Cause::Denied { business_id, denial, .. } => {
+                    business_id.as_ref().map_or(0, Vec::len) + denial.text.len()
+                }
+                Cause::Malformed(fault) => fault.msg_type.len() + fault.tag.as_ref().map_or(0, Vec::len),
+            }
     }
 
-    /// What to remember of `message`.
+    /// What to remember of a message that was denied.
     pub fn new(message: &Message<'_>, denial: Denial) -> Self {
         let business_id = business_id_tag(message.msg_type)
             .and_then(|tag| message.get(tag))
             .filter(|id| id.len() <= Self::MAX_BUSINESS_ID)
             .map(<[u8]>::to_vec);
-        Self { seq: message.seq, msg_type: message.msg_type, business_id, denial }
+        Self::of(message, Cause::Denied { msg_type: message.msg_type, business_id, denial })
+    }
+
+    /// What to remember of a message that departs from the profile; `header` is what stands in for it.
+    pub fn malformed(header: &Message<'_>, fault: Fault) -> Self {
+        Self::of(header, Cause::Malformed(fault))
+    }
+
+    fn of(message: &Message<'_>, cause: Cause) -> Self {
+        let back = |(from, to): &(u32, u32)| Some((*to, message.get(*from)?.to_vec()));
+        let route =
+            if message.has_optional_ids { ROUTES.iter().filter_map(back).collect() } else { Vec::new() };
+        Self { seq: message.seq, route, cause }
     }
 }
+
+/// Under which tag the answer has an id of a message that came through a third party.
+const ROUTES: [(u32, u32); 6] = [
+    (tags::ON_BEHALF_OF_COMP_ID, tags::DELIVER_TO_COMP_ID),
+    (tags::ON_BEHALF_OF_SUB_ID, tags::DELIVER_TO_SUB_ID),
+    (tags::ON_BEHALF_OF_LOCATION_ID, tags::DELIVER_TO_LOCATION_ID),
+    (tags::DELIVER_TO_COMP_ID, tags::ON_BEHALF_OF_COMP_ID),
+    (tags::DELIVER_TO_SUB_ID, tags::ON_BEHALF_OF_SUB_ID),
+    (tags::DELIVER_TO_LOCATION_ID, tags::ON_BEHALF_OF_LOCATION_ID),
+];
 
 /// The field that BusinessRejectRefID (379) repeats, by MsgType.
 fn business_id_tag(msg_type: MsgType) -> Option<u32> {
@@ -67,25 +112,54 @@ fn business_id_tag(msg_type: MsgType) -> Option<u32> {
 
 /// The venue's Heartbeat becomes the reject that the client must see.
 pub fn reject(heartbeat: &Message<'_>, rejected: &Rejected, out: &mut Vec<u8>) {
-    substitute(heartbeat, reject_type(heartbeat.version), out, |body| {
-        reject_body(heartbeat.version, rejected, body);
+    substitute(heartbeat, reject_type(heartbeat.version, rejected), out, |body| {
+        reject_body(heartbeat, rejected, body);
     });
 }
 
-pub(super) fn reject_type(version: Version) -> &'static [u8] {
-    if version.has_business_reject() { b"j" } else { b"3" }
+pub(super) fn reject_type(version: Version, rejected: &Rejected) -> &'static [u8] {
+    let is_denial = matches!(rejected.cause, Cause::Denied { .. });
+    if is_denial && version.has_business_reject() { b"j" } else { b"3" }
 }
 
-pub(super) fn reject_body(version: Version, rejected: &Rejected, body: &mut Vec<u8>) {
-    number(body, tags::REF_SEQ_NUM, rejected.seq);
-    if version.has_business_reject() {
-        field(body, tags::REF_MSG_TYPE, rejected.msg_type.as_bytes());
-        if let Some(id) = &rejected.business_id {
-            field(body, tags::BUSINESS_REJECT_REF_ID, id);
-        }
-        number(body, tags::BUSINESS_REJECT_REASON, version.reject_reason(rejected.denial.reason).into());
+/// All behind the header fields that are taken over from the venue's message `place`.
+pub(super) fn reject_body(place: &Message<'_>, rejected: &Rejected, body: &mut Vec<u8>) {
+    for (tag, id) in rejected.route.iter().filter(|(tag, _)| place.get(*tag).is_none()) {
+        field(body, *tag, id);
     }
-    field(body, tags::TEXT, &rejected.denial.text);
+    number(body, tags::REF_SEQ_NUM, rejected.seq);
+    match &rejected.cause {
+        Cause::Denied { msg_type, business_id, denial } => {
+            if place.version.has_business_reject() {
+                field(body, tags::REF_MSG_TYPE, msg_type.as_bytes());
+                if let Some(id) = business_id {
+                    field(body, tags::BUSINESS_REJECT_REF_ID, id);
+                }
+                number(body, tags::BUSINESS_REJECT_REASON, place.version.reject_reason(denial.reason).into());
+            }
+            field(body, tags::TEXT, &denial.text);
+        }
+        Cause::Malformed(fault) => session_reject_body(place.version, fault, body),
+    }
+}
+
+/// RefTagID (371), RefMsgType (372) and SessionRejectReason (373) came with FIX 4.2; before it Text (58) names the tag.
+fn session_reject_body(version: Version, fault: &Fault, body: &mut Vec<u8>) {
+    let text = fault.reason.text();
+    if !version.has_business_reject() {
+        let named = fault.tag.as_ref().map(|tag| format!("{text} ({})", String::from_utf8_lossy(tag)));
+        return field(body, tags::TEXT, named.as_deref().unwrap_or(text).as_bytes());
+    }
+    if let Some(tag) = &fault.tag {
+        field(body, tags::REF_TAG_ID, tag);
+    }
+    if !fault.msg_type.is_empty() {
+        field(body, tags::REF_MSG_TYPE, &fault.msg_type);
+    }
+    if let Some(code) = fault.reason.code(version) {
+        number(body, tags::SESSION_REJECT_REASON, code.into());
+    }
+    field(body, tags::TEXT, text.as_bytes());
 }
 
 #[cfg(test)]
@@ -131,7 +205,10 @@ mod tests {
             let mut fields = Vec::new();
             let message = read(&order, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
             assert_eq!(
-                Rejected::new(&message, denial(NOT_AUTHORIZED)).business_id.is_some(),
+                matches!(
+                    Rejected::new(&message, denial(NOT_AUTHORIZED)).cause,
+                    Cause::Denied { business_id: Some(_), .. }
+                ),
                 kept,
                 "{length}"
             );

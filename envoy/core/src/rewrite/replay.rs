@@ -26,7 +26,7 @@ pub fn gap_fill_part(fill: &Message<'_>, from: u64, to: u64, out: &mut Vec<u8>) 
 /// As [`reject`](super::reject()), but at the number `seq` that a GapFill of the venue's covers: a replay of what nobody has seen.
 pub fn late_reject(fill: &Message<'_>, seq: u64, rejected: &Rejected, out: &mut Vec<u8>) {
     compose(fill.version, out, |body| {
-        field(body, tags::MSG_TYPE, reject_type(fill.version));
+        field(body, tags::MSG_TYPE, reject_type(fill.version, rejected));
         number(body, tags::MSG_SEQ_NUM, seq);
         let dated = [tags::ORIG_SENDING_TIME, tags::SENDING_TIME].iter().find_map(|tag| fill.get(*tag));
         for each in carried(fill) {
@@ -36,7 +36,7 @@ pub fn late_reject(fill: &Message<'_>, seq: u64, rejected: &Rejected, out: &mut 
             }
         }
         replayed(body, dated);
-        reject_body(fill.version, rejected, body);
+        reject_body(fill, rejected, body);
     });
 }
 

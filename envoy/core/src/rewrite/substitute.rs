@@ -62,7 +62,7 @@ pub(crate) fn compose(version: Version, out: &mut Vec<u8>, write: impl FnOnce(&m
 }
 
 /// Appends `tag=value<SOH>`.
-pub(super) fn field(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
+pub(crate) fn field(out: &mut Vec<u8>, tag: u32, value: &[u8]) {
     out.extend_from_slice(tag.to_string().as_bytes());
     out.push(b'=');
     out.extend_from_slice(value);

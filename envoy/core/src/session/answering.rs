@@ -172,6 +172,15 @@ impl Session {
                 out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
             }),
             Fate::Retire => self.reread(&bytes, |session, message| session.retire(message, now, out)),
+            Fate::End(denial, why) => {
+                self.reread(&bytes, |session, message| session.end(message, denial, why, now, out));
+            }
+            Fate::Reset(credential) => {
+                self.reread(&bytes, |session, message| session.reset(message, credential, now, out));
+            }
+            Fate::Malformed(fault) => {
+                self.reread(&bytes, |session, message| session.reject_malformed(message, *fault, now, out));
+            }
             Fate::Reuse(account) => {
                 self.account(account, now, out);
                 self.forward_inbound(&bytes, out);

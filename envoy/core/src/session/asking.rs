@@ -100,7 +100,7 @@ impl Session {
         out.push(Command::Report { frame: request.frame(), authorized: self.is_authorized });
     }
 
-    /// Reports a departure from the strict profile, and ends the connection for it.
+    /// Ends the connection for a violation that nothing can answer: once what came before it is decided, and it is reported.
     pub(super) fn violate(
         &mut self,
         direction: Direction,
@@ -108,6 +108,19 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
+        self.breaking.get_or_insert((direction, violation));
+        self.break_off_if_clear(now, out);
+    }
+
+    /// Ends the connection for a violation if nothing waits for a decision any more.
+    pub(super) fn break_off_if_clear(&mut self, now: Now, out: &mut Commands) {
+        let clear = self.inbound.is_clear() && self.outbound.is_clear();
+        if clear && let Some((direction, violation)) = self.breaking.take() {
+            self.break_off(direction, violation, now, out);
+        }
+    }
+
+    fn break_off(&mut self, direction: Direction, violation: Violation, now: Now, out: &mut Commands) {
         self.send_open(now, out);
         self.tell_refused(now, out);
         self.report(direction, "violation", violation.text(), now, out);

@@ -190,13 +190,17 @@ mod tests {
     use super::*;
     use crate::decision::Denial;
     use crate::msg_type::MsgType;
+    use crate::rewrite::Cause;
 
     fn echo() -> Echo {
         Echo::Reject(Rejected {
             seq: 7,
-            msg_type: MsgType::LOGON,
-            business_id: None,
-            denial: Denial::new(b"no", 6, None),
+            route: Vec::new(),
+            cause: Cause::Denied {
+                msg_type: MsgType::LOGON,
+                business_id: None,
+                denial: Denial::new(b"no", 6, None),
+            },
         })
     }
 

@@ -7,6 +7,7 @@
 //! After the last word to the client its connection is only half closed, and what it still sends is read and dropped until
 //! it closes too: bytes left unread would make the close a reset, and a reset can take the last word with it.
 
+use super::lane::Fate;
 use super::{Now, Phase, Session};
 use crate::command::{Command, Commands, Direction, Level};
 use crate::decision::Denial;
@@ -20,22 +21,28 @@ use std::time::Duration;
 pub(super) const BY_SERVICE: &str = "session ended by the decision service";
 /// See [`BY_SERVICE`].
 pub(super) const BY_LIMIT: &str = "session ended by a limit";
+/// See [`BY_SERVICE`].
+pub(super) const BY_IDENTITY: &str = "session ended by a message of another version or with other CompIDs";
+
+/// See [`BY_SERVICE`].
+pub(super) const BY_SECOND_LOGON: &str = "session ended by a second Logon";
 
 /// The order to end a session with the client's next message.
 #[derive(Debug)]
 pub(super) struct Doom {
     denial: Denial,
+    why: &'static str,
     /// By then it ends without.
     deadline: Duration,
 }
 
 impl Session {
     /// The session is to end: what waits is not waited for, for its place is the Logout's.
-    pub(super) fn doom(&mut self, denial: Denial, now: Now, out: &mut Commands) {
-        out.log(Level::Info, format!("session {}: is to end, by the decision service", self.name));
+    pub(super) fn doom(&mut self, denial: Denial, why: &'static str, now: Now, out: &mut Commands) {
+        out.log(Level::Info, format!("session {}: is to end: {why}", self.name));
         let limits = &self.listener.settings.limits;
         out.push(Command::Tick(limits.end_timeout_ms));
-        self.doom = Some(Doom { denial, deadline: now.monotonic + limits.end_timeout() });
+        self.doom = Some(Doom { denial, why, deadline: now.monotonic + limits.end_timeout() });
         self.renewal = None;
         while let Some(waiting) = self.inbound.pop() {
             self.reread(&waiting.bytes, |session, message| session.end_if_doomed(message, now, out));
@@ -46,9 +53,25 @@ impl Session {
     /// Whether a message of the client's is the end of a doomed session, or takes it there.
     pub(super) fn end_if_doomed(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) {
         if let (Phase::Active, Some(doom)) = (&self.phase, &self.doom) {
-            let denial = doom.denial.clone();
-            self.end(message, denial, BY_SERVICE, now, out);
+            let (denial, why) = (doom.denial.clone(), doom.why);
+            self.end(message, denial, why, now, out);
         }
+    }
+
+    /// The session ends with this message of the client's, in its turn; with the next fresh one, if it is a replay.
+    pub(super) fn end_in_turn(
+        &mut self,
+        message: &Message<'_>,
+        denial: Denial,
+        why: &'static str,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        if !message.poss_dup {
+            return self.in_turn(message, Fate::End(denial, why), now, out);
+        }
+        self.doom(denial, why, now, out);
+        self.end_if_doomed(message, now, out);
     }
 
     /// The session ends: a Logout takes the message's place, and the venue's answer closes.

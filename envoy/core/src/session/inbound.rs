@@ -31,12 +31,12 @@ impl Session {
             return self.hold_logon(message, now, out);
         }
         self.is_the_logons(Direction::Inbound, message)?;
-        if message.msg_type == MsgType::LOGON {
-            return Err(Violation::SecondLogon);
-        }
         if self.doom.is_some() {
             self.end_if_doomed(message, now, out);
             return Ok(());
+        }
+        if message.msg_type == MsgType::LOGON {
+            return self.log_on_again(message, now, out);
         }
         if self.drain.is_some() && self.may_retire(message, now) {
             if self.inbound.is_clear() {
@@ -128,6 +128,7 @@ impl Session {
                 self.tell_refused(now, out);
                 self.terms = allowance.terms.map(|terms| *terms).unwrap_or_default();
                 self.set_share(allowance.client.as_deref(), now);
+                self.username_passes = allowance.username;
                 self.phase = Phase::Active;
                 self.send_logon(&logon, token_tag, allowance.username, now, out);
                 self.watch_anew(allowance.state, allowance.watch_s, now, out);
@@ -225,7 +226,12 @@ impl Session {
             return self.end_by_limit(message, denial.reason, now, out);
         }
         out.count(Counter::InboundDenied);
-        let id = self.echoes.add(Echo::Reject(Rejected::new(message, denial)), message.seq, now.monotonic);
+        self.echo(message, Rejected::new(message, denial), now, out);
+    }
+
+    /// A TestRequest takes the message's place; the Heartbeat that answers it will be the reject.
+    pub(super) fn echo(&mut self, message: &Message<'_>, rejected: Rejected, now: Now, out: &mut Commands) {
+        let id = self.echoes.add(Echo::Reject(rejected), message.seq, now.monotonic);
         out.send_with(Direction::Inbound, |to| rewrite::test_request(message, id.as_bytes(), to));
     }
 }

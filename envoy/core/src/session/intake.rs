@@ -4,7 +4,8 @@ use super::lane::Unread;
 use super::{Listener, Now, Phase, Session};
 use crate::command::{Command, Commands, Direction};
 use crate::frame::{Frame, next_frame_by};
-use crate::message::{Field, parse};
+use crate::garbled::{Garbled, end_of_garbled};
+use crate::message::{Departure, Field, parse};
 use crate::stats::Counter;
 use crate::violation::Violation;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ impl Session {
                 return self.close(why, out);
             }
             Phase::Leaving { .. } => return,
+            // What comes behind a violation is read and dropped, so that the end is no reset.
+            _ if self.breaking.is_some() => return,
             _ => {}
         }
         if direction == Direction::Inbound {
@@ -80,6 +83,7 @@ impl Session {
     pub(super) fn is_blocked(&self, direction: Direction) -> bool {
         let limits = &self.listener.settings.limits;
         match (&self.phase, direction) {
+            _ if self.breaking.is_some() => true,
             (Phase::AwaitingLogon, Direction::Inbound) => false,
             (Phase::Active, _) if self.is_over() => true,
             (Phase::Active, Direction::Inbound) if self.waits_for_last_words() => true,
@@ -143,18 +147,47 @@ impl Session {
         out: &mut Commands,
     ) -> Result<usize, Violation> {
         let (limits, framing) = (&listener.settings.limits, &listener.settings.framing);
-        let Frame::Complete { len, version, .. } =
-            next_frame_by(bytes, limits.max_message_bytes as usize, framing)?
-        else {
-            return Ok(0);
+        let (len, version) = match next_frame_by(bytes, limits.max_message_bytes as usize, framing) {
+            Ok(Frame::Complete { len, version, .. }) => (len, version),
+            Ok(Frame::Partial) => return Ok(0),
+            Err(violation) => return self.pass_over(listener, direction, bytes, violation, now, out),
         };
         let bytes = bytes.get(..len).unwrap_or_default();
-        let message = parse(bytes, version, &listener.profile, limits.max_fields as usize, fields)?;
-        match direction {
-            Direction::Inbound => self.inbound_message(&message, now, out)?,
-            Direction::Outbound => self.outbound_message(&message, now, out)?,
+        let taken = match parse(bytes, version, &listener.profile, limits.max_fields as usize, fields) {
+            Ok(message) => match direction {
+                Direction::Inbound => self.inbound_message(&message, now, out).map_err(Departure::from),
+                Direction::Outbound => self.outbound_message(&message, now, out).map_err(Departure::from),
+            },
+            Err(departure) => Err(departure),
+        };
+        if let Err(departure) = taken {
+            self.answer_malformed(direction, bytes, departure, now, out)?;
         }
         Ok(len)
+    }
+
+    /// Passes over a garbled message: how many bytes that is, or 0 if its end is not there yet.
+    #[cold]
+    fn pass_over(
+        &mut self,
+        listener: &Listener,
+        direction: Direction,
+        bytes: &[u8],
+        violation: Violation,
+        now: Now,
+        out: &mut Commands,
+    ) -> Result<usize, Violation> {
+        let (limits, framing) = (&listener.settings.limits, &listener.settings.framing);
+        if !self.is_answering(direction) {
+            return Err(violation);
+        }
+        match end_of_garbled(bytes, limits.max_message_bytes as usize, framing)? {
+            Garbled::Partial => Ok(0),
+            Garbled::Until(len) => {
+                self.ignore_garbled(direction, bytes.get(..len).unwrap_or_default(), violation, now, out)?;
+                Ok(len)
+            }
+        }
     }
 
     /// Keeps what was not taken in, and starts or stops reading.
@@ -162,7 +195,7 @@ impl Session {
         if let Some(share) = &mut self.share {
             share.note(self.inbound.asked_weight());
         }
-        if matches!(self.phase, Phase::Leaving { .. } | Phase::Closed) {
+        if matches!(self.phase, Phase::Leaving { .. } | Phase::Closed) || self.breaking.is_some() {
             return;
         }
         let blocked = self.is_blocked(direction);

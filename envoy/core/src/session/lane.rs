@@ -7,7 +7,8 @@ use super::batching::Open;
 use super::cache::AccountId;
 use super::limiting::weight;
 use crate::command::CheckId;
-use crate::decision::{Allowance, Decision};
+use crate::decision::{Allowance, Decision, Denial};
+use crate::malformed::Fault;
 use crate::msg_type::MsgType;
 use crate::renewal::UserResponse;
 use crate::settings::Limits;
@@ -54,6 +55,12 @@ pub(super) enum Fate {
     Respond(UserResponse),
     /// A GapFill takes its place.
     Fill,
+    /// It is a Logon with which the numbers begin anew, and its credential stands in this tag.
+    Reset(Option<u32>),
+    /// A session Reject answers it.
+    Malformed(Box<Fault>),
+    /// The session ends with it, for this reason.
+    End(Denial, &'static str),
     /// It needs no decision, only its turn.
     Pass,
     /// The Logout takes its place that ends the session with the gateway.

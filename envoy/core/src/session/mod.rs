@@ -3,21 +3,22 @@
 //! A session waits for a Logon, holds it until the decision service has answered, and then passes messages in both
 //! directions. It reads each message whole and sends a Check about it if the session's terms say so. Several Checks may be
 //! out at a time; their answers are applied in the order of the messages. A denied message is replaced in place
-//! (`docs/sequence.md`). A departure from the strict profile is reported and ends the connection; no later message is
-//! forwarded.
+//! (`docs/sequence.md`). A message that departs from the strict profile is answered in sequence too; what cannot be is reported
+//! and ends the connection.
 //!
 //! This module has the phases and the events. The others:
 //!
 //! - `intake` takes bytes in; `lane` is the queue of a direction; `inbound` and `outbound` have the rules of the directions.
+//! - `malformed` answers messages that depart from the strict profile, and ignores bytes that are no message.
 //! - `naming` compares a message's ids with the Logon's; `secrets` cuts or refuses credentials on their way to the venue.
 //! - `asking` sends Checks and `answering` applies their answers; `batching` does both for Checks about several messages.
 //!   `deciding_anew` asks again after a change of the state. Where the service gave no answer, `unanswered` decides about the
 //!   client's messages, and `holding` holds the venue's until they are decided.
 //! - `reusing` passes messages by cached decisions, `cache` holds these decisions, `passing` is the short way for messages
 //!   that are like earlier ones, and `accounts` counts the messages that passed without a Check.
-//! - `watching` keeps the service's watch, `renewing` takes a fresh credential, `ending` ends a session that the service
-//!   ends, `draining` one that ends with the gateway, `half_closed` one that the client or the venue ends, `silence` one whose
-//!   client is dead. `limiting` denies or holds up messages beyond a limit.
+//! - `watching` keeps the service's watch, `renewing` takes a fresh credential, `resetting` a Logon in the running session.
+//!   `ending` ends a session that the service ends, `draining` one that ends with the gateway, `half_closed` one that the client or
+//!   the venue ends, `silence` one whose client is dead. `limiting` denies or holds up messages beyond a limit.
 //! - `echo` holds rejects until the venue has answered what came before them, `redelivering` sends those that a lost
 //!   connection took with it, and `memory` is what outlives a connection of them.
 
@@ -36,12 +37,14 @@ mod inbound;
 mod intake;
 mod lane;
 mod limiting;
+mod malformed;
 mod memory;
 mod naming;
 mod outbound;
 mod passing;
 mod redelivering;
 mod renewing;
+mod resetting;
 mod reusing;
 mod secrets;
 mod silence;
@@ -72,11 +75,12 @@ use ending::Doom;
 use half_closed::HalfClosed;
 use holding::Holding;
 use lane::Lane;
-use limiting::{Days, Limiter, Place, Places, Share, Shares};
+use limiting::{Days, Limiter, Minute, Place, Places, Share, Shares};
 use memory::Memory;
 use passing::Known;
 use redelivering::Footing;
 use renewing::Renewal;
+use resetting::RESETS_PER_MINUTE;
 use reusing::Refresh;
 use silence::Silence;
 use std::sync::Arc;
@@ -165,6 +169,18 @@ pub struct Session {
     limiter: Option<Box<Limiter>>,
     /// Set at the Logon; `None` if the settings bound nothing for each client.
     share: Option<Share>,
+    /// Violations that did not end the session.
+    violations: Minute,
+    /// Logons of the client's with which the numbers began anew.
+    resets: Minute,
+    /// The client's numbers began anew, and the venue has not answered.
+    awaits_reset: bool,
+    /// The venue's numbers began anew, and the client has not answered.
+    venue_began_anew: bool,
+    /// The service has said that the Username (553) is the identity's.
+    username_passes: bool,
+    /// The connections end for this once what came before is decided.
+    breaking: Option<(Direction, Violation)>,
     /// The order to end.
     doom: Option<Doom>,
     /// The gateway's own end.
@@ -221,6 +237,12 @@ impl Session {
             place: None,
             limiter: None,
             share: None,
+            violations: Minute::new(listener.settings.limits.violations_per_minute),
+            resets: Minute::new(RESETS_PER_MINUTE),
+            awaits_reset: false,
+            venue_began_anew: false,
+            username_passes: false,
+            breaking: None,
             doom: None,
             drain: None,
             half_closed: None,
@@ -265,6 +287,7 @@ impl Session {
         }
         self.report_unanswered_if_due(now, out);
         self.send_open(now, out);
+        self.break_off_if_clear(now, out);
         self.cut_if_quiet(now, out);
         self.follow_ends(now, out);
     }
@@ -335,6 +358,12 @@ impl Session {
     #[doc(hidden)]
     pub fn forget_layouts(&mut self) {
         self.layouts.clear();
+    }
+
+    /// The connections end for a violation that nothing can answer. For tests.
+    #[doc(hidden)]
+    pub fn is_breaking_off(&self) -> bool {
+        self.breaking.is_some()
     }
 
     fn lane(&mut self, direction: Direction) -> &mut Lane {

@@ -26,20 +26,16 @@ impl Session {
         self.is_the_logons(Direction::Outbound, message)?;
         self.follow_venue(message, now);
         match message.msg_type {
-            MsgType::HEARTBEAT => {
-                if let Some((echo, overdue)) =
-                    message.get(tags::TEST_REQ_ID).and_then(|id| self.echoes.take(id))
-                {
-                    out.count_many(Counter::RejectsOverdue, overdue);
-                    self.answer_client(message, &echo, now, out);
-                    self.resume_client(now, out);
-                    return Ok(());
-                }
+            MsgType::HEARTBEAT
+                if message.get(tags::TEST_REQ_ID).is_some_and(|id| self.take_echo(message, id, now, out)) =>
+            {
+                return Ok(());
             }
             // A Logon with 141=Y leaves what is pending: it begins the numbers that this already counts by.
             MsgType::LOGON => {
                 self.forget_if_anew(message, now);
                 self.follow_heartbeats(message);
+                self.note_venues_reset(message, now, out);
             }
             MsgType::RESEND_REQUEST => {
                 self.note_resend_request(message, now, out);
@@ -51,19 +47,36 @@ impl Session {
                 self.reset_or_fill(message, now, out);
                 return Ok(());
             }
-            MsgType::LOGOUT => {
-                if let Phase::Ending { denial, answered, .. } = &mut self.phase {
-                    *answered = true;
-                    let denial = denial.clone();
-                    self.replace(message, out, |to| rewrite::ended(message, &denial, to));
-                    self.leave_if_ended(now, out);
-                    return Ok(());
-                }
-            }
+            MsgType::LOGOUT if self.end_by_venue(message, now, out) => return Ok(()),
             _ => {}
         }
         self.pass_or_ask(message, now, out);
         Ok(())
+    }
+
+    /// A Heartbeat with this TestReqID (112) carries an answer of ours to the client; `false`: it carries none.
+    pub(super) fn take_echo(
+        &mut self,
+        heartbeat: &Message<'_>,
+        id: &[u8],
+        now: Now,
+        out: &mut Commands,
+    ) -> bool {
+        let Some((echo, overdue)) = self.echoes.take(id) else { return false };
+        out.count_many(Counter::RejectsOverdue, overdue);
+        self.answer_client(heartbeat, &echo, now, out);
+        self.resume_client(now, out);
+        true
+    }
+
+    /// The venue's Logout answers ours, and says to the client why the session ends; `false`: none of ours is up.
+    pub(super) fn end_by_venue(&mut self, logout: &Message<'_>, now: Now, out: &mut Commands) -> bool {
+        let Phase::Ending { denial, answered, .. } = &mut self.phase else { return false };
+        *answered = true;
+        let denial = denial.clone();
+        self.replace(logout, out, |to| rewrite::ended(logout, &denial, to));
+        self.leave_if_ended(now, out);
+        true
     }
 
     /// The venue resets its numbers or fills a gap. A GapFill that the service is asked about is not replaced by old rejects.

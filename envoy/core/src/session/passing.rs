@@ -204,6 +204,7 @@ impl Session {
     #[inline]
     pub(super) fn learn_free(&mut self, direction: Direction, message: &Message<'_>) {
         if !message.msg_type.is_administrative()
+            && !message.has_separators_in_data
             && self.listener.renewals.answered_by(message.msg_type, message.version).is_none()
         {
             let decides = |tag| IDENTIFIERS.iter().any(|(identifier, _)| *identifier == tag);

@@ -6,6 +6,7 @@
 
 use super::echo::Echo;
 use super::memory::{Key, Put};
+use super::resetting::begins_anew;
 use super::{Now, Session};
 use crate::command::{Command, Commands};
 use crate::message::{Message, number};
@@ -39,7 +40,10 @@ impl Session {
     #[inline]
     pub(super) fn follow_venue(&mut self, message: &Message<'_>, now: Now) {
         if let Some(footing) = &mut self.footing {
-            if footing.highest > 0 {
+            if footing.highest > 0 && begins_anew(message) && !message.poss_dup {
+                self.listener.memory.begin(&footing.key, footing.owner, message.seq, now.monotonic);
+                footing.highest = message.seq;
+            } else if footing.highest > 0 {
                 if !message.poss_dup {
                     footing.highest = footing.highest.max(message.seq);
                 }
@@ -61,9 +65,17 @@ impl Session {
     /// A Logon with 141=Y: the numbers begin anew on both sides.
     pub(super) fn forget_if_anew(&self, logon: &Message<'_>, now: Now) {
         if let Some(footing) = &self.footing
-            && logon.get(tags::RESET_SEQ_NUM_FLAG) == Some(b"Y")
+            && begins_anew(logon)
         {
             self.listener.memory.clear(&footing.key, now.monotonic);
+        }
+    }
+
+    /// A Logon of the client's in a running session: the numbers begin anew on both sides.
+    pub(super) fn forget_numbers(&mut self, now: Now) {
+        if let Some(footing) = &mut self.footing {
+            self.listener.memory.clear(&footing.key, now.monotonic);
+            footing.highest = 0;
         }
     }
 

@@ -5,6 +5,7 @@
 //! becomes the answer to the request.
 
 use super::echo::Echo;
+use super::ending::BY_SERVICE;
 use super::lane::Fate;
 use super::{Now, Session};
 use crate::command::{CheckId, Commands, Direction};
@@ -27,7 +28,16 @@ pub(super) struct Renewal {
     check: CheckId,
     /// `None`: it lacks what its scheme needs, and cannot be allowed.
     fresh: Option<Authorization>,
-    response: UserResponse,
+    purpose: Purpose,
+}
+
+/// What becomes of a message that brings a fresh credential.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// The gateway answers it.
+    Respond(UserResponse),
+    /// It is a Logon with which the numbers begin anew, and its credential stands in this tag.
+    Reset(Option<u32>),
 }
 
 impl Session {
@@ -42,17 +52,28 @@ impl Session {
         let listener = Arc::clone(&self.listener);
         let Some(found) = listener.renewals.credential(request)? else { return Ok(false) };
         if !request.poss_dup {
-            let fresh = found.authorization;
-            let check = self.ask(Event::Renewal(fresh.as_ref()), Direction::Inbound, request, now, out);
-            self.inbound.push(request.bytes, request.msg_type, Fate::Asked(check, now.monotonic));
             let response = UserResponse::to(request, response, &listener.settings);
-            self.renewal = Some(Renewal { check, fresh, response });
+            self.ask_to_renew(request, found.authorization, Purpose::Respond(response), now, out);
         } else if self.inbound.is_clear() {
             out.send_with(Direction::Inbound, |to| rewrite::gap_fill(request, to));
         } else {
             self.inbound.push(request.bytes, request.msg_type, Fate::Fill);
         }
         Ok(true)
+    }
+
+    /// Asks about a fresh credential. Nothing behind the message is taken in until the answer is there.
+    pub(super) fn ask_to_renew(
+        &mut self,
+        request: &Message<'_>,
+        fresh: Option<Authorization>,
+        purpose: Purpose,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        let check = self.ask(Event::Renewal(fresh.as_ref()), Direction::Inbound, request, now, out);
+        self.inbound.push(request.bytes, request.msg_type, Fate::Asked(check, now.monotonic));
+        self.renewal = Some(Renewal { check, fresh, purpose });
     }
 
     /// The answer to a renewal's Check, or its failure; `false`: to none that is out.
@@ -63,8 +84,7 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) -> bool {
-        let Some(Renewal { fresh, response, .. }) = self.renewal.take_if(|renewal| renewal.check == id)
-        else {
+        let Some(Renewal { fresh, purpose, .. }) = self.renewal.take_if(|renewal| renewal.check == id) else {
             return false;
         };
         let Some((_, since)) = self.inbound.asked(id) else { return true };
@@ -79,16 +99,19 @@ impl Session {
         let fate = match (decision, fresh) {
             (Ok(Decision::Forward(allowance)), Some(fresh)) => {
                 self.put_in_force(fresh, allowance, now, out);
-                Fate::Respond(response)
+                match purpose {
+                    Purpose::Respond(response) => Fate::Respond(response),
+                    Purpose::Reset(credential) => Fate::Reset(credential),
+                }
             }
             (Ok(denied @ Decision::Logout(_)), _) => {
                 out.count(Counter::RenewalsRefused);
                 Fate::Decided(denied)
             }
-            (Ok(Decision::Reject(denial)), _) => refused(response, denial, out),
+            (Ok(Decision::Reject(denial)), _) => refused(purpose, denial, out),
             // Nothing was shown that could have been allowed.
-            (Ok(_), _) => refused(response, self.undecided(Failure::Contradictory, out), out),
-            (Err(failure), _) => refused(response, self.undecided(failure, out), out),
+            (Ok(_), _) => refused(purpose, self.undecided(Failure::Contradictory, out), out),
+            (Err(failure), _) => refused(purpose, self.undecided(failure, out), out),
         };
         self.inbound.settle(id, fate);
         self.apply_ready(Direction::Inbound, now, out);
@@ -130,7 +153,12 @@ impl Session {
     }
 }
 
-fn refused(response: UserResponse, denial: Denial, out: &mut Commands) -> Fate {
+/// A Logon whose credential is refused does not begin the numbers anew, and the other side cannot be told that otherwise: the session
+/// ends.
+fn refused(purpose: Purpose, denial: Denial, out: &mut Commands) -> Fate {
     out.count(Counter::RenewalsRefused);
-    Fate::Respond(response.refuse(denial))
+    match purpose {
+        Purpose::Respond(response) => Fate::Respond(response.refuse(denial)),
+        Purpose::Reset(_) => Fate::End(denial, BY_SERVICE),
+    }
 }

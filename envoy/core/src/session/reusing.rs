@@ -7,6 +7,7 @@
 //! answer that was made in another state than the session's is not cached either.
 
 use super::cache::{AccountId, Hit, Key};
+use super::ending::BY_SERVICE;
 use super::lane::Fate;
 use super::limiting::weight;
 use super::{Now, Phase, Session};
@@ -97,7 +98,8 @@ impl Session {
     /// Whether a cached decision may be used for `message`.
     #[inline]
     fn may_reuse(&self, message: &Message<'_>) -> bool {
-        self.cache.is_on() && !message.poss_dup && self.is_sound()
+        // Where data holds separators, two messages with other fields could be taken for alike.
+        self.cache.is_on() && !message.poss_dup && !message.has_separators_in_data && self.is_sound()
     }
 
     /// Whether an answer made in `state` may be cached: in a session with a watch, only if `state` is the session's.
@@ -180,7 +182,7 @@ impl Session {
                 }
             }
             Decision::Forward(_) | Decision::Reject(_) => self.cache.drop_key(key),
-            Decision::Logout(denial) => self.doom(denial, now, out),
+            Decision::Logout(denial) => self.doom(denial, BY_SERVICE, now, out),
         }
     }
 
@@ -217,7 +219,7 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
-        if message.poss_dup || message.msg_type.is_administrative() {
+        if message.poss_dup || message.has_separators_in_data || message.msg_type.is_administrative() {
             return;
         }
         if let Some(account) = self.accounts.open(direction, message.msg_type, &reuse.scope) {
@@ -245,7 +247,7 @@ impl Session {
         }
         let mut found = None;
         self.with_asked(direction, id, |session, message| {
-            if !message.poss_dup {
+            if !message.poss_dup && !message.has_separators_in_data {
                 found = session.cache.find_stale(direction, message, now.monotonic);
             }
             if found.is_some() {

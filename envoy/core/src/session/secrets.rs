@@ -55,14 +55,25 @@ impl Session {
             session.set_foot(message, now);
             session.set_limits(message, now);
             session.expect_heartbeats(message, now, out);
-            let cut = session.cut_from_logon(message, credential, username);
-            if cut.is_empty() {
-                out.send(Direction::Inbound, logon);
-            } else {
-                let profile = &session.listener.profile;
-                out.send_with(Direction::Inbound, |to| credential::without(message, &cut, profile, to));
-            }
+            session.send_without_secrets(message, credential, username, out);
         });
+    }
+
+    /// Sends a Logon upstream without what the venue must not see.
+    pub(super) fn send_without_secrets(
+        &self,
+        logon: &Message<'_>,
+        credential: Option<u32>,
+        username: bool,
+        out: &mut Commands,
+    ) {
+        let cut = self.cut_from_logon(logon, credential, username);
+        if cut.is_empty() {
+            out.send(Direction::Inbound, logon.bytes);
+        } else {
+            let profile = &self.listener.profile;
+            out.send_with(Direction::Inbound, |to| credential::without(logon, &cut, profile, to));
+        }
     }
 
     fn cut_from_logon(&self, logon: &Message<'_>, credential: Option<u32>, username: bool) -> Vec<u32> {

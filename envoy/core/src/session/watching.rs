@@ -15,6 +15,7 @@
 //!
 //! Invariant: `Session::state` is the newest state that a watch or a Check has reported.
 
+use super::ending::BY_SERVICE;
 use super::{Listener, Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Level};
 use crate::contract::{request, response};
@@ -254,7 +255,7 @@ impl Session {
                     self.send_watch(watch, now, out);
                 }
             }
-            Ok(Decision::Logout(denial)) => self.doom(denial, now, out),
+            Ok(Decision::Logout(denial)) => self.doom(denial, BY_SERVICE, now, out),
             Ok(Decision::Disconnect) => self.disconnect(out),
             Ok(Decision::Forward(_) | Decision::Reject(_)) => {
                 self.watch_failed(watch, Failure::Contradictory, now, out);

@@ -16,11 +16,20 @@ pub struct Framing {
     /// The highest tag that a message may have. Set 65535 for venues whose engine keeps only the lower 16 bits of a tag.
     #[serde(deserialize_with = "whole")]
     pub max_tag: u32,
+    /// Fields may have no value, but for those that the filter acts on. Engines differ in whether such a field is there.
+    pub empty_values: bool,
+    /// Data fields may hold separators, and end where their length says. Engines that do not count read other fields there.
+    pub separators_in_data: bool,
 }
 
 impl Framing {
     /// The strict profile.
-    pub const STRICT: Self = Self { padded_body_length: false, max_tag: tags::MAX };
+    pub const STRICT: Self = Self {
+        padded_body_length: false,
+        max_tag: tags::MAX,
+        empty_values: false,
+        separators_in_data: false,
+    };
 
     pub(super) fn validate(&self) -> Result<(), String> {
         within("framing.max_tag", self.max_tag, LEAST_MAX_TAG..=tags::MAX)

@@ -65,6 +65,8 @@ limits! {
     messages_per_day = 0 in 0..=2_000_000_000,
     /// Denied messages of any minute at which the session is ended; 0: it never is.
     denials_per_minute = 0 in 0..=10_000,
+    /// Malformed and garbled messages of any minute, of both sides, at which the session is ended.
+    violations_per_minute = 60 in 1..=10_000,
     /// Connections from one address that have no authorized Logon yet; 0: no limit.
     pending_connections_per_address = 0 in 0..=65_536,
     /// Rejects remembered for each FIX session, to be put back where a lost connection took them; 0: none.

@@ -141,7 +141,7 @@ impl Settings {
         Profile::new(&self.data_fields.pairs, &self.data_fields.without_length)
             .with_secrets(&self.token.tags)
             .with_secrets(&self.renewal.tags)
-            .with_max_tag(self.framing.max_tag)
+            .with_framing(&self.framing)
     }
 
     /// Whether a tag holds a secret, at least in some messages. Its value is in no Check's body and in no log.

@@ -55,8 +55,8 @@ fn the_last_numbers_are_told_at_the_end_whoever_makes_it() {
     ));
     warm("").play(&format!(
         "{passed}
-         >> client A 4 98=0|
-         << report 3 inbound violation: a second Logon on a live session
+         >> client D 0
+         << report 3 inbound violation: MsgSeqNum (34) is not a positive number
          << account inbound:D:order:create:equity=1
          << close violation of the strict profile
          >> gone"

@@ -1,7 +1,8 @@
-//! BodyLength (9) with leading zeros, at a listener that takes it.
+//! What a listener takes beyond the strict profile: BodyLength (9) with leading zeros, empty values, data with separators.
 
 use crate::support::driver::{Driver, Effect};
 use crate::support::service::Verdict;
+use crate::support::transcript::Play;
 use fix_authz_core::command::{CheckId, Direction};
 use fix_authz_core::stats::Counter;
 use fix_authz_core::testing::{fix, padded, show};
@@ -110,9 +111,55 @@ fn a_wrong_length_stays_a_violation_with_zeros() {
         good.replacen("9=0", "9=1", 1),
         good.replacen("9=0", "9=", 1),
     ] {
-        let bytes: Vec<u8> = bad.bytes().map(|byte| if byte == b'|' { 1 } else { byte }).collect();
+        let mut bytes: Vec<u8> = bad.bytes().map(|byte| if byte == b'|' { 1 } else { byte }).collect();
+        let next = fix("FIX.4.4", &format!("35=0|34=3|{HEAD}"));
+        bytes.extend_from_slice(&next);
         let mut driver = logged_on();
-        assert_eq!(sent(&mut driver, Direction::Inbound, &bytes, &Verdict::allow()), [], "{bad}");
+        let on_its_way = sent(&mut driver, Direction::Inbound, &bytes, &Verdict::allow());
+        assert_eq!(on_its_way, [(Direction::Inbound, show(&next))], "{bad}");
         assert_eq!(driver.count(Counter::Violations), 1, "{bad}");
     }
+}
+
+#[test]
+fn an_empty_value_passes_under_its_setting() {
+    Play::logged_on("FIX.4.4", r#""framing":{"empty_values":true}"#, "want-tags=11").play(
+        ">> client D 2 11=a|55=ACME|453=1|448=|447=D|452=1|58=|
+         << check 2 message inbound D 2 11=a|
+         >> answer 2 allow
+         << venue D 2 11=a|55=ACME|453=1|448=|447=D|452=1|58=|
+         >> client 4 3 123=|36=9|
+         << report 3 inbound violation: a field has no value (tag 123)
+         << venue 1 3 112=<1>|",
+    );
+}
+
+#[test]
+fn what_stands_in_data_is_no_field_to_the_service() {
+    // An order of EVIL's would be allowed as one of ACME's if the service or the cache took it for two fields.
+    let mut play = Play::logged_on("FIX.4.4", r#""framing":{"separators_in_data":true}"#, "");
+    play.play(
+        ">> client D 2 354=11|355=x|55=ACME|y|11=a|
+         << check 2 message inbound D 2 354=11|355=x\x0055=ACME\x00y|11=a|
+         >> answer 2 allow cache-control=max-age=60 vary=55,355
+         << venue D 2 354=11|355=x|55=ACME|y|11=a|
+         >> client D 3 354=11|355=x|55=ACME|y|11=a|
+         << check 3 message inbound D 3 354=11|355=x\x0055=ACME\x00y|11=a|
+         >> answer 3 allow cache-control=max-age=60 vary=55,355
+         << venue D 3 354=11|355=x|55=ACME|y|11=a|
+         >> client D 4 354=1|355=x|55=ACME|11=a|
+         << check 4 message inbound D 4 354=1|355=x|55=ACME|11=a|
+         >> answer 4 reject 6 no
+         << venue 1 4 112=<1>|",
+    );
+}
+
+#[test]
+fn the_venues_data_with_a_message_in_it_passes_exactly() {
+    let inner = "<RTRF>8=FIX.4.4|9=49|35=8|34=7|49=CME|56=FIRM|37=1|17=1|10=000|</RTRF>";
+    let news = format!("n 2 212={}|213={inner}|", inner.len());
+    Play::logged_on("FIX.4.4", r#""framing":{"separators_in_data":true}"#, "").play(&format!(
+        ">> venue {news}
+         << client {news}"
+    ));
 }

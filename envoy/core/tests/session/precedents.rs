@@ -146,8 +146,7 @@ fn what_does_not_add_up_goes_no_further() {
     followed("").play(&format!(
         ">> client D 16 11=c|167=CS| + {message}{other}
          << venue D 16 11=c|167=CS|
-         << report 3 inbound violation: CheckSum (10) is not exact or not three digits
-         << close violation of the strict profile"
+         << report 3 inbound violation: CheckSum (10) is not exact or not three digits: ignored"
     ));
 }
 

@@ -166,8 +166,10 @@ fn the_credential_may_stand_in_a_tag_of_ones_own() {
 fn a_credential_that_stands_twice_is_a_violation() {
     Play::logged_on("FIX.4.4", "", "").play(
         ">> client BE 2 925=fresh|925=other|
-         << report 2 inbound violation: a credential field stands twice
-         << close violation of the strict profile",
+         << report 2 inbound violation: a credential field stands twice (tag 925)
+         << venue 1 2 112=<1>|
+         >> venue 0 2 112=<1>|
+         << client 3 2 45=2|371=925|372=BE|373=13|58=Tag appears more than once|",
     );
 }
 

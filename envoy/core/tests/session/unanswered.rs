@@ -54,8 +54,8 @@ fn a_session_that_is_gone_has_it_reported() {
         Failure::NoAnswer
     ));
     denied().play(&format!(
-        ">> client-bytes nonsense
-         << report 4 inbound violation: the message does not begin with a known BeginString (8)
+        ">> client D 0
+         << report 4 inbound violation: MsgSeqNum (34) is not a positive number
          << close violation of the strict profile
          >> gone
          << report 5 inbound unavailable: 1 {WORDS}: {}",

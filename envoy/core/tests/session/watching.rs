@@ -359,8 +359,8 @@ fn an_answer_after_the_close_is_of_no_account() {
              >> after 60000"
         ));
         watching("FIX.4.4", "", "").play(&format!(
-            ">> client A 2 98=0|
-             << report 3 inbound violation: a second Logon on a live session
+            ">> client D 0
+             << report 3 inbound violation: MsgSeqNum (34) is not a positive number
              << close violation of the strict profile
              >> answer 2 {verdict}"
         ));

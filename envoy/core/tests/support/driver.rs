@@ -44,6 +44,7 @@ pub struct Driver {
     effects: Vec<Effect>,
     counts: HashMap<&'static str, u32>,
     closed: bool,
+    broken: bool,
     /// Every message is read whole.
     pub forgetful: bool,
 }
@@ -65,8 +66,17 @@ impl Driver {
         let mut commands = Commands::default();
         let session = Session::open(Arc::clone(&listener), seed, now, &mut commands);
         let (effects, counts) = (Vec::new(), HashMap::new());
-        let mut driver =
-            Self { listener, session, commands, now, effects, counts, closed: false, forgetful: false };
+        let mut driver = Self {
+            listener,
+            session,
+            commands,
+            now,
+            effects,
+            counts,
+            closed: false,
+            broken: false,
+            forgetful: false,
+        };
         driver.carry_out();
         driver
     }
@@ -142,6 +152,11 @@ impl Driver {
         self.session.takes_outbound()
     }
 
+    /// A violation that nothing can answer ends the connections, or has.
+    pub fn is_breaking_off(&self) -> bool {
+        self.broken || self.session.is_breaking_off()
+    }
+
     pub fn is_closed(&self) -> bool {
         self.closed
     }
@@ -201,6 +216,7 @@ impl Driver {
                 Command::Tick(millis) => Effect::TickIn(*millis),
                 Command::Close(why) => {
                     self.closed = true;
+                    self.broken |= *why == "violation of the strict profile";
                     Effect::Closed(why)
                 }
                 Command::Log(_, line) => Effect::Logged(line.clone()),

@@ -7,6 +7,7 @@
 
 use super::run::{EXEMPT, GUARDED, MAX_FIELDS, MAX_MESSAGE, RISK_REDUCING, Run, framed_as};
 use super::service::{Asked, AskedMessage, Verdict};
+use super::stream::{Kind, said};
 use fix_authz_core::contract::request::IDENTIFIERS;
 use fix_authz_core::frame::{Frame, SOH, next_frame};
 use fix_authz_core::message::{Message, parse};
@@ -56,7 +57,7 @@ impl Run {
         }
         if changed {
             let side = if inbound { &self.inbound } else { &self.outbound };
-            let came: Vec<u64> = read_all(&side.taken).iter().map(|read| read.seq).collect();
+            let came: Vec<u64> = said(&side.taken).iter().map(|read| read.seq).collect();
             ruled.sort_by_key(|ruled| came.iter().position(|seq| *seq == ruled.message.seq));
         }
         ruled.into()
@@ -100,18 +101,24 @@ impl Run {
 
     /// The TestReqIDs of the substituted TestRequests.
     fn assert_upstream(&self) -> HashSet<Vec<u8>> {
-        let (came, sent) = (read_all(&self.inbound.taken), whole(&self.inbound.sent));
+        let (came, sent) = (said(&self.inbound.taken), whole(&self.inbound.sent));
         let mut verdicts = self.verdicts(true);
         let mut echoes = HashSet::new();
         let (mut ended, mut doomed) = (false, false);
+        // A replay that ends the session does so with the next fresh message, or with one that waits.
+        let is_last = |came: &Read| came.kind == Kind::Foreign || came.msg_type == "A";
+        let orders = self.killed || came.iter().skip(1).any(|came| came.poss_dup && is_last(came));
+        let first = came.first().cloned();
         let logon = came.first().map(|logon| ids(logon, false)).unwrap_or_default();
         assert!(sent.len() <= came.len(), "more messages at the venue than the client sent");
         for (nth, (sent, came)) in sent.iter().zip(&came).enumerate() {
             assert!(!ended, "a message behind the Logout");
-            assert_eq!((sent.seq, &sent.sender, &sent.target), (came.seq, &came.sender, &came.target));
+            let own = first.as_ref().unwrap();
+            assert_eq!((sent.seq, &sent.sender, &sent.target), (came.seq, &own.sender, &own.target));
             let renewal = nth > 0 && is_renewal(came);
             if renewal {
-                assert!(matches!(sent.msg_type.as_str(), "1" | "4" | "5"), "a renewal at the venue");
+                let own = ["1", "4", "5", if came.msg_type == "A" { "A" } else { "1" }];
+                assert!(own.contains(&sent.msg_type.as_str()), "a renewal at the venue");
             }
             let replayed_renewal = renewal && came.poss_dup;
             let free = is_session_level(&came.msg_type) || came.msg_type == EXEMPT;
@@ -127,14 +134,32 @@ impl Run {
             // A replay that is denied, or asks for renewal, becomes a GapFill in any case. Nothing comes of a Disconnect.
             let cut = matches!(front.and_then(|ruled| ruled.verdict.as_ref()), Some(Verdict::Disconnect));
             let explained = came.poss_dup && (denied && !cut || renewal || has_secret(came));
-            doomed |= self.killed && is_end(sent, came) && !explained;
+            let explained = explained
+                || came.kind == Kind::Bad && came.poss_dup
+                || !came.poss_dup && is_last(came) && nth > 0;
+            doomed |= orders && is_end(sent, came) && !explained;
             if doomed {
-                assert!(self.killed && nth > 0, "the end that nobody ordered");
+                assert!(orders && nth > 0, "the end that nobody ordered");
                 assert_eq!(sent.msg_type, if came.poss_dup { "4" } else { "5" });
                 ended = !came.poss_dup;
                 continue;
             }
             assert!(!has_secret(sent), "a secret at the venue: {}", show(&sent.bytes));
+            if came.kind == Kind::Bad {
+                assert_eq!(sent.msg_type, if came.poss_dup { "4" } else { "1" });
+                assert!(came.poss_dup || echoes.insert(sent.value(112).unwrap()), "a TestReqID twice");
+                continue;
+            }
+            if nth > 0 && is_last(came) && sent.msg_type == "5" && (!renewal || front.is_none()) {
+                assert!(!came.poss_dup, "a Logout out of sequence");
+                ended = true;
+                continue;
+            }
+            assert!(came.kind == Kind::Good, "of another session: {}", show(&came.bytes));
+            if nth > 0 && came.msg_type == "A" && !renewal {
+                assert_eq!(show(&sent.bytes), show(&without_secrets(came)));
+                continue;
+            }
             if nth > 0 && !renewal && has_secret(came) {
                 assert_eq!(sent.msg_type, if came.poss_dup { "4" } else { "1" });
                 let id = sent.value(112);
@@ -161,12 +186,16 @@ impl Run {
             match verdict.as_ref() {
                 None => panic!("at the venue without an answer: {}", show(&sent.bytes)),
                 Some(Verdict::Disconnect) => panic!("at the venue behind the close: {}", show(&sent.bytes)),
+                Some(Verdict::Allow(_)) if came.msg_type == "A" => {
+                    assert_eq!(show(&sent.bytes), show(&without_secrets(came)))
+                }
+                Some(_) if renewal && came.msg_type == "A" => {
+                    assert_eq!(sent.msg_type, "5");
+                    ended = true;
+                }
                 Some(verdict) if renewal && !matches!(verdict, Verdict::Logout(_)) => {
                     assert_eq!(sent.msg_type, "1");
                     assert!(echoes.insert(sent.value(112).unwrap()), "a TestReqID twice");
-                }
-                Some(Verdict::Allow(_)) if nth == 0 => {
-                    assert_eq!(show(&sent.bytes), show(&without_secrets(came)))
                 }
                 Some(Verdict::Allow(_)) => assert_eq!(show(&sent.bytes), show(&came.bytes), "altered"),
                 Some(Verdict::Failure(_) | Verdict::Garbage) if softened => {
@@ -191,7 +220,7 @@ impl Run {
     }
 
     fn assert_downstream(&self, echoes: &HashSet<Vec<u8>>) {
-        let (came, sent) = (read_all(&self.outbound.taken), whole(&self.outbound.sent));
+        let (came, sent) = (said(&self.outbound.taken), whole(&self.outbound.sent));
         if self.inbound.sent.is_empty() {
             // At most a refused Logon's answer, which is no message of the venue's.
             assert!(sent.len() <= 1 && sent.iter().all(|sent| sent.msg_type == "5" && sent.seq == 1));
@@ -200,7 +229,10 @@ impl Run {
         let mut verdicts = self.verdicts(false);
         let mut echoes = echoes.clone();
         let mut put_back = PutBack::default();
-        let client = read_all(&self.inbound.taken);
+        let client = said(&self.inbound.taken);
+        let is_reset = |read: &Read| read.kind == Kind::Good && read.msg_type == "A";
+        put_back.may_forget = client.iter().skip(1).any(is_reset);
+        let first = client.first().cloned();
         let logon = client.first().map(|logon| ids(logon, true)).unwrap_or_default();
         let mut venue: Option<Ids> = None;
         let (mut sent, mut came) = (sent.iter().peekable(), came.iter());
@@ -208,13 +240,32 @@ impl Run {
             let came = came.next().expect("more messages at the client than the venue sent");
             let own = venue.clone().unwrap_or_default();
             let names_another = !names_only(came, &[&logon, &own]);
-            if put_back.is_split(came) && !names_another {
+            let is_split = put_back.is_split(came) && !names_another;
+            if is_split && !(put_back.may_forget && sent.peek().is_some_and(|sent| sent.bytes == came.bytes))
+            {
                 put_back.assert_split(came, &mut sent);
                 continue;
             }
             let sent = sent.next().unwrap();
             put_back.note(came, sent);
-            assert_eq!((sent.seq, &sent.sender, &sent.target), (came.seq, &came.sender, &came.target));
+            let own = first.as_ref().unwrap();
+            assert_eq!((sent.seq, &sent.sender, &sent.target), (came.seq, &own.target, &own.sender));
+            assert!(came.kind != Kind::Foreign, "of another session: {}", show(&came.bytes));
+            if came.kind == Kind::Bad {
+                match sent.msg_type.as_str() {
+                    "j" | "BF" | "3" => {
+                        let id = echoes
+                            .iter()
+                            .find(|id| contains(&came.bytes, &[b"112=", id.as_slice()].concat()));
+                        let id = id.cloned().expect("a reject out of nothing");
+                        echoes.remove(&id);
+                    }
+                    "4" => assert_eq!(sent.value(36), Some((came.seq + 1).to_string().into_bytes())),
+                    "5" => {}
+                    other => panic!("a substitute of type {other}"),
+                }
+                continue;
+            }
             if came.msg_type == "A" && venue.is_none() && sent.bytes == came.bytes {
                 venue = Some(ids(came, false));
             }
@@ -244,7 +295,7 @@ impl Run {
                 }
             } else if sent.bytes != came.bytes {
                 match sent.msg_type.as_str() {
-                    "j" | "BF" => {
+                    "j" | "BF" | "3" => {
                         assert_eq!(came.msg_type, "0");
                         assert!(echoes.remove(&came.value(112).unwrap()), "a reject out of nothing");
                     }
@@ -279,6 +330,8 @@ impl Ruled {
 struct PutBack {
     begun: bool,
     kept: BTreeMap<u64, Read>,
+    /// The client has begun its numbers anew, nobody here knows when.
+    may_forget: bool,
 }
 
 impl PutBack {
@@ -291,7 +344,7 @@ impl PutBack {
             self.begun = true;
             self.kept.split_off(&came.seq);
         }
-        if sent.bytes != came.bytes && matches!(sent.msg_type.as_str(), "j" | "BF") {
+        if sent.bytes != came.bytes && matches!(sent.msg_type.as_str(), "j" | "BF" | "3") {
             self.kept.insert(sent.seq, sent.clone());
             while self.kept.len() > 64 {
                 self.kept.pop_first();
@@ -337,8 +390,8 @@ impl PutBack {
 /// NewSeqNo (36).
 fn new_seq_no(fill: &Read) -> Option<u64> {
     let digits =
-        fill.value(36).filter(|digits| digits.len() <= 9 && digits.iter().all(u8::is_ascii_digit))?;
-    show(&digits).parse().ok()
+        fill.value(36).filter(|digits| digits.len() <= 19 && digits.iter().all(u8::is_ascii_digit))?;
+    show(&digits).parse().ok().filter(|number| *number <= i64::MAX as u64)
 }
 
 /// A message as the oracle reads it.
@@ -351,11 +404,20 @@ pub struct Read {
     target: Vec<u8>,
     poss_dup: bool,
     fields: Vec<(u32, Vec<u8>)>,
+    pub kind: Kind,
 }
 
 impl Read {
-    fn new(message: &Message<'_>) -> Self {
+    /// A message that departs from the profile, or is another session's, and none of whose fields counts.
+    pub fn malformed(bytes: &[u8], kind: Kind, seq: u64, poss_dup: bool) -> Self {
+        let (sender, target) = (Vec::new(), Vec::new());
+        let bytes = bytes.to_vec();
+        Self { bytes, msg_type: String::new(), seq, sender, target, poss_dup, fields: Vec::new(), kind }
+    }
+
+    pub fn new(message: &Message<'_>) -> Self {
         Self {
+            kind: Kind::Good,
             bytes: message.bytes.to_vec(),
             msg_type: message.msg_type.to_string(),
             seq: message.seq,
@@ -407,14 +469,30 @@ fn is_about(ruled: &Ruled, message: &Read) -> bool {
         && ruled.ids.iter().all(same_id)
 }
 
-/// A message that brings a fresh credential.
+/// A message that brings a fresh credential; of one that is a Logon, it is not the first.
 fn is_renewal(message: &Read) -> bool {
-    message.msg_type == "BE" && [925, 554, 96].iter().any(|tag| message.value(*tag).is_some())
+    let has = |tags: &[u32]| tags.iter().any(|tag| message.value(*tag).is_some());
+    match message.msg_type.as_str() {
+        "BE" => has(&[925, 554, 96]),
+        "A" => has(&[554, 96]) && !message.poss_dup,
+        _ => false,
+    }
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 /// A Logout in the place of a message on the order of a watch, or the GapFill of a replay on the way there.
 fn is_end(sent: &Read, came: &Read) -> bool {
-    let killed = sent.msg_type == "5" && sent.value(58).as_deref() == Some(b"ended by the operator");
+    let said = sent.value(58).map(|text| show(&text)).unwrap_or_default();
+    let orders = [
+        "ended by the operator",
+        "CompID problem",
+        "Incorrect BeginString",
+        "The session is logged on already",
+    ];
+    let killed = sent.msg_type == "5" && orders.contains(&said.as_str());
     sent.bytes != came.bytes && (killed || (came.poss_dup && sent.msg_type == "4"))
 }
 

@@ -22,5 +22,6 @@ pub mod law;
 pub mod run;
 pub mod service;
 pub mod slow_parser;
+pub mod stream;
 pub mod substitutes;
 pub mod transcript;

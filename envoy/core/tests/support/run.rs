@@ -3,6 +3,7 @@
 use super::driver::{Driver, Effect, listener};
 use super::law::read_all;
 use super::service::{Asked, Verdict};
+use super::stream::said;
 use fix_authz_core::command::Direction;
 use fix_authz_core::contract::wire::HttpRequest;
 use fix_authz_core::frame::check_sum;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 /// Limits small enough to be met.
 const SETTINGS: &str = r#""limits":{"max_checks_in_flight":4,"max_queued_bytes":1024,"max_pending_rejects":3,
-    "max_message_bytes":1024,"max_fields":48}"#;
+    "max_message_bytes":1024,"max_fields":48,"violations_per_minute":10000}"#;
 const MAX_CHECKS: usize = 4;
 /// The default of `limits.reject_timeout_ms`.
 const REJECT_TIMEOUT_MS: u32 = 300_000;
@@ -145,15 +146,15 @@ impl Run {
         self.driver.is_closed() || self.is_violated()
     }
 
-    /// One side departed from the strict profile.
+    /// A violation that nothing can answer ends the connections.
     pub fn is_violated(&self) -> bool {
-        self.asked.iter().any(|(asked, _)| asked.header("x-fix-report") == Some("violation"))
+        self.driver.is_breaking_off()
     }
 
     /// No two messages of a direction have the same number.
     pub fn has_distinct_numbers(&self) -> bool {
         [&self.inbound, &self.outbound].iter().all(|side| {
-            let numbers: Vec<u64> = read_all(&side.taken).iter().map(|read| read.seq).collect();
+            let numbers: Vec<u64> = said(&side.taken).iter().map(|read| read.seq).collect();
             let distinct: HashSet<&u64> = numbers.iter().collect();
             distinct.len() == numbers.len()
         })

@@ -129,6 +129,7 @@ pub fn parse<'a>(
         poss_dup,
         has_optional_ids,
         has_secrets,
+        has_separators_in_data: false,
     };
     if seq == 0 && !message.is_reset() { Err(Violation::MsgSeqNum) } else { Ok(message) }
 }

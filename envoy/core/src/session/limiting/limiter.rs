@@ -6,7 +6,7 @@
 use super::Limit;
 use super::days::{Day, date};
 use super::numbers::Numbers;
-use super::rate::{Denials, Rate};
+use super::rate::{Minute, Rate};
 use super::untold::Untold;
 use crate::decision::{Denial, NOT_AVAILABLE, THROTTLED};
 use crate::message::Message;
@@ -34,7 +34,7 @@ pub(in crate::session) struct Limiter {
     rate: Option<Rate>,
     /// Shared with the session's other connections.
     day: Option<Arc<Day>>,
-    denials: Denials,
+    denials: Minute,
     /// The client's highest number so far, among the Logon and what was counted.
     newest: u64,
     denied: Numbers,
@@ -51,7 +51,7 @@ impl Limiter {
         (rate.is_some() || by_day || limits.denials_per_minute > 0).then(|| Self {
             rate,
             day: by_day.then(day),
-            denials: Denials::new(limits.denials_per_minute),
+            denials: Minute::new(limits.denials_per_minute),
             newest: logon.seq,
             denied: Numbers::default(),
             reason: reason(logon),

@@ -20,6 +20,7 @@ mod untold;
 pub(super) use days::Days;
 pub(super) use limiter::Limiter;
 pub(super) use places::{Place, Places};
+pub(super) use rate::Minute;
 pub(super) use shares::{Share, Shares, weight};
 
 use super::ending::BY_LIMIT;

@@ -41,14 +41,14 @@ impl Rate {
     }
 }
 
-/// The moments of the last denials: as many as must lie within a minute for the session to be ended.
+/// The moments at which something happened lately: as many as must lie within a minute for the session to be ended.
 #[derive(Debug)]
-pub(super) struct Denials {
+pub(in crate::session) struct Minute {
     most: usize,
     times: VecDeque<Duration>,
 }
 
-impl Denials {
+impl Minute {
     /// None yet; with `most` 0 they never are too many.
     pub fn new(most: u32) -> Self {
         Self { most: most as usize, times: VecDeque::new() }
@@ -120,13 +120,13 @@ mod tests {
 
     #[test]
     fn denials_count_for_a_minute() {
-        let mut denials = Denials::new(3);
-        let reached = |denials: &mut Denials, now| denials.add(millis(now));
+        let mut denials = Minute::new(3);
+        let reached = |denials: &mut Minute, now| denials.add(millis(now));
         assert!(!reached(&mut denials, 0) && !reached(&mut denials, 59_999));
         assert!(!reached(&mut denials, 60_000));
         assert!(reached(&mut denials, 119_998));
         assert!(denials.times.len() <= 3);
-        let mut never = Denials::new(0);
+        let mut never = Minute::new(0);
         assert!(!(0..100_000).any(|now| never.add(millis(now))) && never.times.is_empty());
     }
 }

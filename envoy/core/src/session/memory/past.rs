@@ -134,13 +134,15 @@ pub(super) mod tests {
     use super::*;
     use crate::decision::Denial;
     use crate::msg_type::MsgType;
+    use crate::rewrite::Cause;
 
     const NOW: Duration = Duration::from_secs(1);
 
     /// A reject of the message of this number.
     pub(in crate::session::memory) fn rejected(seq: u64) -> Rejected {
         let denial = Denial::new(b"no", 6, None);
-        Rejected { seq, msg_type: MsgType::LOGON, business_id: None, denial }
+        let cause = Cause::Denied { msg_type: MsgType::LOGON, business_id: None, denial };
+        Rejected { seq, route: Vec::new(), cause }
     }
 
     fn numbers(past: &mut Past) -> Vec<u64> {

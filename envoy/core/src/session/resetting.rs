@@ -1,0 +1,108 @@
+//! A Logon with ResetSeqNumFlag (141=Y) in a running session: both sides' numbers begin anew, and the session goes on.
+//!
+//! Venues that are open for 24 hours do this each day, from either side. The client's needs no credential: the session's holds. If it
+//! brings one, that is a renewal, and the Logon goes upstream only if the service allows it. The client's answer to such a
+//! Logon of the venue's is one like it, and no second Logon.
+
+use super::ending::BY_SECOND_LOGON;
+use super::lane::Fate;
+use super::renewing::Purpose;
+use super::{Now, Session};
+use crate::command::{Commands, Direction};
+use crate::credential;
+use crate::decision::{Denial, OTHER};
+use crate::message::Message;
+use crate::msg_type::MsgType;
+use crate::stats::Counter;
+use crate::tags;
+use crate::violation::Violation;
+use std::sync::Arc;
+
+/// The most resets of a minute; a session whose client asks for more ends.
+pub(super) const RESETS_PER_MINUTE: u32 = 10;
+
+impl Session {
+    /// Takes a Logon of the client's in a running session.
+    ///
+    /// # Errors
+    /// A credential field stands twice.
+    #[cold]
+    pub(super) fn log_on_again(
+        &mut self,
+        logon: &Message<'_>,
+        now: Now,
+        out: &mut Commands,
+    ) -> Result<(), Violation> {
+        let listener = Arc::clone(&self.listener);
+        let token = &listener.settings.token;
+        let resets = begins_anew(logon) || self.venue_began_anew;
+        if logon.poss_dup || !resets || self.resets.add(now.monotonic) {
+            let words = Violation::SecondLogon.text();
+            self.report(Direction::Inbound, "violation", words, now, out);
+            out.count(Counter::Violations);
+            let denial = Denial::new(b"The session is logged on already", OTHER, None);
+            self.end_in_turn(logon, denial, BY_SECOND_LOGON, now, out);
+            return Ok(());
+        }
+        match credential::find(logon, &token.tags, token)? {
+            Some(found) => {
+                let purpose = Purpose::Reset(Some(found.tag));
+                self.ask_to_renew(logon, found.authorization, purpose, now, out);
+            }
+            None => self.in_turn(logon, Fate::Reset(None), now, out),
+        }
+        Ok(())
+    }
+
+    /// Deals with a message in its turn.
+    pub(super) fn in_turn(&mut self, message: &Message<'_>, fate: Fate, now: Now, out: &mut Commands) {
+        self.inbound.push(message.bytes, message.msg_type, fate);
+        self.apply_ready(Direction::Inbound, now, out);
+    }
+
+    /// The turn of such a Logon has come: it goes upstream without its secrets, and what counts by the old numbers is forgotten.
+    pub(super) fn reset(
+        &mut self,
+        logon: &Message<'_>,
+        credential: Option<u32>,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        self.echoes.clear();
+        self.forget_numbers(now);
+        self.forget_newest();
+        self.awaits_reset = !std::mem::take(&mut self.venue_began_anew);
+        out.count(Counter::InboundForwarded);
+        self.report(
+            Direction::Inbound,
+            "reset",
+            "the client's Logon with 141=Y begins the numbers anew",
+            now,
+            out,
+        );
+        self.send_without_secrets(logon, credential, self.username_passes, out);
+    }
+
+    /// A Logon of the venue's in a running session: with 141=Y its numbers begin anew, and the client is to answer with one.
+    pub(super) fn note_venues_reset(&mut self, logon: &Message<'_>, now: Now, out: &mut Commands) {
+        let is_first = self.identity.as_ref().is_some_and(|identity| identity.awaits_venue());
+        if is_first || logon.poss_dup || !begins_anew(logon) {
+            return;
+        }
+        self.echoes.clear();
+        self.report(
+            Direction::Outbound,
+            "reset",
+            "the venue's Logon with 141=Y begins the numbers anew",
+            now,
+            out,
+        );
+        // It answers the client's, or begins by itself.
+        self.venue_began_anew = !std::mem::take(&mut self.awaits_reset);
+    }
+}
+
+/// Whether a Logon says that both sides' numbers begin anew.
+pub(super) fn begins_anew(logon: &Message<'_>) -> bool {
+    logon.msg_type == MsgType::LOGON && logon.get(tags::RESET_SEQ_NUM_FLAG) == Some(b"Y")
+}

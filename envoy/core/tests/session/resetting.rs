@@ -1,0 +1,149 @@
+//! A Logon with 141=Y in a running session, from either side.
+
+use crate::support::transcript::Play;
+use fix_authz_core::stats::Counter;
+
+const RESET: &str = "98=0|108=30|141=Y|";
+
+#[test]
+fn the_clients_passes_without_a_credential_and_begins_the_numbers_anew() {
+    let mut play = Play::logged_on("FIX.4.4", "", "");
+    play.play(&format!(
+        ">> client D 2 11=a|
+         << check 2 message inbound D 2 11=a|
+         >> answer 2 reject 6 no
+         << venue 1 2 112=<1>|
+         >> client A 1 {RESET}
+         << report 3 inbound reset: the client's Logon with 141=Y begins the numbers anew
+         << venue A 1 {RESET}
+         >> venue 0 2 112=<1>|
+         << client 0 2 112=<1>|
+         >> venue A 1 {RESET}
+         << report 4 outbound reset: the venue's Logon with 141=Y begins the numbers anew
+         << client A 1 {RESET}
+         >> client D 2 11=b|
+         << check 5 message inbound D 2 11=b|
+         >> answer 5 reject 6 no
+         << venue 1 2 112=<2>|
+         >> venue 0 2 112=<2>|
+         << client j 2 45=2|372=D|379=b|380=6|58=no|"
+    ));
+    assert_eq!(play.count(Counter::Violations), 0);
+}
+
+#[test]
+fn it_waits_for_its_turn() {
+    Play::logged_on("FIX.4.4", "", "").play(&format!(
+        ">> client D 2 11=a| + A 1 {RESET} + D 2 11=b|
+         << check 2 message inbound D 2 11=a|
+         << check 3 message inbound D 2 11=b|
+         >> answer 3 allow
+         >> answer 2 allow
+         << venue D 2 11=a|
+         << report 4 inbound reset: the client's Logon with 141=Y begins the numbers anew
+         << venue A 1 {RESET}
+         << venue D 2 11=b|"
+    ));
+}
+
+#[test]
+fn the_venues_is_answered_by_the_clients_which_is_no_second_logon() {
+    for answer in [RESET, "98=0|108=30|"] {
+        Play::logged_on("FIX.4.4", "", "").play(&format!(
+            ">> venue A 1 {RESET}
+             << report 2 outbound reset: the venue's Logon with 141=Y begins the numbers anew
+             << client A 1 {RESET}
+             >> client A 1 {answer}
+             << report 3 inbound reset: the client's Logon with 141=Y begins the numbers anew
+             << venue A 1 {answer}
+             >> client 0 2 + A 3 98=0|108=30|
+             << venue 0 2
+             << report 4 inbound violation: a second Logon on a live session
+             << venue 5 3 58=The session is logged on already|
+             << tick 2000"
+        ));
+    }
+}
+
+#[test]
+fn a_credential_in_it_is_a_renewal() {
+    let asked = format!(
+        ">> client A 1 {RESET}554=fresh|
+         << check 2 renewal inbound A 1 fresh=fresh {RESET}"
+    );
+    Play::logged_on("FIX.4.4", "", "").play(&format!(
+        "{asked}
+         >> client 0 2
+         << pause
+         >> answer 2 allow
+         << report 3 inbound reset: the client's Logon with 141=Y begins the numbers anew
+         << venue A 1 {RESET}
+         << venue 0 2
+         << resume
+         >> client D 3 11=a|
+         << check 4 message inbound D 3 bearer=fresh 11=a|"
+    ));
+    for refusal in ["reject 6 no", "logout 6 no"] {
+        Play::logged_on("FIX.4.4", "", "").play(&format!(
+            "{asked}
+             >> answer 2 {refusal}
+             << venue 5 1 58=no|
+             << tick 2000
+             >> venue 5 2
+             << client 5 2 58=no|
+             << end client
+             << tick 2000"
+        ));
+    }
+    Play::logged_on("FIX.4.4", "", "").play(&format!(
+        "{asked}
+         >> answer 2 no-answer
+         << venue 5 1 58=Authorization service not available|
+         << tick 2000"
+    ));
+}
+
+#[test]
+fn no_secret_goes_upstream_with_it() {
+    Play::new("FIX.4.4", r#""token":{"tags":[5000]}"#).play(&format!(
+        ">> client A 1 98=0|5000=token|
+         << check 1 logon inbound A 1 bearer=token 98=0|
+         >> answer 1 allow
+         << venue A 1 98=0|
+         >> client A 1 {RESET}553=me|554=pw|925=new|
+         << report 2 inbound reset: the client's Logon with 141=Y begins the numbers anew
+         << venue A 1 {RESET}"
+    ));
+}
+
+#[test]
+fn a_second_logon_without_it_ends_the_session_in_sequence() {
+    Play::logged_on("FIX.4.4", "", "").play(
+        ">> client A 2 98=0|108=30|554=other|
+         << report 2 inbound violation: a second Logon on a live session
+         << venue 5 2 58=The session is logged on already|
+         << tick 2000
+         >> venue 5 2
+         << client 5 2 58=The session is logged on already|
+         << end client
+         << tick 2000",
+    );
+}
+
+#[test]
+fn how_often_is_bounded() {
+    let mut play = Play::logged_on("FIX.4.4", "", "");
+    for report in 2..11 {
+        play.play(&format!(
+            ">> client A 1 {RESET}
+             << report {report} inbound reset: the client's Logon with 141=Y begins the numbers anew
+             << venue A 1 {RESET}"
+        ));
+    }
+    play.play(&format!(
+        ">> client A 1 {RESET}
+         << report 11 inbound violation: a second Logon on a live session
+         << venue 5 1 58=The session is logged on already|
+         << tick 2000"
+    ));
+}
