@@ -28,9 +28,9 @@ class Message:
     pairs: tuple[tuple[int, bytes], ...]
 
     @classmethod
-    def parse(cls, raw: bytes) -> Message:
-        """Read one whole message; raises `FixError`."""
-        parser = simplefix.FixParser()
+    def parse(cls, raw: bytes, *, empty_values: bool = False) -> Message:
+        """Read one whole message, in which fields may be empty if `empty_values`; raises `FixError`."""
+        parser = simplefix.FixParser(allow_empty_values=empty_values)
         parser.append_buffer(raw)
         message = parser.get_message()
         if message is None or parser.get_buffer():

@@ -17,6 +17,8 @@ import pytest_asyncio
 from authzsvc.demo.stack import Stack
 from authzsvc.gateway import Endpoint, FilterSettings, GatewayOptions
 from authzsvc.gateway.filter_settings import Check, Framing, Refusal
+from tests.engines.acceptance.parties import FOLDERS
+from tests.engines.acceptance.table import Table
 from tests.engines.duel import Duel
 from tests.engines.engine import Kind
 from tests.engines.kinds import KINDS, padded_pairs, pairs
@@ -58,12 +60,13 @@ def _lacks(kind: Kind, role: str) -> set[str]:
 def pytest_configure(config: pytest.Config) -> None:
     """Our marks."""
     config.addinivalue_line("markers", "needs(*names): left out for engines that lack one of these (docs/engines.md)")
+    config.addinivalue_line("markers", "quickfix_alone: about QuickFIX; left out where other engines play")
     config.addinivalue_line("markers", "padding: about engines that pad BodyLength (9)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """All tests here share the session's event loop, as the taps live on it. A scenario without a pair is none."""
-    without = [item for item in items if item.path.is_relative_to(HERE) and not _has_its_pair(item)]
+    without = [item for item in items if item.path.is_relative_to(HERE) and not _plays(config, item)]
     if without:
         config.hook.pytest_deselected(items=without)
         items[:] = [item for item in items if item not in without]
@@ -72,8 +75,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-def _has_its_pair(item: pytest.Item) -> bool:
+def _plays(config: pytest.Config, item: pytest.Item) -> bool:
     """Pytest makes one item of a test that was given nothing to play with, to skip it."""
+    if item.get_closest_marker("quickfix_alone") and "quickfix" not in str(config.getoption("--engines")).split(","):
+        return False
     callspec = getattr(item, "callspec", None)
     return callspec is None or isinstance(callspec.params.get("pair", ()), tuple)
 
@@ -87,6 +92,17 @@ async def taps() -> AsyncIterator[tuple[Tap, Tap]]:
     yield near, far
     for tap in (near, far):
         await tap.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def table(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Table]:
+    """A bare QuickFIX of every version, and one behind the gateway."""
+    table = Table(tmp_path_factory.mktemp("table"), FOLDERS)
+    try:
+        await table.start()
+        yield table
+    finally:
+        await table.stop()
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ class Duel:
 
         def ended() -> bool:
             gone = not self.near.connected and not self.far.connected
-            return gone and all(engine.count("logout") >= engine.count("logon") for engine in (self.client, self.venue))
+            return gone and not self.client.logged_on and not self.venue.logged_on
 
         await eventually(ended, "the end of the connections", within_s or self._patience_s)
 

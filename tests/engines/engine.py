@@ -57,6 +57,7 @@ class Engine:
         self.role = role
         self.folder = folder
         self.events: list[dict[str, Any]] = []
+        self._received: list[Message] = []
         self._ids = count(1)
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -94,7 +95,10 @@ class Engine:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             if line.startswith(b"{"):
-                self.events.append(json.loads(line))
+                event = json.loads(line)
+                if event["event"] == "received":
+                    self._received.append(Message.parse(event["raw"].encode("latin-1"), empty_values=True))
+                self.events.append(event)
 
     async def stop(self) -> None:
         """End it."""
@@ -132,9 +136,7 @@ class Engine:
 
     def received(self, *types: str) -> list[Message]:
         """What the engine let through, of these types."""
-        raws = (event["raw"] for event in self.events if event["event"] == "received")
-        messages = (Message.parse(raw.encode("latin-1")) for raw in raws)
-        return [message for message in messages if not types or message.type in types]
+        return [message for message in self._received if not types or message.type in types]
 
     async def message(self, msg_type: str, **wanted: object) -> Message:
         """The first message let through of a type, with these values: `_11="o1"`; raises `TimeoutError`."""
@@ -156,6 +158,12 @@ class Engine:
     def count(self, name: str) -> int:
         """How many events of that name there were."""
         return sum(event["event"] == name for event in self.events)
+
+    @property
+    def logged_on(self) -> bool:
+        """Whether the last that it told of its session is a Logon."""
+        told = [event["event"] for event in self.events if event["event"] in {"logon", "logout"}]
+        return told[-1:] == ["logon"]
 
     async def _find(self, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
         return await eventually(

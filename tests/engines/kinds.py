@@ -23,19 +23,20 @@ QUICKFIXJ = Kind(
     ("java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{BUILT}/quickfixj/*:{BUILT}/quickfixj", "Driver"),
     patience_s=20.0,
     connects_in_s=8.0,
+    lacks=frozenset({"answer_to_reset:client"}),
 )
 QUICKFIXGO = Kind(
     "quickfixgo",
     (str(BUILT / "quickfixgo/driver"),),
     (("DICTIONARIES", str(BUILT / "quickfix/share/quickfix")),),
-    lacks=frozenset({"next_expected"}),
+    lacks=frozenset({"answer_to_reset:client", "next_expected"}),
 )
 JSPUREFIX = Kind(
     "jspurefix",
     (str(NODE), str(DRIVERS / "jspurefix/driver.cjs")),
     (("NODE_PATH", str(BUILT / "jspurefix/node_modules")),),
     pads=True,
-    lacks=frozenset({"crossing", "next_expected", "open_range", "schedule"}),
+    lacks=frozenset({"crossing", "live_reset", "next_expected", "open_range", "schedule"}),
 )
 KINDS = {kind.name: kind for kind in (QUICKFIX, QUICKFIXJ, QUICKFIXGO, JSPUREFIX)}
 

@@ -128,6 +128,6 @@ def _note(stream: Stream, buffer: bytes) -> bytes:
         end = head.end() + int(head[1]) + _TRAILER
         if len(buffer) < end:
             break
-        stream.messages.append(Message.parse(buffer[:end]))
+        stream.messages.append(Message.parse(buffer[:end], empty_values=True))
         buffer = buffer[end:]
     return buffer

@@ -19,13 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.engines.acceptance.definition import Definition, read
-from tests.engines.acceptance.parties import FOLDERS, Gateway, Lane, lane
-from tests.engines.acceptance.player import play
-from tests.engines.acceptance.transcript import Difference, Transcript, difference
+from tests.engines.acceptance.parties import FOLDERS
+from tests.engines.acceptance.table import Table
+from tests.engines.acceptance.transcript import Difference, difference
 
 AGAIN = 2
-SLOW_S = 2
-"""A definition with a longer HeartBtInt waits for heartbeats, and is played both ways at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +39,15 @@ class Result:
         return f"{verdict:8}{self.seconds:6.1f} s  {self.name:60}{self.difference or ''}"
 
 
-async def compare(definition: Definition, place: Lane, gateway: Gateway) -> Result:
+async def compare(definition: Definition, table: Table) -> Result:
     """Play a definition both ways, more than once where the first comparison fails."""
     found: Difference | None = None
     begun = time.monotonic()
     for _ in range(AGAIN):
-        bare, through = await _both(definition, place, gateway)
-        await asyncio.gather(place.bare.idle(), place.behind.idle())
-        found = difference(bare, through)
+        found = difference(*await table.both(definition))
         if found is None:
             break
     return Result(definition.name, found, time.monotonic() - begun)
-
-
-async def _both(definition: Definition, place: Lane, gateway: Gateway) -> tuple[Transcript, Transcript]:
-    port, credential = gateway.ports[place.name], gateway.credential()
-    if definition.heartbeat_s > SLOW_S:
-        return await asyncio.gather(play(definition, place.bare.port), play(definition, port, credential=credential))
-    bare = await play(definition, place.bare.port)
-    return bare, await play(definition, port, credential=credential, like=bare)
 
 
 async def run(definitions: list[Definition], jobs: int, folder: Path) -> list[Result]:
@@ -68,27 +56,23 @@ async def run(definitions: list[Definition], jobs: int, folder: Path) -> list[Re
     # The slowest wait for several heartbeats: they come first.
     for definition in sorted(definitions, key=lambda one: (one.heartbeat_s, len(one.steps))):
         queues.setdefault(definition.version, []).append(definition)
-    lanes = {
-        lane(f"{version}-{n}", FOLDERS[version], folder): queues[version] for version in queues for n in range(jobs)
-    }
+    table = Table(folder, queues, jobs)
     results: list[Result] = []
 
-    async def work(place: Lane, queue: list[Definition], gateway: Gateway) -> None:
+    async def work(queue: list[Definition]) -> None:
         while queue:
-            results.append(await compare(queue.pop(), place, gateway))
+            results.append(await compare(queue.pop(), table))
             print(results[-1], flush=True)
 
     try:
-        await asyncio.gather(*(engine.start() for place in lanes for engine in (place.bare, place.behind)))
-        gateway = Gateway(folder / "gateway", list(lanes))
-        with gateway:
-            await asyncio.gather(*(work(place, queue, gateway) for place, queue in lanes.items()))
+        await table.start()
+        await asyncio.gather(*(work(queue) for queue in queues.values() for _ in range(jobs)))
     finally:
-        await asyncio.gather(*(engine.stop() for place in lanes for engine in (place.bare, place.behind)))
+        await table.stop()
     return results
 
 
-def table(results: list[Result]) -> str:
+def summary(results: list[Result]) -> str:
     """How many of each version are the same, and of all."""
     versions = [result.name.partition("/")[0] for result in results]
     same = Counter(result.name.partition("/")[0] for result in results if result.difference is None)
@@ -118,7 +102,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as folder:
         results = asyncio.run(run(definitions, options.jobs, Path(folder)))
-    print(table(results))
+    print(summary(results))
     return 0 if sum(result.difference is None for result in results) >= options.at_least else 1
 
 

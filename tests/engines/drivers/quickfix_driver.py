@@ -21,6 +21,7 @@ HEADER = {43, 50, 57, 97, 116, 122, 128, 129, 369, 1128, 1129}
 """Header fields that a scenario may set."""
 DICTIONARIES = Path(fix.__file__).parent / "share/quickfix"
 LAST_PROCESSED = 369
+POSS_DUP = 43
 POLL_S = 0.005
 
 _printing = threading.Lock()
@@ -38,6 +39,8 @@ class Application(fix.Application):  # type: ignore[misc]
     def __init__(self, last_processed: bool) -> None:
         super().__init__()
         self.logon: list[tuple[int, str]] = []
+        self.poss_dup: str | None = None
+        """For the next message: the engine takes a PossDupFlag (43) out of what its application hands it."""
         self._last_processed = last_processed
 
     def onCreate(self, session: Any) -> None: ...  # noqa: ANN401, N802 (the engine's)
@@ -57,6 +60,8 @@ class Application(fix.Application):  # type: ignore[misc]
 
     def toApp(self, message: Any, session: Any) -> None:  # noqa: ANN401, N802
         self._processed(message, session)
+        if self.poss_dup is not None:
+            message.getHeader().setField(POSS_DUP, self.poss_dup)
         tell("sent", admin=False, raw=message.toString())
 
     def fromAdmin(self, message: Any, session: Any) -> None:  # noqa: ANN401, N802
@@ -151,12 +156,24 @@ class Driver:
         self._start(reset=reset)
 
     def send(self, type: str, fields: list[tuple[int, str]]) -> None:
-        """A message under the next number."""
+        """A message under the next number. A second value of a tag goes into a group, whose count is the first."""
         message = fix.Message()
         message.getHeader().setField(35, type)
+        self._application.poss_dup = dict(fields).get(POSS_DUP)
         for tag, value in fields:
-            (message.getHeader() if tag in HEADER else message).setField(tag, value)
+            if not message.isSetField(tag):
+                (message.getHeader() if tag in HEADER else message).setField(tag, value)
+                continue
+            group = fix.Group(tag, tag)
+            group.setField(tag, value)
+            message.addGroup(group)
         fix.Session.sendToTarget(message, self._session)
+        self._application.poss_dup = None
+
+    def reset(self, fields: list[tuple[int, str]]) -> None:
+        """A Logon with 141=Y in the live session, with these fields."""
+        self._application.logon = fields
+        self.send("A", [(98, "0"), (108, str(self._settings["heartbeat"])), (141, "Y")])
 
     def logout(self) -> None:
         """End the session."""

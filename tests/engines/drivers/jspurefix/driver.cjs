@@ -90,6 +90,29 @@ const numbers = new class {
   }
 }()
 
+// What the engine's encoder cannot write goes into its bytes, the same each time that a number is sent: by MsgSeqNum (34).
+const odd = new Map()
+
+function spoil (bytes) {
+  const text = bytes.toString('latin1')
+  const fields = odd.get(Number(/\x0134=(\d+)\x01/.exec(text)?.[1]))
+  if (fields === undefined) return bytes
+  const [, begin, rest] = /^(8=[^\x01]+\x019=\d+\x01)(.*)10=\d{3}\x01$/s.exec(text)
+  let body = rest
+  for (const [tag, value] of fields) {
+    if (!HEADER.has(tag)) body += `${tag}=${value}\x01`
+    else if (body.includes(`\x01${tag}=`)) body = body.replace(new RegExp(`\x01${tag}=[^\x01]*`), `\x01${tag}=${value}`)
+    else body = body.replace(/\x01/, `\x01${tag}=${value}\x01`)
+  }
+  const whole = begin.replace(/9=\d+/, `9=${String(body.length).padStart(7, '0')}`) + body
+  const sum = [...Buffer.from(whole, 'latin1')].reduce((total, byte) => total + byte, 0) % 256
+  return Buffer.from(`${whole}10=${String(sum).padStart(3, '0')}\x01`, 'latin1')
+}
+
+// A field that the encoder leaves out or turns into another: an empty one, a second of a tag, a flag that is none.
+const isOdd = ([tag, value], place, fields) =>
+  value === '' || (tag === 43 && value !== 'Y') || fields.findIndex(field => field[0] === tag) < place
+
 let sent = null
 let session = null
 let logonFields = []
@@ -127,8 +150,14 @@ class Session extends AsciiSession {
     super.onSessionMsg(type, view)
   }
 
-  submit (type, fields) {
+  submit (type, all) {
+    const fields = all.filter((...each) => !isOdd(...each))
     const made = message(this.config.definitions, type, fields)
+    if (fields.length < all.length) {
+      odd.set(this.transmitter.msgSeqNum, all.filter((...each) => isOdd(...each)))
+      const { encoder } = this.transmitter
+      encoder.trim = () => spoil(Object.getPrototypeOf(encoder).trim.call(encoder))
+    }
     return new Promise((resolve, reject) => this.send(type, made, (error, result) => {
       if (error) return reject(error)
       const { StandardHeader: header, ...body } = made

@@ -85,10 +85,10 @@ func (d *driver) perform(o order) (any, error) {
 		d.logon = o.Fields
 		return nil, d.start(o.Reset)
 	case "send":
-		message := quickfix.NewMessage()
-		message.Header.SetString(35, o.Type)
-		put(o.Fields, message)
-		return nil, quickfix.SendToTarget(message, d.session)
+		return nil, d.send(o.Type, o.Fields)
+	case "reset":
+		d.logon = o.Fields
+		return nil, d.send("A", []field{{98.0, "0"}, {108.0, strconv.Itoa(d.settings.Heartbeat)}, {141.0, "Y"}})
 	case "logout":
 		// The library has no other way for a single session: its engine is stopped, and started anew.
 		d.engine.Stop()
@@ -112,13 +112,26 @@ func (d *driver) perform(o order) (any, error) {
 	return nil, fmt.Errorf("no such order")
 }
 
+func (d *driver) send(kind string, fields []field) error {
+	message := quickfix.NewMessage()
+	message.Header.SetString(35, kind)
+	put(fields, message)
+	return quickfix.SendToTarget(message, d.session)
+}
+
+// put sets the fields. A second value of a tag goes into a group of its own, whose count is the first.
 func put(fields []field, message *quickfix.Message) {
 	for _, f := range fields {
-		tag := int(f[0].(float64))
-		if header[tag] {
-			message.Header.SetString(quickfix.Tag(tag), f[1].(string))
-		} else {
-			message.Body.SetString(quickfix.Tag(tag), f[1].(string))
+		tag, value := quickfix.Tag(f[0].(float64)), f[1].(string)
+		switch {
+		case header[int(tag)]:
+			message.Header.SetString(tag, value)
+		case message.Body.Has(tag):
+			group := quickfix.NewRepeatingGroup(tag, quickfix.GroupTemplate{quickfix.GroupElement(tag)})
+			group.Add().SetString(tag, value)
+			message.Body.SetGroup(group)
+		default:
+			message.Body.SetString(tag, value)
 		}
 	}
 }

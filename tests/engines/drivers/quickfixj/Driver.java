@@ -13,6 +13,7 @@ import quickfix.DefaultMessageFactory;
 import quickfix.FieldMap;
 import quickfix.FileLogFactory;
 import quickfix.FileStoreFactory;
+import quickfix.Group;
 import quickfix.Message;
 import quickfix.Session;
 import quickfix.SessionID;
@@ -36,6 +37,8 @@ public final class Driver implements Application {
     private final boolean client;
     private final SessionID session;
     private JsonNode logon = JSON.createArrayNode();
+    /** PossDupFlag (43) of the next message: the engine takes it out of what its application hands it. */
+    private volatile String possDup;
     private Connector engine;
 
     private Driver(JsonNode settings) throws Exception {
@@ -83,7 +86,12 @@ public final class Driver implements Application {
                 }
                 start(order.get("reset").asBoolean());
             }
-            case "send" -> send(order);
+            case "send" -> send(order.get("type").asText(), order.get("fields"));
+            case "reset" -> {
+                logon = order.get("fields");
+                String heartbeat = settings.get("heartbeat").asText();
+                send("A", JSON.readTree("[[98, \"0\"], [108, \"" + heartbeat + "\"], [141, \"Y\"]]"));
+            }
             case "logout" -> Session.lookupSession(session).logout();
             case "logon" -> Session.lookupSession(session).logon();
             case "skip" -> Session.lookupSession(session).setNextSenderMsgSeqNum(order.get("to").asInt());
@@ -96,18 +104,28 @@ public final class Driver implements Application {
         return null;
     }
 
-    private void send(JsonNode order) throws Exception {
+    private void send(String type, JsonNode fields) throws Exception {
         Message message = new Message();
-        message.getHeader().setString(35, order.get("type").asText());
-        put(order.get("fields"), message);
+        message.getHeader().setString(35, type);
+        put(fields, message);
+        possDup = message.getHeader().getOptionalString(43).orElse(null);
         Session.sendToTarget(message, session);
+        possDup = null;
     }
 
+    /** A second value of a tag goes into a group of its own, whose count is the first. */
     private static void put(JsonNode fields, Message message) {
         for (JsonNode field : fields) {
             int tag = field.get(0).asInt();
             FieldMap part = HEADER.contains(tag) ? message.getHeader() : message;
-            part.setField(new StringField(tag, field.get(1).asText()));
+            StringField value = new StringField(tag, field.get(1).asText());
+            if (part.isSetField(tag)) {
+                Group group = new Group(tag, tag);
+                group.setField(value);
+                part.addGroup(group);
+            } else {
+                part.setField(value);
+            }
         }
     }
 
@@ -173,6 +191,9 @@ public final class Driver implements Application {
 
     @Override
     public void toApp(Message message, SessionID session) {
+        if (possDup != null) {
+            message.getHeader().setString(43, possDup);
+        }
         tell("sent", raw(message, false));
     }
 
