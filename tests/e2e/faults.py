@@ -44,7 +44,7 @@ class Outcome(Enum):
     CLOSED = "the connections close"
 
 
-_IGNORED = frozenset({BEGIN_STRING, BODY_LENGTH, TOO_LONG, CHECK_SUM, NOT_THIRD})
+_IGNORED = frozenset({BEGIN_STRING, BODY_LENGTH, CHECK_SUM, NOT_THIRD})
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ FAULTS = [
     _more("an empty field", "|", TAG),
     _more("an empty value", "58=|", EMPTY),
     _more("too many fields", "58=x|" * 2_100, TOO_MANY),
+    _more("too many bytes", f"58={'x' * 100_000}|", TOO_LONG),
     # MsgType
     Fault("+35=D", lambda draft: forge(f"+35={draft.msg_type}|{draft.header}{draft.body}"), NOT_THIRD),
     Fault("035=D", lambda draft: forge(f"035={draft.msg_type}|{draft.header}{draft.body}"), NOT_THIRD),
@@ -164,7 +165,9 @@ FAULTS = [
     _length("9 with a space", " 100", BODY_LENGTH),
     _length("9 no number", "abc", BODY_LENGTH),
     _length("9 empty", "", BODY_LENGTH),
-    _length("9 above the limit", "9999999", TOO_LONG),
+    Fault(
+        "9 far above the limit", lambda draft: forge(draft.text, length="9999999"), TOO_LONG, (Outcome.CLOSED, TOO_LONG)
+    ),
     _length("9 of eight digits", "10000000", BODY_LENGTH),
     _length("9 beyond all", "9" * 30, BODY_LENGTH),
     Fault("9 not second", lambda draft: raw(f"8=FIX.4.4|{draft.text}9=100|10=000|"), BODY_LENGTH),

@@ -90,11 +90,14 @@ pub fn claimed_end(bytes: &[u8], framing: &Framing) -> Result<Option<usize>, Vio
 
 /// Whether `message` is one exact frame, whatever its BeginString (8).
 pub fn is_exact(message: &[u8], framing: &Framing) -> bool {
-    let is_third = || {
-        let mut fields = message.split(|byte| *byte == SOH);
-        fields.nth(2).is_some_and(|third| third.starts_with(b"35="))
-    };
-    claimed_end(message, framing) == Ok(Some(message.len())) && check_trailer(message).is_ok() && is_third()
+    claimed_end(message, framing) == Ok(Some(message.len()))
+        && check_trailer(message).is_ok()
+        && begins_with_msg_type(message)
+}
+
+/// Whether MsgType (35) is the third field.
+pub fn begins_with_msg_type(message: &[u8]) -> bool {
+    message.split(|byte| *byte == SOH).nth(2).is_some_and(|third| third.starts_with(b"35="))
 }
 
 /// `8=…<SOH>` → the version and the offset behind it. Whole ones are told by pattern, as this runs for every message.

@@ -19,6 +19,7 @@ pub mod malformed;
 pub mod message;
 pub mod msg_type;
 pub mod outbox;
+pub mod oversize;
 pub mod profile;
 pub mod renewal;
 pub mod rewrite;

@@ -29,6 +29,8 @@ pub struct Fault {
     pub tag: Option<Vec<u8>>,
     /// SessionRejectReason (373).
     pub reason: SessionRejectReason,
+    /// Text (58).
+    pub text: &'static str,
 }
 
 /// A message that departs from the profile, or that is not this session's.
@@ -99,13 +101,18 @@ impl Malformed {
                 }
             }
         });
+        let reason = reason(bytes, departure);
         let is_repeatable = said.len() <= MAX_REF_MSG_TYPE && is_printable(said);
         Some(Self {
             header,
             fault: Fault {
                 msg_type: if is_repeatable { said.to_vec() } else { Vec::new() },
                 tag: blamed(bytes, departure, profile),
-                reason: reason(bytes, departure),
+                reason,
+                text: match reason {
+                    SessionRejectReason::Other => departure.violation.text(),
+                    reason => reason.text(),
+                },
             },
             is_other_version: value(tags::BEGIN_STRING) != Some(identity.version.as_str().as_bytes()),
             is_other_comp_id: is_other(tags::SENDER_COMP_ID, sender)

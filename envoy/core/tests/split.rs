@@ -30,7 +30,7 @@ const BODIES: [&str; 11] = [
 const CLIENT_TYPES: [&str; 13] = ["D", "F", "G", "q", "B", "V", "0", "1", "2", "n", "U1", "AB", "BE"];
 const VENUE_TYPES: [&str; 8] = ["8", "AE", "9", "0", "1", "W", "j", "8"];
 /// Whole messages that some rule of the profile refuses, as they stand behind the header.
-const BAD_BODIES: [&str; 12] = [
+const BAD_BODIES: [&str; 13] = [
     "0167=CS|",
     "11=|",
     "35=F|",
@@ -43,7 +43,10 @@ const BAD_BODIES: [&str; 12] = [
     "0=x|43=Y|122=T|",
     "49=OTHER|",
     "56=|",
+    LONG,
 ];
+/// Longer than the limit.
+const LONG: &str = "58=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx|";
 /// Logons in the running session.
 const LOGONS: [&str; 5] =
     ["98=0|141=Y|", "98=0|", "98=0|141=Y|554=fresh|", "98=0|43=Y|122=T|", "98=0|141=Y|925=x|"];
@@ -188,7 +191,10 @@ fn message(from: Direction, said: &Said, seq: u64) -> Vec<u8> {
         Said::Foreign(_, true) => long(from, "FIX.4.2", &format!("D {seq} 11=a|")),
         Said::Foreign(body, false) => fix("FIX.4.4", &body.get(&FOREIGN).replace("{}", &seq.to_string())),
         Said::Junk(which) => raw(which.get::<&str>(&JUNK)),
-        Said::Bad(body) => written(&format!("D {seq} {}", body.get(&BAD_BODIES))),
+        Said::Bad(body) => {
+            let body: &&str = body.get(&BAD_BODIES);
+            written(&format!("D {seq} {}", if *body == LONG { LONG.repeat(12) } else { (*body).to_owned() }))
+        }
         Said::Broken { at, byte } => {
             let mut bytes = written(&format!("D {seq} 11=a|"));
             *at.get_mut(&mut bytes) = *byte;

@@ -145,7 +145,7 @@ pub(super) fn reject_body(place: &Message<'_>, rejected: &Rejected, body: &mut V
 
 /// RefTagID (371), RefMsgType (372) and SessionRejectReason (373) came with FIX 4.2; before it Text (58) names the tag.
 fn session_reject_body(version: Version, fault: &Fault, body: &mut Vec<u8>) {
-    let text = fault.reason.text();
+    let text = fault.text;
     if !version.has_business_reject() {
         let named = fault.tag.as_ref().map(|tag| format!("{text} ({})", String::from_utf8_lossy(tag)));
         return field(body, tags::TEXT, named.as_deref().unwrap_or(text).as_bytes());

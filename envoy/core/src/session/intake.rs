@@ -3,9 +3,10 @@
 use super::lane::Unread;
 use super::{Listener, Now, Phase, Session};
 use crate::command::{Command, Commands, Direction};
-use crate::frame::{Frame, next_frame_by};
+use crate::frame::{Frame, claimed_end, next_frame_by};
 use crate::garbled::{Garbled, end_of_garbled};
 use crate::message::{Departure, Field, parse};
+use crate::oversize::Oversize;
 use crate::stats::Counter;
 use crate::violation::Violation;
 use std::sync::Arc;
@@ -120,9 +121,15 @@ impl Session {
         let mut fields = std::mem::take(&mut self.fields);
         let mut at = 0;
         while at < bytes.len() && !self.is_blocked(direction) {
-            at += self.pass_known(direction, bytes.get(at..).unwrap_or_default(), now, out);
-            let rest = bytes.get(at..).unwrap_or_default();
-            match self.take_one(&listener, direction, rest, &mut fields, now, out) {
+            let taken = if self.lane(direction).oversize.is_some() {
+                self.take_oversize(direction, bytes.get(at..).unwrap_or_default(), now, out)
+            } else {
+                at += self.pass_known(direction, bytes.get(at..).unwrap_or_default(), now, out);
+                let rest = bytes.get(at..).unwrap_or_default();
+                self.take_one(&listener, direction, rest, &mut fields, now, out)
+            };
+            match taken {
+                Ok(0) if self.lane(direction).oversize.is_some() => {}
                 Ok(0) => break,
                 Ok(len) => at += len,
                 Err(violation) => {
@@ -180,6 +187,14 @@ impl Session {
         let (limits, framing) = (&listener.settings.limits, &listener.settings.framing);
         if !self.is_answering(direction) {
             return Err(violation);
+        }
+        if violation == Violation::TooLong {
+            // What is inside such a message must not be taken for messages, so beyond this there is nothing to pass over.
+            let most = (limits.max_message_bytes as usize).saturating_mul(Oversize::MOST_LIMITS);
+            let claimed = claimed_end(bytes, framing).ok().flatten();
+            let len = claimed.filter(|len| *len <= most).ok_or(violation)?;
+            self.lane(direction).oversize = Some(Box::new(Oversize::new(len)));
+            return Ok(0);
         }
         match end_of_garbled(bytes, limits.max_message_bytes as usize, framing)? {
             Garbled::Partial => Ok(0),

@@ -10,6 +10,7 @@ use crate::command::CheckId;
 use crate::decision::{Allowance, Decision, Denial};
 use crate::malformed::Fault;
 use crate::msg_type::MsgType;
+use crate::oversize::Oversize;
 use crate::renewal::UserResponse;
 use crate::settings::Limits;
 use std::collections::VecDeque;
@@ -124,6 +125,8 @@ impl Unread {
 pub(super) struct Lane {
     /// Bytes that are not a whole message yet, or that wait for room in the queue.
     pub unread: Unread,
+    /// A message that is longer than the limit, and passes by.
+    pub oversize: Option<Box<Oversize>>,
     /// A Check that goes out at the end of the event at hand; messages wait for it already.
     pub open: Option<Box<Open>>,
     queue: VecDeque<Waiting>,
@@ -147,6 +150,7 @@ impl Lane {
     pub fn new(limits: &Limits) -> Self {
         Self {
             unread: Unread::default(),
+            oversize: None,
             open: None,
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -355,6 +359,7 @@ impl Lane {
     /// Drops all that waits and all that is unread.
     pub fn drop_all(&mut self) {
         self.unread.clear();
+        self.oversize = None;
         self.open = None;
         self.queue.clear();
         self.queued_bytes = 0;

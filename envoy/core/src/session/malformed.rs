@@ -73,6 +73,30 @@ impl Session {
         }
     }
 
+    /// Takes bytes of a message that is longer than the limit, and answers it once it is whole.
+    ///
+    /// # Errors
+    /// As of the others.
+    #[cold]
+    pub(super) fn take_oversize(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        now: Now,
+        out: &mut Commands,
+    ) -> Result<usize, Violation> {
+        let Some(mut oversize) = self.lane(direction).oversize.take() else { return Ok(0) };
+        let taken = oversize.take(bytes);
+        if !oversize.is_whole() {
+            self.lane(direction).oversize = Some(oversize);
+        } else if oversize.is_exact() && frame::begins_with_msg_type(oversize.head()) {
+            self.answer_malformed(direction, oversize.head(), Violation::TooLong.into(), now, out)?;
+        } else {
+            self.ignore_garbled(direction, oversize.head(), Violation::BodyLength, now, out)?;
+        }
+        Ok(taken)
+    }
+
     /// Both sides have logged on, and the session has not ended.
     pub(super) fn is_answering(&self, direction: Direction) -> bool {
         let logged_on = !self

@@ -106,11 +106,7 @@ fn a_message_that_waits_is_as_good_when_it_is_read_again() {
 #[test]
 fn a_wrong_length_stays_a_violation_with_zeros() {
     let good = show(&seven(&format!("35=D|34=2|{HEAD}11=a|")));
-    for bad in [
-        good.replacen("9=00000", "9=000000", 1),
-        good.replacen("9=0", "9=1", 1),
-        good.replacen("9=0", "9=", 1),
-    ] {
+    for bad in [good.replacen("9=00000", "9=000000", 1), good.replacen("9=0", "9=", 1)] {
         let mut bytes: Vec<u8> = bad.bytes().map(|byte| if byte == b'|' { 1 } else { byte }).collect();
         let next = fix("FIX.4.4", &format!("35=0|34=3|{HEAD}"));
         bytes.extend_from_slice(&next);

@@ -110,7 +110,11 @@ fn answered() -> Vec<(String, String, String)> {
         answered.push((framed(&body), words, reject));
     }
     let many = framed(&format!("35=D|{HEAD}{}", "58=x|".repeat(3_000)));
-    answered.push((many, Violation::TooManyFields.to_string(), "372=D|373=99|58=Other|".into()));
+    answered.push((
+        many,
+        Violation::TooManyFields.to_string(),
+        format!("372=D|373=99|58={}|", Violation::TooManyFields),
+    ));
     answered
 }
 
@@ -150,8 +154,6 @@ fn garbled() -> Vec<(String, Violation)> {
         (good.replacen("9=57", "9=110", 1) + &good, Violation::BodyLength),
         (good.replacen("11=a", "11=b", 1), Violation::CheckSum),
         (good.replacen("10=", "10=0", 1), Violation::BodyLength),
-        ("8=FIX.4.4|9=65536|35=D|".to_owned(), Violation::TooLong),
-        ("8=FIX.4.4|9=9999999|35=D|".to_owned(), Violation::TooLong),
         ("8=FIX.4.4|9=99999999999999999999|35=D|".to_owned(), Violation::BodyLength),
     ]
 }
@@ -169,7 +171,7 @@ fn foreign() -> Vec<(String, &'static str)> {
     ]
 }
 
-/// Messages whose place in the sequence is not known.
+/// Messages whose place in the sequence is not known, or that end too far away.
 fn without_number() -> Vec<(String, Violation)> {
     vec![
         (framed("35=D|49=ALGO|56=VENUE|11=a|"), Violation::MissingHeaderField),
@@ -177,6 +179,8 @@ fn without_number() -> Vec<(String, Violation)> {
         (framed("35=D|34=-2|49=ALGO|56=VENUE|"), Violation::MsgSeqNum),
         (framed("35=D|34=x|49=ALGO|56=VENUE|"), Violation::MsgSeqNum),
         (framed("35=D|34=9223372036854775808|49=ALGO|56=VENUE|"), Violation::MsgSeqNum),
+        ("8=FIX.4.4|9=1048577|35=D|".to_owned(), Violation::TooLong),
+        ("8=FIX.4.4|9=9999999|35=D|".to_owned(), Violation::TooLong),
     ]
 }
 
@@ -507,5 +511,85 @@ fn what_is_no_fix_at_all_is_refused_at_its_first_byte() {
              << report 1 inbound violation: the message does not begin with a known BeginString (8)
              << close violation of the strict profile"
         ));
+    }
+}
+
+/// A News of so many bytes in its Text.
+fn news(seq: u64, length: usize) -> String {
+    framed(&format!("35=B|34={seq}|49=ALGO|56=VENUE|52=20261120-10:00:00.000|58={}|", "x".repeat(length)))
+}
+
+#[test]
+fn a_message_beyond_the_limit_is_answered_in_sequence() {
+    for length in [65_536, 300_000, 1_048_000] {
+        let mut play = Play::logged_on("FIX.4.4", "", "");
+        play.play(&format!(
+            ">> client D 2 11=a|
+             << check 2 message inbound D 2 11=a|
+             >> client-bytes {}{}
+             << report 3 inbound violation: {}
+             >> answer 2 allow
+             << venue D 2 11=a|
+             << venue 1 3 112=<1>|
+             << venue 0 4
+             >> venue 0 2 112=<1>|
+             << client 3 2 45=3|372=B|373=99|58={}|",
+            news(3, length),
+            show(&long(Direction::Inbound, "FIX.4.4", "0 4")),
+            Violation::TooLong,
+            Violation::TooLong,
+        ));
+    }
+    Play::logged_on("FIX.4.4", "", "").play(&format!(
+        ">> venue-bytes {}
+         << report 2 outbound violation: {}
+         << client 4 2 123=Y|36=3|",
+        news(2, 65_536).replacen("49=ALGO|56=VENUE", "49=VENUE|56=ALGO", 1),
+        Violation::TooLong,
+    ));
+}
+
+#[test]
+fn what_is_inside_a_message_beyond_the_limit_is_no_message() {
+    // It stands where a message would, and is like one that has just passed.
+    let inner = show(&long(Direction::Inbound, "FIX.4.4", "0 4"));
+    let text = inner.repeat(1_000).replace('|', "\u{1}");
+    let whole =
+        show(&fix("FIX.4.4", &format!("35=B|34=3|49=ALGO|56=VENUE|52=20261120-10:00:00.000|58={text}|")));
+    let mut play = Play::logged_on("FIX.4.4", "", "");
+    play.play(&format!(
+        ">> client 0 2
+         << venue 0 2
+         >> client-bytes {whole}
+         << report 2 inbound violation: {}
+         << venue 1 3 112=<1>|
+         >> client 0 4
+         << venue 0 4",
+        Violation::TooLong
+    ));
+}
+
+#[test]
+fn a_message_beyond_the_limit_with_a_wrong_sum_is_ignored() {
+    let bad = news(2, 65_536).replacen("58=x", "58=y", 1);
+    Play::logged_on("FIX.4.4", "", "").play(&format!(
+        ">> client-bytes {bad}
+         << report 2 inbound violation: {}: ignored
+         >> client 0 2
+         << venue 0 2",
+        Violation::BodyLength
+    ));
+}
+
+#[test]
+fn a_message_beyond_the_limit_shows_the_same_however_it_is_cut() {
+    for step in [1, 3, 512, 4_096, 60_000] {
+        let mut play = Play::logged_on("FIX.4.4", "", "");
+        play.in_pieces(Direction::Inbound, &news(2, 65_536), step);
+        play.play(
+            ">> client 0 3
+             << venue 0 3",
+        );
+        assert_eq!((play.count(Counter::Violations), play.count(Counter::Garbled)), (1, 0), "{step}");
     }
 }

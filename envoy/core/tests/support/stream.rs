@@ -67,6 +67,17 @@ fn next(bytes: &[u8], first: Option<&Read>) -> Next {
                 (Err(_), None) => Next::End,
             }
         }
+        Err(Violation::TooLong) => match (first, claimed(bytes)) {
+            (Some(first), Claim::End(len)) if len <= 16 * MAX_MESSAGE && len <= bytes.len() => {
+                let head = &bytes[..len.min(4_096)];
+                let head = &head[..head.iter().rposition(|byte| *byte == SOH).map_or(0, |last| last + 1)];
+                match is_exact(&bytes[..len]) {
+                    true => malformed(head, first).map_or(Next::End, |read| Next::Message(len, read)),
+                    false => Next::Garbled(len),
+                }
+            }
+            _ => Next::End,
+        },
         Err(violation) => match (first, garbled(bytes)) {
             (Some(first), Some(len)) if violation == Violation::BeginString && is_exact(&bytes[..len]) => {
                 malformed(&bytes[..len], first).map_or(Next::End, |read| Next::Message(len, read))

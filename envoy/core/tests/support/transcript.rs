@@ -106,6 +106,14 @@ impl Play {
         assert!(actual == expected, "expected:\n{expected}\n\nactual:\n{actual}\n");
     }
 
+    /// Hands the bytes in by so many at a time, whatever comes of them.
+    pub fn in_pieces(&mut self, from: Direction, text: &str, step: usize) {
+        for piece in raw(text).chunks(step) {
+            self.driver.receive(from, piece, false);
+        }
+        self.driver.take();
+    }
+
     /// Hands the bytes in one at a time; this command must come of them first.
     #[track_caller]
     pub fn play_bytes(&mut self, from: Direction, text: &str, expected: &str) {
