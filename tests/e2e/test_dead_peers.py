@@ -92,29 +92,46 @@ async def _reads_nothing(rig: Rig, hand_venue: HandVenue, comp_id: str) -> None:
     await venue.read_to_end(BOUND_S + SLACK_S)
 
 
+def _too_much(comp_id: str) -> list[bytes]:
+    """More than the kernel's buffers and Envoy's hold."""
+    text = "x" * 50_000
+    return [message("0", f"58={text}|", seq=n, sender=comp_id, target="VENUE") for n in range(2, 500)]
+
+
 async def _is_not_read(rig: Rig, hand_venue: HandVenue, comp_id: str) -> None:
-    """A venue that takes nothing for longer than the bound stops the reads from the client, which is not dead for
-    that."""
+    """A venue that takes nothing for longer than the bound, but talks on, stops the reads from the client, which is not
+    dead for that."""
     client, venue = await log_on(rig, hand_venue, comp_id)
     venue.writer.transport.pause_reading()  # type: ignore[attr-defined]
-    text = "x" * 50_000
-    words = [message("0", f"58={text}|", seq=n, sender=comp_id, target="VENUE") for n in range(2, 500)]
+    words = _too_much(comp_id)
     client.send(b"".join(words))
-    await asyncio.sleep(BOUND_S + 5.0)
+    for number in range(2, 10):
+        await asyncio.sleep(BOUND_S / 4)
+        venue.send(message("0", "", seq=number, sender="VENUE", target=comp_id))
     venue.writer.transport.resume_reading()  # type: ignore[attr-defined]
     for word in words:
         assert (await venue.message()).raw == word
+
+
+async def _leaves_a_dead_venue(rig: Rig, hand_venue: HandVenue, comp_id: str) -> None:
+    """A venue that takes nothing and says nothing stops the reads, so that nobody sees the client leave."""
+    client, venue = await log_on(rig, hand_venue, comp_id)
+    venue.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    client.send(b"".join(_too_much(comp_id)))
+    await asyncio.sleep(1.0)
+    client.reset()
+    await asyncio.sleep(2 * BOUND_S + SLACK_S)
 
 
 async def test_silence(rig: Rig, hand_venue: HandVenue) -> None:
     """All at once, for each takes its time. The identities of the dead are free."""
     silent = rig.stat("sessions_silent")
     running, comp_ids = [], []
-    for case in (_is_silent, _reads_nothing, _is_not_read):
+    for case in (_is_silent, _reads_nothing, _leaves_a_dead_venue, _is_not_read):
         comp_ids.append(fresh_comp_id())
         running.append(asyncio.create_task(case(rig, hand_venue, comp_ids[-1])))
         await asyncio.sleep(1.0)  # the venue's connections come in this order
     await asyncio.gather(*running)
-    assert rig.stat("sessions_silent") == silent + 2
-    for comp_id in comp_ids[:2]:
+    assert rig.stat("sessions_silent") == silent + 3
+    for comp_id in comp_ids[:3]:
         await log_on(rig, hand_venue, comp_id)

@@ -132,7 +132,7 @@ impl Connection {
                     host.close_at_once("fix_authz: the client does not take its last bytes");
                 }
                 if !host.reads() {
-                    self.session.note_heard(now); // A client that is not read is not silent.
+                    self.session.note_unread(now);
                 }
                 self.depart_if_told(now);
                 self.session.tick(now, &mut self.commands);

@@ -34,9 +34,7 @@ impl Session {
             _ if self.breaking.is_some() => return,
             _ => {}
         }
-        if direction == Direction::Inbound {
-            self.note_heard(now);
-        }
+        self.note_heard(direction, now);
         let lane = self.lane(direction);
         lane.ended |= end;
         let mut unread = std::mem::take(&mut lane.unread);

@@ -2,16 +2,18 @@
 //!
 //! A client sends at least a Heartbeat in each HeartBtInt (108), the number of seconds that its Logon names. A client whose
 //! host has lost its power or its network says no end, and the venue's engine may be slow to miss it. So a session ends once
-//! nothing has come from its client for `limits.silent_heartbeats` times HeartBtInt, and at least for [`LEAST`]. Only the
-//! client's silence counts: the client itself notices a silent venue.
+//! nothing has come from its client for `limits.silent_heartbeats` times HeartBtInt, and at least for [`LEAST`]. The client
+//! itself notices a silent venue.
 //!
 //! Time in which the gateway does not read from the client is no silence, whether the filter has paused the reads or Envoy
-//! has. It is looked for four times in the bound, so a pause is noticed long before the bound is reached.
+//! has. It is looked for four times in the bound, so a pause is noticed long before the bound is reached. But where the venue
+//! has said nothing for the bound either, the reads are held up by a venue that is dead: then that time counts, because the end
+//! of a client that has left meanwhile cannot be seen.
 //!
 //! With 108=0 or without HeartBtInt a client owes no Heartbeats, and nothing follows from its silence.
 
 use super::{Now, Phase, Session};
-use crate::command::{Command, Commands, Level};
+use crate::command::{Command, Commands, Direction, Level};
 use crate::message::Message;
 use crate::stats::Counter;
 use crate::tags;
@@ -27,6 +29,8 @@ const LOOKS: u32 = 4;
 pub(super) struct Silence {
     bound: Duration,
     heard: Duration,
+    /// When the venue was last heard.
+    venue_heard: Duration,
     /// The next look.
     look: Duration,
 }
@@ -36,7 +40,7 @@ impl Session {
     pub(super) fn expect_heartbeats(&mut self, logon: &Message<'_>, now: Now, out: &mut Commands) {
         if let Some(bound) = self.silence_bound(logon) {
             let look = now.monotonic + bound / LOOKS;
-            self.silence = Some(Silence { bound, heard: now.monotonic, look });
+            self.silence = Some(Silence { bound, heard: now.monotonic, venue_heard: now.monotonic, look });
             tick_at(look, now, out);
         }
     }
@@ -60,10 +64,22 @@ impl Session {
         (bound > 0).then(|| Duration::from_secs(bound).max(LEAST))
     }
 
-    /// The client was heard, or cannot be: the reads from it are held up.
+    /// A side was heard.
     #[inline]
-    pub fn note_heard(&mut self, now: Now) {
+    pub(super) fn note_heard(&mut self, from: Direction, now: Now) {
         if let Some(silence) = &mut self.silence {
+            match from {
+                Direction::Inbound => silence.heard = now.monotonic,
+                Direction::Outbound => silence.venue_heard = now.monotonic,
+            }
+        }
+    }
+
+    /// The client is not read now, so that it cannot be heard.
+    pub fn note_unread(&mut self, now: Now) {
+        if let Some(silence) = &mut self.silence
+            && now.monotonic.saturating_sub(silence.venue_heard) < silence.bound
+        {
             silence.heard = now.monotonic;
         }
     }
@@ -71,7 +87,7 @@ impl Session {
     /// Time has passed: ends the session if its client has been silent for too long.
     pub(super) fn end_if_silent(&mut self, now: Now, out: &mut Commands) {
         if self.reads_paused {
-            self.note_heard(now);
+            self.note_unread(now);
         }
         let Some(silence) = &mut self.silence else { return };
         if !matches!(self.phase, Phase::Active) || self.inbound.ended || now.monotonic < silence.look {

@@ -104,6 +104,19 @@ fn the_longer_interval_of_both_logons_counts() {
     }
 }
 
+/// A venue that takes nothing and says nothing holds up the reads, and the end of a client that has left is not seen.
+#[test]
+fn a_client_that_is_not_read_is_silent_once_the_venue_is_silent_too() {
+    let mut play = logged_on(r#""limits":{"max_checks_in_flight":1}"#, "108=30|", "108=30|");
+    play.play(
+        ">> client D 2 11=a| + D 3 11=b|
+         << check 2 message inbound D 2 11=a|
+         << pause",
+    );
+    pass(&mut play, 6, 30);
+    play.play(&format!(">> after 30000\n{SILENT}"));
+}
+
 #[test]
 fn time_in_which_the_client_is_not_read_is_no_silence() {
     let mut play = logged_on(r#""limits":{"max_checks_in_flight":1}"#, "108=30|", "108=30|");
@@ -112,7 +125,10 @@ fn time_in_which_the_client_is_not_read_is_no_silence() {
          << check 2 message inbound D 2 11=a|
          << pause",
     );
-    pass(&mut play, 10, 30);
+    for seq in 2..12 {
+        pass(&mut play, 1, 30);
+        play.play(&format!(">> venue 0 {seq}\n<< client 0 {seq}"));
+    }
     play.play(
         ">> answer 2 allow
          << venue D 2 11=a|
