@@ -80,6 +80,7 @@ impl Session {
         self.give_time(now, out);
         self.apply_ready(Direction::Inbound, now, out);
         self.resume(Direction::Inbound, now, out);
+        self.break_off_if_clear(now, out);
     }
 
     /// Tells the venue that the client has ended.

@@ -68,6 +68,7 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
+        self.follow_heartbeats(logon);
         self.echoes.clear();
         self.forget_numbers(now);
         self.forget_newest();

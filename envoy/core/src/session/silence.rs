@@ -45,7 +45,8 @@ impl Session {
         }
     }
 
-    /// The venue's Logon may name another HeartBtInt, and engines differ in whose holds. So the longer one counts.
+    /// The venue's Logon, or a later one of the client's, may name another HeartBtInt, and engines differ in whose holds. So the
+    /// longest one counts.
     pub(super) fn follow_heartbeats(&mut self, logon: &Message<'_>) {
         if logon.get(tags::HEART_BT_INT).is_some() {
             let other = self.silence_bound(logon);

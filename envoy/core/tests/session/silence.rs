@@ -104,6 +104,21 @@ fn the_longer_interval_of_both_logons_counts() {
     }
 }
 
+#[test]
+fn so_does_that_of_a_logon_in_the_session() {
+    let mut driver = Driver::new("");
+    let say = |driver: &mut Driver, logon: &str| {
+        driver.receive(Direction::Inbound, &long(Direction::Inbound, "FIX.4.4", logon), false);
+        driver.answer(1, &Verdict::allow());
+    };
+    say(&mut driver, "A 1 98=0|108=30|554=s3cret|");
+    say(&mut driver, "A 1 98=0|108=60|141=Y|");
+    driver.after(239_999);
+    assert!(!driver.is_closed());
+    driver.after(1);
+    assert!(driver.is_closed());
+}
+
 /// A venue that takes nothing and says nothing holds up the reads, and the end of a client that has left is not seen.
 #[test]
 fn a_client_that_is_not_read_is_silent_once_the_venue_is_silent_too() {
