@@ -28,6 +28,9 @@ TLS_SOCKETS = TYPES + "envoy.extensions.transport_sockets.tls.v3."
 AUTHZ_STREAMS = 256
 """Streams of a connection to the decision service: half of its `listen.bounds.streams`, because the service may count a
 stream for a moment after Envoy has seen its end."""
+AUTHZ_CONTROL_FRAMES = 100_000
+"""How many frames such as resets of calls may wait for a service that reads nothing. With the default of 1,000, Envoy
+closes the connection after as many Checks have timed out, and all watches on it fail together."""
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 ACCESS_LOG = "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig"
 CONNECTIONS_MONITOR = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
@@ -149,7 +152,8 @@ def _authz(options: GatewayOptions) -> Plain:
     cluster = _cluster(options.filter.check.cluster, options.service, options.service_tls)
     cluster["circuit_breakers"] = _breakers("max_requests", "max_pending_requests")
     # Envoy learns of the service's own bound only with a connection's first answer, which a burst does not wait for.
-    streams = {"http2_protocol_options": {"max_concurrent_streams": AUTHZ_STREAMS}}
+    http2 = {"max_concurrent_streams": AUTHZ_STREAMS, "max_outbound_control_frames": AUTHZ_CONTROL_FRAMES}
+    streams = {"http2_protocol_options": http2}
     cluster["typed_extension_protocol_options"] = {
         HTTP_OPTIONS: {"@type": TYPES + HTTP_OPTIONS, "explicit_http_config": streams}
     }

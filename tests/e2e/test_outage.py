@@ -157,7 +157,7 @@ async def test_an_outage_is_in_envoys_log(rig: Rig) -> None:
     client = await rig.log_on(*TRADER)
     kill_service(rig)
     await assert_denied_as_unavailable(rig, client)
-    words = "inbound AB denied: the decision service"
+    words = "without a decision of the service"
     await eventually(lambda: words in rig.stack.envoy_log.read_text(), "the failure in Envoy's log")
 
 

@@ -7,17 +7,30 @@
 use crate::command::Direction;
 use crate::decision::{Allowance, Decision, Denial, NOT_AVAILABLE, Terms};
 use crate::msg_type::MsgType;
+use crate::stats::Counter;
 use std::fmt;
 
 /// Why there is no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
-    /// The call could not be made: no such cluster, or no healthy host.
-    Unreachable,
-    /// The call was reset or timed out.
+    /// No answer came in time.
     NoAnswer,
-    /// gRPC reported an error.
-    Grpc,
+    /// The call was not made, because the service answers nothing at the moment.
+    HeldBack,
+    /// The connection broke while the call was out.
+    Reset,
+    /// The cluster has no healthy host, or the host takes no connection.
+    Unreachable,
+    /// A circuit breaker of the cluster is full.
+    BreakerFull,
+    /// Envoy has no such cluster.
+    NoCluster,
+    /// Envoy refused the call for another reason.
+    NotSent,
+    /// An HTTP status other than 200.
+    Http(u16),
+    /// gRPC's status code, or `None` for an answer that is empty, because Envoy does not show the status that follows it.
+    Grpc(Option<u8>),
     /// The answer could not be decoded.
     Undecodable,
     /// The answer contradicts itself.
@@ -26,12 +39,41 @@ pub enum Failure {
     Undecided,
 }
 
+impl Failure {
+    /// The counter of Checks and watches that failed so.
+    pub fn counter(self) -> Counter {
+        match self {
+            Self::NoAnswer => Counter::CallsTimedOut,
+            Self::HeldBack => Counter::CallsHeldBack,
+            Self::Reset => Counter::CallsReset,
+            Self::Unreachable => Counter::CallsUnreachable,
+            Self::BreakerFull => Counter::CallsBreakerFull,
+            Self::NoCluster => Counter::CallsNoCluster,
+            Self::NotSent => Counter::CallsNotSent,
+            Self::Http(_) => Counter::CallsHttpError,
+            Self::Grpc(_) => Counter::CallsGrpcError,
+            Self::Undecodable | Self::Contradictory | Self::Undecided => Counter::CallsUnusable,
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unreachable => "the decision service cannot be reached",
             Self::NoAnswer => "the decision service did not answer in time",
-            Self::Grpc => "the decision service answered with a gRPC error",
+            Self::HeldBack => "the decision service answers nothing at the moment, so it was not asked",
+            Self::Reset => "the connection to the decision service broke",
+            Self::Unreachable => "the decision service cannot be reached",
+            Self::BreakerFull => "a circuit breaker of the decision service's cluster is full",
+            Self::NoCluster => "Envoy has no cluster of the name in `check.cluster`",
+            Self::NotSent => "Envoy refused the call to the decision service",
+            Self::Http(status) => {
+                return write!(f, "the decision service answered with HTTP status {status}");
+            }
+            Self::Grpc(Some(code)) => {
+                return write!(f, "the decision service answered with gRPC status {code}");
+            }
+            Self::Grpc(None) => "the decision service answered with a gRPC error",
             Self::Undecodable => "the decision service's answer cannot be decoded",
             Self::Contradictory => "the decision service's answer contradicts itself",
             Self::Undecided => "the decision service answered that it cannot decide",

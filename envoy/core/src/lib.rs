@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod breaker;
 pub mod command;
 pub mod contract;
 pub mod credential;

@@ -53,6 +53,26 @@ metrics! {
     Checks => "fix_authz.checks",
     /// Checks without a usable answer.
     ChecksFailed => "fix_authz.checks_failed",
+    /// Checks and watches that were not answered in time.
+    CallsTimedOut => "fix_authz.calls_timed_out",
+    /// Checks and watches that were not sent, because the decision service answered nothing at the moment.
+    CallsHeldBack => "fix_authz.calls_held_back",
+    /// Checks and watches whose connection broke.
+    CallsReset => "fix_authz.calls_reset",
+    /// Checks and watches for which the cluster had no host that took a connection.
+    CallsUnreachable => "fix_authz.calls_unreachable",
+    /// Checks and watches that a circuit breaker of the cluster refused.
+    CallsBreakerFull => "fix_authz.calls_breaker_full",
+    /// Checks and watches for which Envoy had no cluster.
+    CallsNoCluster => "fix_authz.calls_no_cluster",
+    /// Checks and watches that Envoy refused for another reason.
+    CallsNotSent => "fix_authz.calls_not_sent",
+    /// Checks and watches that were answered with an HTTP error.
+    CallsHttpError => "fix_authz.calls_http_error",
+    /// Checks and watches that were answered with a gRPC error.
+    CallsGrpcError => "fix_authz.calls_grpc_error",
+    /// Checks and watches whose answer could not be used.
+    CallsUnusable => "fix_authz.calls_unusable",
     /// Risk-reducing messages let through without an answer.
     RiskReducingForwarded => "fix_authz.risk_reducing_forwarded",
     /// Connections ended for a departure from the strict profile.

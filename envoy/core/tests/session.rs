@@ -28,6 +28,8 @@ mod limits;
 mod logon;
 #[path = "session/naming.rs"]
 mod naming;
+#[path = "session/outage.rs"]
+mod outage;
 #[path = "session/outbound.rs"]
 mod outbound;
 #[path = "session/precedents.rs"]

@@ -88,6 +88,13 @@ pub const NO_FLUSH: u32 = 1;
 /// `envoy_dynamic_module_type_http_callout_init_result`, `…_http_callout_result`, `…_metrics_result`
 pub const SUCCESS: u32 = 0;
 
+/// `envoy_dynamic_module_type_http_callout_init_result`
+pub const CLUSTER_NOT_FOUND: u32 = 2;
+pub const CANNOT_CREATE_REQUEST: u32 = 4;
+
+/// `envoy_dynamic_module_type_http_callout_result`
+pub const RESET: u32 = 1;
+
 /// `envoy_dynamic_module_type_attribute_id`: the SHA-256 digest of the peer's certificate.
 pub const PEER_CERTIFICATE_DIGEST: u32 = 38;
 
@@ -133,6 +140,9 @@ callbacks! {
         filter: FilterEnvoyPtr, id: *mut u64, cluster: ModuleBuffer, headers: *const ModuleHttpHeader, headers_size: usize,
         body: ModuleBuffer, timeout_milliseconds: u64
     ) -> u32;
+    envoy_dynamic_module_callback_network_filter_get_cluster_host_count(
+        filter: FilterEnvoyPtr, cluster: ModuleBuffer, priority: u32, total: *mut usize, healthy: *mut usize, degraded: *mut usize
+    ) -> bool;
     envoy_dynamic_module_callback_network_filter_config_define_counter(config: ConfigEnvoyPtr, name: ModuleBuffer, id: *mut usize) -> u32;
     envoy_dynamic_module_callback_network_filter_config_define_histogram(config: ConfigEnvoyPtr, name: ModuleBuffer, id: *mut usize) -> u32;
     envoy_dynamic_module_callback_network_filter_config_define_gauge(config: ConfigEnvoyPtr, name: ModuleBuffer, id: *mut usize) -> u32;

@@ -275,7 +275,8 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_bootstrap_extension_http_callou
     let (extension, host) = unsafe { (&*config.cast::<Extension>(), MainHost::new(envoy)) };
     // SAFETY: Envoy lends headers and chunks for the call.
     let answer = unsafe { answer_of(result, headers, headers_size, chunks, chunks_size) };
-    extension.with_sender(|sender| sender.done(host, callout, answer.as_deref().ok()));
+    let answer = answer.as_deref().map_err(|failure| *failure);
+    extension.with_sender(|sender| sender.done(host, callout, answer));
 }
 
 /// Hooks that Envoy asks for and has no cause to call, or that matter to nobody here. Their arguments are the caller's to

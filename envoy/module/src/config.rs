@@ -3,6 +3,7 @@
 use crate::host::{Host, Registry};
 use crate::life::Origin;
 use crate::reports;
+use fix_authz_core::breaker::Breaker;
 use fix_authz_core::command::Commands;
 use fix_authz_core::outbox::Target;
 use fix_authz_core::session::{Listener, Now};
@@ -24,6 +25,8 @@ pub struct Config {
     pub listener: Arc<Listener>,
     /// The decision service.
     pub target: Arc<Target>,
+    /// Holds calls back from it while it answers nothing.
+    pub breaker: Arc<Breaker>,
     /// Its place among those that may be over before the process is.
     pub origin: Arc<Origin>,
     /// In the order of [`Counter::ALL`].
@@ -45,11 +48,13 @@ impl Config {
         if !reports::can_be_sent() {
             return Err(NO_EXTENSION.to_owned());
         }
+        let target = target(&settings);
         let counters = Counter::ALL.iter().map(|each| registry.counter(each.name())).collect::<Option<_>>();
         let gauges = Gauge::ALL.iter().map(|each| registry.gauge(each.name())).collect::<Option<_>>();
         let latency = registry.histogram(LATENCY);
         Ok(Self {
-            target: target(&settings),
+            breaker: reports::breaker(&target),
+            target,
             origin: Origin::new(&settings),
             counters: counters.ok_or("a counter cannot be defined")?,
             gauges: gauges.ok_or("a gauge cannot be defined")?,

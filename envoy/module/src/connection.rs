@@ -117,6 +117,7 @@ impl Connection {
             // A call that failed before it had an id was dealt with where it was made.
             Event::Answer { callout, answer } => {
                 if let Some(id) = self.callouts.remove(&callout) {
+                    note_outcome(config, answer.as_ref().err());
                     self.session.answer(
                         id,
                         answer.as_deref().map_err(|failure| *failure),
@@ -188,15 +189,15 @@ impl Connection {
         while !self.commands.is_empty() {
             let mut commands = std::mem::take(&mut self.commands);
             config.count_all(host, &commands);
-            let failed: Vec<CheckId> = commands
+            let failed: Vec<(CheckId, Failure)> = commands
                 .list()
                 .iter()
                 .filter_map(|command| self.one(config, host, &commands, lent, command))
                 .collect();
             commands.clear();
             self.commands = commands;
-            for id in failed {
-                self.session.answer(id, Err(Failure::Unreachable), config.now(), &mut self.commands);
+            for (id, failure) in failed {
+                self.session.answer(id, Err(failure), config.now(), &mut self.commands);
             }
         }
         if lent.is_none() {
@@ -209,7 +210,7 @@ impl Connection {
         self.outgoing.send(host);
     }
 
-    /// Carries one command out; the Check that could not be sent, if it was one.
+    /// Carries one command out. Returns the Check that could not be sent and why, if it was one.
     fn one(
         &mut self,
         config: &Config,
@@ -217,7 +218,7 @@ impl Connection {
         commands: &Commands,
         lent: Option<&Lent<'_>>,
         command: &Command,
-    ) -> Option<CheckId> {
+    ) -> Option<(CheckId, Failure)> {
         if !matches!(command, Command::Send { .. } | Command::Forward { .. }) {
             self.outgoing.send(host);
         }
@@ -234,10 +235,10 @@ impl Connection {
             }
             Command::End(direction) => host.inject(*direction, &[], true),
             Command::Check { id, frame, timeout_ms } => match check(config, host, frame, *timeout_ms) {
-                Some(callout) => {
+                Ok(callout) => {
                     self.callouts.insert(callout, *id);
                 }
-                None => return Some(*id),
+                Err(failure) => return Some((*id, failure)),
             },
             Command::Report { frame, authorized } => reports::put(&config.target, frame, *authorized),
             Command::PauseReads => host.read_disable(true),
@@ -259,8 +260,24 @@ impl Connection {
     }
 }
 
-/// Sends a Check; the id of the call, or `None` if it could not be made.
-fn check(config: &Config, host: Host<'_>, frame: &[u8], timeout_ms: u32) -> Option<u64> {
+/// Tells the breaker of the outcome of a call.
+fn note_outcome(config: &Config, failure: Option<&Failure>) {
+    match failure {
+        Some(Failure::NoAnswer) => {
+            if config.breaker.timed_out() {
+                reports::probe();
+            }
+        }
+        Some(Failure::Reset | Failure::Unreachable | Failure::BreakerFull) => {}
+        _ => reports::answered(&config.target, &config.breaker),
+    }
+}
+
+/// Sends a Check. Returns the id of the call, or why it could not be made.
+fn check(config: &Config, host: Host<'_>, frame: &[u8], timeout_ms: u32) -> Result<u64, Failure> {
+    if config.breaker.is_open() {
+        return Err(Failure::HeldBack);
+    }
     let target = &config.target;
     with_headers(grpc::PATH, &target.authority, timeout_ms, |headers| {
         host.callout(&target.cluster, headers, frame, timeout_ms)

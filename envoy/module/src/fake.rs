@@ -184,11 +184,20 @@ callbacks! {
         }
         let envoy = envoy(filter);
         if envoy.cut_off {
-            return 1;
+            return 4;
         }
         envoy.calls.push(text(body));
         id.write(envoy.calls.len() as u64);
         abi::SUCCESS
+    }
+    fn envoy_dynamic_module_callback_network_filter_get_cluster_host_count(
+        _filter: *mut c_void, cluster: ModuleBuffer, _priority: u32, total: *mut usize, healthy: *mut usize, degraded: *mut usize,
+    ) -> bool {
+        drop(text(cluster));
+        total.write(1);
+        healthy.write(1);
+        degraded.write(0);
+        true
     }
     fn envoy_dynamic_module_callback_network_filter_config_define_counter(_config: *mut c_void, name: ModuleBuffer, id: *mut usize) -> u32 {
         id.write(text(name).len());

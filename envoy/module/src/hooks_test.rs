@@ -99,7 +99,11 @@ impl Connection {
     }
 
     fn answer(&mut self, call: u64, status: &str, body: &[u8]) {
-        answered(status, body, |headers, chunks| {
+        self.answer_with(call, &[(":status", status)], body);
+    }
+
+    fn answer_with(&mut self, call: u64, headers: &[(&str, &str)], body: &[u8]) {
+        answered_with(headers, body, |headers, chunks| {
             // SAFETY: as Envoy calls it; all that is lent goes when the hook has returned.
             unsafe {
                 envoy_dynamic_module_on_network_filter_http_callout_done(
@@ -181,7 +185,11 @@ impl Process {
     }
 
     fn answer(&self, call: u64, status: &str, body: &[u8]) {
-        answered(status, body, |headers, chunks| {
+        self.answer_with(call, &[(":status", status)], body);
+    }
+
+    fn answer_with(&self, call: u64, headers: &[(&str, &str)], body: &[u8]) {
+        answered_with(headers, body, |headers, chunks| {
             // SAFETY: as Envoy calls it; all that is lent goes when the hook has returned.
             unsafe {
                 envoy_dynamic_module_on_bootstrap_extension_http_callout_done(
@@ -211,18 +219,33 @@ impl Drop for Process {
 }
 
 /// Lends an answer to `hook`.
-fn answered(status: &str, body: &[u8], hook: impl FnOnce(&[EnvoyHttpHeader], &[EnvoyBuffer])) {
-    let (key, value) = (b":status".to_vec(), status.as_bytes().to_vec());
-    let headers = [EnvoyHttpHeader {
-        key_ptr: key.as_ptr().cast(),
-        key_length: key.len(),
-        value_ptr: value.as_ptr().cast(),
-        value_length: value.len(),
-    }];
+fn answered_with(
+    headers: &[(&str, &str)],
+    body: &[u8],
+    hook: impl FnOnce(&[EnvoyHttpHeader], &[EnvoyBuffer]),
+) {
+    let headers: Vec<(Vec<u8>, Vec<u8>)> =
+        headers.iter().map(|(key, value)| (key.as_bytes().to_vec(), value.as_bytes().to_vec())).collect();
+    let lent: Vec<EnvoyHttpHeader> = headers
+        .iter()
+        .map(|(key, value)| EnvoyHttpHeader {
+            key_ptr: key.as_ptr().cast(),
+            key_length: key.len(),
+            value_ptr: value.as_ptr().cast(),
+            value_length: value.len(),
+        })
+        .collect();
     let (head, tail) = body.split_at(body.len() / 2);
     let (head, tail) = (head.to_vec(), tail.to_vec());
-    hook(&headers, &[lend(&head), EnvoyBuffer::EMPTY, lend(&tail)]);
+    hook(&lent, &[lend(&head), EnvoyBuffer::EMPTY, lend(&tail)]);
 }
+
+/// What Envoy itself answers to a gRPC call, in the place of the service.
+fn own(words: &str) -> [(&'static str, &str); 3] {
+    [(":status", "200"), ("grpc-status", "14"), ("grpc-message", words)]
+}
+
+const TIMEOUT: &str = "upstream request timeout";
 
 fn allowed() -> Vec<u8> {
     let header = HeaderValue { key: "x-fix-action".into(), value: "forward".into() };
@@ -235,6 +258,8 @@ fn allowed() -> Vec<u8> {
 }
 
 const SETTINGS: &str = r#"{"check":{"cluster":"authz"},"limits":{"logon_timeout_ms":100}}"#;
+/// No timer of a connection's fires meanwhile.
+const PATIENT: &str = r#"{"check":{"cluster":"authz"},"limits":{"logon_timeout_ms":600000}}"#;
 const IDS: &str = "49=A|56=B|52=T|";
 
 /// Envoy drains, then stops: the session ends, and Envoy hears when all have.
@@ -415,6 +440,46 @@ fn a_close_that_cannot_be_flushed() {
     assert!(!ticked(&mut connection));
 }
 
+/// A service whose calls and whose health question time out is not called, until it answers.
+fn a_service_that_answers_nothing(process: &mut Process) {
+    *process.main() = Main::default();
+    MAIN_WAKES.store(0, Ordering::SeqCst);
+    let mut connection = Connection::open(PATIENT).unwrap();
+    let logon = fix("FIX.4.4", &format!("35=A|34=1|{IDS}98=0|108=30|554=tok|"));
+    connection.bytes(true, &[&logon], false);
+    connection.answer(1, "200", &allowed());
+    let mut seq = 1;
+    let mut order = |connection: &mut Connection| {
+        seq += 1;
+        connection.bytes(true, &[&fix("FIX.4.4", &format!("35=D|34={seq}|{IDS}11=a|"))], false);
+        (connection.envoy().calls.len() as u64, format!("|35=1|34={seq}|"))
+    };
+    let probes = |process: &mut Process| process.main().calls.iter().filter(|body| ***body == [0; 5]).count();
+    for nth in 0..8 {
+        let (call, denied) = order(&mut connection);
+        assert_eq!((call, MAIN_WAKES.load(Ordering::SeqCst)), (nth + 2, 0));
+        connection.answer_with(call, &own(TIMEOUT), b"");
+        assert!(show(&connection.envoy().sent[0]).contains(&denied));
+    }
+    assert_eq!(MAIN_WAKES.load(Ordering::SeqCst), 1);
+    process.scheduled(2);
+    assert_eq!(probes(process), 1);
+    let (call, _) = order(&mut connection);
+    assert_eq!(call, 10, "calls go on until the question has timed out");
+    process.answer_with(1, &own(TIMEOUT), b"");
+    let (call, denied) = order(&mut connection);
+    assert_eq!(call, 10, "no call is made");
+    connection.answer_with(10, &own(TIMEOUT), b"");
+    assert!(show(&connection.envoy().sent[0]).contains(&denied));
+    while probes(process) < 2 {
+        std::thread::sleep(Duration::from_millis(20));
+        process.timer_fired();
+    }
+    process.answer(2, "200", b"");
+    assert_eq!(order(&mut connection).0, 11);
+    connection.answer(11, "200", &allowed());
+}
+
 /// One test: the timer's thread and its counts are the process's.
 #[test]
 fn all_hooks_keep_to_what_envoy_lends() {
@@ -479,6 +544,7 @@ fn all_hooks_keep_to_what_envoy_lends() {
     process.scheduled(2);
     (1..=process.main().calls.len()).for_each(|call| process.answer(call as u64, "200", &allowed()));
     a_report_of_a_connection_that_is_gone(&mut process);
+    a_service_that_answers_nothing(&mut process);
     drop(process);
 
     MAIN_WAKES.store(0, Ordering::SeqCst);

@@ -252,11 +252,36 @@ unsafe fn answer(result: u32, headers: &[EnvoyHttpHeader]) -> Result<(), Failure
             .find(|header| text(header.key_ptr, header.key_length) == name.as_bytes())
             .map(|header| text(header.value_ptr, header.value_length))
     };
-    match (result, header(":status"), header("grpc-status")) {
-        (abi::SUCCESS, Some(b"200"), None | Some(b"0")) => Ok(()),
-        (abi::SUCCESS, Some(b"200"), Some(_)) => Err(Failure::Grpc),
-        (abi::SUCCESS, Some(b"503"), _) => Err(Failure::Unreachable),
-        _ => Err(Failure::NoAnswer),
+    match result {
+        abi::SUCCESS => {}
+        abi::RESET => return Err(Failure::Reset),
+        _ => return Err(Failure::Undecodable), // The answer is longer than Envoy's buffer.
+    }
+    let number = |name: &str| header(name).and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+    let (status, grpc_status) = (number(":status").unwrap_or_default(), number("grpc-status"));
+    match (status, grpc_status) {
+        (200, None | Some(0)) => Ok(()),
+        // Envoy's own answer, in the place of the service's.
+        _ if header("x-envoy-upstream-service-time").is_none() => Err(own_failure(
+            header("x-envoy-overloaded").is_some(),
+            header("grpc-message").unwrap_or_default(),
+        )),
+        (200, Some(code)) => Err(Failure::Grpc(u8::try_from(code).ok())),
+        (status, _) => Err(Failure::Http(status)),
+    }
+}
+
+/// Why Envoy itself answered, by the words that it has for it.
+fn own_failure(is_overloaded: bool, words: &[u8]) -> Failure {
+    let says = |part: &[u8]| words.windows(part.len()).any(|window| window == part);
+    if is_overloaded {
+        Failure::BreakerFull
+    } else if says(b"timeout") && !says(b"connection timeout") {
+        Failure::NoAnswer
+    } else if says(b"connection termination") || says(b"remote reset") || says(b"protocol error") {
+        Failure::Reset
+    } else {
+        Failure::Unreachable
     }
 }
 

@@ -226,7 +226,10 @@ def test_the_check_cluster_speaks_http2_and_does_not_break_in_a_burst() -> None:
     authz = cluster(envoy_config(PLAIN), "authz")
     (protocol,) = authz["typed_extension_protocol_options"].values()
     assert protocol["explicit_http_config"] == {
-        "http2_protocol_options": {"max_concurrent_streams": GrpcBounds().streams // 2}
+        "http2_protocol_options": {
+            "max_concurrent_streams": GrpcBounds().streams // 2,
+            "max_outbound_control_frames": 100_000,
+        }
     }
     assert authz["circuit_breakers"]["thresholds"] == [{"max_requests": 100_000, "max_pending_requests": 100_000}]
 

@@ -223,6 +223,6 @@ mod tests {
         for allowed in [&["3"][..], &["x"], &["1", "1"]] {
             assert_eq!(said(7, "reject", allowed), Err(Failure::Contradictory), "{allowed:?}");
         }
-        assert_eq!(verdicts(b"", 3), Err(Failure::Grpc));
+        assert_eq!(verdicts(b"", 3), Err(Failure::Grpc(None)));
     }
 }

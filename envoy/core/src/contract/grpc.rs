@@ -10,6 +10,11 @@ use prost::Message;
 /// The path of the call.
 pub const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
 
+/// The path of the question about a service's health (`grpc.health.v1`), and the question about the whole service.
+pub const HEALTH_PATH: &str = "/grpc.health.v1.Health/Check";
+/// See [`HEALTH_PATH`].
+pub const HEALTH_QUESTION: &[u8] = &[0; PREFIX];
+
 const PREFIX: usize = 5;
 
 /// One uncompressed message as a frame.
@@ -36,7 +41,7 @@ pub fn frame_parts<'a, M: Message + 'a, const N: usize>(parts: [&'a M; N]) -> Ve
 /// [`Failure::Grpc`] for an empty body, which is how an error arrives; else [`Failure::Undecodable`].
 pub fn unframe<M: Message + Default>(body: &[u8]) -> Result<M, Failure> {
     if body.is_empty() {
-        return Err(Failure::Grpc);
+        return Err(Failure::Grpc(None));
     }
     let (prefix, message) = body.split_first_chunk::<PREFIX>().ok_or(Failure::Undecodable)?;
     let [compressed, length @ ..] = *prefix;
@@ -60,7 +65,7 @@ mod tests {
         for end in 1..bytes.len() {
             assert_eq!(unframe::<CheckResponse>(&bytes[..end]), Err(Failure::Undecodable), "{end}");
         }
-        assert_eq!(unframe::<CheckResponse>(b""), Err(Failure::Grpc));
+        assert_eq!(unframe::<CheckResponse>(b""), Err(Failure::Grpc(None)));
         let trailing = [&bytes[..], b"x"].concat();
         assert_eq!(unframe::<CheckResponse>(&trailing), Err(Failure::Undecodable));
         let mut compressed = bytes.clone();

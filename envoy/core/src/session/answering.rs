@@ -135,8 +135,9 @@ impl Session {
         let micros = now.monotonic.saturating_sub(since).as_micros();
         out.push(Command::CheckLatency(u64::try_from(micros).unwrap_or(u64::MAX)));
         let answered = answer.and_then(read);
-        if answered.is_err() {
+        if let Err(failure) = &answered {
             out.count(Counter::ChecksFailed);
+            out.count(failure.counter());
         }
         answered
     }

@@ -116,7 +116,7 @@ impl Session {
         let decision = decision.and_then(|decision| self.without_refused_terms(decision, out));
         let decision = decision.unwrap_or_else(|failure| {
             let decision = failure::decide(Direction::Inbound, MsgType::LOGON, &Terms::default());
-            self.log_failure(Direction::Inbound, "A", failure, &decision, out);
+            self.note_failure(Direction::Inbound, failure, &decision, out);
             self.unanswered.add(failure, &decision);
             self.report_unanswered(now, out);
             decision

@@ -13,7 +13,8 @@
 //! - `naming` compares a message's ids with the Logon's; `secrets` cuts or refuses credentials on their way to the venue.
 //! - `asking` sends Checks and `answering` applies their answers; `batching` does both for Checks about several messages.
 //!   `deciding_anew` asks again after a change of the state. Where the service gave no answer, `unanswered` decides about the
-//!   client's messages, and `holding` holds the venue's until they are decided.
+//!   client's messages, `holding` holds the venue's until they are decided, and `outage` sums the failures up for Envoy's
+//!   log.
 //! - `reusing` passes messages by cached decisions, `cache` holds these decisions, `passing` is the short way for messages
 //!   that are like earlier ones, and `accounts` counts the messages that passed without a Check.
 //! - `watching` keeps the service's watch, `renewing` takes a fresh credential, `resetting` a Logon in the running session.
@@ -40,6 +41,7 @@ mod limiting;
 mod malformed;
 mod memory;
 mod naming;
+mod outage;
 mod outbound;
 mod passing;
 mod redelivering;
@@ -77,6 +79,7 @@ use holding::Holding;
 use lane::Lane;
 use limiting::{Days, Limiter, Minute, Place, Places, Share, Shares};
 use memory::Memory;
+use outage::Outage;
 use passing::Known;
 use redelivering::Footing;
 use renewing::Renewal;
@@ -103,6 +106,7 @@ pub struct Listener {
     places: Option<Arc<Places>>,
     /// How often a session whose watch had failed has found that a service can be reached.
     reached: AtomicU64,
+    outage: Outage,
 }
 
 impl Listener {
@@ -112,7 +116,17 @@ impl Listener {
         let (memory, days) = (Memory::new(&settings.limits), Days::new(settings.limits.remembered_sessions));
         let places = Places::new(settings.limits.pending_connections_per_address);
         let shares = Shares::new(&settings.limits);
-        Self { settings, profile, renewals, memory, days, shares, places, reached: AtomicU64::new(0) }
+        Self {
+            settings,
+            profile,
+            renewals,
+            memory,
+            days,
+            shares,
+            places,
+            reached: AtomicU64::new(0),
+            outage: Outage::default(),
+        }
     }
 
     /// The settings.
@@ -204,6 +218,8 @@ pub struct Session {
     checks: CheckId,
     /// What was decided without an answer and is not reported yet.
     unanswered: Unanswered,
+    /// It has set the timer for the listener's next warning.
+    times_warning: bool,
     /// The venue's messages that the service could not decide.
     holding: Holding,
     cache: Cache,
@@ -256,6 +272,7 @@ impl Session {
             opened: now.monotonic,
             checks: 0,
             unanswered: Unanswered::default(),
+            times_warning: false,
             holding: Holding::default(),
             cache: Cache::new(&listener.settings.cache, echoes.fresh()),
             layouts: Known::new(echoes.fresh()),
@@ -286,6 +303,7 @@ impl Session {
             _ => {}
         }
         self.report_unanswered_if_due(now, out);
+        self.warn_if_due(now, out);
         self.send_open(now, out);
         self.break_off_if_clear(now, out);
         self.cut_if_quiet(now, out);
@@ -320,6 +338,7 @@ impl Session {
         }
         self.report_unanswered_if_due(now, out);
         self.end_if_silent(now, out);
+        self.warn_if_due(now, out);
         self.send_open(now, out);
         self.cut_if_overdue(now, out);
         self.follow_ends(now, out);
@@ -348,6 +367,7 @@ impl Session {
         }
         self.tell_limited(now, out);
         self.report_unanswered(now, out);
+        self.warn_at_the_end(now, out);
         (self.place, self.share) = (None, None);
         self.tell_accounts(out);
         self.keep_pending(now);

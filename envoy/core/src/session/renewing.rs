@@ -122,7 +122,7 @@ impl Session {
     /// No usable answer: the session goes on with the credential that it has.
     fn undecided(&mut self, failure: Failure, out: &mut Commands) -> Denial {
         let decision = Decision::Reject(failure::denial());
-        self.log_failure(Direction::Inbound, "renewal", failure, &decision, out);
+        self.note_failure(Direction::Inbound, failure, &decision, out);
         self.unanswered.add(failure, &decision);
         failure::denial()
     }

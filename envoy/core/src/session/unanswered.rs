@@ -1,7 +1,7 @@
 //! Messages that are decided by the failure rule, because the decision service gave no answer, and the report about them.
 
 use super::{Now, Phase, Session};
-use crate::command::{CheckId, Command, Commands, Direction, Level};
+use crate::command::{CheckId, Command, Commands, Direction};
 use crate::decision::Decision;
 use crate::failure::{self, Failure};
 use crate::message::Message;
@@ -90,7 +90,7 @@ impl Session {
         out: &mut Commands,
     ) -> Decision {
         let decision = failure::decide(direction, msg_type, &self.terms);
-        self.log_failure(direction, &msg_type.to_string(), failure, &decision, out);
+        self.note_failure(direction, failure, &decision, out);
         if direction == Direction::Inbound {
             self.unanswered.add(failure, &decision);
         }
@@ -151,27 +151,5 @@ impl Session {
         if let Some(reason) = self.unanswered.lost.take() {
             self.report(Direction::Outbound, "lost", &reason, now, out);
         }
-    }
-
-    /// Writes a failure to Envoy's log, because the service's audit has no line about it yet.
-    pub(super) fn log_failure(
-        &self,
-        direction: Direction,
-        msg_type: &str,
-        failure: Failure,
-        decision: &Decision,
-        out: &mut Commands,
-    ) {
-        let risk_reducing = matches!(decision, Decision::Forward(_));
-        if risk_reducing {
-            out.count(Counter::RiskReducingForwarded);
-        }
-        let verdict = match direction {
-            Direction::Outbound => "gap-filled without a decision",
-            Direction::Inbound if risk_reducing => "allowed as risk-reducing",
-            Direction::Inbound => "denied",
-        };
-        let direction = direction.as_str();
-        out.log(Level::Warn, format!("session {}: {direction} {msg_type} {verdict}: {failure}", self.name));
     }
 }

@@ -16,6 +16,7 @@
 //! Invariant: `Session::state` is the newest state that a watch or a Check has reported.
 
 use super::ending::BY_SERVICE;
+use super::outage::Outcome;
 use super::{Listener, Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Level};
 use crate::contract::{request, response};
@@ -324,9 +325,8 @@ impl Session {
 
     fn watch_failed(&mut self, mut watch: Watch, failure: Failure, now: Now, out: &mut Commands) {
         out.count(Counter::WatchesFailed);
-        if watch.failed.is_none() {
-            out.log(Level::Warn, format!("session {}: is not watched: {failure}", self.name));
-        }
+        out.count(failure.counter());
+        self.listener.outage.note(Outcome::Unwatched, failure);
         watch.failed = Some(self.listener.reached.load(Ordering::Relaxed));
         self.unconfirmed_since = self.unconfirmed_since.or(Some(now.monotonic));
         self.put_off(watch, false, now, out);

@@ -268,16 +268,19 @@ impl Run {
                 Effect::TickIn(_) | Effect::Closed(_) | Effect::Logged(_) | Effect::Accounted(_) => {}
             }
             // Where the client's bytes wait depends on how they are cut, and so does how often the timer of pending rejects is
-            // set, and when that of denials without an answer is. That they are set is held by `session/limits.rs` and
-            // `session/unanswered.rs`.
-            if !matches!(
-                effect,
-                Effect::ReadsPaused
-                    | Effect::ReadsResumed
-                    | Effect::TickIn(
-                        REJECT_TIMEOUT_MS | 7_000 | 14_000 | 28_000 | 56_000 | 112_000 | 224_000
-                    )
-            ) {
+            // set, and when those of denials without an answer are. That they are set is held by `session/limits.rs`,
+            // `session/unanswered.rs` and `session/outage.rs`.
+            let is_warning = |line: &str| line.starts_with("without a decision");
+            if !matches!(&effect, Effect::Logged(line) if is_warning(line))
+                && !matches!(
+                    effect,
+                    Effect::ReadsPaused
+                        | Effect::ReadsResumed
+                        | Effect::TickIn(
+                            REJECT_TIMEOUT_MS | 11_000 | 7_000 | 14_000 | 28_000 | 56_000 | 112_000 | 224_000
+                        )
+                )
+            {
                 effects.push(effect);
             }
         }

@@ -23,6 +23,8 @@ pub const TOKEN: &str = "s3cret";
 
 /// How long a session waits at first before it reports what it decided alone.
 pub const UNANSWERED_MS: u32 = 7_000;
+/// How long it is at least from one warning about failures to the next.
+pub const WARNING_MS: u32 = 11_000;
 
 const TIME: &str = "20261120-10:00:00.000";
 
@@ -132,7 +134,7 @@ impl Play {
     pub fn failed(&mut self, event: &str, most: u64) -> u64 {
         self.event(event);
         let effects: Vec<Effect> =
-            self.driver.take().into_iter().filter(|effect| !matches!(effect, Effect::Logged(_))).collect();
+            self.driver.take().into_iter().filter(|effect| !is_aside(effect)).collect();
         let [Effect::TickIn(millis)] = effects.as_slice() else { panic!("{effects:?}") };
         let millis = u64::from(*millis);
         assert!((most / 2..=most).contains(&millis), "{millis}");
@@ -212,8 +214,8 @@ impl Play {
             }
             Effect::ReadsPaused => lines.push("<< pause".into()),
             Effect::ReadsResumed => lines.push("<< resume".into()),
-            // Many a failed Check sets this one.
-            Effect::TickIn(UNANSWERED_MS) => {}
+            // Many a failed Check sets these.
+            Effect::TickIn(UNANSWERED_MS | WARNING_MS) => {}
             Effect::TickIn(_) if self.ticking => lines.push("<< tick".into()),
             Effect::TickIn(millis) => lines.push(format!("<< tick {millis}")),
             Effect::Accounted(facts) => {
@@ -256,6 +258,11 @@ impl Play {
             }
         }
     }
+}
+
+/// What failures lead to beside what a test is about: lines in the log, and the timers of warnings and reports.
+fn is_aside(effect: &Effect) -> bool {
+    matches!(effect, Effect::Logged(_) | Effect::TickIn(UNANSWERED_MS | WARNING_MS))
 }
 
 fn receiver(direction: Direction) -> &'static str {

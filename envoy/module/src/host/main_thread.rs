@@ -2,6 +2,7 @@
 
 use super::call_out;
 use crate::abi::{self, BootstrapEnvoyPtr, ModuleBuffer, SchedulerPtr, TimerPtr};
+use fix_authz_core::failure::Failure;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -51,14 +52,14 @@ impl MainHost<'_> {
         MainTimer(unsafe { abi::envoy_dynamic_module_callback_bootstrap_extension_timer_new(self.raw) })
     }
 
-    /// Sends a POST. Returns the id of the call, or `None` if it could not be made.
+    /// Sends a POST. Returns the id of the call, or why it could not be made.
     pub fn callout(
         self,
         cluster: &str,
         headers: &[(&str, &str)],
         body: &[u8],
         timeout_ms: u32,
-    ) -> Option<u64> {
+    ) -> Result<u64, Failure> {
         let send = abi::envoy_dynamic_module_callback_bootstrap_extension_http_callout;
         // SAFETY: the pointer is the running hook's.
         unsafe { call_out(send, self.raw, cluster, headers, body, timeout_ms) }

@@ -18,6 +18,7 @@ pub use metrics::Registry;
 pub use waker::Waker;
 
 use crate::abi::{self, EnvoyBuffer, ModuleBuffer, ModuleHttpHeader};
+use fix_authz_core::failure::Failure;
 use std::ffi::c_void;
 use std::marker::PhantomData;
 
@@ -35,17 +36,40 @@ impl Host<'_> {
         Self { raw, hook: PhantomData }
     }
 
-    /// Sends a POST; the id of the call, or `None` if it could not be made.
+    /// Sends a POST. Returns the id of the call, or why it could not be made.
     pub fn callout(
         self,
         cluster: &str,
         headers: &[(&str, &str)],
         body: &[u8],
         timeout_ms: u32,
-    ) -> Option<u64> {
+    ) -> Result<u64, Failure> {
         let send = abi::envoy_dynamic_module_callback_network_filter_http_callout;
         // SAFETY: the pointer is the running hook's.
-        unsafe { call_out(send, self.raw, cluster, headers, body, timeout_ms) }
+        let failure = match unsafe { call_out(send, self.raw, cluster, headers, body, timeout_ms) } {
+            Ok(id) => return Ok(id),
+            Err(failure) => failure,
+        };
+        // Envoy does not tell a full circuit breaker from a cluster without a healthy host.
+        let is_healthy = self.healthy_hosts(cluster) > 0;
+        Err(if failure == Failure::Unreachable && is_healthy { Failure::BreakerFull } else { failure })
+    }
+
+    /// How many healthy hosts the cluster has.
+    fn healthy_hosts(self, cluster: &str) -> usize {
+        let (mut total, mut healthy, mut degraded) = (0, 0, 0);
+        // SAFETY: the pointer is the running hook's, and the places are ours.
+        let is_known = unsafe {
+            abi::envoy_dynamic_module_callback_network_filter_get_cluster_host_count(
+                self.raw,
+                ModuleBuffer::of(cluster.as_bytes()),
+                0,
+                &raw mut total,
+                &raw mut healthy,
+                &raw mut degraded,
+            )
+        };
+        if is_known { healthy } else { 0 }
     }
 
     /// Flushes what was written to the client, then closes.
@@ -105,7 +129,7 @@ type CallOut = unsafe extern "C" fn(
     u64,
 ) -> u32;
 
-/// Sends a request by `send`. Returns the id of the call, or `None` if it could not be made.
+/// Sends a request by `send`. Returns the id of the call, or why it could not be made.
 ///
 /// # Safety
 /// `raw` must be the pointer of the hook that is running, and of the kind that `send` takes.
@@ -116,7 +140,7 @@ unsafe fn call_out(
     headers: &[(&str, &str)],
     body: &[u8],
     timeout_ms: u32,
-) -> Option<u64> {
+) -> Result<u64, Failure> {
     let headers: Vec<ModuleHttpHeader> = headers
         .iter()
         .map(|(key, value)| ModuleHttpHeader {
@@ -131,7 +155,12 @@ unsafe fn call_out(
     // SAFETY: the caller's promise, and Envoy copies all that is lent.
     let result =
         unsafe { send(raw, &raw mut id, cluster, headers.as_ptr(), headers.len(), body, timeout_ms.into()) };
-    (result == abi::SUCCESS).then_some(id)
+    match result {
+        abi::SUCCESS => Ok(id),
+        abi::CLUSTER_NOT_FOUND => Err(Failure::NoCluster),
+        abi::CANNOT_CREATE_REQUEST => Err(Failure::Unreachable),
+        _ => Err(Failure::NotSent),
+    }
 }
 
 /// The bytes of a buffer.
