@@ -46,10 +46,6 @@ def options(bounds: GrpcBounds, *, front: bool = False) -> list[tuple[str, int]]
         ("grpc.server_handshake_timeout_ms", handshake_ms),
         # The core applies the bound on headers only once the peer has acknowledged it: this is the time for that.
         ("grpc.http2.settings_timeout", handshake_ms),
-        # Calls that wait for Python to take them. From the first bound on, the core cancels some at random, which
-        # denies what is permitted; it must be more than the Checks and watches of all proxies at one moment.
-        ("grpc.server.max_pending_requests", bounds.pending),
-        ("grpc.server.max_pending_requests_hard_limit", bounds.pending + bounds.pending // 4 + 1),
     ]
 
 

@@ -14,8 +14,13 @@ When a connection ends, gRPC's core ends all its streams at once, which takes se
 keeps all other sockets waiting. So the connections to the service are closed one at a time, and after each of them the
 core gets as much time for other things as that one took.
 
-The service starts this process as `python -m authzsvc.server.front` with the listening socket, and ends it by closing
-its standard input. The process writes how many connections it refused to its standard output, as JSON.
+gRPC's core keeps what it knows of a connection until the service has taken up all its streams, also those that have
+ended. So connections that come and go faster than that would fill the memory. Therefore the service tells this process
+how many connections its core holds, and while these are too many, new ones wait in the kernel's queue.
+
+The service starts this process as `python -m authzsvc.server.front` with the listening socket, writes that number to
+its standard input, a line for each count, and ends it by closing its standard input. The process writes how many
+connections it refused to its standard output, as JSON.
 """
 
 from __future__ import annotations
@@ -38,6 +43,11 @@ SILENT_S = 120.0
 MAX_HOSTS = 64
 CLOSE_S = 0.1
 """How long the service has to close its end of a connection before the next one is closed."""
+HELD_SHARE = 1.5
+"""How many connections gRPC's core may hold, as a multiple of those that may be open."""
+HELD_LOOK_S = 0.05
+HELD_AGE_S = 5.0
+"""How long a count of them is relied on. The service counts once a second."""
 _TURNS_OF_HANDSHAKES = 2
 
 
@@ -135,6 +145,10 @@ class Front:
     closing: asyncio.Queue[_Side] = field(default_factory=asyncio.Queue)
     """Connections to the service whose clients have gone."""
     refused: Counter[str] = field(default_factory=Counter)
+    held: int = 0
+    """How many connections the service's core holds: the last count, and those that were relayed since."""
+    held_at: float = float("-inf")
+    """When they were counted."""
     _numbers: int = 0
 
     async def run(self) -> None:
@@ -146,8 +160,14 @@ class Front:
             except OSError:
                 await asyncio.sleep(0.1)
                 continue
+            while self._holds_too_many():
+                await asyncio.sleep(HELD_LOOK_S)
             await self._take(client, address[0], address[1])
             await asyncio.sleep(1.0 / self.per_s)
+
+    def hear(self, held: int) -> None:
+        """Take the service's count of the connections that its core holds."""
+        self.held, self.held_at = held, time.monotonic()
 
     async def close_in_turn(self) -> None:
         """Close the connections to the service whose clients have gone, until cancelled."""
@@ -172,6 +192,7 @@ class Front:
             with contextlib.suppress(OSError):
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._numbers += 1
+            self.held += 1
             service.bind(f"\0{NAME}/{os.getpid()}/{self._numbers}/{_uri(client, host, port)}")
             loop = asyncio.get_running_loop()
             await loop.sock_connect(service, self.service)
@@ -196,6 +217,9 @@ class Front:
     def _most_silent(self) -> _Pair | None:
         pair = min(self.pairs, key=lambda pair: pair.client.heard_at)
         return pair if time.monotonic() - pair.client.heard_at > self.silent_s else None
+
+    def _holds_too_many(self) -> bool:
+        return self.held >= self.connections * HELD_SHARE and time.monotonic() - self.held_at < HELD_AGE_S
 
     def _refuse(self, host: str) -> None:
         if host in self.refused or len(self.refused) < MAX_HOSTS:
@@ -222,7 +246,8 @@ async def main(descriptor: int, service: str, connections: int, per_s: float) ->
         listening.setblocking(False)
         front = Front(listening, service, connections, per_s)
         tasks = [asyncio.create_task(each) for each in (front.run(), front.close_in_turn(), front.report())]
-        await asyncio.to_thread(sys.stdin.buffer.read)
+        while line := await asyncio.to_thread(sys.stdin.buffer.readline):
+            front.hear(int(line))
         for task in tasks:
             task.cancel()
 

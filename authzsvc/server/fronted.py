@@ -53,6 +53,7 @@ class Ports:
         self._bounds = bounds
         self._refusals = refusals
         self._listening: socket.socket | None = None
+        self._process: asyncio.subprocess.Process | None = None
         self._directory: Path | None = None
 
     def add_insecure_port(self, address: str) -> int:
@@ -77,6 +78,11 @@ class Ports:
             await self._run_once(self._listening)
             _log.error("the process that accepts connections has ended; it is started again", extra=self._facts)
             await asyncio.sleep(RESTART_S)
+
+    def tell(self, connections: int) -> None:
+        """Tell the front how many connections the server holds."""
+        if self._process is not None and self._process.stdin is not None and not self._process.stdin.is_closing():
+            self._process.stdin.write(b"%d\n" % connections)
 
     def close(self) -> None:
         """Let go of the sockets."""
@@ -114,11 +120,13 @@ class Ports:
             stdout=asyncio.subprocess.PIPE,
             pass_fds=(descriptor,),
         )
+        self._process = process
         try:
             assert process.stdout is not None
             async for line in process.stdout:
                 self._note(line)
         finally:
+            self._process = None
             assert process.stdin is not None
             process.stdin.close()
             try:

@@ -2,8 +2,9 @@
 
 The event loop takes one call at a time of each server, so a flood on one socket fills that socket's queue alone.
 
-The number of open connections is read from the core's own statistics (channelz), because the core accepts and closes
-connections without telling Python. While as many are open as may be, one refusal a second is counted.
+The number of connections is read from the core's own statistics (channelz), because the core accepts and closes
+connections without telling Python. It includes closed connections whose streams the service has not all taken up. While
+there are as many as may be open, one refusal a second is counted.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Listener:
     """Where addresses are added."""
     channelz_id: int
     connections: int = 0
-    """The number of open connections when it was last read."""
+    """The number of connections when it was last read."""
 
     @classmethod
     def create(cls, name: str, bounds: GrpcBounds, refusals: Refusals) -> Listener:
@@ -55,11 +56,12 @@ class Listener:
         return cls(gate, server, services, Ports(server, name, bounds, refusals), max(_servers() - known, default=0))
 
     async def look(self) -> None:
-        """Count connections, until cancelled."""
+        """Count connections, and tell the front, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
             with suppress(ValueError, KeyError):
                 self.connections = _connections(self.channelz_id)
+                self.ports.tell(self.connections)
             if self.connections >= self.gate.bounds.connections:
                 self.gate.refusals.note(self.gate.listener, Reason.CONNECTIONS)
 

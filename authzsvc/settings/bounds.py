@@ -20,8 +20,6 @@ class GrpcBounds(Section):
     """Whether a process of its own accepts the connections of a TCP socket, so that they hold up nothing else."""
     streams: int = Field(default=512, ge=1, le=1_000_000)
     """Open streams of one connection. Envoy holds one for each live session, on as many connections as it needs."""
-    pending: int = Field(default=8_192, ge=1, le=1_000_000)
-    """Streams that wait until the service takes them up; beyond this number gRPC refuses some of them."""
     half_open: int = Field(default=256, ge=1, le=1_000_000)
     """Streams that the service has taken up and whose first message has not come; with one more, the oldest is
     ended."""
@@ -45,7 +43,6 @@ class AdminBounds(GrpcBounds):
     connections: int = Field(default=32, ge=1, le=65_536)
     connections_per_s: float = Field(default=20.0, gt=0, le=100_000)
     streams: int = Field(default=16, ge=1, le=1_000_000)
-    pending: int = Field(default=64, ge=1, le=1_000_000)
     half_open: int = Field(default=32, ge=1, le=1_000_000)
     lasting: int = Field(default=16, ge=1, le=1_000_000)
     message_bytes: int = Field(default=256 * 1024, ge=1_024, le=64 * MIB)

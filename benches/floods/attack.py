@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -24,6 +25,9 @@ BOMB_MIB = 60
 """The size of an expanded bomb. As sent, a bomb fits a stream's first window."""
 CONNECTIONS = 3
 STREAMS = 10_000
+MANY_CONNECTIONS = 60
+MANY_STREAMS = 600
+"""More than a connection may have, on almost as many connections as a listener may have."""
 
 
 class Kind(StrEnum):
@@ -31,6 +35,7 @@ class Kind(StrEnum):
 
     BOMBS = "bombs"
     HALF_OPEN = "half-open"
+    HALF_OPEN_WIDE = "half-open-wide"
     CONNECTIONS = "connections"
     HANDSHAKES = "handshakes"
     HEADERS = "headers"
@@ -65,12 +70,14 @@ def bombs(address: str, path: str, *, tls: bool) -> Iterator[int]:
         connection.close()
 
 
-def half_open(address: str, path: str, *, tls: bool) -> Iterator[int]:
+def half_open(
+    address: str, path: str, *, tls: bool, number: int = CONNECTIONS, streams_each: int = STREAMS
+) -> Iterator[int]:
     """Headers of calls whose message never comes."""
     block = wire.request_headers(path)
     while True:
-        with opened(address, tls=tls) as held:
-            for _ in range(STREAMS // 100):
+        with opened(address, tls=tls, number=number) as held:
+            for _ in range(streams_each // 100):
                 for connection in held:
                     streams = [connection.stream() for _ in range(100)]
                     with suppress(OSError):
@@ -197,10 +204,10 @@ def answered(connection: wire.Connection, most: int) -> int:
 
 
 @contextmanager
-def opened(address: str, *, tls: bool) -> Iterator[list[wire.Connection]]:
+def opened(address: str, *, tls: bool, number: int = CONNECTIONS) -> Iterator[list[wire.Connection]]:
     """Connections that are held until the block ends, fewer if the listener refuses some."""
     held: list[wire.Connection] = []
-    for _ in range(CONNECTIONS):
+    for _ in range(number):
         with suppress(OSError):
             held.append(wire.Connection(address, tls=tls))
     yield held
@@ -218,6 +225,7 @@ def _drain(connection: wire.Connection) -> None:
 FLOODS: dict[Kind, Callable[..., Iterator[int]]] = {
     Kind.BOMBS: bombs,
     Kind.HALF_OPEN: half_open,
+    Kind.HALF_OPEN_WIDE: partial(half_open, number=MANY_CONNECTIONS, streams_each=MANY_STREAMS),
     Kind.CONNECTIONS: connections,
     Kind.HANDSHAKES: handshakes,
     Kind.HEADERS: headers,

@@ -25,6 +25,9 @@ TRIES = 5
 MAX_RISE_MIB = 200
 """Half-open streams come by the 10,000, and held some 40 KiB each."""
 
+MAX_WIDE_RISE_MIB = 1_400
+"""As many streams as a listener's connections may have, half as many again, and what malloc keeps of them."""
+
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
@@ -86,6 +89,19 @@ async def test_half_open_streams_delay_no_other_listener(target: Service) -> Non
     pytest.fail(f"half-open streams delayed the answers of other listeners by {delays} ms")
 
 
+async def test_streams_that_come_and_go_faster_than_they_are_taken_up_are_bounded(target: Service) -> None:
+    """On all connections that a listener may have. Other listeners answer, and when it is over this one does too."""
+    outcome = await measure(target, 2 * SECONDS, Kind.HALF_OPEN_WIDE, "listen.tcp")
+    print(f"{outcome.per_s:.0f} streams a second, +{outcome.memory_mib} MiB")
+    assert {answers.listener for answers in outcome.answers if answers.failed} <= {"listen.tcp"}
+    assert outcome.memory_mib < MAX_WIDE_RISE_MIB
+    async with asyncio.timeout(60):
+        while await asyncio.to_thread(metric, target, 'authzsvc_listener_connections{listener="listen.tcp"}') > 1:
+            await asyncio.sleep(0.5)
+    calm = await measure(target, 1.0, None, "")
+    assert [answers.listener for answers in calm.answers if answers.failed] == []
+
+
 @pytest.mark.parametrize(
     ("kind", "on"),
     [
@@ -117,7 +133,7 @@ async def test_the_audit_of_a_flood_stays_small(target: Service) -> None:
 @pytest.fixture(scope="module")
 def stack(start_stack: StartStack) -> Iterator[Stack]:
     """Few streams to a connection, so that Envoy needs several."""
-    bounds = {"streams": 2 * STREAMS_EACH, "half_open": 16, "pending": 1_000}
+    bounds = {"streams": 2 * STREAMS_EACH, "half_open": 16}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(config, "AUTHZ_STREAMS", STREAMS_EACH)
         yield start_stack(service_settings={"listen": {"bounds": bounds}})

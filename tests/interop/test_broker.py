@@ -18,7 +18,7 @@ from authzsvc.tokens.http import Http
 from authzsvc.tokens.keys import KeySet, Refresh
 from authzsvc.tokens.presets import PRESETS
 from authzsvc.tokens.verifier import Issuer, Verifier
-from tests.interop.keycloak import Keycloak
+from tests.interop.keycloak import ANSWER_S, Keycloak
 from tests.interop.realm import Realm
 from tests.interop.test_keycloak import ALGOPROVIDER
 
@@ -42,7 +42,7 @@ def clock() -> Clock:
 @pytest_asyncio.fixture
 async def broker(keycloak: Keycloak, realm: Realm, clock: Clock) -> AsyncIterator[Broker]:
     """Obtains tokens at Keycloak, and verifies them with its keys."""
-    http = Http(timeout_s=1.0, ca=Path(keycloak.client_ca))
+    http = Http(timeout_s=ANSWER_S, ca=Path(keycloak.client_ca))
     keys = KeySet("keycloak", Discovered(http, keycloak.issuer), Refresh())
     await keys.load()
     verifier = Verifier([Issuer(keycloak.issuer, ("fix-gateway",), ("RS256",), keys, PRESETS["keycloak"])], clock=clock)

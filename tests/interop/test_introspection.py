@@ -20,7 +20,7 @@ from authzsvc.tokens.introspection import REVOKED, Asking, Caching, Introspector
 from authzsvc.tokens.introspection_answer import Expected
 from authzsvc.tokens.presets import PRESETS
 from tests.e2e.certificates import Pem
-from tests.interop.keycloak import Keycloak
+from tests.interop.keycloak import ANSWER_S, Keycloak
 from tests.interop.realm import GATEWAY, Realm, granted
 from tests.interop.test_keycloak import ALGOPROVIDER
 
@@ -32,9 +32,9 @@ MakeIntrospector = Callable[..., Introspector]
 
 @pytest_asyncio.fixture
 async def http(keycloak: Keycloak, algoprovider: Pem) -> AsyncIterator[Http]:
-    """With a certificate to show, as the service may have one; a server that answers nothing costs it a second."""
+    """With a certificate to show, as the service may have one; a server that answers nothing costs it `ANSWER_S`."""
     ca, cert, key = Path(keycloak.client_ca), Path(algoprovider.cert), Path(algoprovider.key)
-    http = Http(timeout_s=1.0, ca=ca, cert=cert, key=key)
+    http = Http(timeout_s=ANSWER_S, ca=ca, cert=cert, key=key)
     yield http
     await http.close()
 

@@ -23,7 +23,7 @@ from authzsvc.tokens.keys import KeySet, Refresh
 from authzsvc.tokens.presets import PRESETS
 from authzsvc.tokens.verifier import Issuer, Verifier
 from tests.e2e.certificates import Pem
-from tests.interop.keycloak import Keycloak
+from tests.interop.keycloak import ANSWER_S, Keycloak
 from tests.interop.realm import Realm, granted
 from tests.interop.test_keycloak import ALGOPROVIDER
 
@@ -35,7 +35,7 @@ PATIENCE_S = 20.0
 @pytest_asyncio.fixture
 async def http(keycloak: Keycloak) -> AsyncIterator[Http]:
     """As the service asks Keycloak; a server that answers nothing costs it a second."""
-    http = Http(timeout_s=1.0, ca=Path(keycloak.client_ca))
+    http = Http(timeout_s=ANSWER_S, ca=Path(keycloak.client_ca))
     yield http
     await http.close()
 
@@ -182,7 +182,7 @@ async def test_keys_stay_while_the_server_stalls(
     token = realm.token("algoprovider")
     keycloak.stall()
     try:
-        with pytest.raises(KeysError, match="did not answer within 1 s"):
+        with pytest.raises(KeysError, match="did not answer within"):
             await keys.load()
         assert verifier.verify(token).scopes == ALGOPROVIDER
     finally:

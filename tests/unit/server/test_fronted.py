@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import grpc
 import pytest
 
-from authzsvc.server.front import Front
+from authzsvc.server.front import HELD_AGE_S, Front
 from authzsvc.server.fronted import Ports, host_of, listen, peer_of
 from authzsvc.server.refusals import Refusals
 from authzsvc.settings.bounds import GrpcBounds
@@ -177,6 +177,54 @@ async def test_connections_end_one_at_a_time_with_a_pause_after_each(tmp_path: P
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
     server.close()
+
+
+async def test_new_connections_wait_while_the_service_holds_too_many(tmp_path: Path) -> None:
+    """It holds a closed connection until it has taken up all its streams."""
+    server = await asyncio.get_running_loop().create_unix_server(Slow, f"{tmp_path}/s")
+    Slow.open.clear()
+    with listen("127.0.0.1:0", 16) as listening:
+        front = Front(listening, f"{tmp_path}/s", connections=2, per_s=1_000)
+        front.hear(3)
+        running = asyncio.create_task(front.run())
+        port = listening.getsockname()[1]
+        client = await asyncio.to_thread(wire.dial, f"127.0.0.1:{port}")
+        await asyncio.sleep(0.3)
+        assert not Slow.open
+        front.hear(2)
+        async with asyncio.timeout(PATIENCE_S):
+            while not Slow.open:
+                await asyncio.sleep(0.01)
+        assert front.held == 3
+        assert not front.refused
+        client.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    server.close()
+
+
+async def test_an_old_count_of_what_the_service_holds_does_not_matter() -> None:
+    """Otherwise a service that cannot count would get no connections any more."""
+    async with fronted(connections=2, connections_per_s=1_000) as (ports, port, _):
+        assert await asked(port)
+        ports.tell(3)
+        await asyncio.sleep(HELD_AGE_S / 2)
+        waiting = asyncio.create_task(asked(port))
+        await asyncio.sleep(HELD_AGE_S / 4)
+        assert not waiting.done()
+        assert (await waiting).startswith("ipv4:")
+
+
+async def test_it_is_told_how_many_the_service_holds() -> None:
+    async with fronted(connections=2, connections_per_s=1_000) as (ports, port, _):
+        assert await asked(port)
+        ports.tell(3)
+        await asyncio.sleep(0.2)
+        waiting = asyncio.create_task(asked(port))
+        await asyncio.sleep(0.5)
+        assert not waiting.done()
+        ports.tell(0)
+        assert (await waiting).startswith("ipv4:")
 
 
 async def begun(port: int) -> asyncio.StreamWriter:
