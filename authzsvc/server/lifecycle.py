@@ -26,6 +26,7 @@ from authzsvc.floods import Flood
 from authzsvc.server.assembly import Parts, assemble
 from authzsvc.server.issuers import Issuers, build
 from authzsvc.server.mapping import accept, take
+from authzsvc.server.poller import start_poller
 from authzsvc.server.refusals import Refusals
 from authzsvc.server.reload import Reloader
 from authzsvc.server.sockets import SERVICE as SERVICE
@@ -82,6 +83,7 @@ async def running(settings: Settings, reload: asyncio.Event | None = None) -> As
 
     Raises `AuthzError` when it cannot start.
     """
+    start_poller()
     watch = Watch()
     watch.begin()
     taken = take(settings)
