@@ -18,6 +18,8 @@ gRPC's core keeps what it knows of a connection until the service has taken up a
 ended. So connections that come and go faster than that would fill the memory. Therefore the service tells this process
 how many connections its core holds, and while these are too many, new ones wait in the kernel's queue.
 
+On a listener in clear, the frames that clients send are counted and paced (`pace`).
+
 The service starts this process as `python -m authzsvc.server.front` with the listening socket, writes that number to
 its standard input, a line for each count, and ends it by closing its standard input. The process writes how many
 connections it refused to its standard output, as JSON.
@@ -36,6 +38,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import cast
 
+from authzsvc.server.pace import Frames, Pace
+
 NAME = "fix-authz-front"
 REPORT_S = 0.5
 SILENT_S = 120.0
@@ -43,6 +47,8 @@ SILENT_S = 120.0
 MAX_HOSTS = 64
 CLOSE_S = 0.1
 """How long the service has to close its end of a connection before the next one is closed."""
+PACED_S = 0.002
+"""How long a connection without credit waits at least."""
 HELD_SHARE = 1.5
 """How many connections gRPC's core may hold, as a multiple of those that may be open."""
 HELD_LOOK_S = 0.05
@@ -61,6 +67,14 @@ class _Side(asyncio.Protocol):
         self.chunks = 0
         self.heard_at = time.monotonic()
         self.early = b""
+        """What has come and is not all passed on."""
+        self.passed = 0
+        """How many bytes of it are passed on."""
+        self.full = False
+        """Whether the other end takes no more for now."""
+        self.paced = False
+        """Whether what has come waits for credit."""
+        self.frames: Frames | None = None
         self.lost = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -73,16 +87,47 @@ class _Side(asyncio.Protocol):
         self.heard_at = time.monotonic()
         if self.other is None or self.other.transport is None:
             self.early += data  # the other end is about to be connected
-        else:
+        elif self.frames is None:
             self.other.transport.write(data)
+        else:
+            self.early += data
+            if not self.paced:
+                self.pass_on(self.frames)
+
+    def pass_on(self, frames: Frames) -> None:
+        """Write what has come to the other end while there is credit, and the rest later."""
+        if self.pair.closed or self.other is None or self.other.transport is None:
+            return
+        wait_s = frames.go_on(time.monotonic())
+        end = frames.passed(self.early, self.passed)
+        self.other.transport.write(self.early[self.passed : end])
+        self.wait_for_credit(frames.pace, end < len(self.early))
+        if self.paced:
+            self.passed = end
+            asyncio.get_running_loop().call_later(max(wait_s, PACED_S), self.pass_on, frames)
+        else:
+            self.early, self.passed = b"", 0
+        self.read_or_pause()
+
+    def wait_for_credit(self, pace: Pace, waits: bool) -> None:
+        """Note whether this connection waits for credit."""
+        pace.waiting += waits - self.paced
+        self.paced = waits
+
+    def read_or_pause(self) -> None:
+        """Read on, unless the other end is full or what has come is paced."""
+        if self.transport is not None and not self.transport.is_closing():
+            (self.transport.pause_reading if self.full or self.paced else self.transport.resume_reading)()
 
     def pause_writing(self) -> None:
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.pause_reading()
+        if self.other is not None:
+            self.other.full = True
+            self.other.read_or_pause()
 
     def resume_writing(self) -> None:
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.resume_reading()
+        if self.other is not None:
+            self.other.full = False
+            self.other.read_or_pause()
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.lost.set()
@@ -107,6 +152,8 @@ class _Pair:
         self.host = host
         self.closed = False
         self.service, self.client = _Side(self), _Side(self)
+        if front.pace is not None:
+            self.client.frames = Frames(front.pace)
 
     @property
     def has_begun(self) -> bool:
@@ -125,6 +172,8 @@ class _Pair:
         if self.closed:
             return
         self.closed = True
+        if self.front.pace is not None:
+            self.client.wait_for_credit(self.front.pace, False)
         self.front.pairs.pop(self, None)
         if self.client.transport is not None:
             self.client.transport.close()
@@ -140,6 +189,8 @@ class Front:
     """The path of the service's own socket."""
     connections: int
     per_s: float
+    pace: Pace | None = None
+    """The pace of the frames, if the clients' bytes can be read."""
     silent_s: float = SILENT_S
     pairs: dict[_Pair, None] = field(default_factory=dict)
     closing: asyncio.Queue[_Side] = field(default_factory=asyncio.Queue)
@@ -240,11 +291,11 @@ def _uri(client: socket.socket, host: str, port: int) -> str:
     return f"ipv6:[{host}]:{port}" if client.family == socket.AF_INET6 else f"ipv4:{host}:{port}"
 
 
-async def main(descriptor: int, service: str, connections: int, per_s: float) -> None:
-    """Relay from the listening socket to the service's, until standard input ends."""
+async def main(descriptor: int, service: str, connections: int, per_s: float, clear: bool) -> None:
+    """Relay from the listening socket to the service's, until standard input ends. `clear`: without TLS."""
     with socket.socket(fileno=descriptor) as listening:
         listening.setblocking(False)
-        front = Front(listening, service, connections, per_s)
+        front = Front(listening, service, connections, per_s, Pace() if clear else None)
         tasks = [asyncio.create_task(each) for each in (front.run(), front.close_in_turn(), front.report())]
         while line := await asyncio.to_thread(sys.stdin.buffer.readline):
             front.hear(int(line))
@@ -258,4 +309,4 @@ if __name__ == "__main__":
     # A lower priority than the service's: answering goes before relaying a flood.
     os.nice(5)
     with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
+        uvloop.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5] == "clear"))

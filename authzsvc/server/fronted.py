@@ -55,12 +55,14 @@ class Ports:
         self._listening: socket.socket | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._directory: Path | None = None
+        self._clear = False
 
     def add_insecure_port(self, address: str) -> int:
         """Listen in clear; returns the port. Raises `RuntimeError`."""
         if not self._has_front(address):
             return self._server.add_insecure_port(address)
         port = self._listen(address)
+        self._clear = True
         self._server.add_insecure_port(f"unix:{self._socket}")
         return port
 
@@ -112,7 +114,7 @@ class Ports:
         return int(self._listening.getsockname()[1])
 
     async def _run_once(self, listening: socket.socket) -> None:
-        bounds = (str(self._bounds.connections), str(self._bounds.connections_per_s))
+        bounds = (str(self._bounds.connections), str(self._bounds.connections_per_s), "clear" if self._clear else "tls")
         descriptor = listening.fileno()
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "authzsvc.server.front", str(descriptor), str(self._socket), *bounds),

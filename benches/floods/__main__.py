@@ -17,7 +17,7 @@ from benches.floods.service import service
 
 GRPC = (Kind.BOMBS, Kind.HALF_OPEN, Kind.CONNECTIONS, Kind.HANDSHAKES, Kind.HEADERS, Kind.CALLS)
 ALL: dict[str, tuple[Kind, ...]] = {
-    "listen.tcp": (*GRPC, Kind.HALF_OPEN_WIDE),
+    "listen.tcp": (*GRPC, Kind.HALF_OPEN_WIDE, Kind.FRAMES, Kind.RESETS),
     "admin.tcp": GRPC,
     "metrics.tcp": (Kind.CONNECTIONS, Kind.GARBAGE, Kind.SLOW, Kind.SCRAPES),
 }

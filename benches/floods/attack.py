@@ -9,6 +9,7 @@ import gzip
 import os
 import select
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ BOMB_MIB = 60
 """The size of an expanded bomb. As sent, a bomb fits a stream's first window."""
 CONNECTIONS = 3
 STREAMS = 10_000
+CANCEL = (8).to_bytes(4, "big")
 MANY_CONNECTIONS = 60
 MANY_STREAMS = 600
 """More than a connection may have, on almost as many connections as a listener may have."""
@@ -36,6 +38,8 @@ class Kind(StrEnum):
     BOMBS = "bombs"
     HALF_OPEN = "half-open"
     HALF_OPEN_WIDE = "half-open-wide"
+    FRAMES = "frames"
+    RESETS = "resets"
     CONNECTIONS = "connections"
     HANDSHAKES = "handshakes"
     HEADERS = "headers"
@@ -93,6 +97,39 @@ def half_open(
                         _drain(connection)
                 time.sleep(0.05)
                 yield 0
+
+
+def frames(address: str, _path: str, *, tls: bool) -> Iterator[int]:
+    """Frames of HTTP/2's own, which the peer must acknowledge."""
+    yield from _written(address, tls, lambda _: wire.frame(wire.SETTINGS, 0, 0, struct.pack(">HI", 4, wire.WINDOW)))
+
+
+def resets(address: str, path: str, *, tls: bool) -> Iterator[int]:
+    """Calls that their caller takes back at once."""
+    block = wire.request_headers(path)
+
+    def taken_back(connection: wire.Connection) -> bytes:
+        stream = connection.stream()
+        begun = wire.frame(wire.HEADERS, wire.END_HEADERS, stream, block)
+        return begun + wire.frame(wire.RST_STREAM, 0, stream, CANCEL)
+
+    yield from _written(address, tls, taken_back)
+
+
+def _written(address: str, tls: bool, make: Callable[[wire.Connection], bytes]) -> Iterator[int]:
+    """Write what `make` returns, 100 times at once, on each connection until the peer closes it."""
+    while True:
+        with opened(address, tls=tls) as held:
+            while held:
+                for connection in [*held]:
+                    try:
+                        _drain(connection)
+                        connection.send(b"".join(make(connection) for _ in range(100)))
+                        yield 100
+                    except OSError:
+                        held.remove(connection)
+                        connection.close()
+        yield 0
 
 
 def connections(address: str, _path: str, *, tls: bool) -> Iterator[int]:
@@ -226,6 +263,8 @@ FLOODS: dict[Kind, Callable[..., Iterator[int]]] = {
     Kind.BOMBS: bombs,
     Kind.HALF_OPEN: half_open,
     Kind.HALF_OPEN_WIDE: partial(half_open, number=MANY_CONNECTIONS, streams_each=MANY_STREAMS),
+    Kind.FRAMES: frames,
+    Kind.RESETS: resets,
     Kind.CONNECTIONS: connections,
     Kind.HANDSHAKES: handshakes,
     Kind.HEADERS: headers,

@@ -89,6 +89,14 @@ async def test_half_open_streams_delay_no_other_listener(target: Service) -> Non
     pytest.fail(f"half-open streams delayed the answers of other listeners by {delays} ms")
 
 
+@pytest.mark.parametrize("kind", [Kind.FRAMES, Kind.RESETS])
+async def test_frames_that_cost_their_sender_nothing_are_paced(target: Service, kind: Kind) -> None:
+    """The polling thread has time for the other listeners, and no streams pile up."""
+    outcome = await flooded(target, kind, "listen.tcp")
+    assert outcome.per_s > 0
+    assert {answers.listener for answers in outcome.answers if answers.at(0.5) > MAX_DELAY_MS} <= {"listen.tcp"}
+
+
 async def test_streams_that_come_and_go_faster_than_they_are_taken_up_are_bounded(target: Service) -> None:
     """On all connections that a listener may have. Other listeners answer, and when it is over this one does too."""
     outcome = await measure(target, 2 * SECONDS, Kind.HALF_OPEN_WIDE, "listen.tcp")

@@ -16,6 +16,7 @@ import pytest
 
 from authzsvc.server.front import HELD_AGE_S, Front
 from authzsvc.server.fronted import Ports, host_of, listen, peer_of
+from authzsvc.server.pace import BURST, CREDIT_PER_S
 from authzsvc.server.refusals import Refusals
 from authzsvc.settings.bounds import GrpcBounds
 from benches.floods import wire
@@ -23,6 +24,7 @@ from benches.floods import wire
 PATIENCE_S = 20.0
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
 ACKNOWLEDGED = bytes.fromhex("000000040100000000")
+PRIORITY = 2
 PING = bytes.fromhex("000008060000000000") + bytes(8)
 
 
@@ -225,6 +227,25 @@ async def test_it_is_told_how_many_the_service_holds() -> None:
         assert not waiting.done()
         ports.tell(0)
         assert (await waiting).startswith("ipv4:")
+
+
+async def test_frames_are_paced_in_clear_and_all_arrive() -> None:
+    async with fronted(connections=4, connections_per_s=1_000) as (_, port, _):
+        assert await asked(port)
+        raw = await asyncio.to_thread(wire.Connection, f"127.0.0.1:{port}")
+        waiting = 12_000
+        priority = wire.frame(PRIORITY, 0, 1, bytes(5))
+        began = time.monotonic()
+        await asyncio.to_thread(raw.send, priority * (int(BURST) + waiting) + wire.frame(wire.PING, 0, 0, b"the last"))
+        assert await asyncio.to_thread(acknowledged, raw) == b"the last"
+        assert time.monotonic() - began > waiting / CREDIT_PER_S / 2
+        assert (await asked(port)).startswith("ipv4:")
+        raw.close()
+
+
+def acknowledged(raw: wire.Connection) -> bytes:
+    """What is in the next acknowledged ping."""
+    return next(frame.payload for frame in raw.frames() if frame.kind == wire.PING and frame.flags & wire.ACK)
 
 
 async def begun(port: int) -> asyncio.StreamWriter:
