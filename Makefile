@@ -60,7 +60,7 @@ interop-engines: setup engines ## With QuickFIX, QuickFIX/J, quickfixgo and jspu
 	$(BIN)/python -m pytest tests/engines --engines=$(ENGINES)
 
 interop-acceptance: setup $(QUICKFIX) $(QUICKFIXGO) ## QuickFIX's acceptance definitions: the bare engine against the gateway; ONLY=14d plays some
-	$(BIN)/python -m tests.engines.acceptance --only '$(ONLY)' --definitions \
+	$(BIN)/python -m tests.engines.acceptance $(if $(ONLY),--only '$(ONLY)',--at-least 459) --definitions \
 		"$$(cd tests/engines/drivers/quickfixgo && go list -m -f '{{.Dir}}' github.com/quickfixgo/quickfix)/_test/definitions/server"
 
 engines: $(QUICKFIX) $(QUICKFIXJ) $(QUICKFIXGO) $(JSPUREFIX) ## The FIX engines of `make interop`, alone
