@@ -88,6 +88,10 @@ class Peer:
             await asyncio.sleep(interval_s)
             self.send(HEARTBEAT)
 
+    def heard(self, seq: int) -> Message | None:
+        """The message that was taken under this number, if one was."""
+        return self._heard.get(seq)
+
     # --- sending ---
 
     def send(self, msg_type: str, pairs: Pairs = ()) -> Message:

@@ -164,9 +164,9 @@ class Limits(Settings):
     max_pending_rejects: int = Field(default=1_024, ge=1, le=65_536)
     reject_timeout_ms: int = Field(default=300_000, ge=10, le=86_400_000)
     violations_per_minute: int = Field(default=60, ge=1, le=10_000)
-    remembered_rejects: int = Field(default=64, ge=0, le=4_096)
+    remembered_rejects: int = Field(default=1_024, ge=0, le=4_096)
     remembered_sessions: int = Field(default=4_096, ge=1, le=1_048_576)
-    remembered_bytes: int = Field(default=16_777_216, ge=65_536, le=1_073_741_824)
+    remembered_bytes: int = Field(default=67_108_864, ge=65_536, le=1_073_741_824)
     remembered_ms: int = Field(default=3_600_000, ge=1_000, le=604_800_000)
     logout_timeout_ms: int = Field(default=2_000, ge=10, le=60_000)
     """From a Logout that ends a session to the close, and from the end of one side (FIN) to the close."""

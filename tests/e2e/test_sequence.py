@@ -167,7 +167,9 @@ async def test_messages_that_are_lost_with_the_connection(rig: Rig) -> None:
     replayed = await session.wait_for(lambda message: message.seq == spread.seq)
     assert (replayed.type, replayed.get(43), replayed.get(11)) == ("AB", "Y", spread.get(11))
     denied = await session.wait_for(lambda message: message.seq == order.seq)
-    assert denied.type == SEQUENCE_RESET
+    assert (denied.type, denied.get(43)) == ("1", "Y")
+    # Nobody had told the client of this denial.
+    assert (await client.reject_of(order)).get(379) == order.get(11)
     await rig.assert_whole(client)
     assert "D" not in [message.type for message in session.received]
 

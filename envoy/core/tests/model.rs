@@ -24,6 +24,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => (side(), any::<bool>(), denied).prop_map(|(from, asked, denied)| Step::Trade { from, asked, denied }),
         2 => side().prop_map(Step::Test),
+        2 => side().prop_map(Step::Beat),
         2 => Just(Step::Renew),
         2 => prop_oneof![6 => Just(Watched::Change), 2 => Just(Watched::Kill), 1 => Just(Watched::Disconnect)]
             .prop_map(Step::Watched),

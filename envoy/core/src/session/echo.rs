@@ -16,6 +16,12 @@ use std::time::Duration;
 /// TestReqID (112) of a substituted TestRequest: 16 hexadecimal digits, within the 20 characters that all engines take.
 pub(super) type EchoId = String;
 
+/// The longest time for which the answer to a replay's TestRequest holds anything up.
+const REPLAYED: Duration = Duration::from_secs(10);
+
+/// A timer for answers that are late, in milliseconds: it is set twice a second at most, so it is half a second longer.
+pub(super) const LATE_MS: u32 = 10_500;
+
 /// What a Heartbeat becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Echo {
@@ -31,9 +37,21 @@ struct Pending {
     /// MsgSeqNum (34) of the TestRequest.
     seq: u64,
     since: Duration,
-    /// Its place among those that are waited for; of no meaning once it is waived.
+    /// Its place in the order of the TestRequests.
     turn: u64,
+    origin: Origin,
     waived: bool,
+}
+
+/// What the TestRequest of an answer took the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A message that was new.
+    New,
+    /// A replay of a message that was denied when it was new, so the venue never got it.
+    Denied,
+    /// A replay of a message of which nothing is known: the venue may have got it before.
+    Unknown,
 }
 
 /// The answers that wait for a Heartbeat.
@@ -45,6 +63,10 @@ pub(super) struct Echoes {
     /// Those that are not, the oldest first.
     waived: VecDeque<EchoId>,
     most_waived: usize,
+    /// TestRequests have taken the place of replays.
+    any_replayed: bool,
+    /// When the timer for late answers was set last.
+    late_timer: Option<Duration>,
     turn: u64,
     generator: ChaCha12Rng,
 }
@@ -57,16 +79,19 @@ impl Echoes {
             awaited: BTreeMap::new(),
             waived: VecDeque::new(),
             most_waived,
+            any_replayed: false,
+            late_timer: None,
             turn: 0,
             generator: ChaCha12Rng::from_seed(seed),
         }
     }
 
     /// Remembers an answer and names it; its TestRequest goes up at `seq`.
-    pub fn add(&mut self, echo: Echo, seq: u64, now: Duration) -> EchoId {
+    pub fn add(&mut self, echo: Echo, seq: u64, origin: Origin, now: Duration) -> EchoId {
+        self.any_replayed |= origin != Origin::New;
         let id = self.fresh_id();
         self.turn += 1;
-        let pending = Pending { echo, seq, since: now, turn: self.turn, waived: false };
+        let pending = Pending { echo, seq, since: now, turn: self.turn, origin, waived: false };
         self.pending.insert(id.clone(), pending);
         self.awaited.insert(self.turn, id.clone());
         id
@@ -108,6 +133,9 @@ impl Echoes {
             return None;
         }
         let taken = self.pending.remove(std::str::from_utf8(test_req_id).ok()?)?;
+        if self.any_replayed {
+            self.forget_others(&taken);
+        }
         if taken.waived {
             self.waived.retain(|id| id.as_bytes() != test_req_id);
             return Some((taken.echo, 0));
@@ -120,14 +148,31 @@ impl Echoes {
         Some((taken.echo, overdue))
     }
 
+    /// A message is answered once, however many TestRequests have stood for it.
+    fn forget_others(&mut self, taken: &Pending) {
+        let Self { pending, awaited, waived, .. } = self;
+        pending.retain(|_, other| other.seq != taken.seq);
+        awaited.retain(|turn, id| *turn == taken.turn || pending.contains_key(id));
+        waived.retain(|id| pending.contains_key(id));
+    }
+
+    /// How long an answer is waited for, where `age` is the most.
+    pub fn patience(&self, age: Duration) -> Duration {
+        if self.any_replayed { age.min(REPLAYED) } else { age }
+    }
+
     /// Waits no more for the answers to TestRequests with these numbers, and says how many those were.
     pub fn waive_range(&mut self, numbers: RangeInclusive<u64>) -> usize {
         self.waive_if(|pending| numbers.contains(&pending.seq))
     }
 
-    /// Waits no more for answers that are so old.
+    /// Waits no more for answers that are so old; where a TestRequest took the place of a replay, for no longer than
+    /// [`REPLAYED`].
     pub fn waive_older(&mut self, age: Duration, now: Duration) -> usize {
-        self.waive_if(|pending| now.saturating_sub(pending.since) >= age)
+        self.waive_if(|pending| {
+            now.saturating_sub(pending.since)
+                >= if pending.origin == Origin::New { age } else { age.min(REPLAYED) }
+        })
     }
 
     fn waive_if(&mut self, overdue: impl Fn(&Pending) -> bool) -> usize {
@@ -168,12 +213,34 @@ impl Echoes {
         self.awaited.is_empty()
     }
 
-    /// Takes all that are waited for, in order, and forgets the others.
+    /// Takes the answers that the client must still get when the connection is over, in order. Where the venue may have got the
+    /// message itself before, only its Heartbeat can tell that it did not.
     pub fn drain(&mut self) -> Vec<Echo> {
-        let awaited = std::mem::take(&mut self.awaited).into_values();
-        let drained = awaited.filter_map(|id| self.pending.remove(&id)).map(|pending| pending.echo).collect();
+        let pending = std::mem::take(&mut self.pending).into_values();
+        let mut drained: Vec<Pending> = pending.filter(|pending| pending.origin != Origin::Unknown).collect();
+        drained.sort_unstable_by_key(|pending| pending.turn);
         self.clear();
-        drained
+        drained.into_iter().map(|pending| pending.echo).collect()
+    }
+
+    /// Whether a timer is to be set for an answer that is awaited from now on.
+    pub fn begin_late_timer(&mut self, now: Duration) -> bool {
+        let is_set = self.late_timer.is_some_and(|set| now.saturating_sub(set) < Duration::from_millis(500));
+        if !is_set {
+            self.late_timer = Some(now);
+        }
+        !is_set
+    }
+
+    /// The answers to replays of denied messages that have been on their way for longer than [`REPLAYED`]. They may still come.
+    pub fn late(&self, now: Duration) -> Vec<Echo> {
+        let is_late = |pending: &&Pending| {
+            pending.origin == Origin::Denied && now.saturating_sub(pending.since) >= REPLAYED
+        };
+        if !self.any_replayed {
+            return Vec::new();
+        }
+        self.pending.values().filter(is_late).map(|pending| pending.echo.clone()).collect()
     }
 
     /// The sequence numbers begin anew: what was denied before has no number any more.
@@ -181,6 +248,7 @@ impl Echoes {
         self.pending.clear();
         self.awaited.clear();
         self.waived.clear();
+        self.any_replayed = false;
     }
 }
 
@@ -205,7 +273,7 @@ mod tests {
     }
 
     fn add(echoes: &mut Echoes, seq: u64) -> EchoId {
-        echoes.add(echo(), seq, Duration::from_secs(seq))
+        echoes.add(echo(), seq, Origin::New, Duration::from_secs(seq))
     }
 
     #[test]
@@ -230,7 +298,7 @@ mod tests {
         assert_eq!(echoes.len(), 1);
         // One that comes nevertheless is still the answer, and nobody is waived twice.
         assert_eq!(echoes.take(ids[0].as_bytes()), Some((echo(), 0)));
-        assert_eq!(echoes.drain(), [echo()]);
+        assert_eq!(echoes.drain(), [echo(), echo()]);
         assert_eq!(echoes.take(ids[1].as_bytes()), None);
     }
 
@@ -243,6 +311,42 @@ mod tests {
         assert_eq!(echoes.waive_older(Duration::from_secs(5), Duration::from_secs(9)), 2);
         assert_eq!(echoes.len(), 2);
         assert_eq!(echoes.take(ids[3].as_bytes()), Some((echo(), 0)));
+    }
+
+    #[test]
+    fn a_message_is_answered_once_by_whichever_of_its_test_requests() {
+        let mut echoes = Echoes::new([7; 32], 8);
+        let second = Duration::from_secs(1);
+        let first = add(&mut echoes, 1);
+        let other = add(&mut echoes, 2);
+        let replayed = echoes.add(echo(), 1, Origin::Denied, second);
+        let unknown = echoes.add(echo(), 9, Origin::Unknown, second);
+        assert_eq!(echoes.len(), 4);
+        assert_eq!(echoes.take(replayed.as_bytes()), Some((echo(), 1)));
+        assert_eq!(echoes.take(first.as_bytes()), None);
+        assert_eq!(echoes.take(other.as_bytes()), Some((echo(), 0)));
+        // Nobody else can tell whether the venue got the message that was replayed.
+        assert_eq!((echoes.len(), echoes.drain()), (1, vec![]));
+        assert_eq!(echoes.take(unknown.as_bytes()), None);
+    }
+
+    #[test]
+    fn the_answer_to_a_replay_is_not_waited_for_so_long() {
+        let mut echoes = Echoes::new([7; 32], 8);
+        add(&mut echoes, 1);
+        assert_eq!(echoes.patience(REPLAYED * 2), REPLAYED * 2);
+        let origins = [Origin::Denied, Origin::Unknown];
+        origins.iter().zip(2..).for_each(|(origin, seq)| {
+            echoes.add(echo(), seq, *origin, Duration::from_secs(1));
+        });
+        assert_eq!(echoes.patience(REPLAYED * 2), REPLAYED);
+        assert_eq!(echoes.waive_older(REPLAYED * 2, Duration::from_secs(10)), 0);
+        assert_eq!(echoes.late(Duration::from_secs(10)), []);
+        assert_eq!(echoes.waive_older(REPLAYED * 2, Duration::from_secs(11)), 2);
+        assert_eq!((echoes.len(), echoes.late(Duration::from_secs(11))), (1, vec![echo()]));
+        assert!(echoes.begin_late_timer(Duration::from_secs(1)));
+        assert!(!echoes.begin_late_timer(Duration::from_millis(1_499)));
+        assert!(echoes.begin_late_timer(Duration::from_millis(1_500)));
     }
 
     #[test]

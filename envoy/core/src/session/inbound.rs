@@ -63,7 +63,10 @@ impl Session {
                 return Ok(());
             }
             self.ask_about(Direction::Inbound, message, now, out);
-        } else if self.inbound.is_clear() {
+            return Ok(());
+        }
+        self.note_replay(message, now);
+        if self.inbound.is_clear() {
             self.forget_if_reset(message, now);
             self.forward_inbound(message.bytes, out);
             self.learn_free(Direction::Inbound, message);
@@ -199,6 +202,9 @@ impl Session {
     ) {
         match decision {
             Decision::Forward(_) => {
+                if self.has_asked_again() {
+                    self.reread(bytes, |session, message| session.note_replay(message, now));
+                }
                 if msg_type == MsgType::SEQUENCE_RESET {
                     self.reread(bytes, |session, message| session.forget_if_reset(message, now));
                 }
@@ -214,15 +220,15 @@ impl Session {
         }
     }
 
-    /// The echo reject: a TestRequest takes the message's place, and its Heartbeat will become the reject. A denied replay
-    /// becomes a GapFill instead: it was answered when it was new, and some engines answer no TestRequest off sequence.
-    /// The one denial too many ends the session.
+    /// The echo reject: a TestRequest takes the message's place, and its Heartbeat will become the reject. So it is with a
+    /// denied replay whose denial the client was never told of. A replay that was answered before becomes a GapFill. The one
+    /// denial too many ends the session; replays do not count.
     pub(super) fn deny(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
-        if message.poss_dup {
+        if message.poss_dup && self.is_told(message.seq, now) {
             out.count(Counter::InboundDenied);
             return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
         }
-        if self.is_one_too_many(&denial, now) {
+        if !message.poss_dup && self.is_one_too_many(&denial, now) {
             return self.end_by_limit(message, denial.reason, now, out);
         }
         out.count(Counter::InboundDenied);
@@ -231,7 +237,8 @@ impl Session {
 
     /// A TestRequest takes the message's place; the Heartbeat that answers it will be the reject.
     pub(super) fn echo(&mut self, message: &Message<'_>, rejected: Rejected, now: Now, out: &mut Commands) {
-        let id = self.echoes.add(Echo::Reject(rejected), message.seq, now.monotonic);
+        let origin = self.origin_of(message, now, out);
+        let id = self.echoes.add(Echo::Reject(rejected), message.seq, origin, now.monotonic);
         out.send_with(Direction::Inbound, |to| rewrite::test_request(message, id.as_bytes(), to));
     }
 }

@@ -250,7 +250,7 @@ impl Session {
         let is_full = self.echoes.len() >= limits.max_pending_rejects as usize;
         let awaits_rejects = pause && is_full && matches!(self.phase, Phase::Active);
         if awaits_rejects && !self.awaits_rejects {
-            out.push(Command::Tick(limits.reject_timeout_ms));
+            self.wait_for_rejects(out);
         }
         self.awaits_rejects = awaits_rejects;
     }

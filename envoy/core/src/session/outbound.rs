@@ -31,6 +31,7 @@ impl Session {
             {
                 return Ok(());
             }
+            MsgType::HEARTBEAT if self.carry_lost(message, now, out) => return Ok(()),
             // A Logon with 141=Y leaves what is pending: it begins the numbers that this already counts by.
             MsgType::LOGON => {
                 self.forget_if_anew(message, now);
@@ -64,8 +65,18 @@ impl Session {
     ) -> bool {
         let Some((echo, overdue)) = self.echoes.take(id) else { return false };
         out.count_many(Counter::RejectsOverdue, overdue);
-        self.answer_client(heartbeat, &echo, now, out);
+        let was_told = self.was_told(&echo, now);
+        if !was_told {
+            self.answer_client(heartbeat, &echo, now, out);
+        }
         self.resume_client(now, out);
+        !was_told
+    }
+
+    /// A Heartbeat that answers nothing carries a reject that an earlier connection lost; `false`: there is none.
+    fn carry_lost(&mut self, heartbeat: &Message<'_>, now: Now, out: &mut Commands) -> bool {
+        let Some(echo) = self.take_lost(heartbeat, now) else { return false };
+        self.answer_client(heartbeat, &echo, now, out);
         true
     }
 
@@ -123,6 +134,7 @@ impl Session {
         match echo {
             Echo::Reject(rejected) => {
                 out.count(Counter::RejectsDelivered);
+                self.note_told(rejected.seq, now);
                 rewrite::reject(heartbeat, rejected, &mut bytes);
             }
             Echo::UserResponse(response) => rewrite::user_response(heartbeat, response, &mut bytes),

@@ -4,14 +4,14 @@
 //! that the client was to see there. The GapFill is split around the number, and the reject stands there again, as a replay
 //! (43=Y, 122). A client that has had the number ignores it like any replay.
 
-use super::echo::Echo;
+use super::echo::{Echo, LATE_MS, Origin};
 use super::memory::{Key, Put};
 use super::resetting::begins_anew;
 use super::{Now, Session};
 use crate::command::{Command, Commands};
 use crate::message::{Message, number};
 use crate::msg_type::MsgType;
-use crate::rewrite;
+use crate::rewrite::{self, Rejected};
 use crate::stats::Counter;
 use crate::tags;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub(super) struct Footing {
     owner: u64,
     /// The venue's highest number so far; 0: it has not logged on.
     highest: u64,
+    /// The venue has asked for messages whose rejects were lost.
+    has_asked_again: bool,
 }
 
 impl Session {
@@ -31,8 +33,12 @@ impl Session {
     pub(super) fn set_foot(&mut self, logon: &Message<'_>, now: Now) {
         if self.listener.memory.is_on() {
             let owner = self.echoes.fresh();
-            self.footing = Key::of(logon).map(|key| Footing { key, owner, highest: 0 });
+            self.footing =
+                Key::of(logon).map(|key| Footing { key, owner, highest: 0, has_asked_again: false });
             self.forget_if_anew(logon, now);
+            if let Some(footing) = &self.footing {
+                self.listener.memory.begin_client(&footing.key, logon.seq, now.monotonic);
+            }
         }
     }
 
@@ -68,6 +74,7 @@ impl Session {
             && begins_anew(logon)
         {
             self.listener.memory.clear(&footing.key, now.monotonic);
+            self.listener.memory.clear_client(&footing.key, now.monotonic);
         }
     }
 
@@ -89,7 +96,7 @@ impl Session {
     /// SequenceReset-Reset of the client's: what is kept at the venue's numbers stays there.
     pub(super) fn forget_lost(&self, now: Now) {
         if let Some(footing) = &self.footing {
-            self.listener.memory.clear_lost(&footing.key, now.monotonic);
+            self.listener.memory.clear_client(&footing.key, now.monotonic);
         }
     }
 
@@ -97,24 +104,111 @@ impl Session {
     /// for are decided anew.
     pub(super) fn note_resend_request(&mut self, request: &Message<'_>, now: Now, out: &mut Commands) {
         let Some(from) = seq_num(request, tags::BEGIN_SEQ_NO) else { return };
-        if let Some(footing) = &self.footing {
-            self.listener.memory.lacks(&footing.key, from, now.monotonic);
-        }
         let to = seq_num(request, tags::END_SEQ_NO).filter(|to| *to > 0).unwrap_or(u64::MAX);
-        out.count_many(Counter::RejectsOverdue, self.echoes.waive_range(from..=to));
+        let numbers = from..=to;
+        if let Some(footing) = &mut self.footing {
+            footing.has_asked_again |= self.listener.memory.lacks(&footing.key, &numbers, now.monotonic);
+        }
+        out.count_many(Counter::RejectsOverdue, self.echoes.waive_range(numbers));
+    }
+
+    /// Whether the venue has asked for messages whose rejects an earlier connection lost.
+    #[inline]
+    pub(super) fn has_asked_again(&self) -> bool {
+        self.footing.as_ref().is_some_and(|footing| footing.has_asked_again)
+    }
+
+    /// A message of the client's goes to the venue. If it was denied before, its lost reject must not follow.
+    #[inline]
+    pub(super) fn note_replay(&self, message: &Message<'_>, now: Now) {
+        if let Some(footing) =
+            self.footing.as_ref().filter(|footing| footing.has_asked_again && message.poss_dup)
+        {
+            self.listener.memory.replay(&footing.key, message.seq, now.monotonic);
+        }
     }
 
     /// Time has passed: rejects that the venue leaves waiting for too long hold up nothing any more.
     pub(super) fn waive_overdue(&mut self, now: Now, out: &mut Commands) {
         let limits = &self.listener.settings.limits;
         let (age, most) = (limits.reject_timeout_ms, limits.max_pending_rejects as usize);
+        self.lose_late(now);
         let waived = self.echoes.waive_older(Duration::from_millis(age.into()), now.monotonic);
         out.count_many(Counter::RejectsOverdue, waived);
         if waived > 0 {
             self.resume_client(now, out);
         }
         if self.reads_paused && self.echoes.len() >= most {
-            out.push(Command::Tick(age));
+            self.wait_for_rejects(out);
+        }
+    }
+
+    /// Sets the timer that waives rejects which are on their way for too long.
+    pub(super) fn wait_for_rejects(&self, out: &mut Commands) {
+        let age = Duration::from_millis(self.listener.settings.limits.reject_timeout_ms.into());
+        let millis = self.echoes.patience(age).as_millis();
+        out.push(Command::Tick(u32::try_from(millis).unwrap_or(u32::MAX)));
+    }
+
+    /// Whether a denied message of the client's is new, and otherwise what is known of it.
+    pub(super) fn origin_of(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) -> Origin {
+        let memory = &self.listener.memory;
+        match &self.footing {
+            Some(footing) if !message.poss_dup => {
+                memory.deny(&footing.key, message.seq, now.monotonic);
+                Origin::New
+            }
+            Some(footing) if memory.is_denied(&footing.key, message.seq, now.monotonic) => {
+                if self.echoes.begin_late_timer(now.monotonic) {
+                    out.push(Command::Tick(LATE_MS));
+                }
+                Origin::Denied
+            }
+            _ if message.poss_dup => Origin::Unknown,
+            _ => Origin::New,
+        }
+    }
+
+    /// Time has passed: where the venue does not answer the replay of a denied message, because it had the TestRequest before,
+    /// the reject takes another way.
+    pub(super) fn lose_late(&mut self, now: Now) {
+        let late = rejects(self.echoes.late(now.monotonic));
+        if let Some(footing) = self.footing.as_ref().filter(|_| !late.is_empty()) {
+            self.listener.memory.lose(&footing.key, footing.owner, None, late, now.monotonic);
+        }
+    }
+
+    /// Whether a denied message of the client's was answered, or its answer waits for a place. One that is on its way does not
+    /// count, for the venue may have thrown its TestRequest away. Where nothing is remembered, every replay counts as answered.
+    pub(super) fn is_told(&self, seq: u64, now: Now) -> bool {
+        let Some(footing) = &self.footing else { return true };
+        self.listener.memory.is_told(&footing.key, seq, now.monotonic)
+    }
+
+    /// A reject that an earlier connection lost, for a Heartbeat of the venue's that answers nothing to carry it. The venue has
+    /// had its TestRequest by then, or it would have asked for the message again.
+    pub(super) fn take_lost(&self, heartbeat: &Message<'_>, now: Now) -> Option<Echo> {
+        let footing = self.footing.as_ref().filter(|footing| footing.highest > 0)?;
+        if heartbeat.poss_dup || heartbeat.get(tags::TEST_REQ_ID).is_some() {
+            return None;
+        }
+        self.listener.memory.take_lost(&footing.key, now.monotonic).map(Echo::Reject)
+    }
+
+    /// Whether a reject has taken another way to the client.
+    pub(super) fn was_told(&self, echo: &Echo, now: Now) -> bool {
+        match (echo, &self.footing) {
+            (Echo::Reject(rejected), Some(footing)) => {
+                self.listener.memory.was_told(&footing.key, rejected.seq, now.monotonic)
+            }
+            _ => false,
+        }
+    }
+
+    /// The reject of the client's message with this number is sent.
+    pub(super) fn note_told(&self, seq: u64, now: Now) {
+        if let Some(footing) = &self.footing {
+            self.listener.memory.tell(&footing.key, seq, now.monotonic);
         }
     }
 
@@ -128,15 +222,12 @@ impl Session {
     /// The connection is over: the rejects that are still on their way may come with the next one.
     pub(super) fn keep_pending(&mut self, now: Now) {
         let pending = self.echoes.drain();
-        let Some(footing) = self.footing.take().filter(|footing| footing.highest > 0) else { return };
-        let rejects = pending.into_iter().filter_map(|echo| match echo {
-            Echo::Reject(rejected) => Some(rejected),
-            Echo::UserResponse(_) => None,
-        });
-        let rejects: Vec<_> = rejects.collect();
+        let Some(footing) = self.footing.take() else { return };
+        let rejects = rejects(pending);
         if !rejects.is_empty() {
-            let Footing { key, owner, highest } = footing;
-            self.listener.memory.lose(&key, owner, highest, rejects, now.monotonic);
+            let Footing { key, owner, highest, .. } = footing;
+            let above = (highest > 0).then_some(highest);
+            self.listener.memory.lose(&key, owner, above, rejects, now.monotonic);
         }
     }
 
@@ -174,6 +265,7 @@ impl Session {
                     rewrite::late_reject(fill, seq, &rejected, &mut bytes);
                     let sent = bytes.get(start..).unwrap_or_default();
                     self.listener.memory.keep(&key, seq, sent, now.monotonic);
+                    self.listener.memory.tell(&key, rejected.seq, now.monotonic);
                 }
             }
         }
@@ -183,6 +275,14 @@ impl Session {
         self.replace(fill, out, |to| to.extend_from_slice(&bytes));
         true
     }
+}
+
+fn rejects(echoes: Vec<Echo>) -> Vec<Rejected> {
+    let rejects = echoes.into_iter().filter_map(|echo| match echo {
+        Echo::Reject(rejected) => Some(rejected),
+        Echo::UserResponse(_) => None,
+    });
+    rejects.collect()
 }
 
 /// Returns the number after those that a GapFill covers, if it covers any.

@@ -4,7 +4,7 @@
 //! the new one holds from exactly that message. The venue sees a TestRequest in its place; the Heartbeat that answers it
 //! becomes the answer to the request.
 
-use super::echo::Echo;
+use super::echo::{Echo, Origin};
 use super::ending::BY_SERVICE;
 use super::lane::Fate;
 use super::{Now, Session};
@@ -147,7 +147,8 @@ impl Session {
     /// The turn of a renewal's request has come.
     pub(super) fn respond(&mut self, request: &[u8], response: UserResponse, now: Now, out: &mut Commands) {
         self.reread(request, |session, message| {
-            let id = session.echoes.add(Echo::UserResponse(response), message.seq, now.monotonic);
+            let id =
+                session.echoes.add(Echo::UserResponse(response), message.seq, Origin::New, now.monotonic);
             out.send_with(Direction::Inbound, |to| rewrite::test_request(message, id.as_bytes(), to));
         });
     }

@@ -70,11 +70,11 @@ limits! {
     /// Connections from one address that have no authorized Logon yet; 0: no limit.
     pending_connections_per_address = 0 in 0..=65_536,
     /// Rejects remembered for each FIX session, to be put back where a lost connection took them; 0: none.
-    remembered_rejects = 64 in 0..=4_096,
+    remembered_rejects = 1_024 in 0..=4_096,
     /// FIX sessions that something is remembered of: rejects, and the day's messages.
     remembered_sessions = 4_096 in 1..=1_048_576,
     /// What those rejects may take, of all sessions.
-    remembered_bytes = 16_777_216 in 65_536..=1_073_741_824,
+    remembered_bytes = 67_108_864 in 65_536..=1_073_741_824,
     /// How long they are remembered.
     remembered_ms = 3_600_000 in 1_000..=604_800_000,
 }

@@ -91,6 +91,11 @@ impl Engine {
         self.say("1", "112=hello|", Content::Session);
     }
 
+    /// Says that it is there.
+    pub fn beat(&mut self) {
+        self.say("0", "", Content::Session);
+    }
+
     /// Asks again for numbers that it has had.
     pub fn ask_again(&mut self, back: u64, count: u64) {
         let begin = self.expected.saturating_sub(back).max(1);

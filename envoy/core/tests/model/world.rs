@@ -24,6 +24,8 @@ pub enum Step {
         denied: bool,
     },
     Test(Direction),
+    /// A Heartbeat that answers nothing.
+    Beat(Direction),
     /// The client brings a fresh token.
     Renew,
     /// The watch is answered.
@@ -155,6 +157,13 @@ pub struct World {
     /// The core may end this session by itself, whatever waits: it has sent a Logout, it drains, or it has reports that it
     /// cannot hold for ever.
     may_give_up: bool,
+    /// Messages of the client's that ended their session, or were to end it.
+    ended: HashSet<String>,
+    /// Numbers of the client's whose TestRequest went up on some connection for a new message.
+    denied: HashSet<u64>,
+    /// Numbers of the client's whose TestRequest went up on this connection for a replay of what was never denied before. The
+    /// end of the connection may take their answer along.
+    replayed: HashSet<u64>,
     policy: HashMap<String, Policy>,
     /// Types that an answer of this connection's holds for, where they are not of the kind that is denied.
     kept: HashSet<String>,
@@ -193,6 +202,9 @@ impl World {
             sides: Default::default(),
             stays: false,
             may_give_up: false,
+            ended: HashSet::new(),
+            denied: HashSet::new(),
+            replayed: HashSet::new(),
             policy: HashMap::new(),
             kept: HashSet::new(),
             terms: if batching {
@@ -209,6 +221,7 @@ impl World {
             Step::Renew => self.renew(),
             Step::Watched(watched) => self.watched(*watched),
             Step::Test(from) => self.if_connected(*from, Engine::test),
+            Step::Beat(from) => self.if_connected(*from, Engine::beat),
             Step::AskAgain { from, back, count } => {
                 self.if_connected(*from, |engine| engine.ask_again(*back, *count));
             }
@@ -216,7 +229,7 @@ impl World {
             Step::Deliver { to, messages } => (0..*messages).for_each(|_| self.deliver(*to)),
             Step::Answer(nth) => self.answer(*nth, Policy::ruling),
             Step::Fail(nth) => self.fail(*nth),
-            Step::Expire(nth) => self.answer(*nth, |policy| policy.unless_allowed(Verdict::logout())),
+            Step::Expire(nth) => self.expire(*nth),
             Step::Wait(millis) => self.core.iter_mut().for_each(|core| core.wait(*millis)),
             Step::Tick(millis) => self.if_up(|core| core.after(*millis)),
             Step::Drain(departure) => {
@@ -280,10 +293,13 @@ impl World {
 
     /// All that is under way arrives, on a new connection if need be; then both sides agree on everything.
     pub fn settle(&mut self) {
-        for _ in 0..400 {
+        for round in 0..400 {
             self.connect(true);
             self.let_in = true;
             self.step(&Step::Carry { from: Direction::Inbound, bytes: usize::MAX });
+            if !self.untold().is_empty() {
+                self.step(&Step::Beat(Direction::Outbound));
+            }
             self.step(&Step::Carry { from: Direction::Outbound, bytes: usize::MAX });
             while !self.out.is_empty() {
                 self.step(&Step::Answer(0));
@@ -295,6 +311,8 @@ impl World {
             let holds = self.core.as_ref().is_some_and(|core| core.level(Gauge::QueuedBytes) > 0);
             let ends = self.sides.iter().any(|side| side.finished);
             let on_the_way = !self.to_client.is_empty() || !self.to_venue.is_empty() || holds || ends;
+            // The venue's Heartbeats go on.
+            let on_the_way = on_the_way || round < 300 && !self.untold().is_empty();
             if self.client.is_settled() && self.venue.is_settled() && !on_the_way {
                 return self.assert_agreement();
             }
@@ -327,12 +345,29 @@ impl World {
         let mut rejects = self.client.rejects.clone();
         rejects.sort_unstable();
         assert!(rejects.windows(2).all(|pair| pair[0] < pair[1]), "a reject twice");
+        assert_eq!(self.untold(), [0; 0], "denials that the client was not told of");
         for seq in rejects {
             let Content::Trade { name, .. } = &self.client.sent[&seq] else {
                 panic!("a reject of what nobody asked about")
             };
             assert!(self.policy[name].is_denied());
         }
+    }
+
+    /// The numbers of the client's denied messages that were not rejected, and did not end a session.
+    fn untold(&self) -> Vec<u64> {
+        let is_untold = |seq: u64, content: &Content| match content {
+            Content::Trade { msg_type, name } => {
+                msg_type != "BE"
+                    && self.policy[name].is_denied()
+                    && !self.ended.contains(name)
+                    && !self.venue.lost.contains(&seq)
+                    && !self.client.rejects.contains(&seq)
+            }
+            Content::Session | Content::Reject(_) => false,
+        };
+        let sent = self.client.sent.iter();
+        sent.filter(|(seq, content)| is_untold(**seq, content)).map(|(seq, _)| *seq).collect()
     }
 
     /// On a connection that never broke, each denied message of the client's was answered with a reject.
@@ -420,6 +455,14 @@ impl World {
         }
     }
 
+    /// The session ends with a message.
+    fn expire(&mut self, nth: usize) {
+        if let Some(asked) = self.out.get(nth % self.out.len().max(1)) {
+            self.ended.extend(asked.messages().iter().map(name_of));
+        }
+        self.answer(nth, |policy| policy.unless_allowed(Verdict::logout()));
+    }
+
     /// A Check about several messages only fails where none of them was allowed before.
     fn fail(&mut self, nth: usize) {
         let Some(asked) = self.out.get(nth % self.out.len().max(1)) else { return };
@@ -488,12 +531,20 @@ impl World {
     /// What the core did.
     fn note(&mut self) {
         for effect in self.core.as_mut().unwrap().take() {
+            match &effect {
+                Effect::Sent(d, b) => println!("   {d:?} {}", show(b)),
+                Effect::Asked(a) => {
+                    println!("   ask {} {} {:?}", a.id, a.event(), a.header("x-fix-msg-seq-num"))
+                }
+                other => println!("   {other:?}"),
+            }
             match effect {
                 Effect::Sent(Direction::Inbound, bytes) => {
                     self.allow_kept(&bytes);
                     self.deny_limited(&bytes);
                     self.may_give_up |= show(&bytes).contains("|35=5|");
                     self.sides[0].went += messages(&bytes).len();
+                    self.note_tests(&bytes);
                     self.to_venue.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
                 }
                 Effect::Sent(Direction::Outbound, bytes) => {
@@ -567,11 +618,32 @@ impl World {
                 _ => false,
             };
             if let Some(Content::Trade { name, .. }) = self.client.sent.get(&message.seq)
+                && message.msg_type.as_bytes() == b"5"
+            {
+                self.ended.insert(name.clone());
+            }
+            if let Some(Content::Trade { name, .. }) = self.client.sent.get(&message.seq)
                 && let Some(policy @ Policy::Undecided { .. }) = self.policy.get_mut(name)
                 && replaced
             {
                 assert!(self.limited, "denied by nobody");
                 *policy = Policy::Denied;
+            }
+        }
+    }
+
+    fn note_tests(&mut self, bytes: &[u8]) {
+        for message in messages(bytes) {
+            let mut fields = Vec::new();
+            let message = read(message, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+            match (message.msg_type.as_bytes(), message.poss_dup) {
+                (b"1", false) => {
+                    self.denied.insert(message.seq);
+                }
+                (b"1", true) if !self.denied.contains(&message.seq) => {
+                    self.replayed.insert(message.seq);
+                }
+                _ => {}
             }
         }
     }
@@ -667,6 +739,12 @@ impl World {
         self.out.clear();
         self.watch = None;
         self.kept.clear();
+        let Self { client, replayed, ended, .. } = self;
+        for seq in replayed.drain() {
+            if let Some(Content::Trade { name, .. }) = client.sent.get(&seq) {
+                ended.insert(name.clone());
+            }
+        }
         self.killed = false;
         self.may_give_up = false;
         self.sides = Default::default();

@@ -141,12 +141,12 @@ fn a_failed_check_denies_all_but_what_reduces_risk() {
 }
 
 #[test]
-fn a_denied_replay_is_filled_and_the_next_judged() {
+fn a_denied_replay_is_answered_and_the_next_judged() {
     play().play(
         ">> client D 2 43=Y| + D 3
          << check 2 message inbound D 2 of 2 replay 35=D|34=2|43=Y|35=D|34=3|
          >> answer 2 until 0 reject 6 no
-         << venue 4 2 43=Y|123=Y|36=3|
+         << venue 1 2 43=Y|112=<1>|
          << check 3 message inbound D 3
          >> answer 3 allow
          << venue D 3",

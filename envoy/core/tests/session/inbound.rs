@@ -178,7 +178,7 @@ fn the_risk_reducing_pass_when_no_answer_is_to_be_had() {
 }
 
 #[test]
-fn a_denied_replay_becomes_a_gap_fill_and_stays_a_replay() {
+fn a_denied_replay_that_was_never_answered_is_answered_and_stays_a_replay() {
     Play::logged_on("FIX.4.4", "", "").play(
         ">> client D 2 43=Y|122=T|11=a| + D 3 43=Y|122=T|11=b| + D 9 43=N|11=c|
          << check 2 message inbound D 2 replay 11=a|
@@ -187,9 +187,9 @@ fn a_denied_replay_becomes_a_gap_fill_and_stays_a_replay() {
          >> answer 2 allow
          << venue D 2 43=Y|122=T|11=a|
          >> answer 3 reject 6 no
-         << venue 4 3 43=Y|122=T|123=Y|36=4|
+         << venue 1 3 43=Y|122=T|112=<1>|
          >> answer 4 reject 6 no
-         << venue 1 9 43=N|112=<1>|",
+         << venue 1 9 43=N|112=<2>|",
     );
 }
 

@@ -63,7 +63,7 @@ fn the_session_level_what_needs_no_scope_and_replays_are_not_counted() {
          # A number that was not used is no replay, whatever it says of itself.
          >> client D 7 43=Y|11=b|
          << report 5 inbound limit: 1 messages denied by `limits.messages_per_s` (1)
-         << venue 4 7 43=Y|123=Y|36=8|",
+         << venue 1 7 43=Y|112=<1>|",
     );
 }
 
@@ -178,7 +178,7 @@ fn replays_count_whatever_becomes_of_them() {
          << report 5 inbound limit: messages wait for `limits.denied_or_replayed_per_s` (10)
          << pause
          >> answer 2 reject 6 no
-         << venue 4 6 43=Y|123=Y|36=7|
+         << venue 1 6 43=Y|112=<1>|
          >> answer 3 allow
          << venue D 7 43=Y|11=b|
          >> answer 4 allow
@@ -257,7 +257,11 @@ fn what_was_denied_is_denied_again_when_it_is_asked_for_again() {
          << venue 1 5 112=<2>|
          >> answer 5 allow
          << venue D 3 43=Y|
-         << venue 4 4 43=Y|123=Y|36=5|
+         << tick 10500
+         << venue 1 4 43=Y|112=<3>|
+         >> venue 0 2 112=<1>| + 0 3 112=<2>|
+         << client j 2 45=4|372=D|380=0|58=Throttle limit exceeded: at most 2 messages a day|
+         << client j 3 45=5|372=D|380=0|58=Throttle limit exceeded: at most 2 messages a day|
          >> client D 5 43=Y|
          << venue 4 5 43=Y|123=Y|36=6|",
     );
@@ -521,7 +525,8 @@ fn denials_of_more_than_a_minute_ago_replays_and_what_nobody_decided_do_not_coun
          >> client D 2 43=Y|
          << check 6 message inbound D 2 replay
          >> answer 6 reject 6 no
-         << venue 4 2 43=Y|123=Y|36=3|
+         << tick 10500
+         << venue 1 2 43=Y|112=<4>|
          >> venue 8 2
          << check 7 message outbound 8 2
          >> answer 7 reject 6 no
@@ -530,7 +535,7 @@ fn denials_of_more_than_a_minute_ago_replays_and_what_nobody_decided_do_not_coun
          >> client D 5
          << check 8 message inbound D 5
          >> answer 8 reject 6 no
-         << venue 1 5 112=<4>|",
+         << venue 1 5 112=<5>|",
     );
     assert_eq!(play.count(Counter::EndedByDenials), 0);
     play.play_ticking(

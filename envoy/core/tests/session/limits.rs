@@ -108,10 +108,12 @@ fn rejects_whose_messages_the_venue_asks_for_again_hold_up_nothing() {
          >> client D 3 43=Y|11=b|
          << check 4 message inbound D 3 replay 11=b|
          >> answer 4 reject 6 no
-         << venue 4 3 43=Y|123=Y|36=4|
-         # Or had it set aside, and answers after all.
-         >> venue 0 3 112=<1>|
-         << client j 3 45=3|372=D|379=b|380=6|58=no|",
+         << tick 10500
+         << venue 1 3 43=Y|112=<2>|
+         # Or had it set aside, and answers after all: the reject is sent once.
+         >> venue 0 3 112=<1>| + 0 4 112=<2>|
+         << client j 3 45=3|372=D|379=b|380=6|58=no|
+         << client 0 4 112=<2>|",
     );
     assert_eq!(play.count(Counter::RejectsOverdue), 1);
 }

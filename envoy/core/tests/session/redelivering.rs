@@ -200,3 +200,166 @@ fn one_whose_message_the_venue_lacks_is_decided_anew() {
          << client 4 2 43=Y|123=Y|36=4|",
     );
 }
+
+/// A session whose client numbers go on from 2, and whose venue lacks them.
+fn asked_again(settings: &str) -> Play {
+    let mut play = Play::new("FIX.4.4", settings);
+    play.play(
+        ">> client A 5 554=s3cret|
+         << check 1 logon inbound A 5 bearer=s3cret
+         >> answer 1 allow
+         << venue A 5
+         >> venue A 1 + 2 2 7=2|16=0|
+         << client A 1
+         << client 2 2 7=2|16=0|",
+    );
+    play
+}
+
+#[test]
+fn a_denied_replay_that_was_never_answered_is_answered_once() {
+    let mut play = asked_again("");
+    play.play(
+        ">> client D 2 43=Y|122=T|11=a|
+         << check 2 message inbound D 2 replay 11=a|
+         >> answer 2 reject 6 no
+         << venue 1 2 43=Y|122=T|112=<1>|
+         >> venue 0 3 112=<1>|
+         << client j 3 45=2|372=D|379=a|380=6|58=no|
+         >> venue 2 4 7=2|16=0|
+         << client 2 4 7=2|16=0|
+         >> client D 2 43=Y|122=T|11=a|
+         << check 3 message inbound D 2 replay 11=a|
+         >> answer 3 reject 6 no
+         << venue 4 2 43=Y|122=T|123=Y|36=3|",
+    );
+    // Nor on the next connection.
+    log_on_again(&mut play, "6 ");
+    play.play(
+        ">> venue A 5 + 2 6 7=2|16=0|
+         << client A 5
+         << client 2 6 7=2|16=0|
+         >> client D 2 43=Y|122=T|11=a|
+         << check 2 message inbound D 2 replay 11=a|
+         >> answer 2 reject 6 no
+         << venue 4 2 43=Y|122=T|123=Y|36=3|",
+    );
+    // A message that has the number anew is another.
+    log_on_again(&mut play, "1 141=Y|");
+    play.play(
+        ">> venue A 1 141=Y|
+         << client A 1 141=Y|
+         >> client D 2 43=Y|122=T|11=a|
+         << check 2 message inbound D 2 replay 11=a|
+         >> answer 2 reject 6 no
+         << venue 1 2 43=Y|122=T|112=<2>|",
+    );
+}
+
+#[test]
+fn it_speaks_its_version_where_there_is_no_business_reject() {
+    let mut play = Play::logged_on("FIX.4.0", "", "");
+    play.play(
+        ">> client D 2 43=Y|11=a|
+         << check 2 message inbound D 2 replay 11=a|
+         >> answer 2 reject 6 no
+         << venue 1 2 43=Y|112=<1>|
+         >> venue 0 2 112=<1>|
+         << client 3 2 45=2|58=no|",
+    );
+}
+
+#[test]
+fn a_client_number_at_or_above_its_logons_is_another_messages() {
+    let mut play = denied_twice("FIX.4.4", "");
+    log_on_again(&mut play, "2 ");
+    play.play(
+        ">> venue A 5
+         << client A 5
+         >> client D 3 43=Y|11=b|
+         << check 2 message inbound D 3 replay 11=b|
+         >> answer 2 reject 6 no
+         << venue 1 3 43=Y|112=<3>|",
+    );
+}
+
+#[test]
+fn a_venue_that_does_not_answer_a_replay_has_the_client_told_nothing() {
+    let mut play = asked_again(r#""limits":{"max_pending_rejects":1}"#);
+    play.play(
+        ">> client D 2 43=Y|11=a|
+         << check 2 message inbound D 2 replay 11=a|
+         >> answer 2 reject 6 no
+         << venue 1 2 43=Y|112=<1>|
+         >> client D 3 43=Y|11=b|
+         << pause
+         << tick 10000
+         # It may have had the message itself before: then a reject would be wrong. It holds up nothing for long.
+         >> after 10000
+         << check 3 message inbound D 3 replay 11=b|
+         << resume
+         >> venue 0 3
+         << client 0 3",
+    );
+    log_on_again(&mut play, "6 ");
+    play.play(">> venue A 4 + 0 5\n<< client A 4\n<< client 0 5");
+}
+
+#[test]
+fn a_reject_without_a_place_is_carried_by_a_heartbeat() {
+    // The connection ended before the venue's Logon came, so that no number is known to be free.
+    let mut play = Play::new("FIX.4.4", "");
+    play.play(
+        ">> client A 1 554=s3cret|
+         << check 1 logon inbound A 1 bearer=s3cret
+         >> answer 1 allow
+         << venue A 1
+         >> client D 2 11=a|
+         << check 2 message inbound D 2 11=a|
+         >> answer 2 reject 6 no
+         << venue 1 2 112=<1>|",
+    );
+    log_on_again(&mut play, "3 ");
+    play.play(
+        ">> venue A 3 + 4 1 43=Y|123=Y|36=3| + 0 4 112=x| + 0 5 + 0 6
+         << client A 3
+         << client 4 1 43=Y|123=Y|36=3|
+         << client 0 4 112=x|
+         << client j 5 45=2|372=D|379=a|380=6|58=no|
+         << client 0 6",
+    );
+    assert_eq!(play.count(Counter::RejectsDelivered), 1);
+}
+
+#[test]
+fn a_denied_message_that_the_venue_asks_for_although_it_had_it_is_answered() {
+    let mut play = lost_on_its_way();
+    log_on_again(&mut play, "3 ");
+    play.play(
+        ">> venue A 3 + 2 4 7=2|16=0|
+         << client A 3
+         << client 2 4 7=2|16=0|
+         >> client D 2 43=Y|11=a|
+         << check 2 message inbound D 2 replay 11=a|
+         >> answer 2 reject 6 no
+         << tick 10500
+         << venue 1 2 43=Y|112=<2>|
+         # It does not answer the same number twice.
+         >> after 11000
+         >> venue 0 5
+         << client j 5 45=2|372=D|379=a|380=6|58=no|
+         # Not once more, should it answer after all.
+         >> venue 0 6 112=<2>|
+         << client 0 6 112=<2>|",
+    );
+}
+
+#[test]
+fn where_nothing_is_remembered_a_replay_is_not_answered() {
+    Play::logged_on("FIX.4.4", r#""limits":{"remembered_rejects":0}"#, "").play(
+        ">> client D 2 43=Y|11=a|
+         << check 2 message inbound D 2 replay 11=a|
+         >> answer 2 reject 6 no
+         << venue 4 2 43=Y|123=Y|36=3|",
+    );
+}

@@ -107,17 +107,17 @@ fn a_message_like_one_that_was_cut_is_cut_too() {
 }
 
 #[test]
-fn a_refused_replay_becomes_a_gap_fill_and_order_is_kept() {
+fn a_refused_replay_is_answered_and_order_is_kept() {
     Play::logged_on("FIX.4.4", "", "exempt=B").play(
         ">> client B 2 43=Y|122=T|554=pw|
          << report 2 inbound secret: B 2 was denied, because tag 554 is secret in it
-         << venue 4 2 43=Y|122=T|123=Y|36=3|
+         << venue 1 2 43=Y|122=T|112=<1>|
          >> client D 3 11=a| + B 4 554=pw|
          << check 3 message inbound D 3 11=a|
          << report 4 inbound secret: B 4 was denied, because tag 554 is secret in it
          >> answer 3 allow
          << venue D 3 11=a|
-         << venue 1 4 112=<1>|",
+         << venue 1 4 112=<2>|",
     );
 }
 

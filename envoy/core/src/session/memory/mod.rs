@@ -4,6 +4,7 @@
 //! the venue sends, a GapFill.
 
 mod key;
+mod numbers;
 mod past;
 
 pub(super) use key::Key;
@@ -13,6 +14,7 @@ use crate::rewrite::Rejected;
 use crate::settings::Limits;
 use past::Past;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -80,13 +82,63 @@ impl Memory {
     }
 
     /// See [`Past::lose`].
-    pub fn lose(&self, key: &Key, owner: u64, above: u64, rejects: Vec<Rejected>, now: Duration) {
+    pub fn lose(&self, key: &Key, owner: u64, above: Option<u64>, rejects: Vec<Rejected>, now: Duration) {
         self.change(key, now, |past| past.lose(owner, above, rejects, now));
     }
 
+    /// See [`Past::take_lost`].
+    pub fn take_lost(&self, key: &Key, now: Duration) -> Option<Rejected> {
+        let mut taken = None;
+        self.change_known(key, now, |past| taken = past.take_lost());
+        taken
+    }
+
     /// See [`Past::lacks`].
-    pub fn lacks(&self, key: &Key, from: u64, now: Duration) {
-        self.change_known(key, now, |past| past.lacks(from));
+    pub fn lacks(&self, key: &Key, numbers: &RangeInclusive<u64>, now: Duration) -> bool {
+        let mut lacks = false;
+        self.change_known(key, now, |past| lacks = past.lacks(numbers));
+        lacks
+    }
+
+    /// See [`Past::replay`].
+    pub fn replay(&self, key: &Key, seq: u64, now: Duration) {
+        self.change_known(key, now, |past| past.replay(seq));
+    }
+
+    /// See [`Past::tell`].
+    pub fn tell(&self, key: &Key, seq: u64, now: Duration) {
+        self.change(key, now, |past| past.tell(seq));
+    }
+
+    /// See [`Past::deny`].
+    pub fn deny(&self, key: &Key, seq: u64, now: Duration) {
+        self.change(key, now, |past| past.deny(seq));
+    }
+
+    /// See [`Past::is_denied`].
+    pub fn is_denied(&self, key: &Key, seq: u64, now: Duration) -> bool {
+        let mut denied = false;
+        self.change_known(key, now, |past| denied = past.is_denied(seq));
+        denied
+    }
+
+    /// See [`Past::is_told`]. Where nothing is kept, every message counts as answered.
+    pub fn is_told(&self, key: &Key, seq: u64, now: Duration) -> bool {
+        let mut told = !self.is_on();
+        self.change_known(key, now, |past| told = past.is_told(seq));
+        told
+    }
+
+    /// See [`Past::was_told`].
+    pub fn was_told(&self, key: &Key, seq: u64, now: Duration) -> bool {
+        let mut told = false;
+        self.change_known(key, now, |past| told = past.was_told(seq));
+        told
+    }
+
+    /// See [`Past::begin_client`].
+    pub fn begin_client(&self, key: &Key, seq: u64, now: Duration) {
+        self.change_known(key, now, |past| past.begin_client(seq));
     }
 
     /// See [`Past::clear`].
@@ -94,9 +146,9 @@ impl Memory {
         self.change_known(key, now, Past::clear);
     }
 
-    /// See [`Past::clear_lost`].
-    pub fn clear_lost(&self, key: &Key, now: Duration) {
-        self.change_known(key, now, Past::clear_lost);
+    /// See [`Past::clear_client`].
+    pub fn clear_client(&self, key: &Key, now: Duration) {
+        self.change_known(key, now, Past::clear_client);
     }
 
     /// See [`Past::covered`].
@@ -184,7 +236,7 @@ mod tests {
         let (memory, a, b) = (memory(Limits::default()), named("A"), named("B"));
         memory.begin(&a, 1, 1, at(1));
         memory.keep(&a, 5, b"five", at(1));
-        memory.lose(&a, 1, 7, vec![rejected(7)], at(1));
+        memory.lose(&a, 1, Some(7), vec![rejected(7)], at(1));
         memory.begin(&a, 2, 9, at(1));
         memory.clear(&b, at(1));
         assert_eq!(numbers(&memory, &b, at(1)), [0; 0]);

@@ -1,13 +1,17 @@
 //! What is remembered of one FIX session: its rejects, those that were sent at their numbers, and those that have none yet.
 //!
+//! Whatever was sent is told: a denied message that comes again is not answered again.
+//!
 //! A reject that was delivered stands at the number of the Heartbeat that it replaced, and is kept as it was sent. One that
 //! was still on its way when its connection ended has no number yet: it may take one that the venue counted after all that
-//! came through that connection, and before the next one began, for nobody has seen those. Whatever was given a number
-//! keeps it.
+//! came through that connection, and before the next one began, for nobody has seen those. If it finds no such number, it takes
+//! that of a later Heartbeat. Whatever was given a number keeps it.
 
 use super::OVERHEAD;
+use super::numbers::Numbers;
 use crate::rewrite::Rejected;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// What goes where the venue's GapFill covers a number.
@@ -34,6 +38,8 @@ struct Lost {
     above: u64,
     below: Option<u64>,
     since: Duration,
+    /// The venue has asked for its message on this connection, which is to be decided anew.
+    asked_again: bool,
 }
 
 /// The rejects of one session.
@@ -45,6 +51,11 @@ pub(super) struct Past {
     kept: BTreeMap<u64, Kept>,
     /// In the order in which they were lost.
     lost: VecDeque<Lost>,
+    /// The client's messages whose rejects have been sent. What was forgotten counts as sent: a client may miss a reject of an
+    /// old message, but never gets two.
+    told: Numbers,
+    /// The client's messages that were denied when they were new, so that the venue never got them.
+    denied: Numbers,
 }
 
 impl Past {
@@ -52,8 +63,10 @@ impl Past {
     pub fn begin(&mut self, owner: u64, first: u64) {
         self.owner = owner;
         self.kept.split_off(&first);
-        self.lost.retain(|lost| lost.above + 1 < first);
-        self.lost.iter_mut().for_each(|lost| lost.below = lost.below.or(Some(first)));
+        for lost in &mut self.lost {
+            // Where the venue lacks a message, it asks for it on each connection.
+            (lost.below, lost.asked_again) = (lost.below.or(Some(first)), false);
+        }
     }
 
     /// A message of ours went out at this number.
@@ -61,18 +74,76 @@ impl Past {
         self.kept.insert(seq, Kept { bytes: bytes.to_vec(), since: now });
     }
 
-    /// A connection ended with these rejects on their way; `above` is the highest number of the venue's that came through it.
-    pub fn lose(&mut self, owner: u64, above: u64, rejects: Vec<Rejected>, now: Duration) {
-        // Another connection of the session's is ahead: which numbers nobody has seen is not known any more.
-        if self.owner == owner {
-            let lost = rejects.into_iter().map(|rejected| Lost { rejected, above, below: None, since: now });
-            self.lost.extend(lost);
+    /// A connection ended with these rejects on their way. `above` is the highest number of the venue's that came through it,
+    /// or `None` if there was none: then the rejects have no place below the next connection's numbers.
+    pub fn lose(&mut self, owner: u64, above: Option<u64>, rejects: Vec<Rejected>, now: Duration) {
+        // If another connection of the session's is ahead, it is not known which numbers nobody has seen.
+        let is_last = self.owner == owner;
+        let above = above.filter(|_| is_last).unwrap_or(u64::MAX);
+        for rejected in rejects {
+            if !self.is_told(rejected.seq) {
+                self.lost.retain(|lost| lost.rejected.seq != rejected.seq);
+                self.lost.push_back(Lost { rejected, above, below: None, since: now, asked_again: false });
+            }
         }
     }
 
-    /// The venue lacks the client's messages from this number on: what became of them is decided anew.
-    pub fn lacks(&mut self, from: u64) {
-        self.lost.retain(|lost| lost.rejected.seq < from);
+    /// Takes the first lost reject, which a message of the venue's is to carry. It is told now.
+    pub fn take_lost(&mut self) -> Option<Rejected> {
+        let at = self.lost.iter().position(|lost| !lost.asked_again)?;
+        let rejected = self.lost.remove(at)?.rejected;
+        self.told.add(rejected.seq);
+        Some(rejected)
+    }
+
+    /// The reject of the client's message with this number was sent.
+    pub fn tell(&mut self, seq: u64) {
+        self.told.add(seq);
+        self.lost.retain(|lost| lost.rejected.seq != seq);
+    }
+
+    /// The client's message with this number was denied when it was new. So the client has used no higher number.
+    pub fn deny(&mut self, seq: u64) {
+        self.told.begin(seq);
+        self.denied.begin(seq);
+        self.denied.add(seq);
+    }
+
+    /// Whether the client's message with this number was denied when it was new.
+    pub fn is_denied(&self, seq: u64) -> bool {
+        self.denied.contains(seq)
+    }
+
+    /// Whether the reject of the client's message with this number was sent, or waits for its place.
+    pub fn is_told(&self, seq: u64) -> bool {
+        let waits = |lost: &Lost| lost.rejected.seq == seq && !lost.asked_again;
+        self.told.may_contain(seq) || self.lost.iter().any(waits)
+    }
+
+    /// Whether the reject of the client's message with this number is known to have been sent.
+    pub fn was_told(&self, seq: u64) -> bool {
+        self.told.contains(seq)
+    }
+
+    /// The client logs on with this number: it has used no higher one.
+    pub fn begin_client(&mut self, seq: u64) {
+        self.told.begin(seq);
+        self.denied.begin(seq);
+        self.lost.retain(|lost| lost.rejected.seq < seq);
+    }
+
+    /// The venue asks for the client's messages with these numbers, so that they are decided anew. Returns whether a reject waits
+    /// for that.
+    pub fn lacks(&mut self, numbers: &RangeInclusive<u64>) -> bool {
+        for lost in &mut self.lost {
+            lost.asked_again |= numbers.contains(&lost.rejected.seq);
+        }
+        self.lost.iter().any(|lost| lost.asked_again)
+    }
+
+    /// The message with this number goes to the venue, which has asked for it.
+    pub fn replay(&mut self, seq: u64) {
+        self.lost.retain(|lost| !lost.asked_again || lost.rejected.seq != seq);
     }
 
     /// The venue's numbers begin anew.
@@ -82,8 +153,10 @@ impl Past {
     }
 
     /// The client's numbers begin anew.
-    pub fn clear_lost(&mut self) {
+    pub fn clear_client(&mut self) {
         self.lost.clear();
+        self.told = Numbers::default();
+        self.denied = Numbers::default();
     }
 
     /// What stands at the numbers from `from` to before `to`, in order, now that the venue fills them. Who takes a lost
@@ -92,7 +165,7 @@ impl Past {
         let kept = self.kept.range(from..to).map(|(seq, kept)| (*seq, Put::Kept(kept.bytes.clone())));
         let mut covered: BTreeMap<u64, Put> = kept.collect();
         for lost in std::mem::take(&mut self.lost) {
-            let Some(below) = lost.below else {
+            let Some(below) = lost.below.filter(|_| !lost.asked_again) else {
                 self.lost.push_back(lost);
                 continue;
             };
@@ -112,7 +185,7 @@ impl Past {
     pub fn bytes(&self) -> usize {
         let kept: usize = self.kept.values().map(|kept| kept.bytes.len() + OVERHEAD).sum();
         let lost: usize = self.lost.iter().map(|lost| lost.rejected.bytes() + OVERHEAD).sum();
-        kept + lost
+        kept + lost + self.told.bytes() + self.denied.bytes()
     }
 
     /// Forgets what is too old or too much.
@@ -167,7 +240,7 @@ pub(super) mod tests {
     fn a_lost_one_takes_a_number_that_nobody_has_seen_once() {
         let mut past = Past::default();
         past.begin(1, 1);
-        past.lose(1, 4, vec![rejected(7), rejected(8), rejected(9)], NOW);
+        past.lose(1, Some(4), vec![rejected(7), rejected(8), rejected(9)], NOW);
         // Which numbers are free is known when the next connection begins.
         assert_eq!(numbers(&mut past), [0; 0]);
         past.begin(2, 7);
@@ -178,16 +251,47 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_the_venue_lacks_is_decided_anew() {
+    fn what_the_venue_asks_for_waits_for_the_next_connection_or_its_replay() {
         let mut past = Past::default();
         past.begin(1, 1);
-        past.lose(1, 4, vec![rejected(7), rejected(8)], NOW);
+        past.lose(1, Some(4), vec![rejected(7), rejected(8)], NOW);
         past.begin(2, 9);
-        past.lacks(8);
+        assert!(!past.lacks(&(1..=6)) && past.lacks(&(8..=9)));
+        assert!(past.is_told(7) && !past.is_told(8));
         assert_eq!(past.covered(1, 9), [(5, Put::Lost(rejected(7)))]);
-        // One that ends behind the next one's begin does not know what that one used.
-        past.lose(1, 10, vec![rejected(11)], NOW);
+        assert_eq!(past.take_lost(), None);
+        past.keep(5, b"seven", NOW);
+        past.begin(3, 20);
+        assert_eq!(past.covered(6, 9), [(6, Put::Lost(rejected(8)))]);
+        // Where it is allowed, and goes to the venue, no reject follows.
+        past.lose(3, Some(20), vec![rejected(21)], NOW);
+        past.lacks(&(21..=21));
+        past.replay(21);
+        past.begin(4, 30);
+        assert_eq!(past.take_lost(), None);
+    }
+
+    #[test]
+    fn one_without_a_free_number_is_taken_by_a_heartbeat_once() {
+        let mut past = Past::default();
+        past.begin(1, 1);
+        past.lose(1, None, vec![rejected(7), rejected(7)], NOW);
+        // Another connection has begun meanwhile.
+        past.begin(2, 9);
+        past.lose(1, Some(4), vec![rejected(8)], NOW);
         past.begin(3, 20);
         assert_eq!(past.covered(1, 20), []);
+        let taken: Vec<u64> = std::iter::from_fn(|| past.take_lost()).map(|rejected| rejected.seq).collect();
+        assert_eq!(taken, [7, 8]);
+        assert!(past.was_told(7) && past.is_told(8));
+        past.lose(3, None, vec![rejected(7)], NOW);
+        assert_eq!(past.take_lost(), None);
+        // The client's numbers begin anew.
+        past.begin_client(8);
+        assert!(past.was_told(7) && !past.is_told(8));
+        past.deny(7);
+        assert!(past.is_denied(7) && !past.is_told(7));
+        past.clear_client();
+        assert!(!past.is_denied(7));
     }
 }
