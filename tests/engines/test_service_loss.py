@@ -1,6 +1,7 @@
 """The decision service is killed in mid-flow, with orders and reports on their way, and comes back.
 
-No report is lost and none is doubled, every order is either at the venue or rejected, and the numbers agree.
+No report is lost and none is doubled, every order is either at the venue or rejected, and the numbers agree. Each
+message has a symbol of its own, so that no cached decision stands in for the service.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ async def test_the_service_is_killed_in_mid_flow(make_duel: MakeDuel, pair: Pair
         number = 0
         while not flow.is_set():
             number += 1
-            orders.append(await duel.order(FORBIDDEN if number % 5 == 0 else "ACME"))
+            orders.append(await duel.order(FORBIDDEN if number % 5 == 0 else f"S{number}"))
             await asyncio.sleep(PAUSE_S)
 
     async def report() -> None:
         number = 0
         while not flow.is_set():
             number += 1
-            report_id = await duel.report(symbol=SECRET if number % 5 == 0 else "ACME")
+            report_id = await duel.report(symbol=SECRET if number % 5 == 0 else f"S{number}")
             if number % 5:
                 reports.append(report_id)
             await asyncio.sleep(PAUSE_S)
