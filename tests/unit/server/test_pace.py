@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from authzsvc.server.pace import BURST, CREDIT_PER_S, Frames, Pace
 from benches.floods import wire
 
-COST = {wire.HEADERS: 2, wire.RST_STREAM: 20}
+COST = {wire.HEADERS: 30, wire.RST_STREAM: 20}
+BACK = 27
 SETTINGS = wire.frame(wire.SETTINGS, 0, 0)
 
 
@@ -18,18 +19,41 @@ def frames(credit: float) -> Frames:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 9), st.binary(max_size=40)), max_size=30),
+    st.lists(st.tuples(st.integers(0, 9), st.integers(1, 3), st.binary(max_size=40)), max_size=30),
     st.lists(st.integers(1, 50), min_size=1, max_size=30),
 )
-def test_whatever_the_pieces_every_frame_costs_its_type(sent: list[tuple[int, bytes]], sizes: list[int]) -> None:
-    data = wire.PREFACE + b"".join(wire.frame(kind, 0, 1, payload) for kind, payload in sent)
+def test_whatever_the_pieces_every_frame_costs_its_type(sent: list[tuple[int, int, bytes]], sizes: list[int]) -> None:
+    data = wire.PREFACE + b"".join(wire.frame(kind, 0, stream, payload) for kind, stream, payload in sent)
     read, at = frames(1_000.0), 0
     while at < len(data):
         size = sizes[at % len(sizes)]
         piece = data[at : at + size]
         assert read.passed(piece) == len(piece)
         at += size
-    assert read.credit == 1_000.0 - sum(COST.get(kind, 1) for kind, _ in sent)
+    assert read.credit == 1_000.0 - cost(sent)
+
+
+def cost(sent: list[tuple[int, int, bytes]]) -> int:
+    """A stream's headers cost 3 once it has data, and 30 until then."""
+    begun, total = set[int](), 0
+    for kind, stream, payload in sent:
+        total += COST.get(kind, 1)
+        if kind == wire.HEADERS:
+            begun.add(stream)
+        if kind == wire.DATA and len(payload) >= 5 and stream in begun:
+            total -= BACK
+        if kind == wire.RST_STREAM or (kind == wire.DATA and len(payload) >= 5):
+            begun.discard(stream)
+    return total
+
+
+def test_streams_without_data_are_few() -> None:
+    read = Frames(Pace())
+    read.passed(wire.PREFACE)
+    read.go_on(0.0)
+    begun = [wire.frame(wire.HEADERS, wire.END_HEADERS, 2 * each + 1, b"x") for each in range(10_000)]
+    read.go_on(1.0)
+    assert read.passed(b"".join(begun)) < 80 * len(begun[0])
 
 
 def test_without_credit_the_next_frame_waits_and_the_one_begun_ends() -> None:
