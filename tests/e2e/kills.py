@@ -307,7 +307,7 @@ class Run:
         await asyncio.sleep(0.5)
         for trader in self.traders:
             self._count_one(trader, found)
-        found.replays = sum(event.get("replay", False) for service in stack.all for event in service.events())
+        found.replays = sum(event.get("poss_dup", False) for service in stack.all for event in service.events())
         return found
 
     def _count_one(self, trader: Trader, found: Found) -> None:
