@@ -280,7 +280,7 @@ def _fields(raw_body: bytes) -> Fields:
     if len(raw_body) > MAX_FIELDS and raw_body.count(SOH) > MAX_FIELDS:
         raise ContractError(f"`raw_body` has more than {MAX_FIELDS} fields")
     try:
-        return Fields.parse(raw_body)
+        return Fields.parse(raw_body, may_be_empty=True)
     except FieldsError as error:
         raise ContractError(f"`raw_body` cannot be read: {error}") from None
 

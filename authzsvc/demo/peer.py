@@ -168,6 +168,8 @@ class Peer:
 
     async def _take(self, message: Message) -> None:
         self.received.append(message)
+        if not all(value for _, value in message.pairs):
+            self.faults.append(f"a field without a value in {message}")
         if self._in_sequence(message):
             self._answer(message)
             if self.on_message:

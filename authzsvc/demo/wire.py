@@ -76,7 +76,8 @@ class Message:
 
 
 async def read_message(reader: asyncio.StreamReader) -> Message:
-    """The next message; raises `asyncio.IncompleteReadError` where the stream ends and `FixError` on other bytes."""
+    """The next message, in which fields may be empty; raises `asyncio.IncompleteReadError` where the stream ends and
+    `FixError` on other bytes."""
     begin = await reader.readuntil(SOH)
     length = await reader.readuntil(SOH)
     if not begin.startswith(b"8=") or not length.startswith(b"9=") or not length[2:-1].isdigit():
@@ -84,7 +85,7 @@ async def read_message(reader: asyncio.StreamReader) -> Message:
     size = int(length[2:-1])
     if size > LONGEST:
         raise FixError(f"a message of {size} bytes")
-    return Message.parse(begin + length + await reader.readexactly(size + TRAILER))
+    return Message.parse(begin + length + await reader.readexactly(size + TRAILER), empty_values=True)
 
 
 def timestamp() -> str:

@@ -4,7 +4,8 @@ One pass over the bytes, strict: whatever two FIX engines could read differently
 is what the venue will read. A length field (such as 354) must stand right before its data field and must be true of
 it; a data value that holds SOH is thereby refused, and cannot smuggle a field in.
 
-Invariants: tags match `[1-9][0-9]{0,5}`; no value is empty or holds SOH; order and repetition are kept.
+Invariants: tags match `[1-9][0-9]{0,5}`; no value holds SOH, and none is empty unless `may_be_empty` says so; order and
+repetition are kept.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ class Fields:
     pairs: tuple[tuple[int, bytes], ...]
 
     @classmethod
-    def parse(cls, raw: bytes) -> Fields:
-        """Read `tag=value<SOH>…`; no bytes are no fields. Raises `FieldsError`, which quotes no value."""
+    def parse(cls, raw: bytes, *, may_be_empty: bool = False) -> Fields:
+        """Read `tag=value<SOH>…`; no bytes are no fields. `may_be_empty` takes fields without a value. Raises
+        `FieldsError`, which quotes no value."""
         if not raw:
             return cls(())
         *fields, rest = raw.split(SOH)
@@ -43,7 +45,7 @@ class Fields:
             if number is None:
                 plain = False
                 number = int(tag) if _TAG.fullmatch(tag) else 0
-            if not (number and value):
+            if not (number and value) and not (number and may_be_empty and b"=" in field):
                 raise FieldsError(_complaint(raw, fields, len(pairs)))
             pairs.append((number, value))
         if rest:

@@ -6,7 +6,8 @@ occurs several times, or holds several items in one value, all of them must pass
 is enough for a forbid, so that it does not matter whether an engine takes the first or the last one.
 
 Values are compared by the tag's data type: tests see the plain form of each item. A value without a plain form, which
-engines may read differently, leaves every test in doubt.
+engines may read differently, leaves every test in doubt. So does a field without a value (`framing.empty_values`): to
+some engines it is not there, so that is in doubt, too.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class Condition:
 
     def _values(self, found: Sequence[bytes], claims: Claims) -> Truth:
         if self.absent:
-            return Truth.NO if found else Truth.YES
+            return (Truth.NO if all(found) else Truth.DOUBT) if found else Truth.YES
         values = found or (() if self.default is None else (self.default,))
         if not values:
             return Truth.DOUBT if self._unshown else Truth.NO
@@ -136,6 +137,8 @@ class Condition:
     def _value(self, value: bytes, claims: Claims) -> Truth:
         """Whether a value's items pass: all of them, or with `any_occurrence` any of them."""
         type_ = self.type
+        if not value:
+            return Truth.DOUBT
         if type_ is TEXT or not self.tests:
             return self._item(value, claims)
         if not type_.several:
@@ -164,7 +167,7 @@ class Condition:
 
     def in_doubt(self, value: bytes) -> bool:
         """Whether engines may read a value of the tag differently, so that it cannot be tested."""
-        return self.type_matters and self.type.read(value) is None
+        return not value or (self.type_matters and self.type.read(value) is None)
 
     @property
     def consulted(self) -> frozenset[int]:

@@ -69,6 +69,8 @@ class Narrow(NamedTuple, Generic[RuleT]):
 
     def find_items(self, raw: Value) -> list[Rules[RuleT]]:
         """Give the rules for a value under whose raw form no rule is filed."""
+        if raw == b"":
+            return [self.doubtful]
         if raw is None or self.typed is None:
             return []
         if self.typed.several:
@@ -153,7 +155,7 @@ class Index(Generic[RuleT]):
                     found += narrow.find(raw)
             elif (rules := filed.get(value := values.get(tag))) is not None:
                 found.append(rules)
-            elif typed is not None:
+            elif typed is not None or value == b"":
                 found += narrow.find_items(value)
         for wide in self.by_tags:
             key = tuple(map(values.get, wide[0]))

@@ -140,7 +140,7 @@ def test_a_header_that_must_be_there(name: str) -> None:
         parse(check("t", without=(name,)))
 
 
-@pytest.mark.parametrize("body", [b"11=A", b"=A\x01", b"011=A\x01", b"+11=A\x01", b"11=\x01", b"\x01", b"11\x01"])
+@pytest.mark.parametrize("body", [b"11=A", b"=A\x01", b"011=A\x01", b"+11=A\x01", b"\x01", b"11\x01"])
 def test_a_body_that_cannot_be_read(body: bytes) -> None:
     with pytest.raises(ContractError, match="raw_body"):
         parse(check("t", body=body))

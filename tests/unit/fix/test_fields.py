@@ -116,3 +116,15 @@ def test_what_is_written_is_read(pairs: list[tuple[int, bytes]]) -> None:
 def test_any_bytes_are_read_whole_or_refused(raw: bytes) -> None:
     with contextlib.suppress(FieldsError):
         assert b"".join(b"%d=%b\x01" % pair for pair in Fields.parse(raw).pairs) == raw
+
+
+def test_empty_values_are_taken_where_they_may_be() -> None:
+    raw = "453=1|448=|447=D|58=|".replace("|", "\x01").encode()
+    fields = Fields.parse(raw, may_be_empty=True)
+    assert fields.pairs == ((453, b"1"), (448, b""), (447, b"D"), (58, b""))
+
+
+@pytest.mark.parametrize("text", ["=|", "|", "58|", "0=|", "x=|", "58="])
+def test_what_is_no_field_is_none_where_values_may_be_empty(text: str) -> None:
+    with pytest.raises(FieldsError):
+        Fields.parse(text.replace("|", "\x01").encode(), may_be_empty=True)

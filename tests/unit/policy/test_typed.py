@@ -239,3 +239,38 @@ def test_a_difference_says_that_a_type_changed() -> None:
     assert changes(own("STRING"), own("INT")) == ["NewOrderSingle inbound: when Own=5, comparing Own as integer"]
     assert changes(own("INT"), own("STRING")) == ["NewOrderSingle inbound: when Own=5, comparing Own as text"]
     assert diff.compare(own("INT"), own("INT")) == ()
+
+
+@pytest.mark.parametrize(
+    ("when", "body"),
+    [
+        ("Side: Buy", "54=|"),
+        ("Side: {not: Buy}", "54=|"),
+        ("Side: {in: [Buy, Sell]}", "54=|"),
+        ("Side: {present: true}", "54=|"),
+        ("Side: {absent: true}", "54=|"),
+        ("Symbol: ACME", "55=|"),
+        ("Symbol: {not: ACME}", "55=|"),
+        ("Symbol: {matches: '.*'}", "55=|"),
+        ("Symbol: {present: true}", "55=|"),
+        ("Symbol: {absent: true}", "55=|"),
+        ("Price: {min: 0}", "44=|"),
+        ("ExecInst: {not: G}", "18=|"),
+        ("Symbol: ACME, Side: Buy", "55=ACME|54=|"),
+        ("Symbol: ACME, Side: Buy", "55=|54=1|"),
+        ("NoPartyIDs: {any_entry: {PartyID: X}}", "453=1|448=|447=D|452=1|"),
+    ],
+)
+def test_a_field_without_a_value_is_a_doubt(when: str, body: str) -> None:
+    """To some engines it is not there: neither may a grant rest on it, nor a forbid be got round by it."""
+    fields = Fields.parse(body.replace("|", "\x01").encode(), may_be_empty=True)
+    question = Question(Direction.INBOUND, "D", fields, frozenset({"a:b"}), {})
+    assert not build(GRANT % when).decide(question).allowed
+    assert not build(FORBID % when).decide(question).allowed
+
+
+def test_a_field_without_a_value_that_no_condition_is_about_is_of_no_account() -> None:
+    fields = Fields.parse(b"54=1\x0155=\x0158=\x01", may_be_empty=True)
+    question = Question(Direction.INBOUND, "D", fields, frozenset({"a:b"}), {})
+    assert build(GRANT % "Side: Buy").decide(question).allowed
+    assert build(FORBID % "Side: Sell").decide(question).allowed

@@ -179,6 +179,9 @@ impl Session {
             Fate::Reset(credential) => {
                 self.reread(&bytes, |session, message| session.reset(message, credential, now, out));
             }
+            Fate::Refuse(denial) => {
+                self.reread(&bytes, |session, message| session.refuse_reset(message, &denial, now, out));
+            }
             Fate::Malformed(fault) => {
                 self.reread(&bytes, |session, message| session.reject_malformed(message, *fault, now, out));
             }

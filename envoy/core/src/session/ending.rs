@@ -36,6 +36,13 @@ pub(super) struct Doom {
     deadline: Duration,
 }
 
+impl Doom {
+    /// What the client is told.
+    pub fn denial(&self) -> &Denial {
+        &self.denial
+    }
+}
+
 impl Session {
     /// The session is to end: what waits is not waited for, for its place is the Logout's.
     pub(super) fn doom(&mut self, denial: Denial, why: &'static str, now: Now, out: &mut Commands) {

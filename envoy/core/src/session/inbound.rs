@@ -31,12 +31,12 @@ impl Session {
             return self.hold_logon(message, now, out);
         }
         self.is_the_logons(Direction::Inbound, message)?;
+        if message.msg_type == MsgType::LOGON {
+            return self.log_on_again(message, now, out);
+        }
         if self.doom.is_some() {
             self.end_if_doomed(message, now, out);
             return Ok(());
-        }
-        if message.msg_type == MsgType::LOGON {
-            return self.log_on_again(message, now, out);
         }
         if self.drain.is_some() && self.may_retire(message, now) {
             if self.inbound.is_clear() {
@@ -163,7 +163,7 @@ impl Session {
     /// venue's, and an engine that counts it awaits one too many from then on, unless its Logons begin the numbers anew. Only
     /// 141=Y says that they do: a Logon with number 1 is also what an engine sends on a session's first day, and it would
     /// await 2 where the venue begins with 1.
-    fn refuse(&self, logon: &Message<'_>, denial: &Denial, now: Now, out: &mut Commands) {
+    pub(super) fn refuse(&self, logon: &Message<'_>, denial: &Denial, now: Now, out: &mut Commands) {
         let begins_anew = logon.get(tags::RESET_SEQ_NUM_FLAG) == Some(b"Y");
         if begins_anew || !self.listener.settings.refusal.keep_numbers {
             return out

@@ -58,6 +58,8 @@ pub(super) enum Fate {
     Fill,
     /// It is a Logon with which the numbers begin anew, and its credential stands in this tag.
     Reset(Option<u32>),
+    /// It is such a Logon, and refused.
+    Refuse(Denial),
     /// A session Reject answers it.
     Malformed(Box<Fault>),
     /// The session ends with it, for this reason.

@@ -5,7 +5,6 @@
 //! becomes the answer to the request.
 
 use super::echo::{Echo, Origin};
-use super::ending::BY_SERVICE;
 use super::lane::Fate;
 use super::{Now, Session};
 use crate::command::{CheckId, Commands, Direction};
@@ -104,9 +103,12 @@ impl Session {
                     Purpose::Reset(credential) => Fate::Reset(credential),
                 }
             }
-            (Ok(denied @ Decision::Logout(_)), _) => {
+            (Ok(Decision::Logout(denial)), _) => {
                 out.count(Counter::RenewalsRefused);
-                Fate::Decided(denied)
+                match purpose {
+                    Purpose::Respond(_) => Fate::Decided(Decision::Logout(denial)),
+                    Purpose::Reset(_) => Fate::Refuse(denial),
+                }
             }
             (Ok(Decision::Reject(denial)), _) => refused(purpose, denial, out),
             // Nothing was shown that could have been allowed.
@@ -154,12 +156,11 @@ impl Session {
     }
 }
 
-/// A Logon whose credential is refused does not begin the numbers anew, and the other side cannot be told that otherwise: the session
-/// ends.
+/// The request is refused; a session whose Logon is refused ends.
 fn refused(purpose: Purpose, denial: Denial, out: &mut Commands) -> Fate {
     out.count(Counter::RenewalsRefused);
     match purpose {
         Purpose::Respond(response) => Fate::Respond(response.refuse(denial)),
-        Purpose::Reset(_) => Fate::End(denial, BY_SERVICE),
+        Purpose::Reset(_) => Fate::Refuse(denial),
     }
 }

@@ -4,7 +4,7 @@
 //! brings one, that is a renewal, and the Logon goes upstream only if the service allows it. The client's answer to such a
 //! Logon of the venue's is one like it, and no second Logon.
 
-use super::ending::BY_SECOND_LOGON;
+use super::ending::{BY_SECOND_LOGON, Doom};
 use super::lane::Fate;
 use super::renewing::Purpose;
 use super::{Now, Session};
@@ -35,13 +35,20 @@ impl Session {
     ) -> Result<(), Violation> {
         let listener = Arc::clone(&self.listener);
         let token = &listener.settings.token;
+        if self.doom.is_some() {
+            self.end_or_refuse(logon, now, out);
+            return Ok(());
+        }
         let resets = begins_anew(logon) || self.venue_began_anew;
         if logon.poss_dup || !resets || self.resets.add(now.monotonic) {
             let words = Violation::SecondLogon.text();
             self.report(Direction::Inbound, "violation", words, now, out);
             out.count(Counter::Violations);
             let denial = Denial::new(b"The session is logged on already", OTHER, None);
-            self.end_in_turn(logon, denial, BY_SECOND_LOGON, now, out);
+            match begins_anew(logon) {
+                true => self.in_turn(logon, Fate::Refuse(denial), now, out),
+                false => self.end_in_turn(logon, denial, BY_SECOND_LOGON, now, out),
+            }
             return Ok(());
         }
         match credential::find(logon, &token.tags, token)? {
@@ -52,6 +59,28 @@ impl Session {
             None => self.in_turn(logon, Fate::Reset(None), now, out),
         }
         Ok(())
+    }
+
+    /// A Logon in a session that is to end.
+    fn end_or_refuse(&mut self, logon: &Message<'_>, now: Now, out: &mut Commands) {
+        match self.doom.as_ref().map(Doom::denial).filter(|_| begins_anew(logon)) {
+            Some(denial) => self.refuse_reset(logon, &denial.clone(), now, out),
+            None => self.end_if_doomed(logon, now, out),
+        }
+    }
+
+    /// Refuses a Logon with which the numbers would begin anew. To the client they have, so it is told by a Logout of number 1;
+    /// to the venue they have not, so nothing takes the Logon's place there.
+    pub(super) fn refuse_reset(
+        &mut self,
+        logon: &Message<'_>,
+        denial: &Denial,
+        now: Now,
+        out: &mut Commands,
+    ) {
+        out.count(Counter::SessionsEnded);
+        self.refuse(logon, denial, now, out);
+        self.leave("Logon in the session refused", now, out);
     }
 
     /// Deals with a message in its turn.

@@ -87,18 +87,19 @@ fn a_credential_in_it_is_a_renewal() {
         Play::logged_on("FIX.4.4", "", "").play(&format!(
             "{asked}
              >> answer 2 {refusal}
-             << venue 5 1 58=no|
-             << tick 2000
-             >> venue 5 2
-             << client 5 2 58=no|
+             << client 5 1 58=no|
              << end client
-             << tick 2000"
+             << tick 2000
+             >> venue 0 2
+             >> client-end
+             << close Logon in the session refused"
         ));
     }
     Play::logged_on("FIX.4.4", "", "").play(&format!(
         "{asked}
          >> answer 2 no-answer
-         << venue 5 1 58=Authorization service not available|
+         << client 5 1 58=Authorization service not available|
+         << end client
          << tick 2000"
     ));
 }
@@ -143,7 +144,23 @@ fn how_often_is_bounded() {
     play.play(&format!(
         ">> client A 1 {RESET}
          << report 11 inbound violation: a second Logon on a live session
-         << venue 5 1 58=The session is logged on already|
+         << client 5 1 58=The session is logged on already|
+         << end client
+         << tick 2000"
+    ));
+}
+
+#[test]
+fn a_session_that_is_to_end_ends_with_it_out_of_the_venues_sight() {
+    Play::logged_on("FIX.4.4", r#""limits":{"violations_per_minute":1}"#, "").play(&format!(
+        ">> venue 8 2 58=|
+         << report 2 outbound violation: a field has no value (tag 58)
+         << report 3 outbound limit: session ended by `limits.violations_per_minute` (1)
+         << tick 60000
+         << client 4 2 123=Y|36=3|
+         >> client A 1 {RESET}
+         << client 5 1 58=Session ended: too many malformed messages of the venue|
+         << end client
          << tick 2000"
     ));
 }
