@@ -141,8 +141,11 @@ def _exact(plain: bytes) -> bool:
 
 
 def _without_zeros(raw: bytes) -> bytes:
-    """Return a time without a fraction, if the fraction is zero, or else without the zeros at its end."""
-    return raw.rstrip(b"0").rstrip(b".") if b"." in raw else raw
+    """Return a time with the fewest digits in its fraction that FIX has: 0, 3, 6 or 9. It is its own plain form."""
+    whole, _, fraction = raw.partition(b".")
+    while fraction.endswith(b"000"):
+        fraction = fraction[:-3]
+    return whole + b"." + fraction if fraction else whole
 
 
 def _in_utc(raw: bytes, *, dated: bool) -> bytes | None:
