@@ -253,7 +253,7 @@ async def test_outbound(rig: Rig, recorder: Recorder, authority: Authority, hand
 
 async def test_report(rig: Rig, recorder: Recorder, authority: Authority, hand_venue: HandVenue) -> None:
     client, _ = await log_on(rig, authority, hand_venue)
-    client.send(b"8=FIX.4.4\x019=0100\x01")
+    client.send(b"8=FIX.4.4\x019=0100\x018=FIX.4.4\x01")  # it ends before the next BeginString
     await assert_like(recorder, "report", "", "report.request", "report.answer")
 
 
