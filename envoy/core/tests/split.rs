@@ -207,8 +207,14 @@ fn message(from: Direction, said: &Said, seq: u64) -> Vec<u8> {
     }
 }
 
+/// As many random streams as `PROPTEST_CASES` says.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn any_split_yields_the_same_commands(
@@ -229,6 +235,7 @@ proptest! {
         let whole_alike = assert_same(&whole, &read_whole);
         for (alike, other) in [(bytes_alike, bytewise), (pieces_alike, pieced), (whole_alike, forgetful)] {
             prop_assert!(!alike || run.counts() == other.counts());
+            prop_assert_eq!(run.is_violated(), other.is_violated());
         }
     }
 

@@ -66,6 +66,8 @@ pub(super) enum Fate {
     End(Denial, &'static str),
     /// It needs no decision, only its turn.
     Pass,
+    /// The gateway wrote it in place of the venue's message: it only needs its turn, and no change asks about it anew.
+    Own,
     /// The Logout takes its place that ends the session with the gateway.
     Retire,
 }

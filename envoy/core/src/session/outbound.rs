@@ -162,7 +162,7 @@ impl Session {
         }
         let mut bytes = Vec::with_capacity(message.bytes.len() + 64);
         write(&mut bytes);
-        self.outbound.push(&bytes, message.msg_type, Fate::Pass);
+        self.outbound.push(&bytes, message.msg_type, Fate::Own);
     }
 
     #[inline]

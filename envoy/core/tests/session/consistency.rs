@@ -215,6 +215,21 @@ fn what_waits_for_its_turn_is_decided_anew_when_a_change_is_reported() {
 }
 
 #[test]
+fn the_gap_fill_of_a_malformed_message_that_waits_is_not_asked_about_when_a_change_is_reported() {
+    watched("", "guard-outbound=8").play(
+        ">> venue 8 2
+         << check 3 message outbound 8 2 terms=t1
+         >> venue 8 3 58=|
+         << report 4 outbound violation: a field has no value (tag 58)
+         >> answer 2 allow etag=\"b\" revision=6.0 terms=t1 guard-outbound=8
+         << watch 5 \"b\" revision=6.0 55 s
+         >> answer 3 reject 6 no
+         << client 4 2 123=Y|36=3|
+         << client 4 3 123=Y|36=4|",
+    );
+}
+
+#[test]
 fn an_answer_made_in_a_newer_state_drops_what_was_cached() {
     let mut play = watched("", "");
     play.play(

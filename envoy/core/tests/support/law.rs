@@ -135,9 +135,10 @@ impl Run {
             // A replay that is denied, or asks for renewal, becomes a GapFill in any case. Nothing comes of a Disconnect.
             let cut = matches!(front.and_then(|ruled| ruled.verdict.as_ref()), Some(Verdict::Disconnect));
             let explained = came.poss_dup && (denied && !cut || renewal || has_secret(came));
+            // A message that ends the session by itself does so on an order too.
             let explained = explained
                 || came.kind == Kind::Bad && came.poss_dup
-                || !came.poss_dup && is_last(came) && nth > 0;
+                || !self.killed && !came.poss_dup && is_last(came) && nth > 0;
             doomed |= orders && is_end(sent, came) && !explained;
             if doomed {
                 assert!(orders && nth > 0, "the end that nobody ordered");
