@@ -42,14 +42,16 @@ impl Session {
 
     #[cold]
     fn follow_ends_of_sides(&mut self, now: Now, out: &mut Commands) {
-        match self.phase {
-            Phase::Active => {
-                self.end_downstream(now, out);
-                self.end_upstream(now, out);
-                self.close_if_over(now, out);
-            }
-            Phase::Ending { why, .. } if self.is_delivered(Direction::Outbound) => self.leave(why, now, out),
-            _ => {}
+        if matches!(self.phase, Phase::Active) {
+            self.end_downstream(now, out);
+            self.end_upstream(now, out);
+            self.close_if_over(now, out);
+        }
+        // What of the client's waited for the venue's end may have been what ends the session.
+        if let Phase::Ending { why, .. } = self.phase
+            && self.is_delivered(Direction::Outbound)
+        {
+            self.leave(why, now, out);
         }
     }
 

@@ -301,3 +301,27 @@ fn a_venue_that_ends_instead_of_answering_the_logout_ends_the_session() {
          << close session ended by the decision service"
     ));
 }
+
+#[test]
+fn a_logout_for_what_waited_for_the_venues_end_is_not_waited_for() {
+    let mut play = Play::logged_on("FIX.4.4", "", OUTBOUND);
+    play.play(
+        ">> venue 8 2
+         << check 2 message outbound 8 2
+         >> venue-end
+         << tick 60000
+         >> client A 2 98=0|
+         << pause
+         >> answer 2 allow
+         << client 8 2
+         << end client
+         << tick 2000
+         << report 3 inbound violation: a second Logon on a live session
+         << venue 5 2 58=The session is logged on already|
+         << tick 2000
+         << resume
+         << tick 2000
+         >> client-end
+         << close session ended by a second Logon",
+    );
+}
