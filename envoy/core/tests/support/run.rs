@@ -52,6 +52,8 @@ pub struct Outcome {
     effects: Vec<Effect>,
     /// The client's bytes are wanted; of no account once the session is over.
     reading: bool,
+    /// A violation that nothing can answer ends the connections.
+    broken: bool,
 }
 
 impl fmt::Debug for Outcome {
@@ -192,7 +194,11 @@ impl Run {
         }
         self.note(&mut effects);
         self.pump(&mut effects);
-        Outcome { effects: merge(effects), reading: self.reading || self.is_over() }
+        Outcome {
+            effects: merge(effects),
+            reading: self.reading || self.is_over(),
+            broken: self.is_violated(),
+        }
     }
 
     fn hold(&mut self, direction: Direction, mut bytes: &[u8], cut: &mut impl FnMut(usize) -> usize) {
@@ -321,10 +327,14 @@ fn of_several(verdict: &Verdict, count: usize, nth: usize) -> Verdict {
 ///
 /// Between the two directions there is no order: bytes of the client's that were held inside the session are released
 /// between two messages of the venue's, those held outside behind both. Where only that differs, Checks have other numbers
-/// from there on, and answers belong to others.
+/// from there on, and answers belong to others. A violation that nothing can answer ends both directions, and how far the other
+/// one is by then depends on the cut too: what is read first is decided, and what is read behind the violation is dropped.
 pub fn assert_same(left: &[Outcome], right: &[Outcome]) -> bool {
     for (nth, (left, right)) in left.iter().zip(right).enumerate() {
         if left != right {
+            if left.broken && right.broken {
+                return false;
+            }
             let (left, right) = (left.by_direction(), right.by_direction());
             assert!(left == right, "operation {nth}:\n{left:#?}\n{right:#?}");
             return false;
@@ -364,6 +374,8 @@ fn merge(effects: Vec<Effect>) -> Vec<Effect> {
             (Some(Effect::Sent(last, sent)), Effect::Sent(direction, bytes)) if *last == direction => {
                 sent.extend_from_slice(&bytes)
             }
+            // No time passes within an operation, so a timer that is set again is the same.
+            (Some(last @ Effect::TickIn(_)), effect) if *last == effect => {}
             (_, effect) => merged.push(effect),
         }
     }
