@@ -7,7 +7,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{answers, checks, substitutes};
+use support::{answers, checks, refused, substitutes};
 
 /// The files of a target, sorted.
 fn files(target: &str) -> Vec<PathBuf> {
@@ -33,11 +33,13 @@ fn hold_all(target: &str, check: fn(&[u8])) {
 #[test]
 fn frame() {
     hold_all("frame", checks::frame);
+    hold_all("frame", refused::garbled);
 }
 
 #[test]
 fn message() {
     hold_all("message", checks::message);
+    hold_all("message", refused::malformed);
 }
 
 #[test]

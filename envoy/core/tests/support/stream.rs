@@ -118,7 +118,7 @@ fn malformed(bytes: &[u8], first: &Read) -> Option<Read> {
 }
 
 /// Where bytes that are no message end.
-fn garbled(bytes: &[u8]) -> Option<usize> {
+pub fn garbled(bytes: &[u8]) -> Option<usize> {
     let bytes = &bytes[..bytes.len().min(MAX_MESSAGE)];
     let find = |from: usize, what: &[u8]| {
         (from..bytes.len()).find(|at| bytes[*at..].starts_with(what)).map(|at| at + what.len())
