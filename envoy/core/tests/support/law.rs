@@ -164,7 +164,7 @@ impl Run {
             }
             if nth > 0 && !renewal && has_secret(came) {
                 if !(self.killed && came.poss_dup && sent.msg_type == "4") {
-                    assert_denied(sent, came, &mut stood_for, &mut echoes);
+                    assert_denied(sent, came, orders, &mut stood_for, &mut echoes);
                 }
                 continue;
             }
@@ -211,7 +211,7 @@ impl Run {
                 }
                 // It waited for its answer when the session was ordered to end.
                 Some(_) if self.killed && came.poss_dup && sent.msg_type == "4" => {}
-                Some(_) => assert_denied(sent, came, &mut stood_for, &mut echoes),
+                Some(_) => assert_denied(sent, came, orders, &mut stood_for, &mut echoes),
             }
         }
         echoes
@@ -311,10 +311,16 @@ impl Run {
 }
 
 /// A TestRequest takes the place of a denied message. A replay may also become a GapFill, if a TestRequest stood for its
-/// number before.
-fn assert_denied(sent: &Read, came: &Read, stood_for: &mut HashSet<u64>, echoes: &mut HashSet<Vec<u8>>) {
+/// number before, or the session `ends`.
+fn assert_denied(
+    sent: &Read,
+    came: &Read,
+    ends: bool,
+    stood_for: &mut HashSet<u64>,
+    echoes: &mut HashSet<Vec<u8>>,
+) {
     let is_first = stood_for.insert(came.seq);
-    if came.poss_dup && !is_first && sent.msg_type == "4" {
+    if came.poss_dup && (ends || !is_first) && sent.msg_type == "4" {
         return;
     }
     assert_eq!(sent.msg_type, "1");
