@@ -52,7 +52,7 @@ impl Session {
         self.doom = Some(Doom { denial, why, deadline: now.monotonic + limits.end_timeout() });
         self.renewal = None;
         while let Some(waiting) = self.inbound.pop() {
-            self.reread(&waiting.bytes, |session, message| session.end_if_doomed(message, now, out));
+            self.reread(&waiting.bytes, |session, message| session.end_or_refuse(message, now, out));
         }
         self.resume(Direction::Inbound, now, out);
     }

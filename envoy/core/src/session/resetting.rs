@@ -7,7 +7,7 @@
 use super::ending::{BY_SECOND_LOGON, Doom};
 use super::lane::Fate;
 use super::renewing::Purpose;
-use super::{Now, Session};
+use super::{Now, Phase, Session};
 use crate::command::{Commands, Direction};
 use crate::credential;
 use crate::decision::{Denial, OTHER};
@@ -61,8 +61,11 @@ impl Session {
         Ok(())
     }
 
-    /// A Logon in a session that is to end.
-    fn end_or_refuse(&mut self, logon: &Message<'_>, now: Now, out: &mut Commands) {
+    /// A message in a session that is to end, which may be such a Logon.
+    pub(super) fn end_or_refuse(&mut self, logon: &Message<'_>, now: Now, out: &mut Commands) {
+        if !matches!(self.phase, Phase::Active) {
+            return;
+        }
         match self.doom.as_ref().map(Doom::denial).filter(|_| begins_anew(logon)) {
             Some(denial) => self.refuse_reset(logon, &denial.clone(), now, out),
             None => self.end_if_doomed(logon, now, out),
@@ -119,7 +122,6 @@ impl Session {
         if is_first || logon.poss_dup || !begins_anew(logon) {
             return;
         }
-        self.echoes.clear();
         self.report(
             Direction::Outbound,
             "reset",
@@ -127,8 +129,11 @@ impl Session {
             now,
             out,
         );
-        // It answers the client's, or begins by itself.
         self.venue_began_anew = !std::mem::take(&mut self.awaits_reset);
+        // Where it answers the client's, what the client has sent since has numbers of the new count.
+        if self.venue_began_anew {
+            self.echoes.clear();
+        }
     }
 }
 

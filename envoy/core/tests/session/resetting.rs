@@ -164,3 +164,18 @@ fn a_session_that_is_to_end_ends_with_it_out_of_the_venues_sight() {
          << tick 2000"
     ));
 }
+
+#[test]
+fn what_the_client_sends_behind_its_logon_is_answered_though_the_venues_comes_later() {
+    Play::logged_on("FIX.4.4", "", "").play(&format!(
+        ">> client A 1 {RESET} + D 2 58=|
+         << report 2 inbound reset: the client's Logon with 141=Y begins the numbers anew
+         << venue A 1 {RESET}
+         << report 3 inbound violation: a field has no value (tag 58)
+         << venue 1 2 112=<1>|
+         >> venue A 1 {RESET} + 0 2 112=<1>|
+         << report 4 outbound reset: the venue's Logon with 141=Y begins the numbers anew
+         << client A 1 {RESET}
+         << client 3 2 45=2|371=58|372=D|373=4|58=Tag specified without a value|"
+    ));
+}

@@ -403,3 +403,16 @@ fn a_watch_says_whose_session_it_is() {
     }
     assert_eq!((watch.http.path.as_str(), watch.bearer()), ("/fix/inbound/", Some(TOKEN)));
 }
+
+#[test]
+fn a_reset_that_waits_for_its_credential_when_the_session_ends_is_refused_to_the_client_alone() {
+    watching("FIX.4.4", "", "").play(
+        ">> client A 1 98=0|141=Y|554=fresh|
+         << check 3 renewal inbound A 1 fresh=fresh 98=0|141=Y|
+         >> answer 2 logout 6 killed
+         << tick 60000
+         << client 5 1 58=killed|
+         << end client
+         << tick 2000",
+    );
+}

@@ -138,7 +138,7 @@ impl Run {
             // A message that ends the session by itself does so on an order too.
             let explained = explained
                 || came.kind == Kind::Bad && came.poss_dup
-                || !self.killed && !came.poss_dup && is_last(came) && nth > 0;
+                || !orders && !came.poss_dup && is_last(came) && nth > 0;
             doomed |= orders && is_end(sent, came) && !explained;
             if doomed {
                 assert!(orders && nth > 0, "the end that nobody ordered");

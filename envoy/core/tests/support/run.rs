@@ -19,6 +19,8 @@ const SETTINGS: &str = r#""limits":{"max_checks_in_flight":4,"max_queued_bytes":
 const MAX_CHECKS: usize = 4;
 /// The default of `limits.reject_timeout_ms`.
 const REJECT_TIMEOUT_MS: u32 = 300_000;
+/// That of a reject which answers a replay.
+const LATE_MS: u32 = 10_000;
 /// One, and those of before renewals.
 const MAX_WATCHES: usize = 6;
 pub const MAX_MESSAGE: usize = 1024;
@@ -283,7 +285,15 @@ impl Run {
                     Effect::ReadsPaused
                         | Effect::ReadsResumed
                         | Effect::TickIn(
-                            REJECT_TIMEOUT_MS | 11_000 | 7_000 | 14_000 | 28_000 | 56_000 | 112_000 | 224_000
+                            REJECT_TIMEOUT_MS
+                                | LATE_MS
+                                | 11_000
+                                | 7_000
+                                | 14_000
+                                | 28_000
+                                | 56_000
+                                | 112_000
+                                | 224_000
                         )
                 )
             {
