@@ -6,6 +6,8 @@
 mod consistency;
 #[path = "model/engine.rs"]
 mod engine;
+#[path = "model/mishap.rs"]
+mod mishap;
 #[path = "model/services.rs"]
 mod services;
 #[path = "support/mod.rs"]
@@ -15,6 +17,7 @@ mod world;
 
 use fix_authz_core::command::Direction;
 use fix_authz_core::session::Departure;
+use mishap::Garbled;
 use proptest::prelude::*;
 use world::{Limits, Step, Undecided, Watched, World};
 
@@ -24,6 +27,11 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => (side(), any::<bool>(), denied).prop_map(|(from, asked, denied)| Step::Trade { from, asked, denied }),
         2 => side().prop_map(Step::Test),
+        2 => (side(), 0_usize..3, 0_usize..16)
+            .prop_map(|(from, msg_type, body)| Step::Misspeak { from, msg_type, body }),
+        1 => (side(), any::<bool>(), prop::bool::weighted(0.35), prop::sample::select(Garbled::ALL.to_vec()))
+            .prop_map(|(from, asked, denied, garbled)| Step::Garble { from, asked, denied, garbled }),
+        3 => (side(), any::<bool>()).prop_map(|(from, with_token)| Step::BeginAnew { from, with_token }),
         2 => side().prop_map(Step::Beat),
         2 => Just(Step::Renew),
         2 => prop_oneof![6 => Just(Watched::Change), 2 => Just(Watched::Kill), 1 => Just(Watched::Disconnect)]
@@ -57,6 +65,16 @@ fn limits(may_end: bool) -> impl Strategy<Value = Limits> {
             denied_per_s,
         },
     )
+}
+
+/// The number that a session begins with, up to the highest ones.
+fn first() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        4 => Just(1),
+        1 => Just(999_999_990),
+        1 => Just((1 << 32) - 10),
+        1 => Just(i64::MAX as u64 - 5_000),
+    ]
 }
 
 /// What follows for reports that were held for so many milliseconds.
@@ -103,9 +121,10 @@ proptest! {
     fn no_gap_no_number_twice_and_nothing_unapproved(
         limits in limits(true),
         undecided in undecided(),
+        first in first(),
         steps in prop::collection::vec(step(), 1..250),
     ) {
-        let mut world = World::new(limits, false, undecided);
+        let mut world = World::new(limits, false, undecided, first);
         world.step(&Step::Connect(true));
         for step in &steps {
             world.step(step);
@@ -117,9 +136,10 @@ proptest! {
     fn nor_where_several_are_asked_about_at_once(
         limits in limits(true),
         undecided in undecided(),
+        first in first(),
         steps in prop::collection::vec(step(), 1..250),
     ) {
-        let mut world = World::new(limits, true, undecided);
+        let mut world = World::new(limits, true, undecided, first);
         world.step(&Step::Connect(true));
         for step in &steps {
             world.step(step);
@@ -131,10 +151,11 @@ proptest! {
     fn while_the_connection_holds_every_denial_is_answered(
         limits in limits(false),
         undecided in prop_oneof![Just(Undecided::GapFill(1_000)), Just(Undecided::End(600_000))],
+        first in first(),
         steps in prop::collection::vec(step(), 1..250),
         batching in any::<bool>(),
     ) {
-        let mut world = World::new(limits, batching, undecided);
+        let mut world = World::new(limits, batching, undecided, first).answers_all();
         world.step(&Step::Connect(true));
         for step in steps.iter().filter(|step| !matches!(
             step,

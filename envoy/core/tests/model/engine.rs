@@ -3,7 +3,12 @@
 //! It takes the next number or panics, unless a resend that it asked for is on its way. It answers TestRequest with
 //! Heartbeat, and ResendRequest with its application messages as replays (43=Y) and GapFills over the rest. Text (58) is the
 //! name of an application message; one that ends in `x` is of the kind that is denied.
+//!
+//! An application makes it send messages with a bad field, which it keeps and sends again like any other. On its way a message
+//! may become garbled bytes: the other engine then sees a gap, and asks for the message again. A Logon with 141=Y begins both
+//! engines' numbers anew.
 
+use crate::mishap::{Bad, Garbled};
 use crate::support::transcript::long;
 use fix_authz_core::command::Direction;
 use fix_authz_core::message::Message;
@@ -19,8 +24,21 @@ pub enum Content {
     Session,
     /// A reject of the gateway's: RefSeqNum (45).
     Reject(u64),
+    /// A message with a bad field, which the other side never sees.
+    Bad(Bad),
     /// An application message: its type and name.
     Trade { msg_type: String, name: String },
+}
+
+impl Content {
+    /// It is not sent again: a GapFill takes its place.
+    fn is_administrative(&self) -> bool {
+        match self {
+            Self::Session | Self::Reject(_) => true,
+            Self::Bad(bad) => bad.is_administrative(),
+            Self::Trade { .. } => false,
+        }
+    }
 }
 
 /// One side.
@@ -39,8 +57,16 @@ pub struct Engine {
     pub logged_on: bool,
     /// Up to here a resend was asked for.
     gap_to: Option<u64>,
-    /// The rejects that were received: RefSeqNum (45).
+    /// The number that the session began with.
+    first: u64,
+    /// Its Logon with 141=Y has not been answered yet.
+    pub begins_anew: bool,
+    /// Numbers of the other side's that were lost as garbled bytes.
+    pub missing: BTreeSet<u64>,
+    /// The rejects that were received (35=j): RefSeqNum (45).
     pub rejects: Vec<u64>,
+    /// The session Rejects that were received (35=3): RefSeqNum (45).
+    pub session_rejects: Vec<u64>,
     /// The answers to renewals that were received: UserRequestID (923).
     pub answers: Vec<String>,
     /// Numbers that the end of a session took from what was sent, for good.
@@ -48,17 +74,22 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(from: Direction) -> Self {
+    /// An engine whose first number is `first`.
+    pub fn new(from: Direction, first: u64) -> Self {
         Self {
             from,
             pipe: Vec::new(),
-            next: 1,
-            expected: 1,
+            next: first,
+            expected: first,
             sent: BTreeMap::new(),
             taken: BTreeMap::new(),
             logged_on: false,
             gap_to: None,
+            first,
+            begins_anew: false,
+            missing: BTreeSet::new(),
             rejects: Vec::new(),
+            session_rejects: Vec::new(),
             answers: Vec::new(),
             lost: BTreeSet::new(),
         }
@@ -78,8 +109,51 @@ impl Engine {
         self.gap_to = None;
     }
 
+    /// Logs on. A Logon with 141=Y that was not answered is sent again.
     pub fn log_on(&mut self) {
+        if self.begins_anew {
+            return self.begin_anew(true);
+        }
         self.say("A", "98=0|108=30|554=s3cret|", Content::Session);
+    }
+
+    /// Begins the numbers anew, and says so with a Logon.
+    pub fn begin_anew(&mut self, with_token: bool) {
+        self.forget();
+        self.begins_anew = true;
+        self.say_anew(with_token);
+    }
+
+    fn say_anew(&mut self, with_token: bool) {
+        let token = if with_token { "554=s3cret|" } else { "" };
+        self.say("A", &format!("98=0|108=30|141=Y|{token}"), Content::Session);
+    }
+
+    /// Forgets all that counts by its numbers.
+    fn forget(&mut self) {
+        (self.first, self.next, self.expected, self.gap_to) = (1, 1, 1, None);
+        (self.sent, self.taken) = (BTreeMap::new(), BTreeMap::new());
+        self.lost.clear();
+        (self.rejects, self.session_rejects, self.answers) = (Vec::new(), Vec::new(), Vec::new());
+    }
+
+    /// Sends a message with a bad field.
+    pub fn misspeak(&mut self, bad: Bad) {
+        self.say(bad.msg_type(), bad.body(), Content::Bad(bad));
+    }
+
+    /// Sends a message that becomes garbled on its way. Returns the numbers that are lost.
+    pub fn garble(&mut self, msg_type: &str, name: &str, garbled: Garbled) -> Vec<u64> {
+        let whole = self.pipe.len();
+        self.trade(msg_type, name);
+        let bytes = self.pipe.split_off(whole);
+        self.pipe.extend(garbled.of(&bytes));
+        let mut lost = vec![self.next - 1];
+        if garbled.takes_the_next() {
+            self.say("0", "", Content::Session);
+            lost.push(self.next - 1);
+        }
+        lost
     }
 
     pub fn trade(&mut self, msg_type: &str, name: &str) {
@@ -98,9 +172,9 @@ impl Engine {
 
     /// Asks again for numbers that it has had.
     pub fn ask_again(&mut self, back: u64, count: u64) {
-        let begin = self.expected.saturating_sub(back).max(1);
+        let begin = self.expected.saturating_sub(back).max(self.first);
         let end = if count == 0 { 0 } else { (begin + count - 1).min(self.expected.saturating_sub(1)) };
-        if self.expected > 1 {
+        if self.expected > self.first {
             self.say("2", &format!("7={begin}|16={end}|"), Content::Session);
         }
     }
@@ -135,7 +209,11 @@ impl Engine {
     }
 
     fn hear_logon(&mut self, logon: &Message<'_>) {
-        self.logged_on = true;
+        let was_logged_on = std::mem::replace(&mut self.logged_on, true);
+        if logon.get(tags::RESET_SEQ_NUM_FLAG) == Some(b"Y") {
+            return self.hear_anew(logon);
+        }
+        assert!(!was_logged_on && !self.begins_anew, "a second Logon without 141=Y");
         if self.from == Direction::Outbound {
             self.say("A", "98=0|108=30|", Content::Session);
         }
@@ -148,13 +226,27 @@ impl Engine {
         }
     }
 
+    /// The other side begins the numbers anew, or answers a Logon that does.
+    fn hear_anew(&mut self, logon: &Message<'_>) {
+        assert_eq!(logon.seq, 1, "a Logon with 141=Y has number 1");
+        if !std::mem::take(&mut self.begins_anew) {
+            self.forget();
+            self.say_anew(false);
+        }
+        assert_eq!(self.expected, 1);
+        self.take(logon);
+    }
+
     fn hear_in_turn(&mut self, message: &Message<'_>) {
         let resend_request = message.msg_type.as_bytes() == b"2";
         if message.seq > self.expected {
-            let gap_to = self.gap_to.unwrap_or_else(|| {
-                panic!("a gap: {} came, {} was due: {}", message.seq, self.expected, show(message.bytes))
-            });
-            self.gap_to = Some(gap_to.max(message.seq));
+            if self.gap_to.is_none() {
+                let expected = self.expected;
+                let is_known = self.missing.contains(&expected);
+                assert!(is_known, "a gap: {expected} was due: {}", show(message.bytes));
+                self.say("2", &format!("7={expected}|16=0|"), Content::Session);
+            }
+            self.gap_to = self.gap_to.max(Some(message.seq));
             // What it asks for cannot wait until the gap is closed, for the other side may wait too.
             if resend_request {
                 self.resend(message);
@@ -172,6 +264,7 @@ impl Engine {
                 b"2" => self.resend(message),
                 b"BF" => self.answers.push(show(message.get(tags::USER_REQUEST_ID).unwrap())),
                 b"j" => self.rejects.push(number(message, tags::REF_SEQ_NUM)),
+                b"3" => self.session_rejects.push(number(message, tags::REF_SEQ_NUM)),
                 _ => {}
             }
         }
@@ -220,9 +313,13 @@ impl Engine {
                     seq += 1;
                     format!("{msg_type} {} 43=Y|122=T|{}", seq - 1, body(&msg_type, &name))
                 }
-                Content::Session | Content::Reject(_) => {
+                Content::Bad(bad) if !bad.is_administrative() => {
+                    seq += 1;
+                    format!("{} {} 43=Y|122=T|{}", bad.msg_type(), seq - 1, bad.body())
+                }
+                Content::Session | Content::Reject(_) | Content::Bad(_) => {
                     let start = seq;
-                    while seq <= end && self.sent[&seq] == Content::Session {
+                    while seq <= end && self.sent[&seq].is_administrative() {
                         seq += 1;
                     }
                     format!("4 {start} 43=Y|122=T|123=Y|36={seq}|")
@@ -247,7 +344,7 @@ fn content(message: &Message<'_>) -> Content {
             msg_type: message.msg_type.to_string(),
             name: show(message.get(tags::TEXT).unwrap()),
         },
-        b"j" => Content::Reject(number(message, tags::REF_SEQ_NUM)),
+        b"j" | b"3" => Content::Reject(number(message, tags::REF_SEQ_NUM)),
         _ => Content::Session,
     }
 }

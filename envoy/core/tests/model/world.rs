@@ -1,17 +1,18 @@
 //! The client, the core, the venue and the decision service, with queues between them that a broken connection loses.
 
 use crate::engine::{Content, Engine};
+use crate::mishap::{Bad, Garbled};
 use crate::support::driver::{Driver, Effect, listener};
 use crate::support::service::{Asked, AskedMessage, Verdict};
+use crate::support::stream::said;
 use crate::support::transcript::messages;
 use fix_authz_core::command::Direction;
-use fix_authz_core::frame::{Frame, next_frame};
 use fix_authz_core::profile::Profile;
 use fix_authz_core::session::{Departure, Listener};
 use fix_authz_core::stats::{Counter, Gauge};
 use fix_authz_core::tags;
 use fix_authz_core::testing::{read, show};
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// One thing that happens.
@@ -24,6 +25,24 @@ pub enum Step {
         denied: bool,
     },
     Test(Direction),
+    /// A side sends a message with a bad field.
+    Misspeak {
+        from: Direction,
+        msg_type: usize,
+        body: usize,
+    },
+    /// A side sends an application message, and other bytes arrive.
+    Garble {
+        from: Direction,
+        asked: bool,
+        denied: bool,
+        garbled: Garbled,
+    },
+    /// A side begins the numbers anew with a Logon in the running session, if all that was sent before has arrived.
+    BeginAnew {
+        from: Direction,
+        with_token: bool,
+    },
     /// A Heartbeat that answers nothing.
     Beat(Direction),
     /// The client brings a fresh token.
@@ -115,6 +134,9 @@ enum Policy {
     Failed,
 }
 
+/// The most Logons with 141=Y of one connection: more end the session.
+const MOST_RESETS: u32 = 8;
+
 /// What one side of a connection has said.
 #[derive(Default)]
 struct Side {
@@ -165,6 +187,14 @@ pub struct World {
     /// end of the connection may take their answer along.
     replayed: HashSet<u64>,
     policy: HashMap<String, Policy>,
+    /// The connection holds to the end, so each message of the client's that is denied or bad is answered.
+    answers_all: bool,
+    /// Numbers of the client's that cannot be answered: the venue had a gap when the message came, or has only seen a replay.
+    unanswerable: BTreeSet<u64>,
+    /// Some message was bad or garbled.
+    misspoke: bool,
+    /// How often the numbers began anew in this connection.
+    resets: u32,
     /// Types that an answer of this connection's holds for, where they are not of the kind that is denied.
     kept: HashSet<String>,
     /// What an allowed Logon is told.
@@ -173,15 +203,16 @@ pub struct World {
 
 impl World {
     /// Everybody before the first connection. With `batching` no decision is kept, and a Check may be about five messages.
-    pub fn new(limits: Limits, batching: bool, undecided: Undecided) -> Self {
+    /// The session begins with the number `first` on both sides.
+    pub fn new(limits: Limits, batching: bool, undecided: Undecided, first: u64) -> Self {
         let Limits { messages_per_s, messages_per_day, denials_per_minute, in_flight, denied_per_s } = limits;
         let (then, hold_ms) = undecided.settings();
         Self {
-            client: Engine::new(Direction::Inbound),
-            venue: Engine::new(Direction::Outbound),
+            client: Engine::new(Direction::Inbound, first),
+            venue: Engine::new(Direction::Outbound, first),
             // A place that is not given back refuses the next connection.
             listener: listener(&format!(
-                r#""outbound":{{"undecided":"{then}"}},"limits":{{"outbound_hold_ms":{hold_ms},"remembered_rejects":4096,"end_timeout_ms":600000,"logon_timeout_ms":600000,"pending_connections_per_address":1,
+                r#""outbound":{{"undecided":"{then}"}},"limits":{{"outbound_hold_ms":{hold_ms},"remembered_rejects":4096,"end_timeout_ms":600000,"logon_timeout_ms":600000,"pending_connections_per_address":1,"violations_per_minute":10000,
                 "messages_per_s":{messages_per_s},"messages_per_day":{messages_per_day},
                 "denials_per_minute":{denials_per_minute},"max_checks_in_flight_per_client":{in_flight},
                 "denied_or_replayed_per_s":{denied_per_s},"denied_or_replayed_at_once":3}},"drain":{{"spread_ms":500,"wait_ms":2000,"stop_ms":200}},
@@ -206,6 +237,10 @@ impl World {
             denied: HashSet::new(),
             replayed: HashSet::new(),
             policy: HashMap::new(),
+            answers_all: false,
+            unanswerable: BTreeSet::new(),
+            misspoke: false,
+            resets: 0,
             kept: HashSet::new(),
             terms: if batching {
                 "allow guard-outbound=8 exempt=B etag=\"0\" watch=50 batch=5"
@@ -220,6 +255,13 @@ impl World {
             Step::Trade { from, asked, denied } => self.trade(*from, *asked, *denied),
             Step::Renew => self.renew(),
             Step::Watched(watched) => self.watched(*watched),
+            Step::Misspeak { from, msg_type, body } => {
+                self.misspoke = true;
+                let bad = Bad::new(*from, *msg_type, *body);
+                self.if_connected(*from, |engine| engine.misspeak(bad));
+            }
+            Step::Garble { from, asked, denied, garbled } => self.garble(*from, *asked, *denied, *garbled),
+            Step::BeginAnew { from, with_token } => self.begin_anew(*from, *with_token),
             Step::Test(from) => self.if_connected(*from, Engine::test),
             Step::Beat(from) => self.if_connected(*from, Engine::beat),
             Step::AskAgain { from, back, count } => {
@@ -279,15 +321,15 @@ impl World {
     fn assert_nothing_lost(&self, from: Direction) {
         let side = &self.sides[from as usize];
         if side.first && !self.may_give_up {
-            let mut came = side.came.as_slice();
-            let mut count = 0;
-            while let Ok(Frame::Complete { len, .. }) = next_frame(came, 1 << 20) {
-                came = &came[len..];
-                count += 1;
-            }
+            let count = said(&side.came).len();
             // A GapFill of the venue's may have been split around rejects.
             let lost = if from == Direction::Inbound { side.went != count } else { side.went < count };
-            assert!(!lost, "{from:?}: {count} messages came before the end, {} went on", side.went);
+            assert!(
+                !lost,
+                "{from:?}: of {count} messages before the end {} went on: {}",
+                side.went,
+                show(&side.came)
+            );
         }
     }
 
@@ -308,16 +350,84 @@ impl World {
             self.step(&Step::Deliver { to: Direction::Outbound, messages: 1_000 });
             // A session that closes, and waits for a venue that waits for it, is let go.
             self.step(&Step::Tick(1_000));
+            self.show_gaps();
             let holds = self.core.as_ref().is_some_and(|core| core.level(Gauge::QueuedBytes) > 0);
             let ends = self.sides.iter().any(|side| side.finished);
             let on_the_way = !self.to_client.is_empty() || !self.to_venue.is_empty() || holds || ends;
             // The venue's Heartbeats go on.
             let on_the_way = on_the_way || round < 300 && !self.untold().is_empty();
-            if self.client.is_settled() && self.venue.is_settled() && !on_the_way {
+            if self.client.is_settled() && self.venue.is_settled() && !on_the_way && self.is_even() {
                 return self.assert_agreement();
             }
         }
         panic!("it never settles");
+    }
+
+    /// The connection holds from here on, and each denied or bad message of the client's is answered.
+    pub fn answers_all(mut self) -> Self {
+        self.answers_all = true;
+        self
+    }
+
+    /// Each side has taken all that the other one has sent.
+    fn is_even(&self) -> bool {
+        self.client.expected == self.venue.next && self.venue.expected == self.client.next
+    }
+
+    /// What was lost last shows by the next message.
+    fn show_gaps(&mut self) {
+        if self.client.is_settled() && self.venue.is_settled() && !self.is_even() {
+            self.if_connected(Direction::Inbound, Engine::test);
+            self.if_connected(Direction::Outbound, Engine::test);
+        }
+    }
+
+    /// Nothing is under way, and both sides agree.
+    fn is_quiet(&self) -> bool {
+        let holds = self.core.as_ref().is_none_or(|core| core.level(Gauge::QueuedBytes) > 0);
+        let on_the_way = !(self.to_client.is_empty() && self.to_venue.is_empty() && self.out.is_empty());
+        let ends =
+            self.killed || self.may_give_up || self.sides.iter().any(|side| side.finished || side.told);
+        let settled = self.client.is_settled() && self.venue.is_settled() && self.is_even();
+        settled
+            && self.untold().is_empty()
+            && !(holds || on_the_way || ends || self.client.begins_anew || self.venue.begins_anew)
+    }
+
+    fn begin_anew(&mut self, from: Direction, with_token: bool) {
+        if !self.is_quiet() || self.resets == MOST_RESETS {
+            return;
+        }
+        self.assert_agreement();
+        if self.answers_all {
+            self.assert_all_rejected();
+        }
+        self.resets += 1;
+        self.forget_numbers();
+        self.engine(from).begin_anew(with_token && from == Direction::Inbound);
+    }
+
+    /// Forgets what counts by the old numbers.
+    fn forget_numbers(&mut self) {
+        self.rejects.clear();
+        self.unanswerable.clear();
+        self.denied.clear();
+        self.replayed.clear();
+        self.client.missing.clear();
+        self.venue.missing.clear();
+    }
+
+    fn garble(&mut self, from: Direction, asked: bool, denied: bool, garbled: Garbled) {
+        let (msg_type, name) = self.named(from, asked, denied);
+        let mut lost = Vec::new();
+        self.if_connected(from, |engine| lost = engine.garble(msg_type, &name, garbled));
+        self.misspoke = true;
+        if from == Direction::Inbound {
+            self.unanswerable.extend(&lost);
+            self.venue.missing.extend(lost);
+        } else {
+            self.client.missing.extend(lost);
+        }
     }
 
     fn assert_agreement(&self) {
@@ -342,12 +452,16 @@ impl World {
                 }
             }
         }
-        let mut rejects = self.client.rejects.clone();
-        rejects.sort_unstable();
-        assert!(rejects.windows(2).all(|pair| pair[0] < pair[1]), "a reject twice");
+        for rejects in [&self.client.rejects, &self.client.session_rejects] {
+            let distinct: BTreeSet<&u64> = rejects.iter().collect();
+            assert_eq!(distinct.len(), rejects.len(), "a reject twice");
+        }
         assert_eq!(self.untold(), [0; 0], "denials that the client was not told of");
-        for seq in rejects {
-            let Content::Trade { name, .. } = &self.client.sent[&seq] else {
+        for seq in &self.client.session_rejects {
+            assert!(matches!(self.client.sent[seq], Content::Bad(_)), "a session Reject of a good message");
+        }
+        for seq in &self.client.rejects {
+            let Content::Trade { name, .. } = &self.client.sent[seq] else {
                 panic!("a reject of what nobody asked about")
             };
             assert!(self.policy[name].is_denied());
@@ -362,30 +476,43 @@ impl World {
                     && self.policy[name].is_denied()
                     && !self.ended.contains(name)
                     && !self.venue.lost.contains(&seq)
+                    && !self.unanswerable.contains(&seq)
                     && !self.client.rejects.contains(&seq)
             }
-            Content::Session | Content::Reject(_) => false,
+            Content::Session | Content::Reject(_) | Content::Bad(_) => false,
         };
         let sent = self.client.sent.iter();
         sent.filter(|(seq, content)| is_untold(**seq, content)).map(|(seq, _)| *seq).collect()
     }
 
-    /// On a connection that never broke, each denied message of the client's was answered with a reject.
+    /// On a connection that never broke, each denied message of the client's was answered with a reject, each bad one with a
+    /// session Reject and each renewal with a response, unless the venue had a gap when it came.
     pub fn assert_all_rejected(&self) {
-        let denied = |content: &Content| match content {
-            Content::Trade { msg_type, .. } if msg_type == "BE" => false,
-            Content::Trade { name, .. } => self.policy[name].is_denied(),
-            Content::Session | Content::Reject(_) => false,
+        let is_denied = |content: &Content| match content {
+            Content::Trade { msg_type, name } => msg_type != "BE" && self.policy[name].is_denied(),
+            _ => false,
         };
-        let denied = self.client.sent.iter().filter(|(_, content)| denied(content)).map(|(seq, _)| *seq);
-        let mut rejects = self.client.rejects.clone();
-        rejects.sort_unstable();
-        assert_eq!(rejects, denied.collect::<Vec<u64>>());
-        let renewals = self.client.sent.values().filter_map(|content| match content {
-            Content::Trade { msg_type, name } if msg_type == "BE" => Some(name),
+        self.assert_answered(&self.client.rejects, is_denied);
+        self.assert_answered(&self.client.session_rejects, |content| matches!(content, Content::Bad(_)));
+        let renewals = self.client.sent.iter().filter_map(|(seq, content)| match content {
+            Content::Trade { msg_type, name }
+                if msg_type == "BE"
+                    && (!self.unanswerable.contains(seq) || self.client.answers.contains(name)) =>
+            {
+                Some(name)
+            }
             _ => None,
         });
         assert_eq!(self.client.answers.iter().collect::<Vec<_>>(), renewals.collect::<Vec<_>>());
+    }
+
+    /// The numbers of the client's messages that `is_due` holds for, but for those that cannot be answered, are in `answers`.
+    fn assert_answered(&self, answers: &[u64], is_due: impl Fn(&Content) -> bool) {
+        let due = self.client.sent.iter().filter(|(seq, content)| {
+            is_due(content) && (!self.unanswerable.contains(seq) || answers.contains(seq))
+        });
+        let due: BTreeSet<u64> = due.map(|(seq, _)| *seq).collect();
+        assert_eq!(answers.iter().copied().collect::<BTreeSet<u64>>(), due);
     }
 
     fn engine(&mut self, side: Direction) -> &mut Engine {
@@ -395,9 +522,14 @@ impl World {
         }
     }
 
-    /// The client may go on right behind its Logon; the venue must have had it.
+    /// The client may go on right behind its Logon; the venue must have had it. Neither says anything while the other one
+    /// begins the numbers anew.
     fn if_connected(&mut self, side: Direction, act: impl FnOnce(&mut Engine)) {
-        if self.core.is_some() && (side == Direction::Inbound || self.venue.logged_on) {
+        let awaited = match side {
+            Direction::Inbound => self.venue.begins_anew,
+            Direction::Outbound => self.client.begins_anew || !self.venue.logged_on,
+        };
+        if self.core.is_some() && !awaited {
             act(self.engine(side));
         }
     }
@@ -410,6 +542,12 @@ impl World {
     }
 
     fn trade(&mut self, from: Direction, asked: bool, denied: bool) {
+        let (msg_type, name) = self.named(from, asked, denied);
+        self.if_connected(from, |engine| engine.trade(msg_type, &name));
+    }
+
+    /// The type and the name of a new application message.
+    fn named(&mut self, from: Direction, asked: bool, denied: bool) -> (&'static str, String) {
         let msg_type = match (from, asked) {
             (Direction::Inbound, true) => "D",
             (Direction::Inbound, false) => "B",
@@ -419,8 +557,8 @@ impl World {
         let kind = if denied { "x" } else { "" };
         let name = format!("{msg_type}{}{kind}", self.policy.len());
         let policy = if asked { Policy::Undecided { denied } } else { Policy::Allowed };
-        self.if_connected(from, |engine| engine.trade(msg_type, &name));
-        self.policy.insert(name, policy);
+        self.policy.insert(name.clone(), policy);
+        (msg_type, name)
     }
 
     fn renew(&mut self) {
@@ -505,6 +643,7 @@ impl World {
         let verdict = match asked.event() {
             "logon" if self.let_in => Verdict::parse(self.terms),
             "logon" => Verdict::logout(),
+            "renewal" if self.answers_all && asked.msg_type() == "A" => Verdict::allow(),
             "renewal" => rule(&mut Policy::Undecided { denied: asked.id.is_multiple_of(2) }),
             _ if asked.is_refresh() && asked.id.is_multiple_of(3) => Verdict::reject(),
             _ => match self.rule_on(&asked, rule) {
@@ -531,18 +670,14 @@ impl World {
     /// What the core did.
     fn note(&mut self) {
         for effect in self.core.as_mut().unwrap().take() {
-            match &effect {
-                Effect::Sent(d, b) => println!("   {d:?} {}", show(b)),
-                Effect::Asked(a) => {
-                    println!("   ask {} {} {:?}", a.id, a.event(), a.header("x-fix-msg-seq-num"))
-                }
-                other => println!("   {other:?}"),
-            }
             match effect {
                 Effect::Sent(Direction::Inbound, bytes) => {
                     self.allow_kept(&bytes);
                     self.deny_limited(&bytes);
                     self.may_give_up |= show(&bytes).contains("|35=5|");
+                    for why in ["too many malformed", "is logged on already", "CompID", "BeginString"] {
+                        assert!(!show(&bytes).contains(why), "a session ended: {}", show(&bytes));
+                    }
                     self.sides[0].went += messages(&bytes).len();
                     self.note_tests(&bytes);
                     self.to_venue.extend(messages(&bytes).into_iter().map(<[u8]>::to_vec));
@@ -559,7 +694,8 @@ impl World {
                     _ => self.out.push(asked),
                 },
                 Effect::Reported(asked) => {
-                    assert_ne!(asked.header("x-fix-report"), Some("violation"), "{asked:?}");
+                    let is_violation = asked.header("x-fix-report") == Some("violation");
+                    assert!(self.misspoke || !is_violation, "{asked:?}");
                 }
                 Effect::Ended(from) => {
                     self.assert_nothing_lost(from);
@@ -572,6 +708,7 @@ impl World {
                 }
                 Effect::Closed(why) => {
                     assert!(!why.starts_with("too many"), "a place was lost: {why}");
+                    assert_ne!(why, "violation of the strict profile");
                     return self.flush();
                 }
                 _ => {}
@@ -670,7 +807,7 @@ impl World {
         for message in messages(bytes) {
             let mut fields = Vec::new();
             let message = read(message, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
-            if message.msg_type.as_bytes() == b"j" {
+            if matches!(message.msg_type.as_bytes(), b"j" | b"3") {
                 let of = show(message.get(tags::REF_SEQ_NUM).unwrap()).parse().unwrap();
                 assert_eq!(
                     *self.rejects.entry(message.seq).or_insert(of),
@@ -687,11 +824,26 @@ impl World {
         self.assert_approved(&message);
         if to == Direction::Outbound {
             self.note_loss(&message);
+            if self.is_logout_for_logon(&message) {
+                return self.hang_up();
+            }
         }
         let stays = self.engine(to).hear(&message);
         if !stays && self.core.is_some() && to == Direction::Inbound {
             self.hang_up();
         }
+    }
+
+    /// A Logout in place of the client's Logon with 141=Y has a number that the venue has had: it hangs up. That the venue had a
+    /// gap is noted.
+    fn is_logout_for_logon(&mut self, message: &[u8]) -> bool {
+        let mut fields = Vec::new();
+        let message = read(message, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+        if message.seq > self.venue.expected && message.msg_type.as_bytes() == b"1" {
+            self.unanswerable.insert(message.seq);
+        }
+        let had = message.seq < self.venue.expected && !message.poss_dup;
+        self.client.begins_anew && had && message.msg_type.as_bytes() == b"5"
     }
 
     /// The end of a session takes numbers from what the client had sent there: the Logout's, and those of replays that
@@ -715,6 +867,7 @@ impl World {
             let name = name.split('|').next().unwrap();
             assert_eq!(self.policy[name], Policy::Allowed, "unapproved: {text}");
         }
+        assert!(!text.contains("|11=bad|"), "a bad message went on: {text}");
         assert!(!text.contains("|35=BE|"), "a renewal went on: {text}");
         assert!(!text.contains("s3cret"), "the token went on: {text}");
     }
@@ -726,6 +879,9 @@ impl World {
             core.admit("10.0.0.1");
             self.core = Some(core);
             self.let_in = let_in;
+            if self.client.begins_anew {
+                self.forget_numbers();
+            }
             self.client.log_on();
         }
     }
@@ -748,6 +904,9 @@ impl World {
         self.killed = false;
         self.may_give_up = false;
         self.sides = Default::default();
+        self.resets = 0;
+        // Where one side has begun anew and the other one may not, operators have both do so.
+        self.client.begins_anew |= std::mem::take(&mut self.venue.begins_anew);
         self.client.hang_up();
         self.venue.hang_up();
     }
