@@ -29,6 +29,8 @@ pub(super) struct HalfClosed {
     until: Option<Duration>,
     /// That time is up: no more messages are taken in.
     is_over: bool,
+    /// That time is up, but a message of before the client's end waits for a limit.
+    waits: bool,
 }
 
 impl Session {
@@ -110,7 +112,7 @@ impl Session {
     fn half_closed(&mut self, now: Now) -> &mut HalfClosed {
         let by = now.monotonic + self.listener.settings.limits.end_timeout();
         let why = if self.inbound.ended { "the client has ended" } else { "the venue has ended" };
-        self.half_closed.get_or_insert(HalfClosed { why, by, until: None, is_over: false })
+        self.half_closed.get_or_insert(HalfClosed { why, by, until: None, is_over: false, waits: false })
     }
 
     /// Closes both connections if the other side's time is up and no message waits for its decision, or if that takes too
@@ -124,10 +126,18 @@ impl Session {
             out.push(Command::Tick(self.listener.settings.limits.end_timeout_ms));
         }
         let is_quiet = self.inbound.is_clear() && self.outbound.is_clear();
+        let end_timeout_ms = self.listener.settings.limits.end_timeout_ms;
+        let all_taken_in = !self.inbound.ended || self.inbound.unread.is_empty();
         let half_closed = self.half_closed(now);
-        half_closed.is_over |= half_closed.until.is_some_and(|until| now.monotonic >= until);
+        // A message that came before the client's end may still wait for a limit; the other side has its time all the same.
+        let is_time_up = half_closed.until.is_some_and(|until| now.monotonic >= until);
+        half_closed.is_over |= all_taken_in && is_time_up;
+        if is_time_up && !all_taken_in && !std::mem::replace(&mut half_closed.waits, true) {
+            out.push(Command::Tick(end_timeout_ms));
+        }
         let (why, is_over) = (half_closed.why, half_closed.is_over);
-        let is_overdue = now.monotonic >= half_closed.by && half_closed.until.is_none_or(|_| is_over);
+        let is_overdue =
+            now.monotonic >= half_closed.by && half_closed.until.is_none_or(|until| now.monotonic >= until);
         if is_over && is_quiet || is_overdue {
             self.hang_up(why, now, out);
         }

@@ -325,3 +325,18 @@ fn a_logout_for_what_waited_for_the_venues_end_is_not_waited_for() {
          << close session ended by a second Logon",
     );
 }
+
+#[test]
+fn a_message_that_waits_for_a_limit_when_its_client_ends_is_still_decided() {
+    let limits = r#""limits":{"denied_or_replayed_per_s":1,"denied_or_replayed_at_once":1}"#;
+    let mut play = Play::logged_on("FIX.4.4", limits, "");
+    // A long message counts more, so the next one waits for longer than a side has to end.
+    play.event_of(&format!("client D 2 11=a|58={}|", "x".repeat(1_500)));
+    play.event_of("answer 2 reject 6 no");
+    play.event_of("client-last D 3 11=b|");
+    play.event_of("venue-end");
+    for _ in 0..100 {
+        play.event_of("after 100");
+    }
+    assert_eq!(play.count(Counter::Checks), 3, "the Logon and both orders");
+}

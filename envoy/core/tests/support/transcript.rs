@@ -149,6 +149,12 @@ impl Play {
         self.ticking = false;
     }
 
+    /// Plays one event, whatever comes of it.
+    pub fn event_of(&mut self, event: &str) {
+        self.event(event);
+        self.driver.take();
+    }
+
     pub fn count(&self, counter: Counter) -> u32 {
         self.driver.count(counter)
     }
