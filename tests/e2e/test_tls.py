@@ -61,7 +61,7 @@ async def test_the_principal_is_in_the_audit(
     for event in ("logon", "message"):
         assert (await rig.event(client.comp_id, event=event))["session"]["principal"] == principal
 
-    client.write(b"?")
+    client.write(client.draft().with_header(34, "0"))
     assert (await rig.event(client.comp_id, event="report"))["session"]["principal"] == principal
 
 

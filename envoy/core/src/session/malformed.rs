@@ -187,26 +187,31 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
-        if self.note_violation(Direction::Outbound, &said_of(&malformed.fault, violation), now, out)
-            && self.doom.is_none()
-            && matches!(self.phase, Phase::Active)
-        {
-            let denial = Denial::new(b"Session ended: too many malformed messages of the venue", OTHER, None);
-            self.doom(denial, BY_LIMIT, now, out);
-        }
+        let exceeded =
+            self.note_violation(Direction::Outbound, &said_of(&malformed.fault, violation), now, out);
+        let mut is_ours = false;
         self.reread(&malformed.header, |session, message| {
             session.follow_venue(message, now);
             let is_beat = malformed.fault.msg_type == MsgType::HEARTBEAT.as_bytes();
             let id = malformed::first(bytes, tags::TEST_REQ_ID).filter(|_| is_beat);
-            if id.is_some_and(|id| session.take_echo(message, id, now, out)) {
-                return;
-            }
-            if message.msg_type == MsgType::LOGOUT && session.end_by_venue(message, now, out) {
+            let answered = id.and_then(|id| session.take_echo(message, id, now, out));
+            is_ours = answered.is_some();
+            if answered == Some(true)
+                || message.msg_type == MsgType::LOGOUT && session.end_by_venue(message, now, out)
+            {
                 return;
             }
             out.count(Counter::OutboundDenied);
             session.replace(message, out, |to| rewrite::gap_fill(message, to));
         });
+        // What follows for the client comes last: it may end the connections.
+        if is_ours {
+            self.resume_client(now, out);
+        }
+        if exceeded && self.doom.is_none() && matches!(self.phase, Phase::Active) {
+            let denial = Denial::new(b"Session ended: too many malformed messages of the venue", OTHER, None);
+            self.doom(denial, BY_LIMIT, now, out);
+        }
     }
 }
 

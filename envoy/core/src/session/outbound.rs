@@ -26,12 +26,19 @@ impl Session {
         self.is_the_logons(Direction::Outbound, message)?;
         self.follow_venue(message, now);
         match message.msg_type {
-            MsgType::HEARTBEAT
-                if message.get(tags::TEST_REQ_ID).is_some_and(|id| self.take_echo(message, id, now, out)) =>
-            {
-                return Ok(());
+            MsgType::HEARTBEAT => {
+                let id = message.get(tags::TEST_REQ_ID);
+                if let Some(is_answer) = id.and_then(|id| self.take_echo(message, id, now, out)) {
+                    if !is_answer {
+                        self.pass_or_ask(message, now, out);
+                    }
+                    self.resume_client(now, out);
+                    return Ok(());
+                }
+                if self.carry_lost(message, now, out) {
+                    return Ok(());
+                }
             }
-            MsgType::HEARTBEAT if self.carry_lost(message, now, out) => return Ok(()),
             // A Logon with 141=Y leaves what is pending: it begins the numbers that this already counts by.
             MsgType::LOGON => {
                 self.forget_if_anew(message, now);
@@ -55,22 +62,22 @@ impl Session {
         Ok(())
     }
 
-    /// A Heartbeat with this TestReqID (112) carries an answer of ours to the client; `false`: it carries none.
+    /// A Heartbeat with this TestReqID (112) carries an answer of ours to the client. `None`: its TestRequest is not ours; `false`:
+    /// the client has had the answer. Afterwards there may be room for more of the client's messages.
     pub(super) fn take_echo(
         &mut self,
         heartbeat: &Message<'_>,
         id: &[u8],
         now: Now,
         out: &mut Commands,
-    ) -> bool {
-        let Some((echo, overdue)) = self.echoes.take(id) else { return false };
+    ) -> Option<bool> {
+        let (echo, overdue) = self.echoes.take(id)?;
         out.count_many(Counter::RejectsOverdue, overdue);
         let was_told = self.was_told(&echo, now);
         if !was_told {
             self.answer_client(heartbeat, &echo, now, out);
         }
-        self.resume_client(now, out);
-        !was_told
+        Some(!was_told)
     }
 
     /// A Heartbeat that answers nothing carries a reject that an earlier connection lost; `false`: there is none.

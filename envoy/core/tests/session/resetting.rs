@@ -156,8 +156,8 @@ fn a_session_that_is_to_end_ends_with_it_out_of_the_venues_sight() {
         ">> venue 8 2 58=|
          << report 2 outbound violation: a field has no value (tag 58)
          << report 3 outbound limit: session ended by `limits.violations_per_minute` (1)
-         << tick 60000
          << client 4 2 123=Y|36=3|
+         << tick 60000
          >> client A 1 {RESET}
          << client 5 1 58=Session ended: too many malformed messages of the venue|
          << end client

@@ -455,8 +455,8 @@ fn too_many_bad_messages_of_the_venues_end_the_session_in_sequence() {
         ">> venue 8 2 58=|
          << report 2 outbound violation: a field has no value (tag 58)
          << report 3 outbound limit: session ended by `limits.violations_per_minute` (1)
-         << tick 60000
          << client 4 2 123=Y|36=3|
+         << tick 60000
          >> client 0 2
          << venue 5 2 58=Session ended: too many malformed messages of the venue|
          << tick 2000",
