@@ -220,7 +220,8 @@ mod tests {
         let identity = Identity::of(&read(&logon, &profile, 64, &mut fields).unwrap());
         let bytes = fix("FIX.4.4", body);
         let mut fields: Vec<Field> = Vec::new();
-        let departure = parse(&bytes, Version::Fix44, &profile, 64, &mut fields).unwrap_err();
+        let violation = parse(&bytes, Version::Fix44, &profile, 64, &mut fields).unwrap_err();
+        let departure = Departure::locate(&bytes, &profile, 64, violation);
         Malformed::read(&bytes, departure, Direction::Inbound, &identity, &profile)
     }
 

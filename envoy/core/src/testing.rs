@@ -35,8 +35,7 @@ pub fn read<'a>(
     fields: &'a mut Vec<Field>,
 ) -> Result<Message<'a>, Violation> {
     match next_frame(bytes, 1 << 20)? {
-        Frame::Complete { len, version, .. } => parse(&bytes[..len], version, profile, max_fields, fields)
-            .map_err(|departure| departure.violation),
+        Frame::Complete { len, version, .. } => parse(&bytes[..len], version, profile, max_fields, fields),
         Frame::Partial => Err(Violation::Truncated),
     }
 }

@@ -6,7 +6,7 @@
 //! separator. See `docs/strict-profile.md`.
 
 use super::{Field, Message, values};
-use crate::frame::TRAILER;
+use crate::frame::{SOH, TRAILER};
 use crate::msg_type::MsgType;
 use crate::profile::{Class, Classified, Profile};
 use crate::separators::Separators;
@@ -31,6 +31,41 @@ impl From<Violation> for Departure {
     }
 }
 
+impl Departure {
+    /// Where in a framed message the violation was met that [`parse`] has returned for it. The message is walked once more: keeping
+    /// the place on every walk would cost each good message.
+    #[cold]
+    pub fn locate(bytes: &[u8], profile: &Profile, max_fields: usize, violation: Violation) -> Self {
+        let whole = matches!(
+            violation,
+            Violation::Nul | Violation::TooManyFields | Violation::MissingHeaderField | Violation::MsgSeqNum
+        );
+        let mut room = vec![Field { tag: 0, start: 0, value: 0, end: 0 }; max_fields];
+        if whole || Walk::over(bytes, profile, &mut room).is_ok() {
+            return violation.into();
+        }
+        // What was walked over stands in the room; the third field is looked at before the first three are written.
+        let last = room.iter().rev().find(|field| field.end > 0);
+        let third = bytes.iter().enumerate().filter(|(_, byte)| **byte == SOH).nth(1);
+        let at = match last {
+            Some(field) if field.tag == tags::MSG_TYPE && MsgType::new(value_of(bytes, field)).is_none() => {
+                field.start
+            }
+            // Data that is not as its length says.
+            Some(field) if violation == Violation::DataLength && profile.class(field.tag).is_length() => {
+                field.start
+            }
+            Some(field) => field.end + 1,
+            None => third.map_or(0, |(second, _)| second as u32 + 1),
+        };
+        Self { violation, at: at as usize }
+    }
+}
+
+fn value_of<'a>(bytes: &'a [u8], field: &Field) -> &'a [u8] {
+    bytes.get(field.value as usize..field.end as usize).unwrap_or_default()
+}
+
 /// Reads a framed message. `fields` is room that grows as needed and is worth keeping from message to message.
 ///
 /// # Errors
@@ -42,23 +77,21 @@ pub fn parse<'a>(
     profile: &Profile,
     max_fields: usize,
     fields: &'a mut Vec<Field>,
-) -> Result<Message<'a>, Departure> {
+) -> Result<Message<'a>, Violation> {
     let mut walk = loop {
         let room = fields.len().min(max_fields);
         match Walk::over(bytes, profile, fields.get_mut(..room).unwrap_or_default()) {
-            Err(Departure { violation: Violation::TooManyFields, .. }) if room < max_fields => {
-                grow(fields, max_fields);
-            }
+            Err(Violation::TooManyFields) if room < max_fields => grow(fields, max_fields),
             walked => break walked?,
         }
     };
     if walk.apart && may_pair_otherwise(fields.get(..walk.count).unwrap_or_default(), profile) {
-        return Err(Violation::DataLength.into());
+        return Err(Violation::DataLength);
     }
     let (Some(msg_type), Some(seq), Some(sender), Some(target)) =
         (walk.msg_type, walk.seq.take(), walk.sender, walk.target)
     else {
-        return Err(Violation::MissingHeaderField.into());
+        return Err(Violation::MissingHeaderField);
     };
     let fields = fields.get(..walk.count).unwrap_or_default();
     let message = Message {
@@ -76,7 +109,7 @@ pub fn parse<'a>(
     };
     // The number of a SequenceReset-Reset is of no meaning.
     if seq == 0 && !message.is_reset() {
-        return Err(Violation::MsgSeqNum.into());
+        return Err(Violation::MsgSeqNum);
     }
     Ok(message)
 }
@@ -114,8 +147,6 @@ struct Walk<'a> {
     met: Class,
     /// The data tag that must come next, or 0, and the length of its value.
     data: (u32, usize),
-    /// Where the field stands that announces it.
-    announced_at: usize,
     /// Data holds a separator.
     separators_in_data: bool,
     /// A length was met that does not stand one below its data tag.
@@ -131,13 +162,12 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Walks over a message. Where `room` ends before it does, there are too many fields.
     #[inline]
-    fn over(bytes: &'a [u8], profile: &Profile, room: &mut [Field]) -> Result<Self, Departure> {
+    fn over(bytes: &'a [u8], profile: &Profile, room: &mut [Field]) -> Result<Self, Violation> {
         let mut walk = Self {
             bytes,
             seen: profile.begun(),
             met: Class::NONE,
             data: (0, 0),
-            announced_at: 0,
             separators_in_data: false,
             apart: false,
             count: 0,
@@ -147,6 +177,7 @@ impl<'a> Walk<'a> {
             target: None,
             poss_dup: false,
         };
+        let counts = profile.takes_separators_in_data();
         let trailer = bytes.len().checked_sub(TRAILER).ok_or(Violation::BodyLength)?;
         let rooms = room.len();
         let mut room = room.iter_mut();
@@ -154,33 +185,36 @@ impl<'a> Walk<'a> {
         let mut at = walk.begin(&mut separators, &mut room)?;
         while at < trailer {
             // Whatever stands before the trailer has eight bytes and more.
-            let here = |violation| Departure { violation, at };
-            let (classified, len) = walk.tag_at(at, profile).map_err(here)?;
+            let (classified, len) = walk.tag_at(at, profile)?;
             let value = at + len as usize + 1;
             let mut end = separators.next_offset().ok_or(Violation::Tag)?;
             if end <= value {
-                walk.no_value(profile, classified, value, end).map_err(here)?;
+                no_value(profile, classified, value, end, walk.data.0 != 0)?;
             }
             let field = room.next().ok_or(Violation::TooManyFields)?;
             if !classified.class().is_plain() || walk.data.0 != 0 {
-                if walk.data.0 != 0 && profile.takes_separators_in_data() {
-                    end = walk.end_of_data(&mut separators, value, end).ok_or(here(Violation::DataLength))?;
+                if counts && walk.data.0 != 0 {
+                    // The data ends where its length says.
+                    while end - value < walk.data.1 {
+                        end = separators.next_offset().ok_or(Violation::DataLength)?;
+                        walk.separators_in_data = true;
+                    }
                 }
-                walk.take(profile, classified, at, value, end)?;
+                walk.take(profile, classified, value, end)?;
             }
             *field = Field::at(classified.tag(), at, value, end);
             at = end + 1;
         }
         let field = room.next().ok_or(Violation::TooManyFields)?;
         if walk.data.0 != 0 {
-            return Err(Departure { violation: Violation::DataLength, at: walk.announced_at });
+            return Err(Violation::DataLength);
         }
         // The framing has seen to it.
         if at != trailer || !bytes.get(at..).unwrap_or_default().starts_with(b"10=") {
-            return Err(Violation::BodyLength.into());
+            return Err(Violation::BodyLength);
         }
         if separators.met_nul() {
-            return Err(Violation::Nul.into());
+            return Err(Violation::Nul);
         }
         *field = Field::at(tags::CHECK_SUM, at, at + 3, bytes.len() - 1);
         walk.count = rooms - room.len();
@@ -205,68 +239,32 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A separator stands where the value at `value` should, or before that, in the tag.
-    #[cold]
-    fn no_value(
-        &self,
-        profile: &Profile,
-        classified: Classified,
-        value: usize,
-        end: usize,
-    ) -> Result<(), Violation> {
-        let class = classified.class();
-        let may_be_empty = profile.takes_empty_values()
-            && class.single_bit() == 0
-            && !(class.is_length() || class.is_data() || self.data.0 != 0);
-        match end == value {
-            true if may_be_empty => Ok(()),
-            true => Err(Violation::EmptyValue),
-            false => Err(Violation::Tag),
-        }
-    }
-
-    /// The end of the data at `value`, whose first separator is at `end`: where its length says.
-    #[cold]
-    fn end_of_data(
-        &mut self,
-        separators: &mut Separators<'_>,
-        value: usize,
-        mut end: usize,
-    ) -> Option<usize> {
-        while end - value < self.data.1 {
-            end = separators.next_offset()?;
-            self.separators_in_data = true;
-        }
-        Some(end)
-    }
-
     /// The three fields that every message begins with: the offset behind them.
     #[inline]
     fn begin(
         &mut self,
         separators: &mut Separators<'_>,
         room: &mut std::slice::IterMut<'_, Field>,
-    ) -> Result<usize, Departure> {
+    ) -> Result<usize, Violation> {
         let version = separators.next_offset().ok_or(Violation::BeginString)?;
         let length = separators.next_offset().ok_or(Violation::BodyLength)?;
         let msg_type = separators.next_offset().ok_or(Violation::MsgTypeNotThird)?;
         let starts = |at, prefix: &[u8]| self.bytes.get(at..).is_some_and(|rest| rest.starts_with(prefix));
         // The framing has seen to it.
         if !starts(0, b"8=") || !starts(version + 1, b"9=") || !starts(length + 1, b"35=") {
-            return Err(Violation::MsgTypeNotThird.into());
+            return Err(Violation::MsgTypeNotThird);
         }
         let [Some(first), Some(second), Some(third)] = [(); 3].map(|()| room.next()) else {
-            return Err(Violation::TooManyFields.into());
+            return Err(Violation::TooManyFields);
         };
         *first = Field::at(tags::BEGIN_STRING, 0, 2, version);
         *second = Field::at(tags::BODY_LENGTH, version + 1, version + 3, length);
         *third = Field::at(tags::MSG_TYPE, length + 1, length + 4, msg_type);
         let value = self.bytes.get(length + 4..msg_type).unwrap_or_default();
-        let here = |violation| Departure { violation, at: length + 1 };
         if value.is_empty() {
-            return Err(here(Violation::EmptyValue));
+            return Err(Violation::EmptyValue);
         }
-        self.msg_type = Some(MsgType::new(value).ok_or(here(Violation::MsgType))?);
+        self.msg_type = Some(MsgType::new(value).ok_or(Violation::MsgType)?);
         Ok(msg_type + 1)
     }
 
@@ -276,34 +274,31 @@ impl<'a> Walk<'a> {
         &mut self,
         profile: &Profile,
         classified: Classified,
-        at: usize,
         value: usize,
         end: usize,
-    ) -> Result<(), Departure> {
-        let here = |violation| Departure { violation, at };
+    ) -> Result<(), Violation> {
         let (tag, class) = (classified.tag(), classified.class());
         let data = std::mem::take(&mut self.data);
         if data.0 != 0 {
             if data != (tag, end - value) {
-                return Err(Departure { violation: Violation::DataLength, at: self.announced_at });
+                return Err(Violation::DataLength);
             }
         } else if class.is_data() {
-            return Err(here(Violation::DataWithoutLength));
+            return Err(Violation::DataWithoutLength);
         }
         if class.is_length() {
             let content = self.bytes.get(value..end).unwrap_or_default();
-            let announced = values::data_length(content).ok_or(here(Violation::DataLength))?;
+            let announced = values::data_length(content).ok_or(Violation::DataLength)?;
             self.data = (profile.data_tag(tag).unwrap_or_default(), announced as usize);
-            self.announced_at = at;
             self.apart |= is_apart(tag, self.data.0);
         }
         let bit = class.single_bit();
         if self.seen & bit != 0 {
-            return Err(here(repeated(class)));
+            return Err(repeated(class));
         }
         self.seen |= bit;
         if bit != 0 {
-            return self.take_single(tag, value, end).map_err(here);
+            return self.take_single(tag, value, end);
         }
         self.met = self.met.with(class);
         Ok(())
@@ -350,5 +345,25 @@ fn repeated(class: Class) -> Violation {
         (true, _) => Violation::RepeatedHeaderField,
         (false, true) => Violation::RepeatedCredential,
         (false, false) => Violation::RepeatedField,
+    }
+}
+
+/// A separator stands where the value at `value` should, or before that, in the tag. The walk is not lent: it stays in registers.
+#[cold]
+fn no_value(
+    profile: &Profile,
+    classified: Classified,
+    value: usize,
+    end: usize,
+    is_data: bool,
+) -> Result<(), Violation> {
+    let class = classified.class();
+    let may_be_empty = profile.takes_empty_values()
+        && class.single_bit() == 0
+        && !(class.is_length() || class.is_data() || is_data);
+    match end == value {
+        true if may_be_empty => Ok(()),
+        true => Err(Violation::EmptyValue),
+        false => Err(Violation::Tag),
     }
 }

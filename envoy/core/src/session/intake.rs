@@ -163,7 +163,9 @@ impl Session {
                 Direction::Inbound => self.inbound_message(&message, now, out).map_err(Departure::from),
                 Direction::Outbound => self.outbound_message(&message, now, out).map_err(Departure::from),
             },
-            Err(departure) => Err(departure),
+            Err(violation) => {
+                Err(Departure::locate(bytes, &listener.profile, limits.max_fields as usize, violation))
+            }
         };
         if let Err(departure) = taken {
             self.answer_malformed(direction, bytes, departure, now, out)?;

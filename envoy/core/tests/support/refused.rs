@@ -8,7 +8,7 @@ use fix_authz_core::contract::identity::Identity;
 use fix_authz_core::frame::{Frame, SOH, next_frame};
 use fix_authz_core::garbled::{Garbled, end_of_garbled};
 use fix_authz_core::malformed::{Fault, Malformed};
-use fix_authz_core::message::{Message, parse};
+use fix_authz_core::message::{Departure, Message, parse};
 use fix_authz_core::rewrite::{self, Rejected};
 use fix_authz_core::settings::Framing;
 use fix_authz_core::tags;
@@ -52,7 +52,8 @@ pub fn malformed(bytes: &[u8]) {
 fn one_malformed(bytes: &[u8], direction: Direction) {
     let Ok(Frame::Complete { len, version, .. }) = next_frame(bytes, 1 << 16) else { return };
     let (bytes, mut fields) = (&bytes[..len], Vec::new());
-    let Err(departure) = parse(bytes, version, profile(), 64, &mut fields) else { return };
+    let Err(violation) = parse(bytes, version, profile(), 64, &mut fields) else { return };
+    let departure = Departure::locate(bytes, profile(), 64, violation);
     let (logon, mut fields) = (fix("FIX.4.2", LOGON), Vec::new());
     let identity = Identity::of(&read(&logon, profile(), 64, &mut fields).unwrap());
     let malformed = Malformed::read(bytes, departure, direction, &identity, profile());
