@@ -373,7 +373,10 @@ impl Outcome {
         };
         let (outbound, inbound): (Vec<Effect>, Vec<Effect>) =
             self.effects.iter().map(unnumbered).partition(is_outbound);
-        (self.reading, merge(outbound.into_iter().chain(inbound).collect()))
+        // Timers belong to no direction.
+        let (ticks, inbound): (Vec<Effect>, Vec<Effect>) =
+            inbound.into_iter().partition(|effect| matches!(effect, Effect::TickIn(_)));
+        (self.reading, merge(outbound.into_iter().chain(inbound).chain(ticks).collect()))
     }
 }
 
