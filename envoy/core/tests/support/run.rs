@@ -373,10 +373,11 @@ impl Outcome {
         };
         let (outbound, inbound): (Vec<Effect>, Vec<Effect>) =
             self.effects.iter().map(unnumbered).partition(is_outbound);
-        // Timers belong to no direction.
-        let (ticks, inbound): (Vec<Effect>, Vec<Effect>) =
-            inbound.into_iter().partition(|effect| matches!(effect, Effect::TickIn(_)));
-        (self.reading, merge(outbound.into_iter().chain(inbound).chain(ticks).collect()))
+        // Timers and lines of the log belong to no direction.
+        let (mut others, inbound): (Vec<Effect>, Vec<Effect>) =
+            inbound.into_iter().partition(|effect| matches!(effect, Effect::TickIn(_) | Effect::Logged(_)));
+        others.sort_by_key(|effect| format!("{effect:?}"));
+        (self.reading, merge(outbound.into_iter().chain(inbound).chain(others).collect()))
     }
 }
 
