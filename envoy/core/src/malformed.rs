@@ -23,9 +23,9 @@ const MAX_REF_TAG: usize = 10;
 /// What is wrong with a message, as a session Reject (35=3) says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// RefMsgType (372): the message's MsgType as it stands; empty if that cannot be repeated.
+    /// RefMsgType (372): the MsgType (35) that the sender wrote; empty if it is too long or not printable.
     pub msg_type: Vec<u8>,
-    /// RefTagID (371): the tag as it stands; `None` if no one field is to blame, or its tag is no number.
+    /// RefTagID (371): the tag that the sender wrote. `None` if the fault is not in a single field, or the tag is not a whole number.
     pub tag: Option<Vec<u8>>,
     /// SessionRejectReason (373).
     pub reason: SessionRejectReason,
@@ -46,23 +46,9 @@ pub struct Malformed {
     pub is_other_comp_id: bool,
 }
 
-/// Header fields that [`Malformed::header`] has from the message, where they can be read: a PossDupFlag (43) if it is Y.
-const KEPT: [u32; 14] = [
-    tags::POSS_DUP_FLAG,
-    tags::SENDER_SUB_ID,
-    tags::SENDER_LOCATION_ID,
-    tags::TARGET_SUB_ID,
-    tags::TARGET_LOCATION_ID,
-    tags::ON_BEHALF_OF_COMP_ID,
-    tags::ON_BEHALF_OF_SUB_ID,
-    tags::ON_BEHALF_OF_LOCATION_ID,
-    tags::DELIVER_TO_COMP_ID,
-    tags::DELIVER_TO_SUB_ID,
-    tags::DELIVER_TO_LOCATION_ID,
-    tags::SENDING_TIME,
-    tags::ORIG_SENDING_TIME,
-    tags::LAST_MSG_SEQ_NUM_PROCESSED,
-];
+/// What [`Malformed::header`] has from the message besides [`tags::OPTIONAL_IDS`], where that can be read: a PossDupFlag (43) if it is Y.
+const KEPT: [u32; 4] =
+    [tags::POSS_DUP_FLAG, tags::SENDING_TIME, tags::ORIG_SENDING_TIME, tags::LAST_MSG_SEQ_NUM_PROCESSED];
 
 impl Malformed {
     /// Reads what an answer needs of `bytes`, an exact frame. `None`: its MsgSeqNum (34) cannot be read, so nothing can take
@@ -92,7 +78,7 @@ impl Malformed {
             rewrite::field(body, tags::MSG_SEQ_NUM, number.to_string().as_bytes());
             rewrite::field(body, tags::SENDER_COMP_ID, sender);
             rewrite::field(body, tags::TARGET_COMP_ID, target);
-            let mut kept = KEPT.to_vec();
+            let mut kept = [&KEPT[..], &tags::OPTIONAL_IDS].concat();
             for (tag, value) in fields(bytes) {
                 let place = kept.iter().position(|each| each.to_string().as_bytes() == tag);
                 let Some(tag) = place.map(|place| kept.swap_remove(place)) else { continue };
@@ -145,7 +131,7 @@ pub fn first(bytes: &[u8], tag: u32) -> Option<&[u8]> {
     fields(bytes).find_map(|(found, value)| (found == digits.as_bytes()).then_some(value))
 }
 
-/// The tag of the field at this offset, as it stands.
+/// The tag that the sender wrote in the field at this offset.
 fn tag_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let field = bytes.get(at..)?;
     field.get(..field.iter().position(|byte| matches!(*byte, b'=' | SOH))?)

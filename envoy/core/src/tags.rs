@@ -142,6 +142,33 @@ pub const OPTIONAL_IDS: [u32; 10] = [
     DELIVER_TO_LOCATION_ID,
 ];
 
+/// Ids of third parties that a message comes through: OnBehalfOf and DeliverTo.
+pub const ROUTE_IDS: [u32; 6] = [
+    ON_BEHALF_OF_COMP_ID,
+    ON_BEHALF_OF_SUB_ID,
+    ON_BEHALF_OF_LOCATION_ID,
+    DELIVER_TO_COMP_ID,
+    DELIVER_TO_SUB_ID,
+    DELIVER_TO_LOCATION_ID,
+];
+
+/// The tag under which the other side writes the id `tag` of [`OPTIONAL_IDS`].
+pub fn mirrored(tag: u32) -> u32 {
+    const SIDES: [(u32, u32); 5] = [
+        (SENDER_SUB_ID, TARGET_SUB_ID),
+        (SENDER_LOCATION_ID, TARGET_LOCATION_ID),
+        (ON_BEHALF_OF_COMP_ID, DELIVER_TO_COMP_ID),
+        (ON_BEHALF_OF_SUB_ID, DELIVER_TO_SUB_ID),
+        (ON_BEHALF_OF_LOCATION_ID, DELIVER_TO_LOCATION_ID),
+    ];
+    let other = SIDES.iter().find_map(|(one, other)| match tag {
+        tag if tag == *one => Some(*other),
+        tag if tag == *other => Some(*one),
+        _ => None,
+    });
+    other.unwrap_or(tag)
+}
+
 /// Header fields of the hops group, which repeats.
 pub const REPEATING_HEADER: [u32; 3] = [HOP_COMP_ID, HOP_SENDING_TIME, HOP_REF_ID];
 

@@ -7,11 +7,7 @@
 use super::request::identifiers;
 use crate::command::Direction;
 use crate::message::Message;
-use crate::tags::{
-    DELIVER_TO_COMP_ID, DELIVER_TO_LOCATION_ID, DELIVER_TO_SUB_ID, ON_BEHALF_OF_COMP_ID,
-    ON_BEHALF_OF_LOCATION_ID, ON_BEHALF_OF_SUB_ID, OPTIONAL_IDS, SENDER_LOCATION_ID, SENDER_SUB_ID,
-    TARGET_LOCATION_ID, TARGET_SUB_ID,
-};
+use crate::tags::{OPTIONAL_IDS, mirrored};
 use crate::version::Version;
 
 /// The ids of a connection's Logon.
@@ -96,23 +92,6 @@ impl Identity {
 fn optional(logon: &Message<'_>) -> Vec<(u32, Vec<u8>)> {
     let value = |tag: &u32| logon.get(*tag).map(|value| (*tag, value.to_vec()));
     OPTIONAL_IDS.iter().filter_map(value).collect()
-}
-
-/// The tag under which the other side writes the id `tag`.
-fn mirrored(tag: u32) -> u32 {
-    const SIDES: [(u32, u32); 5] = [
-        (SENDER_SUB_ID, TARGET_SUB_ID),
-        (SENDER_LOCATION_ID, TARGET_LOCATION_ID),
-        (ON_BEHALF_OF_COMP_ID, DELIVER_TO_COMP_ID),
-        (ON_BEHALF_OF_SUB_ID, DELIVER_TO_SUB_ID),
-        (ON_BEHALF_OF_LOCATION_ID, DELIVER_TO_LOCATION_ID),
-    ];
-    let other = SIDES.iter().find_map(|(one, other)| match tag {
-        tag if tag == *one => Some(*other),
-        tag if tag == *other => Some(*one),
-        _ => None,
-    });
-    other.unwrap_or(tag)
 }
 
 #[cfg(test)]

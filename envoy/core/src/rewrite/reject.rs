@@ -69,22 +69,12 @@ impl Rejected {
     }
 
     fn of(message: &Message<'_>, cause: Cause) -> Self {
-        let back = |(from, to): &(u32, u32)| Some((*to, message.get(*from)?.to_vec()));
-        let route =
-            if message.has_optional_ids { ROUTES.iter().filter_map(back).collect() } else { Vec::new() };
+        let back = |tag: &u32| Some((tags::mirrored(*tag), message.get(*tag)?.to_vec()));
+        let ids = if message.has_optional_ids { &tags::ROUTE_IDS[..] } else { &[] };
+        let route = ids.iter().filter_map(back).collect();
         Self { seq: message.seq, route, cause }
     }
 }
-
-/// Under which tag the answer has an id of a message that came through a third party.
-const ROUTES: [(u32, u32); 6] = [
-    (tags::ON_BEHALF_OF_COMP_ID, tags::DELIVER_TO_COMP_ID),
-    (tags::ON_BEHALF_OF_SUB_ID, tags::DELIVER_TO_SUB_ID),
-    (tags::ON_BEHALF_OF_LOCATION_ID, tags::DELIVER_TO_LOCATION_ID),
-    (tags::DELIVER_TO_COMP_ID, tags::ON_BEHALF_OF_COMP_ID),
-    (tags::DELIVER_TO_SUB_ID, tags::ON_BEHALF_OF_SUB_ID),
-    (tags::DELIVER_TO_LOCATION_ID, tags::ON_BEHALF_OF_LOCATION_ID),
-];
 
 /// The field that BusinessRejectRefID (379) repeats, by MsgType.
 fn business_id_tag(msg_type: MsgType) -> Option<u32> {

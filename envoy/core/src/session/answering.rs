@@ -142,6 +142,12 @@ impl Session {
         answered
     }
 
+    /// Carries out what is known of a message of the client's, in its turn.
+    pub(super) fn in_turn(&mut self, message: &Message<'_>, fate: Fate, now: Now, out: &mut Commands) {
+        self.inbound.push(message.bytes, message.msg_type, fate);
+        self.apply_ready(Direction::Inbound, now, out);
+    }
+
     /// Forwards, replaces or drops the messages at the head of the queue that are decided.
     pub(super) fn apply_ready(&mut self, direction: Direction, now: Now, out: &mut Commands) {
         if direction == Direction::Inbound && self.waits_for_last_words() {

@@ -3,6 +3,7 @@
 use super::echo::Echo;
 use super::ending::BY_SERVICE;
 use super::lane::Fate;
+use super::resetting::begins_anew;
 use super::{Phase, Session};
 use crate::command::{Commands, Direction, Level};
 use crate::contract::identity::Identity;
@@ -15,7 +16,6 @@ use crate::msg_type::MsgType;
 use crate::rewrite::{self, Rejected};
 use crate::session::Now;
 use crate::stats::Counter;
-use crate::tags;
 use crate::violation::Violation;
 
 impl Session {
@@ -39,11 +39,7 @@ impl Session {
             return Ok(());
         }
         if self.drain.is_some() && self.may_retire(message, now) {
-            if self.inbound.is_clear() {
-                self.retire(message, now, out);
-            } else {
-                self.inbound.push(message.bytes, message.msg_type, Fate::Retire);
-            }
+            self.in_turn(message, Fate::Retire, now, out);
             return Ok(());
         }
         if let Some(response) = self.listener.renewals.answered_by(message.msg_type, message.version)
@@ -164,8 +160,7 @@ impl Session {
     /// 141=Y says that they do: a Logon with number 1 is also what an engine sends on a session's first day, and it would
     /// await 2 where the venue begins with 1.
     pub(super) fn refuse(&self, logon: &Message<'_>, denial: &Denial, now: Now, out: &mut Commands) {
-        let begins_anew = logon.get(tags::RESET_SEQ_NUM_FLAG) == Some(b"Y");
-        if begins_anew || !self.listener.settings.refusal.keep_numbers {
+        if begins_anew(logon) || !self.listener.settings.refusal.keep_numbers {
             return out
                 .send_with(Direction::Outbound, |to| rewrite::refuse_logon(logon, denial, now.utc, to));
         }

@@ -53,10 +53,8 @@ impl Session {
         if !request.poss_dup {
             let response = UserResponse::to(request, response, &listener.settings);
             self.ask_to_renew(request, found.authorization, Purpose::Respond(response), now, out);
-        } else if self.inbound.is_clear() {
-            out.send_with(Direction::Inbound, |to| rewrite::gap_fill(request, to));
         } else {
-            self.inbound.push(request.bytes, request.msg_type, Fate::Fill);
+            self.in_turn(request, Fate::Fill, now, out);
         }
         Ok(true)
     }

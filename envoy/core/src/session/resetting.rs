@@ -86,12 +86,6 @@ impl Session {
         self.leave("Logon in the session refused", now, out);
     }
 
-    /// Deals with a message in its turn.
-    pub(super) fn in_turn(&mut self, message: &Message<'_>, fate: Fate, now: Now, out: &mut Commands) {
-        self.inbound.push(message.bytes, message.msg_type, fate);
-        self.apply_ready(Direction::Inbound, now, out);
-    }
-
     /// The turn of such a Logon has come: it goes upstream without its secrets, and what counts by the old numbers is forgotten.
     pub(super) fn reset(
         &mut self,

@@ -159,11 +159,7 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
-        if self.inbound.is_clear() {
-            self.deny(message, denial, now, out);
-        } else {
-            self.inbound.push(message.bytes, message.msg_type, Fate::Decided(Decision::Reject(denial)));
-        }
+        self.in_turn(message, Fate::Decided(Decision::Reject(denial)), now, out);
     }
 
     /// The client's numbers begin anew.
