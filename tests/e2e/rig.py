@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, TypeVar, cast
 
@@ -291,6 +291,17 @@ class Rig:
         assert client.faults == []
         assert session.faults == []
         assert (session.next_in, session.next_out) == (client.next_out, client.next_in)
+
+
+@contextlib.asynccontextmanager
+async def service_restored(stack: Stack, venue: Venue) -> AsyncIterator[Rig]:
+    """A rig whose stack has its decision service again afterwards, whatever the test did to it."""
+    rig = Rig(stack, venue)
+    yield rig
+    await rig.release()
+    assert stack.service is not None
+    if not stack.service.running:
+        stack.start_service()
 
 
 def _is_about(event: dict[str, Any], who: str) -> bool:

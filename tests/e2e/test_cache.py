@@ -16,7 +16,7 @@ from authzsvc.gateway import FilterSettings
 from authzsvc.gateway.filter_settings import Accounting, Cache, Check
 from tests.e2e.conftest import PATIENT, StartStack
 from tests.e2e.operators import Desk
-from tests.e2e.rig import Client, Rig, eventually
+from tests.e2e.rig import Client, Rig, eventually, service_restored
 
 MAPPING = """\
 version: 1
@@ -76,12 +76,8 @@ def lenient_stack(start_stack: StartStack, mapping: Path) -> Stack:
 @pytest_asyncio.fixture(loop_scope="session")
 async def brief(brief_stack: Stack, venue: Venue) -> AsyncIterator[Rig]:
     """The rig of that one."""
-    rig = Rig(brief_stack, venue)
-    yield rig
-    await rig.release()
-    assert brief_stack.service is not None
-    if not brief_stack.service.running:
-        brief_stack.start_service()
+    async with service_restored(brief_stack, venue) as rig:
+        yield rig
 
 
 @pytest_asyncio.fixture(loop_scope="session")

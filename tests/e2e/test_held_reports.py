@@ -16,7 +16,7 @@ from authzsvc.demo.venue import Venue
 from authzsvc.gateway import FilterSettings
 from authzsvc.gateway.filter_settings import Cache, Check, Limits, Outbound
 from tests.e2e.conftest import StartStack
-from tests.e2e.rig import TRADER, Client, Rig, eventually
+from tests.e2e.rig import TRADER, Client, Rig, eventually, service_restored
 
 HOLD_MS = 1_500
 CANCELS = 40
@@ -37,12 +37,8 @@ def stack(start_stack: StartStack, request: pytest.FixtureRequest) -> Stack:
 @pytest_asyncio.fixture(loop_scope="session")
 async def rig(stack: Stack, venue: Venue) -> AsyncIterator[Rig]:
     """The rig, its service in order before and after."""
-    rig = Rig(stack, venue)
-    yield rig
-    await rig.release()
-    assert stack.service is not None
-    if not stack.service.running:
-        stack.start_service()
+    async with service_restored(stack, venue) as rig:
+        yield rig
 
 
 def ends(rig: Rig) -> bool:

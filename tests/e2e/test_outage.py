@@ -14,7 +14,7 @@ from authzsvc.demo.wire import Message
 from authzsvc.gateway import FilterSettings
 from authzsvc.gateway.filter_settings import Check
 from tests.e2e.conftest import StartStack
-from tests.e2e.rig import TRADER, Client, Rig, eventually
+from tests.e2e.rig import TRADER, Client, Rig, eventually, service_restored
 
 NOT_AVAILABLE = "4"
 TIMEOUT_MS = 400
@@ -31,12 +31,8 @@ def stack(start_stack: StartStack) -> Stack:
 @pytest_asyncio.fixture(loop_scope="session")
 async def rig(stack: Stack, venue: Venue) -> AsyncIterator[Rig]:
     """The rig, its service in order before and after."""
-    rig = Rig(stack, venue)
-    yield rig
-    await rig.release()
-    assert stack.service is not None
-    if not stack.service.running:
-        stack.start_service()
+    async with service_restored(stack, venue) as rig:
+        yield rig
 
 
 def signal_service(rig: Rig, number: signal.Signals) -> None:

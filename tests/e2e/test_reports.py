@@ -17,7 +17,7 @@ from authzsvc.demo.venue import Venue
 from authzsvc.gateway import FilterSettings
 from authzsvc.gateway.filter_settings import Check, Secrets
 from tests.e2e.conftest import StartStack
-from tests.e2e.rig import TRADER, Client, Rig, eventually
+from tests.e2e.rig import TRADER, Client, Rig, eventually, service_restored
 
 TIMEOUT_MS = 500
 SETTINGS = FilterSettings(
@@ -35,12 +35,8 @@ def stack(start_stack: StartStack) -> Stack:
 @pytest_asyncio.fixture(loop_scope="session")
 async def rig(stack: Stack, venue: Venue) -> AsyncIterator[Rig]:
     """The rig, its service in order before and after."""
-    rig = Rig(stack, venue)
-    yield rig
-    await rig.release()
-    assert stack.service is not None
-    if not stack.service.running:
-        stack.start_service()
+    async with service_restored(stack, venue) as rig:
+        yield rig
 
 
 @contextmanager

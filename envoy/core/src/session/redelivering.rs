@@ -150,7 +150,8 @@ impl Session {
         out.push(Command::Tick(u32::try_from(millis).unwrap_or(u32::MAX)));
     }
 
-    /// Whether a denied message of the client's is new, and otherwise what is known of it.
+    /// Returns whether a denied message of the client's is new or a replay, and whether the gateway denied the replayed message when it
+    /// was new.
     pub(super) fn origin_of(&mut self, message: &Message<'_>, now: Now, out: &mut Commands) -> Origin {
         let memory = &self.listener.memory;
         match &self.footing {

@@ -11,7 +11,7 @@ const MOST: usize = 1_024;
 pub(super) struct Numbers {
     /// The first number of each range, and the last.
     ranges: BTreeMap<u64, u64>,
-    /// What is known of numbers below it was forgotten.
+    /// Numbers below it may have been in the set, and are forgotten.
     floor: u64,
 }
 
