@@ -7,6 +7,7 @@ import typer
 from authzsvc.cli import (
     mapping_diff,
     mapping_explain,
+    mapping_inventory,
     mapping_lint,
     mapping_matrix,
     mapping_replay,
@@ -15,6 +16,7 @@ from authzsvc.cli import (
 )
 
 app = typer.Typer(help="Write, review, test and roll out a mapping.", no_args_is_help=True)
+app.command("inventory")(mapping_inventory.command)
 app.command("lint")(mapping_lint.command)
 app.command("test")(mapping_test.command)
 app.command("matrix")(mapping_matrix.command)

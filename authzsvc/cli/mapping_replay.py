@@ -1,32 +1,28 @@
 """`authzsvc mapping replay`: a recorded day of FIX messages, decided under a mapping to be, and the one in force.
 
-Exit code 0: no verdict differs, 1: some do, 2: a mapping, the log or an option cannot be read.
+Exit code 0: no verdict differs; 1: some do; 2: a mapping, the log or an option cannot be read; 3: no message was
+decided, or fewer than could not be read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from authzsvc.cli import output
+from authzsvc.cli import day, output
 from authzsvc.cli.check import claims_of
 from authzsvc.cli.output import say_json
 from authzsvc.errors import ToolError
 from authzsvc.policy.source import one_line
 from authzsvc.workflow import recorded, replayed, revisions, sessions
-from authzsvc.workflow.recorded import Found
 from authzsvc.workflow.replay import Replay
 from authzsvc.workflow.replayed import Outcome, Report
 
-_EVERY = 20_000
-"""Messages between two steps of the progress bar."""
 _PLACE = "a file, or `git:REV:PATH`"
 
 
@@ -54,7 +50,10 @@ def command(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How the report is written.")] = Format.TEXT,
 ) -> None:
-    """Say what a mapping would have done to a recorded day. Exit code 0: no verdict differs, 1: some do, 2: faults."""
+    """Say what a mapping would have done to a recorded day.
+
+    Exit code 0: no verdict differs, 1: some do, 2: faults, 3: nothing decided.
+    """
     candidate = revisions.compile_at(mapping)
     current = None if baseline is None else revisions.compile_at(baseline)
     known = sessions.read(comp_id_map) if comp_id_map else {}
@@ -63,29 +62,12 @@ def command(
     default = sessions.held(scopes.split(), roles.split(), claims_of(claims))
     run = Replay(candidate, current, known, default, frozenset(client or ()))
     with recorded.opened(log) as (messages, file):
-        report = run.run(_with_progress(recorded.messages(messages), file, _size(log)))
+        report = run.run(day.with_progress(recorded.messages(messages), file, day.size(log)))
     if form is Format.JSON:
         say_json(replayed.as_document(report))
     else:
         _show(report, "recorded" if current is None else "baseline")
-    raise typer.Exit(1 if report.differing else 0)
-
-
-def _size(log: Path) -> int | None:
-    """Returns the size of a log, or `None` for standard input."""
-    return None if str(log) == recorded.STANDARD_INPUT else log.stat().st_size
-
-
-def _with_progress(found: Iterator[Found], file: BinaryIO, size: int | None) -> Iterator[Found]:
-    """Show on standard error how far the log has been read, where that is a terminal."""
-    console = output.console(stderr=True)
-    columns = TextColumn("replaying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=size)
-        for count, one in enumerate(found):
-            if size is not None and count % _EVERY == 0:
-                progress.update(task, completed=file.tell())
-            yield one
+    raise day.ending(report.messages, report.unreadable, found=bool(report.differing))
 
 
 def _show(report: Report, other: str) -> None:

@@ -133,6 +133,11 @@ class Dictionary:
             return later if codes else data_types.TEXT
         return data_types.of(tag, name)
 
+    @property
+    def msg_types(self) -> frozenset[str]:
+        """Give the MsgType of every message that it has."""
+        return frozenset(self._messages)
+
     def message_name(self, msg_type: str) -> str:
         """Give a message's name, or the type itself where it has none."""
         message = self._messages.get(msg_type)

@@ -20,10 +20,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from authzsvc import files
-from authzsvc.errors import ToolError
+from authzsvc.errors import FieldsError, ToolError
+from authzsvc.fix.fields import Fields
 
 STANDARD_INPUT = "-"
 
@@ -40,6 +41,8 @@ _BLANK = b" \t\r\n\x01|"
 _START = b"8=FIX"
 _BEGIN = re.compile(rb"8=FIX(?:T\.1\.1|\.[45]\.[0-9](?:SP[12])?)(\x01|\||\^A)9=[0-9]+\1")
 _SUMS = {separator: re.compile(re.escape(separator) + rb"10=[0-9]{3}") for separator in (b"\x01", b"|", b"^A")}
+
+_MSG_TYPE = re.compile(rb"[A-Za-z0-9]{1,16}")
 
 Found = tuple[int, bytes | None]
 """The number of the line where it begins, and the message with SOH between its fields, without its CheckSum; None for
@@ -88,6 +91,29 @@ def messages(log: BinaryIO) -> Iterator[Found]:
         kept_lines = kept.count(b"\n") if kept else 0
     if _BEGIN.match(kept):
         yield number - kept_lines, None
+
+
+class Heading(NamedTuple):
+    """Who sent a message to whom, and of which type it is."""
+
+    sender: str
+    """SenderCompID (49)."""
+    target: str
+    """TargetCompID (56)."""
+    msg_type: str
+    """MsgType (35)."""
+
+
+def heading_and_fields(raw: bytes) -> tuple[Heading, Fields] | None:
+    """Reads a message of a log as the gateway would. Returns `None` for a message that the gateway would not read."""
+    try:
+        fields = Fields.parse(raw)
+    except FieldsError:
+        return None
+    sender, target, msg_type = (fields.first(tag) for tag in (49, 56, 35))
+    if not sender or not target or msg_type is None or not _MSG_TYPE.fullmatch(msg_type):
+        return None
+    return Heading(*(part.decode("utf-8", "replace") for part in (sender, target, msg_type))), fields
 
 
 def _single(piece: bytes) -> bytes | None:

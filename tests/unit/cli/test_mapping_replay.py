@@ -60,6 +60,18 @@ def test_as_json_and_by_a_file_of_sessions(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    ("log", "client", "said"),
+    [("day.log", "NOBODY", "no message of a client"), ("noise.log", "ALGO", "3 lines"), ("empty.log", "ALGO", "no m")],
+)
+def test_nothing_decided_is_no_success(run: Run, log: str, client: str, said: str) -> None:
+    Path("noise.log").write_text("nothing\n" * 3 + DAY)
+    Path("empty.log").write_text("")
+    code, _, err = run(log, "--mapping", "old.yaml", "--baseline", "old.yaml", "--client", client, "--roles", "trader")
+    assert code == 3
+    assert said in err
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("day.log", "--mapping", "new.yaml"), "--client"),
