@@ -1,4 +1,7 @@
-"""`authzsvc mapping explain`: every rule tried for one message, why each did or did not match, what would allow it."""
+"""`authzsvc mapping explain`: every rule tried for one message, why each did or did not match, what would allow it.
+
+`--cache` shows what a cached decision rests on, so that an author sees what a rule costs.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from authzsvc.cli.output import say, say_json
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.question import CompIds
-from authzsvc.workflow import clients, explain
+from authzsvc.workflow import cache_key, clients, explain
 
 
 def command(
@@ -24,6 +27,9 @@ def command(
     comp_id: Annotated[
         str | None, typer.Option(help="The client's CompID [the message's own].", show_default=False)
     ] = None,
+    cache: Annotated[
+        bool, typer.Option("--cache", help="Show which tags a cached decision rests on, and which rules ask for them.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Explain one decision. Exit code 0: allowed, 1: denied, 2: bad input."""
@@ -33,7 +39,9 @@ def command(
     question = question._replace(comp_id=client.comp_id if client else "")
     explanation = explain.explain(policy, question, clients.beforehand(policy, question, client))
     if as_json:
-        say_json(explain.as_document(policy, explanation))
+        document = explain.as_document(policy, explanation)
+        say_json({**document, "cache": cache_key.as_document(policy, question)} if cache else document)
     else:
-        say("\n".join(explain.report(explanation)))
+        lines = explain.report(explanation)
+        say("\n".join([*lines, *cache_key.report(policy, question)] if cache else lines))
     raise typer.Exit(0 if explanation.verdict.allowed else 1)

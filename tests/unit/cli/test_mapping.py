@@ -206,6 +206,15 @@ def test_explain_a_logon(run: Run) -> None:
     assert "would allow" not in out
 
 
+def test_explain_what_a_cached_decision_rests_on(run: Run) -> None:
+    message = ("--scopes", "order:cancel", "--message", "35=D|55=A")
+    _, out, _ = run("explain", "desk.yaml", *message, "--cache")
+    assert "cache    a decision stands for each NewOrderSingle inbound with equal values in 3 tags" in out
+    _, out, _ = run("explain", "desk.yaml", *message, "--cache", "--json")
+    document = json.loads(out)
+    assert [one["tag"] for one in document["cache"]["tags"]] == document["vary"]
+
+
 def test_explain_as_json(run: Run) -> None:
     message = ("--scopes", "role:trader", "--message", "35=D|55=EVIL|167=CS|54=1")
     code, out, _ = run("explain", "desk.yaml", *message, "--json")

@@ -31,4 +31,4 @@ def test_a_screen(
 
 
 def test_there_are_screens() -> None:
-    assert len([screen for _, screen in SCREENS if screen]) == 4
+    assert len([screen for _, screen in SCREENS if screen]) == 5
