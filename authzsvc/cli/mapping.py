@@ -10,6 +10,7 @@ from authzsvc.cli import (
     mapping_inventory,
     mapping_lint,
     mapping_matrix,
+    mapping_migrate,
     mapping_replay,
     mapping_sign,
     mapping_test,
@@ -22,6 +23,7 @@ app.command("test")(mapping_test.command)
 app.command("matrix")(mapping_matrix.command)
 app.command("explain")(mapping_explain.command)
 app.command("diff")(mapping_diff.command)
+app.command("migrate")(mapping_migrate.command)
 app.command("sign")(mapping_sign.sign)
 app.command("verify")(mapping_sign.verify)
 app.command("keygen")(mapping_sign.keygen)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -44,10 +44,10 @@ def compile_mapping(path: Path) -> Policy:
     return compile_source(source.read(path))
 
 
-def compile_source(top: Source) -> Policy:
-    """Compile a mapping whose top file was read. Raises `MappingFaults`."""
+def compile_source(top: Source, reader: Callable[[Path], Source] = source.read) -> Policy:
+    """Compile a mapping whose top file was read; `reader` reads those that it includes. Raises `MappingFaults`."""
     faults = Gathered()
-    files = Files(Path(top.file), faults)
+    files = Files(Path(top.file), faults, reader)
     try:
         files.include(top)
         whole = _read(files, faults)
@@ -62,6 +62,7 @@ def compile_source(top: Source) -> Policy:
 class _Whole:
     """All that a mapping says, in numbers."""
 
+    version: int
     dictionary: Dictionary
     session: SessionTerms
     scopes: dict[str, Scope]
@@ -84,7 +85,7 @@ class _Whole:
             "identity": dict(self.session.identity),
             "exempt": self.session.exempt,
             "risk_reducing": self.session.risk_reducing,
-            "scopes": {name: [scope.sensitive, scope.mode] for name, scope in self.scopes.items()},
+            "scopes": {name: scope.meaning for name, scope in self.scopes.items()},
             "prefixes": self.granter.defined.prefixes,
             "roles": {name: sorted(role.scopes) for name, role in self.granter.roles.items()},
             # Without roles too: a kill by role reads this claim, whether the mapping defines the role or not.
@@ -111,10 +112,10 @@ def _read(files: Files, faults: Gathered) -> _Whole | None:
     defined = Defined(frozenset(scopes), terms.scope_prefixes(said))
     granter = Granter(defined, roles.read(said, defined), terms.role_claim(said))
     session = terms.session(said, lookup)
-    names = Names(said, lookup, session.exempt)
+    names = Names(said, lookup, version := terms.version(said), session.exempt)
     grants, forbids = sorted(names.grants(), key=_order), sorted(names.forbids(scopes), key=_order)
     rollout = terms.rollout(said, lookup)
-    return _Whole(lookup.dictionary, session, scopes, granter, rollout, grants, forbids, said.places)
+    return _Whole(version, lookup.dictionary, session, scopes, granter, rollout, grants, forbids, said.places)
 
 
 def _dictionary(spot: Spot, faults: list[Fault]) -> Dictionary | None:
@@ -130,6 +131,7 @@ def _dictionary(spot: Spot, faults: list[Fault]) -> Dictionary | None:
 def _policy(top: Source, files: Files, whole: _Whole) -> Policy:
     rules = _rule_sets(whole)
     return Policy(
+        version=whole.version,
         name=str(Spot(top, ("name",)).data),
         description=str(Spot(top, ("description",)).data or ""),
         digest=hashlib.sha256(json.dumps(whole.meaning, sort_keys=True, separators=(",", ":")).encode()).hexdigest(),

@@ -39,6 +39,8 @@ _OF_THE_SESSION = frozenset({"comp_id", "target_comp_id"})
 class Policy:
     """A compiled mapping; made by `authzsvc.policy.compiler`, never changed."""
 
+    version: int
+    """Of the language that it is written in."""
     name: str
     description: str
     digest: str

@@ -68,6 +68,8 @@ class Granted:
 
     scopes: frozenset[str]
     """Scopes of the mapping that are held."""
+    named: frozenset[str]
+    """Those of them that the token or a role of it writes out, without a wildcard and not by a prefix."""
     unknown: tuple[str, ...]
     """Scopes of the token that the mapping does not know, sorted; they grant nothing."""
     plans: dict[tuple[Direction, str], Plan] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -75,8 +77,13 @@ class Granted:
 
     def plan(self, key: tuple[Direction, str], found: RuleSet) -> Plan:
         """Settle what is left of the rules about one kind of message."""
-        plan = self.plans[key] = _plan(found, self.scopes)
+        plan = self.plans[key] = _plan(found, self)
         return plan
+
+    def lifting(self, forbid: Forbid) -> tuple[str, ...]:
+        """Give the held scopes that lift a forbid."""
+        held = self.scopes if forbid.wildcards_lift else self.named
+        return tuple(scope for scope in forbid.unless if scope in held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +110,21 @@ class Granter:
         by_scope = {scope for scope in scopes if scope.removeprefix(ROLE_PREFIX) in self.roles and _names_role(scope)}
         named = {scope.removeprefix(ROLE_PREFIX) for scope in by_scope}.union(roles)
         held, unknown = resolve(scopes - by_scope, self.defined)
-        return Granted(held.union(*(self.roles[name].scopes for name in named)), unknown)
+        written = self.defined.scopes & scopes
+        return Granted(
+            scopes=held.union(*(self.roles[name].scopes for name in named)),
+            named=written.union(*(self.roles[name].named for name in named)),
+            unknown=unknown,
+        )
 
 
 def _names_role(scope: str) -> bool:
     return scope.startswith(ROLE_PREFIX)
 
 
-def _plan(found: RuleSet, scopes: frozenset[str]) -> Plan:
-    forbids = [forbid for forbid in found.forbids if scopes.isdisjoint(forbid.unless)]
+def _plan(found: RuleSet, granted: Granted) -> Plan:
+    scopes = granted.scopes
+    forbids = [forbid for forbid in found.forbids if not granted.lifting(forbid)]
     held = tuple(grant for grant in found.grants if grant.scope in scopes)
     lacking = [grant for grant in found.grants if grant.scope not in scopes]
     return Plan(

@@ -7,6 +7,7 @@ includes whatever; the number of files and their size together are bounded.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -33,6 +34,7 @@ class Files:
 
     top: Path
     faults: list[Fault]
+    reader: Callable[[Path], Source] = source.read
     sources: list[Source] = field(default_factory=list)
     """In the order of their inclusion, the top file first."""
     read: dict[Path, Path] = field(default_factory=dict)
@@ -115,7 +117,7 @@ class Files:
 
     def _read(self, path: Path) -> None:
         try:
-            self.include(source.read(path))
+            self.include(self.reader(path))
         except MappingFaults as error:
             self.faults += error.faults
 

@@ -117,7 +117,24 @@ class Scope(Part):
     """Its use deserves attention, even when granted."""
     mode: Mode | None = None
     """`shadow`: a message that only this scope would have granted passes, and is recorded as denied."""
-    grants: Annotated[list[Grant], Field(min_length=1)]
+    modifier: bool = False
+    """It grants nothing, and only lifts the forbids that name it under `unless`."""
+    grants: Annotated[list[Grant], Field(min_length=1)] = Field(default_factory=list)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Tell editors that a scope has grants, or is a modifier."""
+        whole = handler.resolve_ref_schema(handler(core_schema))
+        modifier = {"required": ["modifier"], "properties": {"modifier": {"const": True}}}
+        return whole | {"if": modifier, "then": {"properties": {"grants": False}}, "else": {"required": ["grants"]}}
+
+    @model_validator(mode="after")
+    def _grants_or_modifies(self) -> Self:
+        if self.modifier and "grants" in self.model_fields_set:
+            raise ValueError("is a modifier, which has no `grants`")
+        if not self.modifier and not self.grants:
+            raise ValueError("needs `grants`, or `modifier: true` if it only lifts forbids")
+        return self
 
 
 class Forbid(Part):
@@ -129,6 +146,8 @@ class Forbid(Part):
     direction: Direction = Direction.INBOUND
     when: dict[Word, Condition] = Field(default_factory=dict)
     unless: list[Word] = Field(default_factory=list)
+    wildcards_lift: bool | None = None
+    """Whether a wildcard that covers a scope under `unless` lifts it too; true by default in version 1 alone."""
 
 
 class Role(Part):
@@ -224,8 +243,8 @@ class Fragment(Part):
 class Mapping(Fragment):
     """A whole mapping, or the top file of one."""
 
-    version: Literal[1]
-    """Of the language."""
+    version: Literal[1, 2]
+    """Of the language; what version 2 changes is in docs/mapping.md, and `mapping migrate` rewrites version 1."""
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$", max_length=100)]
     fix: str
     """The dictionary that names are looked up in, as `FIX.4.4`."""

@@ -38,10 +38,10 @@ class Lift(NamedTuple):
 
 
 def lifted(policy: Policy) -> Lifted:
-    """Give the forbids that each scope lifts, each name once."""
+    """Give the forbids that wildcards and shorter scopes lift, under each scope that lifts them, each name once."""
     found: dict[str, dict[str, Forbid]] = defaultdict(dict)
     for forbid in policy.forbids:
-        for scope in forbid.unless:
+        for scope in forbid.unless if forbid.wildcards_lift else ():
             found[scope][forbid.name] = forbid
     return {scope: tuple(forbids.values()) for scope, forbids in found.items()}
 

@@ -30,12 +30,17 @@ def of_prohibition(
 ) -> tuple[str, ...]:
     """Give the missing scopes, sorted, of a message to which these forbids apply. `granted` says that a held scope
     grants the message, or that it needs no grant."""
-    lifting = frozenset.intersection(*(defined.covering(forbid.unless) for forbid in firing))
+    lifting = frozenset.intersection(*(_lifting(defined, forbid) for forbid in firing))
     if not lifting or granted:
         return _sorted(lifting)
     fields, claims = question.fields, question.claims
     would_grant = plan.lacking.every(fields, claims, dict(fields.pairs))
     return _sorted(lifting & defined.covering(plan.granting_scopes(would_grant)))
+
+
+def _lifting(defined: Defined, forbid: Forbid) -> frozenset[str]:
+    """Give the scopes any one of which lifts a forbid."""
+    return defined.covering(forbid.unless) if forbid.wildcards_lift else frozenset(forbid.unless)
 
 
 def _sorted(scopes: Iterable[str]) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ class Names:
 
     said: Said
     lookup: Lookup
+    version: int
+    """Of the language."""
     exempt: Collection[str]
     """Inbound types that need no scope, so that no rule can be about them."""
 
@@ -63,6 +65,7 @@ class Names:
 
     def _forbid(self, forbid: language.Forbid, at: Spot, unless: tuple[str, ...]) -> Iterator[Forbid]:
         id, messages = f"forbid.{forbid.name}", at.at("message")
+        lift = self.version == 1 if forbid.wildcards_lift is None else forbid.wildcards_lift
         told: set[str] = set()
         for index, word in enumerate(forbid.message):
             spot = messages.at(index) if isinstance(messages.data, list) else messages
@@ -83,6 +86,7 @@ class Names:
                     msg_type=msg_type,
                     conditions=conditions,
                     unless=unless,
+                    wildcards_lift=lift and bool(unless),
                 )
 
     def _message(self, word: str, direction: Direction, spot: Spot) -> str | None:

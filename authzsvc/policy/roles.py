@@ -27,6 +27,8 @@ class Role:
     description: str = field(compare=False)
     scopes: frozenset[str]
     """All that it comes to."""
+    named: frozenset[str] = field(compare=False)
+    """Those of them that are written out, in it or in a role that it includes."""
     written: tuple[str, ...] = field(compare=False)
     """Its own scopes as the author wrote them, wildcards among them."""
     reached: frozenset[str] = field(compare=False)
@@ -47,7 +49,8 @@ def read(said: Said, defined: Defined) -> dict[str, Role]:
         reached = frozenset(_reached(name, included))
         scopes = frozenset[str]().union(*(own[role] for role in reached))
         written = tuple(part.scopes)
-        found[name] = Role(name, part.description, scopes, written, reached, spot.source.file, spot.line)
+        named = defined.scopes.intersection(scope for role in reached for scope in parts[role][1].scopes)
+        found[name] = Role(name, part.description, scopes, named, written, reached, spot.source.file, spot.line)
         if name in _reached(name, included, strictly=True):
             said.faults.append(spot.fault(f"includes itself: {' → '.join(_cycle(name, included))}"))
     return found

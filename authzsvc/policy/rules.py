@@ -63,6 +63,8 @@ class Forbid:
     conditions: tuple[Condition, ...]
     unless: tuple[str, ...]
     """Scopes any one of which lifts it, sorted."""
+    wildcards_lift: bool = False
+    """Whether a wildcard or a shorter scope that covers one of them lifts it too."""
 
     def truth(self, fields: Fields, claims: Claims) -> Truth:
         """Whether all conditions hold; it denies on anything but a no."""
@@ -72,7 +74,8 @@ class Forbid:
     def meaning(self) -> tuple[Any, ...]:
         """What two forbids that mean the same have in common; sorts, and can be written as JSON."""
         conditions = tuple(condition.meaning for condition in self.conditions)
-        return self.direction, self.msg_type, self.name, self.unless, conditions
+        written_out = ("written out",) if self.unless and not self.wildcards_lift else ()
+        return self.direction, self.msg_type, self.name, self.unless, conditions, *written_out
 
 
 Rule = Grant | Forbid

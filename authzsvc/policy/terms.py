@@ -41,8 +41,15 @@ class Scope:
     sensitive: bool
     mode: Mode | None
     """What its own rollout is, where the mapping says."""
+    modifier: bool
+    """It grants nothing, and only lifts forbids."""
     file: str = field(compare=False)
     line: int = field(compare=False)
+
+    @property
+    def meaning(self) -> list[str | bool | None]:
+        """What two scopes that mean the same have in common, their grants aside; can be written as JSON."""
+        return [self.sensitive, self.mode, *(["modifier"] if self.modifier else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,9 @@ def scopes(said: Said) -> dict[str, Scope]:
     """Give every scope that the mapping defines."""
     found = {}
     for name, spot, part in said.parts(language.Scope, "scopes"):
-        found[name] = Scope(name, part.description, part.sensitive, part.mode, spot.source.file, spot.line)
+        found[name] = Scope(
+            name, part.description, part.sensitive, part.mode, part.modifier, spot.source.file, spot.line
+        )
     return found
 
 
@@ -191,6 +200,12 @@ def rollout(said: Said, lookup: Lookup) -> Rollout:
 
 def _mode(spot: Spot) -> Mode | None:
     return Mode(spot.data) if spot.data in tuple(Mode) else None
+
+
+def version(said: Said) -> int:
+    """Give the version of the language, as the top file has it."""
+    said_there = Spot(said.files.sources[0], ("version",)).data
+    return said_there if isinstance(said_there, int) else 1
 
 
 def scope_prefixes(said: Said) -> bool:

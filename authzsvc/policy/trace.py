@@ -69,17 +69,17 @@ def trace(policy: Policy, question: Question) -> Trace:
     found = policy.rules.get((question.direction, question.msg_type))
     if found is None:
         return Trace(policy.decide(question), granted, (), ())
-    forbids = tuple(_try(rule, rule.unless, question, granted) for rule in found.forbids)
-    grants = tuple(_try(rule, (rule.scope,), question, granted) for rule in found.grants)
+    forbids = tuple(_try(rule, granted.lifting(rule), question) for rule in found.forbids)
+    grants = tuple(_try(rule, (rule.scope,) if rule.scope in granted.scopes else (), question) for rule in found.grants)
     return Trace(_verdict(policy, question, found, forbids, grants, granted), granted, forbids, grants)
 
 
-def _try(rule: Rule, scopes: tuple[str, ...], question: Question, granted: Granted) -> Tried:
+def _try(rule: Rule, held: tuple[str, ...], question: Question) -> Tried:
     steps = tuple(
         Step(condition, condition.truth(question.fields, question.claims), _found(condition, question))
         for condition in rule.conditions
     )
-    return Tried(rule, tuple(scope for scope in scopes if scope in granted.scopes), steps)
+    return Tried(rule, held, steps)
 
 
 def _found(condition: Condition, question: Question) -> str:

@@ -23,7 +23,7 @@ from authzsvc.policy.value_tests import OneOf
 
 _NAMED = 3
 _PASS = "denials are recorded, and their messages pass"
-_WRITE_OUT = "write out the scopes that are meant, those that lift a forbid too"
+_WRITE_OUT = "write out the scopes that are meant, those that lift a forbid too, or go on to version 2"
 _RENAME = "name the scope that lifts the forbid otherwise, so that no shorter one covers it"
 _ENFORCE = "write `enforce` once the audit shows no denial that should not be"
 
@@ -42,7 +42,7 @@ class Kind(StrEnum):
     INBOUND_REPORT = "inbound_report"
     """A grant on a message that only the venue sends, without `direction: outbound`."""
     WILDCARD = "wildcard"
-    """A wildcard or a prefix that covers a scope which lifts a forbid."""
+    """A wildcard or a prefix that covers a scope which lifts a forbid, in version 1 of the language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,12 @@ def _opposite(direction: Direction) -> Direction:
 
 
 def _wildcards(policy: Policy) -> Iterator[Fault]:
-    """Warn of a role's scope that covers one that lifts a forbid, unless a scope that lifts it is written out too."""
+    """Warn of a role's scope that covers one that lifts a forbid, unless a scope that lifts it is written out too.
+
+    From version 2 on, a forbid that wildcards lift says so itself (`wildcards_lift`), so that the lift is meant.
+    """
+    if policy.version > 1:
+        return
     by_scope = lifts.lifted(policy)
     for name in policy.role_terms:
         for lift in lifts.of_role(policy, name, by_scope):

@@ -91,6 +91,7 @@ def _rules(policy: Policy) -> Iterator[tuple[Subject, Fact | None]]:
         subject = Subject("scope", scope.name)
         yield subject, Fact("sensitive", "") if scope.sensitive else None
         yield subject, Fact("mode", str(Mode(scope.mode))) if scope.mode else None
+        yield subject, Fact("modifier", "only lifts forbids") if scope.modifier else None
     for line in lines:
         yield Subject(_SUBJECTS[line.kind], line.name), _fact(line)
         for test in lists_of(line.conditions):
@@ -98,16 +99,18 @@ def _rules(policy: Policy) -> Iterator[tuple[Subject, Fact | None]]:
                 yield Subject("list", test.list_name), Fact(f"value `{reasons.shown(value)}`", "", value.hex())
     for role, scopes in policy.roles.items():
         yield Subject("role", role), None
+        for name in sorted(policy.role_terms[role].named):
+            if policy.scope_terms[name].modifier:
+                yield Subject("role", role), Fact(f"modifier `{name}`", "")
         for line in lines:
             if line.kind is Kind.GRANT and line.name in scopes:
                 yield Subject("role", role), _fact(line)
 
 
 def _fact(line: Line) -> Fact:
-    unless = f"unless {', '.join(line.unless)}" if line.unless else ""
     when = f"when {line.when}" if line.conditions else "always"
     meaning = repr([condition.meaning for condition in line.conditions])
-    return Fact(line.what, f"{when} {unless}".strip(), meaning, frozenset(_types(line.conditions)))
+    return Fact(line.what, f"{when} {line.lifting}".strip(), meaning, frozenset(_types(line.conditions)))
 
 
 def _types(conditions: Iterable[Condition]) -> Iterator[tuple[str, str]]:

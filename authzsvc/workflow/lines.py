@@ -38,6 +38,14 @@ def unless_of(rule: Rule) -> tuple[str, ...]:
     return rule.unless if isinstance(rule, Forbid) else ()
 
 
+def lifting_of(rule: Rule) -> str:
+    """Give in words what lifts a forbid; empty where nothing does."""
+    if not unless_of(rule):
+        return ""
+    widely = " (by wildcards too)" if isinstance(rule, Forbid) and rule.wildcards_lift else ""
+    return f"unless {', '.join(unless_of(rule))}{widely}"
+
+
 def place_of(rule: Rule) -> str:
     """Give `file:line`."""
     return f"{rule.file}:{rule.line}"
@@ -66,6 +74,16 @@ class Line:
     def unless(self) -> tuple[str, ...]:
         """Scopes any one of which lifts a forbid."""
         return unless_of(self.rule)
+
+    @property
+    def wildcards_lift(self) -> bool:
+        """Whether a wildcard that covers such a scope lifts it too."""
+        return isinstance(self.rule, Forbid) and self.rule.wildcards_lift
+
+    @property
+    def lifting(self) -> str:
+        """What lifts a forbid, in words; empty where nothing does."""
+        return lifting_of(self.rule)
 
     @property
     def id(self) -> str:

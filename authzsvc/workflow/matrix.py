@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from authzsvc.policy.engine import Policy
+from authzsvc.policy.terms import Scope
 from authzsvc.workflow.lines import Kind, Line, all_lines
 from authzsvc.workflow.tables import Table
 
@@ -34,6 +35,10 @@ def _by_scope(policy: Policy) -> Iterator[tuple[str, ...]]:
     for line in sorted(all_lines(policy), key=_order):
         notes = "; ".join(_notes(policy, line))
         yield (_name(line), *_what(line), notes, line.description)
+    for scope in sorted(policy.scope_terms.values(), key=lambda scope: scope.name):
+        if scope.modifier:
+            notes = "; ".join(("modifier", *_scope_notes(scope)))
+            yield (scope.name, "", "", "", _lifts(policy, scope.name), notes, scope.description)
 
 
 def _by_role(policy: Policy) -> Iterator[tuple[str, ...]]:
@@ -45,8 +50,22 @@ def _by_role(policy: Policy) -> Iterator[tuple[str, ...]]:
         for line in granted:
             yield role, line.name, *_what(line)
         for line in lines:
-            if line.kind is Kind.FORBID and line.key in messages and scopes.isdisjoint(line.unless):
+            if line.kind is Kind.FORBID and line.key in messages and not _lifted(policy, role, line):
                 yield role, _name(line), *_what(line)
+        for scope in sorted(policy.role_terms[role].named):
+            if policy.scope_terms[scope].modifier:
+                yield role, scope, "", "", "", _lifts(policy, scope)
+
+
+def _lifted(policy: Policy, role: str, line: Line) -> bool:
+    """Whether a role lifts a forbid."""
+    held = policy.role_terms[role].scopes if line.wildcards_lift else policy.role_terms[role].named
+    return not held.isdisjoint(line.unless)
+
+
+def _lifts(policy: Policy, modifier: str) -> str:
+    names = dict.fromkeys(forbid.name for forbid in policy.forbids if modifier in forbid.unless)
+    return f"lifts {', '.join(names)}" if names else "lifts nothing"
 
 
 def _order(line: Line) -> tuple[object, ...]:
@@ -62,11 +81,13 @@ def _what(line: Line) -> tuple[str, ...]:
 
 
 def _notes(policy: Policy, line: Line) -> Iterator[str]:
-    if line.unless:
-        yield f"unless {', '.join(line.unless)}"
     if line.kind is Kind.FORBID:
+        yield from (line.lifting,) if line.unless else ()
         return
-    scope = policy.scope_terms[line.name]
+    yield from _scope_notes(policy.scope_terms[line.name])
+
+
+def _scope_notes(scope: Scope) -> Iterator[str]:
     if scope.sensitive:
         yield "sensitive"
     if scope.mode:

@@ -56,7 +56,9 @@ def find(policy: Policy, path: Path, suites: Iterable[Suite]) -> list[Fault]:
     files = Files(path, [])
     files.include(source.read(path))
     mapping = _Mapping(policy, files.sources, all_lines(policy), cases)
-    looks = (_impossible, _shadowed, _idle_forbids, _hopeless_grants, _scopes, _roles, _lists, _sensitive, _tests)
+    looks = (
+        _impossible, _shadowed, _idle_forbids, _hopeless_grants, _scopes, _modifiers, _roles, _lists, _sensitive, _tests
+    )  # fmt: skip
     return [warning for look in looks for warning in look(mapping)]
 
 
@@ -98,7 +100,7 @@ def _subject(line: Line) -> tuple[str, ...]:
 def _swallows(loose: Line, strict: Line) -> bool:
     """Whether one rule applies wherever another does."""
     forbids = strict.kind is Kind.FORBID
-    if forbids and not set(loose.unless) <= set(strict.unless):
+    if forbids and not (set(loose.unless) <= set(strict.unless) and loose.wildcards_lift <= strict.wildcards_lift):
         return False
     return implied(strict.conditions, loose.conditions, exactly=forbids)
 
@@ -117,7 +119,8 @@ def _idle_forbids(mapping: _Mapping) -> Iterator[Fault]:
                 continue  # passes where no scope grants it
             yield _at(line, f"can never matter: no scope grants `{line.what}`", "take it out, or name another message")
         elif granting[line.key] <= set(line.unless):
-            yield _at(line, f"can never fire: every scope that grants `{line.what}` lifts it", "shorten `unless`")
+            when = "can never fire" if line.wildcards_lift else "only fires for wildcards"
+            yield _at(line, f"{when}: every scope that grants `{line.what}` lifts it", "shorten `unless`")
 
 
 def _hopeless_grants(mapping: _Mapping) -> Iterator[Fault]:
@@ -139,6 +142,7 @@ def _hopeless_grants(mapping: _Mapping) -> Iterator[Fault]:
 def _scopes(mapping: _Mapping) -> Iterator[Fault]:
     """Warn of scopes that can grant nothing, or that no role and no test uses; of none where there are neither."""
     live = {line.name for line in mapping.lines if line.kind is Kind.GRANT and impossible(line.conditions) is None}
+    live |= _modifiers_of(mapping.policy)
     roles = mapping.policy.roles
     used = frozenset[str]().union(*roles.values(), *map(mapping.held, mapping.cases))
     if not mapping.cases:
@@ -149,6 +153,18 @@ def _scopes(mapping: _Mapping) -> Iterator[Fault]:
             yield spot.fault("grants nothing", "mend its grants, or take it out")
         elif (roles or mapping.cases) and scope not in used:
             yield spot.fault("is used by no role and no test", "put it into a role, or test it")
+
+
+def _modifiers(mapping: _Mapping) -> Iterator[Fault]:
+    """Warn of modifiers that lift no forbid."""
+    lifting = {scope for line in mapping.lines for scope in line.unless}
+    for scope, spot in mapping.spots("scopes"):
+        if scope in _modifiers_of(mapping.policy) - lifting:
+            yield spot.fault("is a modifier, and lifts no forbid", "name it under the `unless` of a forbid")
+
+
+def _modifiers_of(policy: Policy) -> set[str]:
+    return {scope.name for scope in policy.scope_terms.values() if scope.modifier}
 
 
 def _roles(mapping: _Mapping) -> Iterator[Fault]:
@@ -178,8 +194,10 @@ def _lists(mapping: _Mapping) -> Iterator[Fault]:
 
 
 def _sensitive(mapping: _Mapping) -> Iterator[Fault]:
-    """Warn of sensitive scopes that no test expects to grant."""
-    granted = {case.spec.scope for case in mapping.cases if case.spec.expect == "allow"}
+    """Warn of sensitive scopes that no test expects to grant; of a modifier, that no test holds what is allowed."""
+    allowed = [case for case in mapping.cases if case.spec.expect == "allow"]
+    held = frozenset[str]().union(*map(mapping.held, allowed)) & _modifiers_of(mapping.policy)
+    granted = {case.spec.scope for case in allowed} | held
     for scope, spot in mapping.spots("scopes") if mapping.cases else ():
         if mapping.policy.scope_terms[scope].sensitive and scope not in granted:
             yield spot.fault("is sensitive, and no test expects it to grant", f"write a test with `scope: {scope}`")

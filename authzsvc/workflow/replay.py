@@ -238,9 +238,9 @@ def _value(raw: bytes, start: bytes) -> bytes:
 
 def _counting(policy: Policy, rules: RuleSet, held: Held) -> Iterator[Condition]:
     """Give what it rests on whether a message passes: grants not held count only where scopes have modes."""
-    scopes = policy.expand(held.scopes, held.claims).scopes
-    grants: list[Rule] = [grant for grant in rules.grants if grant.scope in scopes or policy.has_scope_modes]
-    forbids: list[Rule] = [forbid for forbid in rules.forbids if scopes.isdisjoint(forbid.unless)]
+    granted = policy.expand(held.scopes, held.claims)
+    grants: list[Rule] = [grant for grant in rules.grants if grant.scope in granted.scopes or policy.has_scope_modes]
+    forbids: list[Rule] = [forbid for forbid in rules.forbids if not granted.lifting(forbid)]
     for rule in (*grants, *forbids):
         yield from rule.conditions
 

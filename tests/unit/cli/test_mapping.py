@@ -282,3 +282,17 @@ def test_as_a_process(run: Run) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert "11 of 11 tests passed" in done.stdout
+
+
+def test_migrate(run: Run) -> None:
+    change(("version: 2", "version: 1 # of the language"))
+    code, out, _ = run("migrate", "--check", "desk.yaml")
+    assert (code, out.count("\n"), Path("desk.yaml").read_text().count("wildcards_lift")) == (1, 2, 0)
+    before = run("matrix", "desk.yaml")[1]
+    assert run("migrate", "desk.yaml")[:2] == (0, out)
+    text = Path("desk.yaml").read_text()
+    assert "version: 2 # of the language\n" in text
+    assert "    wildcards_lift: true\n    unless:" in text
+    assert run("matrix", "desk.yaml")[1] == before
+    assert run("migrate", "--check", "desk.yaml") == (0, "desk.yaml: is of version 2 already\n", "")
+    assert not list(Path().glob(".*"))

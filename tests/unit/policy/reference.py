@@ -77,9 +77,10 @@ class Reference:
         exempt = {self.dictionary.message(word) for word in self.data["session"].get("exempt", [])}
         if asked.direction == "inbound" and asked.msg_type in exempt:
             return Answer(True, None, frozenset(), False, None)
-        held = self.held(asked)
+        held, written = self.held(asked)
         for forbid in sorted(self.data.get("forbid", []), key=lambda forbid: str(forbid["name"])):
-            if self.fires(forbid, asked, held):
+            widely = forbid.get("wildcards_lift", self.data["version"] == 1)
+            if self.fires(forbid, asked, held if widely else written):
                 return self.enforced(asked, Answer(False, None, frozenset(), False, forbid["name"]), set())
         return self.by_scopes(asked, held)
 
@@ -87,7 +88,7 @@ class Reference:
         about = False
         granting: set[str] = set()
         for scope, said in self.data["scopes"].items():
-            for grant in said["grants"]:
+            for grant in said.get("grants", []):
                 if self.about(grant, asked, [grant["message"]]):
                     about = True
                     if self.all_hold(grant.get("when", {}), asked, forbids=False) == YES:
@@ -113,8 +114,8 @@ class Reference:
             return denial
         return replace(denial, allowed=True, shadow=True)
 
-    def held(self, asked: Asked) -> set[str]:
-        """The mapping's scopes that the token has, by itself or by its roles."""
+    def held(self, asked: Asked) -> tuple[set[str], set[str]]:
+        """The mapping's scopes that the token has, by itself or by its roles; and those that are written out there."""
         named = set()
         for scope in asked.scopes:
             if scope.startswith("role:"):
@@ -122,20 +123,20 @@ class Reference:
         claim = self.claim(asked, self.data.get("role_claim", "roles"))
         for name in claim if isinstance(claim, list) else [claim]:
             named.add(name)
-        found: set[str] = set()
-        for scope in asked.scopes:
-            found |= self.covered(scope)
+        words = set(asked.scopes)
         for name in named:
-            found |= self.role(name, ())
-        return found
+            words |= self.role(name, ())
+        found: set[str] = set()
+        for word in words:
+            found |= self.covered(word)
+        return found, words & set(self.data["scopes"])
 
     def role(self, name: object, above: tuple[str, ...]) -> set[str]:
+        """The scopes of a role and of those that it includes, as they are written."""
         roles = self.data.get("roles", {})
         if not isinstance(name, str) or name not in roles or name in above:
             return set()
-        found: set[str] = set()
-        for scope in roles[name].get("scopes", []):
-            found |= self.covered(scope)
+        found = set(roles[name].get("scopes", []))
         for inner in roles[name].get("roles", []):
             found |= self.role(inner, (*above, name))
         return found

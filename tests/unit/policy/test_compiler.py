@@ -107,7 +107,7 @@ def test_a_fault_in_a_grant_has_its_line_and_key(written: str, fault: str) -> No
     [
         ("", "m.yaml:1: is no mapping: it has no keys"),
         ("- a\n", "m.yaml:1: is no mapping"),
-        (GOOD.replace("version: 1", "version: 2"), "m.yaml:1: `version` must be 1"),
+        (GOOD.replace("version: 1", "version: 3"), "m.yaml:1: `version` must be 1 or 2"),
         (GOOD.replace("name: m\n", ""), "m.yaml:1: `name` is missing"),
         (GOOD.replace("name: m", "name: 'a\tb'"), "m.yaml:2: `name` must match"),
         (GOOD.replace("4.4", "4.5"), "m.yaml:3: `fix` there is no dictionary for `FIX.4.5` (did you mean"),

@@ -363,3 +363,32 @@ def test_what_is_granted_is_no_matter_of_rollout() -> None:
 def test_the_rollout_is_part_of_the_meaning(rollout: str) -> None:
     others = {build(f"{ROLLOUT}rollout: {other}\n").digest for other in ("{}", "{messages: {F: shadow}}")}
     assert build(f"{ROLLOUT}rollout: {rollout}\n").digest not in others
+
+
+LIFTED = (
+    "scope_prefixes: true\n"
+    "roles: {wide: {scopes: ['order:create:*']}, narrow: {scopes: ['order:create:any']}}\n"
+    "scopes:\n"
+    "  order:create:any: {grants: [{message: D}]}\n"
+    "  order:create:evil: {modifier: true}\n"
+    "forbid: [{name: evil, message: D, when: {55: EVIL}, unless: ['order:create:evil']%s}]\n"
+)
+TWO = HEAD.replace("version: 1", "version: 2")
+
+
+@pytest.mark.parametrize("scopes", ["order:create:*", "order:create", "*:*:evil order:create:any", "role:wide"])
+def test_a_wildcard_or_a_shorter_scope_lifts_a_forbid_only_where_it_says_so(scopes: str) -> None:
+    assert short(build(LIFTED % "", TWO), "D|55=A", scopes).allowed
+    verdict = short(build(LIFTED % "", TWO), "D|55=EVIL", scopes)
+    assert (verdict.allowed, verdict.forbid, verdict.missing_scopes) == (False, "evil", ("order:create:evil",))
+    assert short(build(LIFTED % ", wildcards_lift: true", TWO), "D|55=EVIL", scopes).allowed
+    assert short(build(LIFTED % ""), "D|55=EVIL", scopes).allowed
+    assert not short(build(LIFTED % ", wildcards_lift: false"), "D|55=EVIL", scopes).allowed
+
+
+def test_a_modifier_lifts_and_grants_nothing() -> None:
+    policy = build(LIFTED % "", TWO)
+    assert short(policy, "D|55=EVIL", "role:narrow order:create:evil").allowed
+    assert not short(policy, "D|55=EVIL", "order:create:evil").allowed
+    assert not short(policy, "D|55=A", "order:create:evil").allowed
+    assert policy.expand(frozenset({"order:create:evil"}), {}).unknown == ()

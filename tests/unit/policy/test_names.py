@@ -29,7 +29,7 @@ def names(text: str) -> tuple[Names, list[Fault]]:
     faults: list[Fault] = []
     files = Files(Path("m.yaml"), faults)
     files.include(parse(text.encode(), "m.yaml"))
-    return Names(Said(files, faults), Lookup(load("FIX.4.4"), faults, {}), ()), faults
+    return Names(Said(files, faults), Lookup(load("FIX.4.4"), faults, {}), 2, ()), faults
 
 
 def test_grants_in_numbers() -> None:

@@ -147,10 +147,12 @@ messages = st.sampled_from(["NewOrderSingle", "D", "G", "ExecutionReport"])
 directions = st.sampled_from(["inbound", "inbound", "outbound"])
 modes = st.sampled_from(["enforce", "shadow"])
 grants = st.fixed_dictionaries({"message": messages}, optional={"direction": directions, "when": few})
-scopes = st.fixed_dictionaries({"grants": st.lists(grants, min_size=1, max_size=3)}, optional={"mode": modes})
+scopes = st.just({"modifier": True}) | st.fixed_dictionaries(
+    {"grants": st.lists(grants, min_size=1, max_size=3)}, optional={"mode": modes}
+)
 forbids = st.fixed_dictionaries(
     {"message": messages | st.lists(messages, min_size=1, max_size=2)},
-    optional={"direction": directions, "when": few},
+    optional={"direction": directions, "when": few, "wildcards_lift": st.booleans()},
 )
 rollouts = maybe(
     mode=modes,
@@ -163,10 +165,15 @@ rollouts = maybe(
 def mappings(draw: st.DrawFn) -> dict[str, Any]:
     defined = draw(st.dictionaries(st.sampled_from(SCOPES), scopes, min_size=1, max_size=4))
     some = st.lists(st.sampled_from(sorted(defined)), min_size=1, max_size=2)
-    roles = st.fixed_dictionaries({"a": maybe(scopes=some, roles=st.just(["b"])).filter(bool), "b": maybe(scopes=some)})
+    covering = st.lists(
+        st.sampled_from([*sorted(defined), "*:" + min(defined).partition(":")[2]]), min_size=1, max_size=2
+    )
+    roles = st.fixed_dictionaries(
+        {"a": maybe(scopes=covering, roles=st.just(["b"])).filter(bool), "b": maybe(scopes=some)}
+    )
     listed = draw(st.lists(st.tuples(forbids, some | st.just([])), max_size=2))
     return {
-        "version": 1,
+        "version": draw(st.sampled_from([1, 2])),
         "name": "m",
         "fix": "FIX.4.4",
         "session": {"identity": {}, "exempt": draw(st.sampled_from([[], ["News"]]))},

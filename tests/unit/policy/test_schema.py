@@ -82,6 +82,8 @@ def test_conditions(said: str) -> None:
     [
         HEAD + "scopes: {a: {grants: [{message: D}]}}",
         HEAD + "scopes: {a:b: {grants: []}}",
+        HEAD + "scopes: {a:b: {modifier: false}}",
+        HEAD + "scopes: {a:b: {modifier: true, grants: [{message: D}]}}",
         HEAD + "scopes: {a:b: {grants: [{mesage: D}]}}",
         HEAD + "scopes: {a:b: {grants: [{message: D, direction: up}]}}",
         HEAD + SCOPE % "{equls: CS}",
@@ -90,7 +92,7 @@ def test_conditions(said: str) -> None:
         HEAD + SCOPE % "[CS]",
         HEAD + SCOPE % "{present: false}",
         HEAD + SCOPE % "{after: 8h}",
-        HEAD.replace("version: 1", "version: 2") + SCOPE % "CS",
+        HEAD.replace("version: 1", "version: 3") + SCOPE % "CS",
         HEAD.replace("name: m\n", "") + SCOPE % "CS",
         "name: m\n" + SCOPE % "CS",
         "roles: {a b: {scopes: [a:b]}}",

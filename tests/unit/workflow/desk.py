@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 DESK = """\
-version: 1
+version: 2
 name: desk
 fix: FIX.5.0SP2
 lists:
@@ -100,7 +100,7 @@ tests:
 """
 
 VENUE = """\
-version: 1
+version: 2
 name: apikey
 fix: FIX.4.4
 session: {identity: {}, risk_reducing: [OrderCancelRequest, OrderMassCancelRequest]}

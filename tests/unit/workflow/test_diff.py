@@ -28,7 +28,7 @@ CANCEL = "    grants: [{message: OrderCancelRequest}]"
         ("description: Buy and sell shares", "description: Shares"),
         ("SecurityType: CommonStock, Side: {in: [Buy, Sell]}", "54: {in: ['2', '1']}, 167: CS"),
         (CANCEL, "    grants: [{message: F, direction: inbound, when: {}}]"),
-        ("version: 1", "# the desk's own\nversion: 1"),
+        ("version: 2", "# the desk's own\nversion: 2"),
     ],
 )
 def test_text_that_means_the_same(desk: Policy, write: Write, old: str, new: str) -> None:

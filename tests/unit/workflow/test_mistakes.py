@@ -72,7 +72,7 @@ SIDES = "Side: {in: [Buy, Sell]}"
         (
             TAIL,
             TAIL + "  - {name: lifted, message: F, when: {Symbol: A}, unless: ['order:cancel']}\n",
-            "forbid.lifted: can never fire: every scope that grants `OrderCancelRequest inbound` lifts it",
+            "forbid.lifted: only fires for wildcards: every scope that grants `OrderCancelRequest inbound` lifts it",
         ),
         (
             TAIL,
@@ -84,6 +84,11 @@ SIDES = "Side: {in: [Buy, Sell]}"
             "scopes:\n",
             "  idle: {scopes: ['order:*']}\nscopes:\n",
             "roles.idle: comes to the same scopes as `canceller`",
+        ),
+        (
+            "scopes:\n",
+            "scopes:\n  override:x: {modifier: true}\n",
+            "scopes.override:x: is a modifier, and lifts no forbid",
         ),
         ("roles:\n", "roles:\n  idle: {scopes: ['trade:view:own']}\n", "roles.idle: is used by no test"),
         ("lists:\n", "lists:\n  idle: {values: [A]}\n", "lists.idle: is used by no condition"),
@@ -143,3 +148,15 @@ def test_a_role_named_by_a_claim_is_used(write: Write, write_suite: Write) -> No
 def test_an_outbound_forbid_on_what_no_scope_grants_matters(write: Write, write_suite: Write) -> None:
     changed = TAIL + "  - {name: news, message: News, direction: outbound, when: {Headline: x}}\n"
     assert found(write((TAIL, changed)), write_suite()) == set()
+
+
+def test_a_sensitive_modifier_wants_a_test_that_it_has_allowed(write: Write, write_suite: Write) -> None:
+    mapping = write(
+        ("scopes:\n", "scopes:\n  override:x: {modifier: true, sensitive: true}\n"),
+        ('["order:create:restricted"]\n', '["order:create:restricted", "override:x"]\n'),
+    )
+    lacking = "scopes.override:x: is sensitive, and no test expects it to grant"
+    assert lacking in found(mapping, write_suite())
+    order = 'message: "35=D|55=EVIL|167=CS|54=1", expect: allow'
+    test = f'tests:\n  - {{name: x, scopes: ["order:create:equity", "override:x"], {order}}}\n'
+    assert found(mapping, write_suite(("tests:\n", test))) == set()

@@ -45,7 +45,7 @@ def test_a_signature_holds(write: Write, keys: tuple[Path, Path]) -> None:
 
 def test_a_change_of_words_alone_does_not_matter(write: Write, keys: tuple[Path, Path]) -> None:
     signed(write(), keys[0])
-    mapping = write(("description: Buy and sell shares", "description: Shares"), ("version: 1", "# words\nversion: 1"))
+    mapping = write(("description: Buy and sell shares", "description: Shares"), ("version: 2", "# words\nversion: 2"))
     assert held(mapping, keys[1])
 
 
