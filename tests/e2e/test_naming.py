@@ -47,7 +47,8 @@ async def test_an_exempt_message_on_behalf_of_another_firm(rig: Rig) -> None:
 
     others = client.send("B", [(115, "OTHERFIRM"), *NEWS])
     assert (await client.wait_for_type("5")).get(58) == "OnBehalfOfCompID is not the token's"
-    assert (await rig.at_venue(others, client)).type == "5"
+    logout = await rig.at_venue(others, client)
+    assert (logout.type, logout.get(115)) == ("5", "")
     event = await rig.event(client.comp_id, msg_type="B", msg_seq_num=others.seq)
     assert (event["verdict"], event["reason"]) == (
         "deny",
@@ -69,7 +70,8 @@ async def test_a_heartbeat_of_another_desk_ends_the_session_in_sequence(rig: Rig
     client = await log_on(rig)
     heartbeat = client.send("0", [(50, "desk-2")])
     assert (await client.wait_for_type("5")).get(58) == "SenderSubID is not the token's"
-    assert (await rig.at_venue(heartbeat, client)).type == "5"
+    logout = await rig.at_venue(heartbeat, client)
+    assert (logout.type, logout.get(50)) == ("5", "")
     assert rig.session(client).faults == []
 
 
@@ -79,5 +81,5 @@ async def test_a_message_of_the_venues_to_another_desk_is_withheld(rig: Rig) -> 
     await client.wait_for(lambda message: message.seq == ours.seq and message.raw == ours.raw)
     others = rig.session(client).send("B", [(57, "desk-2"), *NEWS])
     filled = await client.wait_for(lambda message: message.seq == others.seq)
-    assert (filled.type, filled.get(123)) == ("4", "Y")
+    assert (filled.type, filled.get(123), filled.get(57)) == ("4", "Y", "")
     await rig.assert_whole(client)

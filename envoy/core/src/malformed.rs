@@ -1,7 +1,8 @@
 //! A message in an exact frame that departs from the strict profile: what of it an answer needs.
 //!
 //! It is not forwarded. Its header is written anew, in the Logon's version and with the Logon's CompIDs, as a message that keeps the
-//! profile: what takes the message's place in the sequence is made of that, and never of bytes that engines read differently.
+//! profile: what takes the message's place in the sequence is made of that, and never of bytes that engines read differently. The ids of
+//! third parties stay in it, for the reject that goes back to them.
 
 use crate::command::Direction;
 use crate::contract::identity::Identity;
@@ -46,7 +47,7 @@ pub struct Malformed {
     pub is_other_comp_id: bool,
 }
 
-/// What [`Malformed::header`] has from the message besides [`tags::OPTIONAL_IDS`], where that can be read: a PossDupFlag (43) if it is Y.
+/// What [`Malformed::header`] has from the message besides [`tags::ROUTE_IDS`], where that can be read: a PossDupFlag (43) if it is Y.
 const KEPT: [u32; 4] =
     [tags::POSS_DUP_FLAG, tags::SENDING_TIME, tags::ORIG_SENDING_TIME, tags::LAST_MSG_SEQ_NUM_PROCESSED];
 
@@ -78,7 +79,7 @@ impl Malformed {
             rewrite::field(body, tags::MSG_SEQ_NUM, number.to_string().as_bytes());
             rewrite::field(body, tags::SENDER_COMP_ID, sender);
             rewrite::field(body, tags::TARGET_COMP_ID, target);
-            let mut kept = [&KEPT[..], &tags::OPTIONAL_IDS].concat();
+            let mut kept = [&KEPT[..], &tags::ROUTE_IDS].concat();
             for (tag, value) in fields(bytes) {
                 let place = kept.iter().position(|each| each.to_string().as_bytes() == tag);
                 let Some(tag) = place.map(|place| kept.swap_remove(place)) else { continue };
@@ -215,13 +216,13 @@ mod tests {
     fn its_header_keeps_the_profile_and_has_the_logons_ids() {
         for body in [
             "35=D|34=7|49=ALGO|56=VENUE|52=T|50=desk|115=FIRM|58=|",
-            "35=D|56=|34=7|52=T|50=desk|50=other|115=FIRM|49=|11=a|",
+            "35=D|56=|34=7|52=T|115=FIRM|115=other|49=|11=a|",
             "35=D|34=7|34=8|52=T|50=desk|115=FIRM|49=ALGO|56=VENUE|",
             "35=D|34=7|52=T|57=|50=desk|115=FIRM|43=maybe|49=ALGO|56=VENUE|",
-            "35=D|34=0007|52=T|122=|50=desk|142=\u{7}|115=FIRM|49=ALGO|56=VENUE|=|",
+            "35=D|34=0007|52=T|122=|50=desk|129=\u{7}|115=FIRM|49=ALGO|56=VENUE|=|",
         ] {
             let header = malformed(body).unwrap().header;
-            let same = fix("FIX.4.4", "35=D|34=7|49=ALGO|56=VENUE|52=T|50=desk|115=FIRM|");
+            let same = fix("FIX.4.4", "35=D|34=7|49=ALGO|56=VENUE|52=T|115=FIRM|");
             assert_eq!(show(&header), show(&same), "{body}");
         }
         let replay = malformed("35=D|34=7|43=Y|49=ALGO|56=VENUE|122=S|58=|").unwrap().header;

@@ -45,6 +45,10 @@ const BAD_BODIES: [&str; 13] = [
     "56=|",
     LONG,
 ];
+/// The optional ids of the client's Logon.
+const LOGON_IDS: [&str; 3] = ["", "50=desk|", "57=desk|142=ny|115=FUND|"];
+/// Those of the venue's.
+const VENUES_IDS: &str = "57=desk|128=FUND|";
 /// Longer than the limit.
 const LONG: &str = "58=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx|";
 /// Logons in the running session.
@@ -136,8 +140,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Numbers for both sides, and the Logon in front.
-fn operations(steps: &[Step]) -> Vec<Op> {
-    let logon = long(Direction::Inbound, "FIX.4.4", "A 1 98=0|108=30|554=s3cret|");
+fn operations(ids: &str, steps: &[Step]) -> Vec<Op> {
+    let logon = long(Direction::Inbound, "FIX.4.4", &format!("A 1 {ids}98=0|108=30|554=s3cret|"));
     let mut ops = vec![Op::Bytes(Direction::Inbound, logon)];
     let (mut client, mut venue) = (1, 0);
     let mut reset = false;
@@ -187,7 +191,10 @@ fn message(from: Direction, said: &Said, seq: u64) -> Vec<u8> {
         }
         Said::Reset => written(&format!("4 {seq} 36=1|")),
         Said::Logout => written(&format!("5 {seq} 58=bye|")),
-        Said::Logon(body) => written(&format!("A {seq} {}", body.get(&LOGONS))),
+        Said::Logon(body) => {
+            let ids = if from == Direction::Outbound { VENUES_IDS } else { "" };
+            written(&format!("A {seq} {ids}{}", body.get(&LOGONS)))
+        }
         Said::Foreign(_, true) => long(from, "FIX.4.2", &format!("D {seq} 11=a|")),
         Said::Foreign(body, false) => fix("FIX.4.4", &body.get(&FOREIGN).replace("{}", &seq.to_string())),
         Said::Junk(which) => raw(which.get::<&str>(&JUNK)),
@@ -218,10 +225,11 @@ proptest! {
 
     #[test]
     fn any_split_yields_the_same_commands(
+        ids in prop::sample::select(&LOGON_IDS[..]),
         steps in prop::collection::vec(step(), 1..40),
         cuts in prop::collection::vec(1_usize..90, 1..40),
     ) {
-        let ops = operations(&steps);
+        let ops = operations(ids, &steps);
         let (run, whole) = Run::play(&ops, |len| len);
         run.assert_lawful();
         let (bytewise, by_bytes) = Run::play(&ops, |_| 1);
@@ -241,10 +249,11 @@ proptest! {
 
     #[test]
     fn where_several_are_asked_about_at_once_the_law_holds_for_any_split(
+        ids in prop::sample::select(&LOGON_IDS[..]),
         steps in prop::collection::vec(step(), 1..40),
         cuts in prop::collection::vec(1_usize..400, 1..40),
     ) {
-        let ops = operations(&steps);
+        let ops = operations(ids, &steps);
         Run::play_batching(&ops, |len| len).assert_lawful();
         let mut cuts = cuts.iter().cycle();
         Run::play_batching(&ops, |_| *cuts.next().unwrap_or(&1)).assert_lawful();

@@ -3,12 +3,17 @@
 //! The messages of both sides are compared with the client's Logon: an outbound message names the client as its target and
 //! the venue as its sender. A venue may have further ids, besides the CompIDs: those of its own Logon, once that has passed.
 //! An id that a message leaves out names nobody, and so it never differs from the Logon's.
+//!
+//! A message that the gateway writes itself has the optional ids of its side's Logon ([`Identity::own_ids`]), and no others.
 
 use super::request::identifiers;
 use crate::command::Direction;
 use crate::message::Message;
 use crate::tags::{OPTIONAL_IDS, mirrored};
 use crate::version::Version;
+
+/// The tag and the value of an id in the header.
+pub type HeaderId = (u32, Vec<u8>);
 
 /// The ids of a connection's Logon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +25,9 @@ pub struct Identity {
     /// TargetCompID (56).
     pub target: Vec<u8>,
     /// The values of [`OPTIONAL_IDS`] that the Logon has.
-    optional: Vec<(u32, Vec<u8>)>,
+    optional: Vec<HeaderId>,
     /// The values of [`OPTIONAL_IDS`] that the venue's Logon has; `None` until that has passed.
-    venue: Option<Vec<(u32, Vec<u8>)>>,
+    venue: Option<Vec<HeaderId>>,
     /// The headers of all ids that the Logon has.
     headers: Vec<(&'static str, String)>,
 }
@@ -56,6 +61,15 @@ impl Identity {
         self.venue = Some(optional(logon));
     }
 
+    /// Returns the values of [`OPTIONAL_IDS`] that a message of the gateway's own has in this direction: towards the venue those of the
+    /// client's Logon; towards the client those of the venue's Logon, and none until that has passed.
+    pub fn own_ids(&self, direction: Direction) -> &[HeaderId] {
+        match direction {
+            Direction::Inbound => &self.optional,
+            Direction::Outbound => self.venue.as_deref().unwrap_or_default(),
+        }
+    }
+
     /// Whether the version and the CompIDs of `message` are the Logon's.
     #[inline]
     pub fn is_of(&self, direction: Direction, message: &Message<'_>) -> bool {
@@ -76,8 +90,7 @@ impl Identity {
         let mut ids = message.fields.iter().filter(|field| OPTIONAL_IDS.contains(&field.tag));
         ids.any(|field| {
             let value = message.value(field);
-            let is_in =
-                |ids: &[(u32, Vec<u8>)], tag| ids.iter().any(|(id, known)| *id == tag && known == value);
+            let is_in = |ids: &[HeaderId], tag| ids.iter().any(|(id, known)| *id == tag && known == value);
             match direction {
                 Direction::Inbound => !is_in(&self.optional, field.tag),
                 Direction::Outbound => {
@@ -89,7 +102,7 @@ impl Identity {
     }
 }
 
-fn optional(logon: &Message<'_>) -> Vec<(u32, Vec<u8>)> {
+fn optional(logon: &Message<'_>) -> Vec<HeaderId> {
     let value = |tag: &u32| logon.get(*tag).map(|value| (*tag, value.to_vec()));
     OPTIONAL_IDS.iter().filter_map(value).collect()
 }
@@ -158,6 +171,7 @@ mod tests {
             })
         };
         assert!(identity.awaits_venue() && is_other(&identity, Direction::Outbound, "50=engine-1|"));
+        assert_eq!(identity.own_ids(Direction::Outbound), []);
         on("FIX.4.4", "35=A|34=1|49=VENUE|56=ALGO|50=engine-1|", |logon| identity.note_venue(logon));
         assert!(
             !identity.awaits_venue() && !is_other(&identity, Direction::Outbound, "50=engine-1|57=desk|")
@@ -170,6 +184,18 @@ mod tests {
         ] {
             assert!(is_other(&identity, direction, ids), "{ids}");
         }
+    }
+
+    #[test]
+    fn the_gateways_own_messages_have_the_ids_of_their_sides_logon() {
+        let mut identity = identity();
+        on("FIX.4.4", "35=A|34=1|49=VENUE|56=ALGO|50=X|145=nyc|", |logon| identity.note_venue(logon));
+        let own = |direction| {
+            let ids = identity.own_ids(direction).iter();
+            ids.map(|(tag, value)| format!("{tag}={}|", String::from_utf8_lossy(value))).collect::<String>()
+        };
+        assert_eq!(own(Direction::Inbound), "50=desk|142=here|57=X|115=FUND|116=pm|144=nyc|");
+        assert_eq!(own(Direction::Outbound), "50=X|145=nyc|");
     }
 
     #[test]

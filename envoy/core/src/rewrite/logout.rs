@@ -1,6 +1,7 @@
 //! Logouts: the session ends, has ended, or never began.
 
 use super::substitute::{compose, field, number, substitute};
+use crate::contract::identity::HeaderId;
 use crate::decision::Denial;
 use crate::message::Message;
 use crate::tags;
@@ -8,13 +9,13 @@ use crate::version::Version;
 use time::OffsetDateTime;
 
 /// The session ends: a Logout in the place of the client's message.
-pub fn logout(message: &Message<'_>, denial: &Denial, out: &mut Vec<u8>) {
-    substitute(message, b"5", out, |body| field(body, tags::TEXT, &denial.text));
+pub fn logout(message: &Message<'_>, ids: &[HeaderId], denial: &Denial, out: &mut Vec<u8>) {
+    substitute(message, ids, b"5", out, |body| field(body, tags::TEXT, &denial.text));
 }
 
 /// The session has ended: the venue's Logout says to the client why.
-pub fn ended(logout: &Message<'_>, denial: &Denial, out: &mut Vec<u8>) {
-    substitute(logout, b"5", out, |body| say_why(body, logout.version, denial));
+pub fn ended(logout: &Message<'_>, ids: &[HeaderId], denial: &Denial, out: &mut Vec<u8>) {
+    substitute(logout, ids, b"5", out, |body| say_why(body, logout.version, denial));
 }
 
 /// Text (58), and on FIXT 1.1 SessionStatus (1409).
@@ -65,18 +66,21 @@ fn timestamp(now: OffsetDateTime, version: Version) -> String {
 mod tests {
     use super::*;
     use crate::decision::NOT_AUTHORIZED;
-    use crate::rewrite::testing::{ORDER, denial, rewrite};
+    use crate::rewrite::testing::{ORDER, denial, ids, rewrite};
 
     #[test]
     fn a_logout_takes_the_place_of_a_message() {
-        let text = rewrite("FIX.4.2", ORDER, |message, out| logout(message, &denial(NOT_AUTHORIZED), out));
-        assert_eq!(text, "35=5|34=7|49=A|56=B|50=desk|52=T|58=Insufficient permissions|");
+        let text = rewrite("FIX.4.2", ORDER, |message, out| {
+            logout(message, &ids(&[(50, "desk")]), &denial(NOT_AUTHORIZED), out);
+        });
+        assert_eq!(text, "35=5|34=7|49=A|56=B|52=T|50=desk|58=Insufficient permissions|");
     }
 
     #[test]
     fn the_venues_logout_says_why_to_the_client() {
         let logout = "35=5|34=12|49=B|56=A|52=T|58=bye|1409=4|";
-        let said = |version: &str| rewrite(version, logout, |m, out| ended(m, &denial(NOT_AUTHORIZED), out));
+        let said =
+            |version: &str| rewrite(version, logout, |m, out| ended(m, &[], &denial(NOT_AUTHORIZED), out));
         assert_eq!(said("FIX.4.4"), "35=5|34=12|49=B|56=A|52=T|58=Insufficient permissions|");
         assert_eq!(said("FIXT.1.1"), "35=5|34=12|49=B|56=A|52=T|58=Insufficient permissions|1409=8|");
     }

@@ -3,7 +3,8 @@
 //! A denied message gets a BusinessMessageReject (35=j), which came with FIX 4.2; before it there is only the session's Reject (35=3). A
 //! message that departs from the strict profile gets that one in every version.
 
-use super::substitute::{field, number, substitute};
+use super::substitute::{field, header_ids, number, substitute};
+use crate::contract::identity::HeaderId;
 use crate::decision::Denial;
 use crate::malformed::Fault;
 use crate::message::Message;
@@ -17,7 +18,7 @@ pub struct Rejected {
     /// Its MsgSeqNum (34).
     pub seq: u64,
     /// The ids that route the reject back to who sent the message through the client: DeliverTo for OnBehalfOf, and so on.
-    pub route: Vec<(u32, Vec<u8>)>,
+    pub route: Vec<HeaderId>,
     /// Why it is rejected.
     pub cause: Cause,
 }
@@ -44,7 +45,7 @@ impl Rejected {
 
     /// What it takes in memory beside itself.
     pub fn bytes(&self) -> usize {
-        let route: usize = self.route.iter().map(|(_, id)| id.len() + size_of::<(u32, Vec<u8>)>()).sum();
+        let route: usize = self.route.iter().map(|(_, id)| id.len() + size_of::<HeaderId>()).sum();
         route
             + match &self.cause {
                 Cause::Denied { business_id, denial, .. } => {
@@ -101,9 +102,9 @@ fn business_id_tag(msg_type: MsgType) -> Option<u32> {
 }
 
 /// The venue's Heartbeat becomes the reject that the client must see.
-pub fn reject(heartbeat: &Message<'_>, rejected: &Rejected, out: &mut Vec<u8>) {
-    substitute(heartbeat, reject_type(heartbeat.version, rejected), out, |body| {
-        reject_body(heartbeat, rejected, body);
+pub fn reject(heartbeat: &Message<'_>, ids: &[HeaderId], rejected: &Rejected, out: &mut Vec<u8>) {
+    substitute(heartbeat, &[], reject_type(heartbeat.version, rejected), out, |body| {
+        reject_body(heartbeat.version, ids, rejected, body);
     });
 }
 
@@ -112,24 +113,24 @@ pub(super) fn reject_type(version: Version, rejected: &Rejected) -> &'static [u8
     if is_denial && version.has_business_reject() { b"j" } else { b"3" }
 }
 
-/// All behind the header fields that are taken over from the venue's message `place`.
-pub(super) fn reject_body(place: &Message<'_>, rejected: &Rejected, body: &mut Vec<u8>) {
-    for (tag, id) in rejected.route.iter().filter(|(tag, _)| place.get(*tag).is_none()) {
-        field(body, *tag, id);
-    }
+/// Writes all behind the header fields that are taken over from the venue's message. Of the venue's optional `ids` those of a third
+/// party stay out: the reject goes to whom the rejected message came from.
+pub(super) fn reject_body(version: Version, ids: &[HeaderId], rejected: &Rejected, body: &mut Vec<u8>) {
+    header_ids(body, ids.iter().filter(|(tag, _)| !tags::ROUTE_IDS.contains(tag)));
+    header_ids(body, &rejected.route);
     number(body, tags::REF_SEQ_NUM, rejected.seq);
     match &rejected.cause {
         Cause::Denied { msg_type, business_id, denial } => {
-            if place.version.has_business_reject() {
+            if version.has_business_reject() {
                 field(body, tags::REF_MSG_TYPE, msg_type.as_bytes());
                 if let Some(id) = business_id {
                     field(body, tags::BUSINESS_REJECT_REF_ID, id);
                 }
-                number(body, tags::BUSINESS_REJECT_REASON, place.version.reject_reason(denial.reason).into());
+                number(body, tags::BUSINESS_REJECT_REASON, version.reject_reason(denial.reason).into());
             }
             field(body, tags::TEXT, &denial.text);
         }
-        Cause::Malformed(fault) => session_reject_body(place.version, fault, body),
+        Cause::Malformed(fault) => session_reject_body(version, fault, body),
     }
 }
 
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
     use crate::decision::{NOT_AUTHORIZED, NOT_AVAILABLE};
     use crate::profile::Profile;
-    use crate::rewrite::testing::{denial, rewrite};
+    use crate::rewrite::testing::{denial, ids, rewrite};
     use crate::testing::{fix, read};
 
     #[test]
@@ -168,7 +169,9 @@ mod tests {
             let mut fields = Vec::new();
             let message = read(&order, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
             let rejected = Rejected::new(&message, denial(reason));
-            rewrite(version, "35=0|34=12|49=B|56=A|52=T|112=ab12|", |beat, out| reject(beat, &rejected, out))
+            rewrite(version, "35=0|34=12|49=B|56=A|52=T|112=ab12|", |beat, out| {
+                reject(beat, &[], &rejected, out)
+            })
         };
         let tail = "58=Insufficient permissions|";
         for version in ["FIX.4.0", "FIX.4.1"] {
@@ -186,6 +189,19 @@ mod tests {
                 format!("35=j|34=12|49=B|56=A|52=T|45=7|372=D|379=ord-1|380={said}|{tail}")
             );
         }
+    }
+
+    #[test]
+    fn a_reject_has_the_venues_sub_ids_and_goes_back_the_way_that_the_message_came() {
+        let order = fix("FIX.4.4", "35=D|34=7|49=A|56=B|115=OTHER|144=LDN|11=ord-1|");
+        let mut fields = Vec::new();
+        let order = read(&order, &Profile::new(&[], &[]), 64, &mut fields).unwrap();
+        let rejected = Rejected::new(&order, denial(NOT_AUTHORIZED));
+        let venue = ids(&[(50, "X"), (143, "NYC"), (128, "FUND"), (129, "pm")]);
+        let heartbeat = "35=0|34=12|49=B|56=A|50=Y|128=FUND|52=T|112=ab12|";
+        let text = rewrite("FIX.4.4", heartbeat, |beat, out| reject(beat, &venue, &rejected, out));
+        let head = "35=j|34=12|49=B|56=A|52=T|50=X|143=NYC|128=OTHER|145=LDN|45=7|";
+        assert!(text.starts_with(head), "{text}");
     }
 
     #[test]

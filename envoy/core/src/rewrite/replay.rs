@@ -4,12 +4,13 @@
 //! has seen has the GapFill's.
 
 use super::reject::{Rejected, reject_body, reject_type};
-use super::substitute::{carried, compose, field, number};
+use super::substitute::{carried, compose, field, header_ids, number};
+use crate::contract::identity::HeaderId;
 use crate::message::Message;
 use crate::tags;
 
-/// A part of a GapFill of the venue's: from the number `from` to that before `to`.
-pub fn gap_fill_part(fill: &Message<'_>, from: u64, to: u64, out: &mut Vec<u8>) {
+/// A part of the GapFill `fill`: from the number `from` to that before `to`.
+pub fn gap_fill_part(fill: &Message<'_>, ids: &[HeaderId], from: u64, to: u64, out: &mut Vec<u8>) {
     compose(fill.version, out, |body| {
         field(body, tags::MSG_TYPE, b"4");
         for each in carried(fill) {
@@ -18,13 +19,14 @@ pub fn gap_fill_part(fill: &Message<'_>, from: u64, to: u64, out: &mut Vec<u8>) 
                 _ => body.extend_from_slice(fill.raw(each)),
             }
         }
+        header_ids(body, ids);
         field(body, tags::GAP_FILL_FLAG, b"Y");
         number(body, tags::NEW_SEQ_NO, to);
     });
 }
 
 /// As [`reject`](super::reject()), but at the number `seq` that a GapFill of the venue's covers: a replay of what nobody has seen.
-pub fn late_reject(fill: &Message<'_>, seq: u64, rejected: &Rejected, out: &mut Vec<u8>) {
+pub fn late_reject(fill: &Message<'_>, ids: &[HeaderId], seq: u64, rejected: &Rejected, out: &mut Vec<u8>) {
     compose(fill.version, out, |body| {
         field(body, tags::MSG_TYPE, reject_type(fill.version, rejected));
         number(body, tags::MSG_SEQ_NUM, seq);
@@ -36,7 +38,7 @@ pub fn late_reject(fill: &Message<'_>, seq: u64, rejected: &Rejected, out: &mut 
             }
         }
         replayed(body, dated);
-        reject_body(fill, rejected, body);
+        reject_body(fill.version, ids, rejected, body);
     });
 }
 

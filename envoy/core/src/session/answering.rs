@@ -175,8 +175,8 @@ impl Session {
     fn apply_fate(&mut self, Waiting { bytes, msg_type, fate, .. }: Waiting, now: Now, out: &mut Commands) {
         match fate {
             Fate::Respond(response) => self.respond(&bytes, response, now, out),
-            Fate::Fill => self.reread(&bytes, |_, message| {
-                out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
+            Fate::Fill => self.reread(&bytes, |session, message| {
+                session.send_own(Direction::Inbound, out, |ids, to| rewrite::gap_fill(message, ids, to));
             }),
             Fate::Retire => self.reread(&bytes, |session, message| session.retire(message, now, out)),
             Fate::End(denial, why) => {

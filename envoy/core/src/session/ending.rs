@@ -8,6 +8,7 @@
 //! it closes too: bytes left unread would make the close a reset, and a reset can take the last word with it.
 
 use super::lane::Fate;
+use super::redelivering::filled_to;
 use super::{Now, Phase, Session};
 use crate::command::{Command, Commands, Direction, Level};
 use crate::decision::Denial;
@@ -94,15 +95,16 @@ impl Session {
         if message.poss_dup {
             // A Logout must come in sequence; the client's next fresh message will be it. A GapFill covers more numbers
             // than its own, and the venue waits for all of them.
-            if message.msg_type == MsgType::SEQUENCE_RESET && !message.is_reset() {
-                return out.send(Direction::Inbound, message.bytes);
-            }
-            return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
+            let is_fill = message.msg_type == MsgType::SEQUENCE_RESET && !message.is_reset();
+            let to_number = filled_to(message).filter(|_| is_fill).unwrap_or(message.seq + 1);
+            return self.send_own(Direction::Inbound, out, |ids, to| {
+                rewrite::gap_fill_part(message, ids, message.seq, to_number, to);
+            });
         }
         self.tell_limited(now, out);
         out.count(Counter::SessionsEnded);
         out.log(Level::Info, format!("session {}: a Logout goes to the venue: {why}", self.name));
-        out.send_with(Direction::Inbound, |to| rewrite::logout(message, &denial, to));
+        self.send_own(Direction::Inbound, out, |ids, to| rewrite::logout(message, ids, &denial, to));
         let limits = &self.listener.settings.limits;
         out.push(Command::Tick(limits.logout_timeout_ms));
         let deadline = now.monotonic + limits.logout_timeout();

@@ -221,7 +221,7 @@ impl Session {
     pub(super) fn deny(&mut self, message: &Message<'_>, denial: Denial, now: Now, out: &mut Commands) {
         if message.poss_dup && self.is_told(message.seq, now) {
             out.count(Counter::InboundDenied);
-            return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
+            return self.send_own(Direction::Inbound, out, |ids, to| rewrite::gap_fill(message, ids, to));
         }
         if !message.poss_dup && self.is_one_too_many(&denial, now) {
             return self.end_by_limit(message, denial.reason, now, out);
@@ -234,6 +234,8 @@ impl Session {
     pub(super) fn echo(&mut self, message: &Message<'_>, rejected: Rejected, now: Now, out: &mut Commands) {
         let origin = self.origin_of(message, now, out);
         let id = self.echoes.add(Echo::Reject(rejected), message.seq, origin, now.monotonic);
-        out.send_with(Direction::Inbound, |to| rewrite::test_request(message, id.as_bytes(), to));
+        self.send_own(Direction::Inbound, out, |ids, to| {
+            rewrite::test_request(message, ids, id.as_bytes(), to);
+        });
     }
 }

@@ -173,7 +173,7 @@ impl Session {
     ) {
         out.count(Counter::InboundDenied);
         if message.poss_dup {
-            return out.send_with(Direction::Inbound, |to| rewrite::gap_fill(message, to));
+            return self.send_own(Direction::Inbound, out, |ids, to| rewrite::gap_fill(message, ids, to));
         }
         self.echo(message, Rejected::malformed(message, fault), now, out);
     }
@@ -202,7 +202,7 @@ impl Session {
                 return;
             }
             out.count(Counter::OutboundDenied);
-            session.replace(message, out, |to| rewrite::gap_fill(message, to));
+            session.replace(message, out, |ids, to| rewrite::gap_fill(message, ids, to));
         });
         // What follows for the client comes last: it may end the connections.
         if is_ours {

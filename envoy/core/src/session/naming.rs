@@ -5,11 +5,13 @@
 //! filter asks about every message that has one of these ids with another value than the Logon's, whatever the message's type:
 //! exempt and session-level messages too.
 //!
-//! Invariant: a message passes without being asked about only if all its ids are the Logon's.
+//! A message that the gateway writes itself has the optional ids of its side's Logon, whatever the replaced message has.
+//!
+//! Invariants: a message passes without being asked about only if all its ids are the Logon's; an id that was refused passes in no other message.
 
 use super::{Now, Session};
 use crate::command::{Commands, Direction};
-use crate::contract::identity::Identity;
+use crate::contract::identity::{HeaderId, Identity};
 use crate::message::Message;
 use crate::msg_type::MsgType;
 use crate::violation::Violation;
@@ -48,6 +50,21 @@ impl Session {
         if self.identity.as_ref().is_some_and(Identity::awaits_venue) {
             self.reread(bytes, |session, message| session.note_venue(message));
         }
+    }
+
+    /// Returns the optional ids of a message of the gateway's own.
+    pub(super) fn own_ids(&self, direction: Direction) -> &[HeaderId] {
+        self.identity.as_ref().map(|identity| identity.own_ids(direction)).unwrap_or_default()
+    }
+
+    /// Sends a message of the gateway's own, which `write` makes with these optional ids.
+    pub(super) fn send_own(
+        &self,
+        direction: Direction,
+        out: &mut Commands,
+        write: impl FnOnce(&[HeaderId], &mut Vec<u8>),
+    ) {
+        out.send_with(direction, |to| write(self.own_ids(direction), to));
     }
 
     /// Asks about `message`. No cached decision is used for session-level messages and Logons, which the filter itself acts on.

@@ -5,6 +5,7 @@ use super::echo::Echo;
 use super::lane::Fate;
 use super::{Phase, Session};
 use crate::command::{Commands, Direction};
+use crate::contract::identity::HeaderId;
 use crate::decision::Decision;
 use crate::message::Message;
 use crate::msg_type::MsgType;
@@ -92,7 +93,7 @@ impl Session {
         let Phase::Ending { denial, answered, .. } = &mut self.phase else { return false };
         *answered = true;
         let denial = denial.clone();
-        self.replace(logout, out, |to| rewrite::ended(logout, &denial, to));
+        self.replace(logout, out, |ids, to| rewrite::ended(logout, ids, &denial, to));
         self.leave_if_ended(now, out);
         true
     }
@@ -138,16 +139,17 @@ impl Session {
     /// The venue's Heartbeat carries an answer of ours to the client.
     fn answer_client(&mut self, heartbeat: &Message<'_>, echo: &Echo, now: Now, out: &mut Commands) {
         let mut bytes = Vec::with_capacity(heartbeat.bytes.len() + 64);
+        let ids = self.own_ids(Direction::Outbound);
         match echo {
             Echo::Reject(rejected) => {
                 out.count(Counter::RejectsDelivered);
                 self.note_told(rejected.seq, now);
-                rewrite::reject(heartbeat, rejected, &mut bytes);
+                rewrite::reject(heartbeat, ids, rejected, &mut bytes);
             }
-            Echo::UserResponse(response) => rewrite::user_response(heartbeat, response, &mut bytes),
+            Echo::UserResponse(response) => rewrite::user_response(heartbeat, ids, response, &mut bytes),
         }
         self.keep_sent(heartbeat.seq, &bytes, now);
-        self.replace(heartbeat, out, |to| to.extend_from_slice(&bytes));
+        self.replace(heartbeat, out, |_, to| to.extend_from_slice(&bytes));
     }
 
     /// Fewer answers are on their way than before; the client may be waiting for room.
@@ -157,18 +159,18 @@ impl Session {
         }
     }
 
-    /// Sends a message of ours in the turn of the venue's.
+    /// Sends a message of ours, which `write` makes with these optional ids, in the turn of the venue's.
     pub(super) fn replace(
         &mut self,
         message: &Message<'_>,
         out: &mut Commands,
-        write: impl FnOnce(&mut Vec<u8>),
+        write: impl FnOnce(&[HeaderId], &mut Vec<u8>),
     ) {
         if self.outbound.is_clear() {
-            return out.send_with(Direction::Outbound, write);
+            return self.send_own(Direction::Outbound, out, write);
         }
         let mut bytes = Vec::with_capacity(message.bytes.len() + 64);
-        write(&mut bytes);
+        write(self.own_ids(Direction::Outbound), &mut bytes);
         self.outbound.push(&bytes, message.msg_type, Fate::Own);
     }
 
@@ -204,8 +206,8 @@ impl Session {
             Decision::Disconnect => self.disconnect(out),
             Decision::Reject(_) | Decision::Logout(_) => {
                 out.count(Counter::OutboundDenied);
-                self.reread(bytes, |_, message| {
-                    out.send_with(Direction::Outbound, |to| rewrite::gap_fill(message, to));
+                self.reread(bytes, |session, message| {
+                    session.send_own(Direction::Outbound, out, |ids, to| rewrite::gap_fill(message, ids, to));
                 });
             }
         }

@@ -8,7 +8,7 @@ use super::echo::{Echo, LATE_MS, Origin};
 use super::memory::{Key, Put};
 use super::resetting::begins_anew;
 use super::{Now, Session};
-use crate::command::{Command, Commands};
+use crate::command::{Command, Commands, Direction};
 use crate::message::{Message, number};
 use crate::msg_type::MsgType;
 use crate::rewrite::{self, Rejected};
@@ -253,7 +253,7 @@ impl Session {
         let mut next = fill.seq;
         for (seq, put) in covered {
             if next < seq {
-                rewrite::gap_fill_part(fill, next, seq, &mut bytes);
+                rewrite::gap_fill_part(fill, self.own_ids(Direction::Outbound), next, seq, &mut bytes);
             }
             next = seq + 1;
             out.count(Counter::RejectsPutBack);
@@ -263,7 +263,8 @@ impl Session {
                 }
                 Put::Lost(rejected) => {
                     let start = bytes.len();
-                    rewrite::late_reject(fill, seq, &rejected, &mut bytes);
+                    let ids = self.own_ids(Direction::Outbound);
+                    rewrite::late_reject(fill, ids, seq, &rejected, &mut bytes);
                     let sent = bytes.get(start..).unwrap_or_default();
                     self.listener.memory.keep(&key, seq, sent, now.monotonic);
                     self.listener.memory.tell(&key, rejected.seq, now.monotonic);
@@ -271,9 +272,9 @@ impl Session {
             }
         }
         if next < to {
-            rewrite::gap_fill_part(fill, next, to, &mut bytes);
+            rewrite::gap_fill_part(fill, self.own_ids(Direction::Outbound), next, to, &mut bytes);
         }
-        self.replace(fill, out, |to| to.extend_from_slice(&bytes));
+        self.replace(fill, out, |_, to| to.extend_from_slice(&bytes));
         true
     }
 }
@@ -287,7 +288,7 @@ fn rejects(echoes: Vec<Echo>) -> Vec<Rejected> {
 }
 
 /// Returns the number after those that a GapFill covers, if it covers any.
-fn filled_to(fill: &Message<'_>) -> Option<u64> {
+pub(super) fn filled_to(fill: &Message<'_>) -> Option<u64> {
     seq_num(fill, tags::NEW_SEQ_NO).filter(|to| *to > fill.seq)
 }
 

@@ -149,7 +149,9 @@ impl Session {
         self.reread(request, |session, message| {
             let id =
                 session.echoes.add(Echo::UserResponse(response), message.seq, Origin::New, now.monotonic);
-            out.send_with(Direction::Inbound, |to| rewrite::test_request(message, id.as_bytes(), to));
+            session.send_own(Direction::Inbound, out, |ids, to| {
+                rewrite::test_request(message, ids, id.as_bytes(), to);
+            });
         });
     }
 }

@@ -1,4 +1,4 @@
-//! A FIX engine that is strict about numbers, and nothing else.
+//! A FIX engine that is strict about numbers and ids, and nothing else.
 //!
 //! It takes the next number or panics, unless a resend that it asked for is on its way. It answers TestRequest with
 //! Heartbeat, and ResendRequest with its application messages as replays (43=Y) and GapFills over the rest. Text (58) is the
@@ -7,6 +7,9 @@
 //! An application makes it send messages with a bad field, which it keeps and sends again like any other. On its way a message
 //! may become garbled bytes: the other engine then sees a gap, and asks for the message again. A Logon with 141=Y begins both
 //! engines' numbers anew.
+//!
+//! SubIDs (50, 57) are a part of the session: each message has them, and no message with others is taken. Some messages of the kind that is
+//! denied have the id of a third party besides, which no message of the session layer has.
 
 use crate::mishap::{Bad, Garbled};
 use crate::support::transcript::long;
@@ -183,7 +186,38 @@ impl Engine {
         let seq = self.next;
         self.next += 1;
         self.sent.insert(seq, content);
-        self.pipe.extend(long(self.from, "FIX.4.4", &format!("{msg_type} {seq} {body}")));
+        self.write(msg_type, seq, body);
+    }
+
+    fn write(&mut self, msg_type: &str, seq: u64, body: &str) {
+        let (sender, target) = self.sub_ids();
+        let ids = format!("50={sender}|57={target}|");
+        self.pipe.extend(long(self.from, "FIX.4.4", &format!("{msg_type} {seq} {ids}{body}")));
+    }
+
+    /// The SubIDs of this side and of the other.
+    fn sub_ids(&self) -> (&'static str, &'static str) {
+        if self.is_client() { ("desk", "X") } else { ("X", "desk") }
+    }
+
+    /// A message has the ids of the session. Who sent a message for a third party gets its reject with that one's id.
+    fn check_ids(&self, message: &Message<'_>) {
+        let (own, other) = self.sub_ids();
+        let sub_ids = (message.get(tags::SENDER_SUB_ID), message.get(tags::TARGET_SUB_ID));
+        assert_eq!(sub_ids, (Some(other.as_bytes()), Some(own.as_bytes())), "{}", show(message.bytes));
+        let third =
+            [tags::ON_BEHALF_OF_COMP_ID, tags::DELIVER_TO_COMP_ID].map(|tag| message.get(tag).map(show));
+        match content(message) {
+            Content::Trade { name, .. } => assert_eq!(third, [third_party(&name).map(str::to_owned), None]),
+            Content::Reject(seq) => {
+                let party = match self.sent.get(&seq) {
+                    Some(Content::Trade { name, .. }) => third_party(name),
+                    _ => None,
+                };
+                assert_eq!(third, [None, party.map(str::to_owned)], "{}", show(message.bytes));
+            }
+            Content::Session | Content::Bad(_) => assert_eq!(third, [None, None], "{}", show(message.bytes)),
+        }
     }
 
     /// Takes a message; `false` when it hangs up on it.
@@ -196,6 +230,7 @@ impl Engine {
             b"5" if !self.logged_on => return false,
             _ => assert!(self.logged_on, "before the Logon: {}", show(bytes)),
         }
+        self.check_ids(&message);
         if message.msg_type.as_bytes() != b"A" {
             self.hear_in_turn(&message);
         }
@@ -308,24 +343,25 @@ impl Engine {
         let end = if end == 0 { self.next - 1 } else { end.min(self.next - 1) };
         let mut seq = begin;
         while seq <= end {
-            let text = match self.sent[&seq].clone() {
+            let (msg_type, at, body) = match self.sent[&seq].clone() {
                 Content::Trade { msg_type, name } => {
                     seq += 1;
-                    format!("{msg_type} {} 43=Y|122=T|{}", seq - 1, body(&msg_type, &name))
+                    let body = format!("43=Y|122=T|{}", body(&msg_type, &name));
+                    (msg_type, seq - 1, body)
                 }
                 Content::Bad(bad) if !bad.is_administrative() => {
                     seq += 1;
-                    format!("{} {} 43=Y|122=T|{}", bad.msg_type(), seq - 1, bad.body())
+                    (bad.msg_type().to_owned(), seq - 1, format!("43=Y|122=T|{}", bad.body()))
                 }
                 Content::Session | Content::Reject(_) | Content::Bad(_) => {
                     let start = seq;
                     while seq <= end && self.sent[&seq].is_administrative() {
                         seq += 1;
                     }
-                    format!("4 {start} 43=Y|122=T|123=Y|36={seq}|")
+                    ("4".to_owned(), start, format!("43=Y|122=T|123=Y|36={seq}|"))
                 }
             };
-            self.pipe.extend(long(self.from, "FIX.4.4", &text));
+            self.write(&msg_type, at, &body);
         }
     }
 }
@@ -334,8 +370,18 @@ fn body(msg_type: &str, name: &str) -> String {
     match msg_type {
         "BE" => format!("923={name}|924=1|925=s3cret|"),
         // The policy rests on 167, and the name says which.
-        _ => format!("58={name}|167={}|", if name.ends_with('x') { "FUT" } else { "CS" }),
+        _ => {
+            let third = third_party(name).map_or(String::new(), |party| format!("115={party}|"));
+            format!("{third}58={name}|167={}|", if name.ends_with('x') { "FUT" } else { "CS" })
+        }
     }
+}
+
+/// On behalf of whom the message of this name is sent. No message of a type that is not asked about is sent for anybody, for it would be
+/// asked about then.
+fn third_party(name: &str) -> Option<&'static str> {
+    let number: usize = name.bytes().filter(u8::is_ascii_digit).map(usize::from).sum();
+    (name.starts_with(['D', '8']) && name.ends_with('x') && number % 2 == 1).then_some("OTHER")
 }
 
 fn content(message: &Message<'_>) -> Content {

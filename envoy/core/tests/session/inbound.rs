@@ -194,12 +194,12 @@ fn a_denied_replay_that_was_never_answered_is_answered_and_stays_a_replay() {
 }
 
 #[test]
-fn the_substitute_keeps_the_header_but_not_what_belongs_to_the_body() {
+fn the_substitute_keeps_number_and_time_but_no_ids_and_nothing_that_belongs_to_the_body() {
     Play::logged_on("FIXT.1.1", "", "").play(
-        ">> client D 2 50=desk|57=eq|115=fund|1128=9|97=Y|212=3|213=<a>|11=x|58=hi|93=1|89=s|
+        ">> client D 2 50=desk|57=eq|115=fund|369=1|627=1|628=hop|1128=9|97=Y|212=3|213=<a>|11=x|58=hi|93=1|89=s|
          << check 2 message inbound D 2 11=x|58=hi|
          >> answer 2 reject 6 no
-         << venue 1 2 50=desk|57=eq|115=fund|112=<1>|",
+         << venue 1 2 369=1|112=<1>|",
     );
 }
 

@@ -399,12 +399,12 @@ fn the_day_is_the_sessions_in_all_its_connections_and_ends_at_midnight_utc() {
          << report 3 inbound limit: 1 messages denied by `limits.messages_per_day` (2)
          >> answer 2 allow
          << venue D 4 11=b|
-         << venue 1 5 112=<1>|
+         << venue 1 5 50=other|112=<1>|
          # It is 10:00:00.
          >> later 50399999
          >> client D 6 11=d|
          << report 4 inbound limit: 1 messages denied by `limits.messages_per_day` (2)
-         << venue 1 6 112=<2>|
+         << venue 1 6 50=other|112=<2>|
          >> later 1
          >> client D 7 11=e|
          << check 5 message inbound D 7 11=e|

@@ -33,7 +33,7 @@ fn an_exempt_message_on_behalf_of_another_firm_is_asked_about() {
          >> client B 4 115=OTHERFIRM|148=hello|
          << check 2 message inbound B 4 148=hello|
          >> answer 2 reject 6 no
-         << venue 1 4 115=OTHERFIRM|112=<1>|
+         << venue 1 4 50=desk|57=X|115=FUND|112=<1>|
          >> client B 5 115=FUND|148=again|
          << venue B 5 115=FUND|148=again|
          >> client B 6 115=OTHERFIRM|148=again|
@@ -73,7 +73,7 @@ fn what_both_session_layers_read_is_asked_about_each_time() {
          >> client 0 3 50=other|
          << check 3 message inbound 0 3
          >> answer 3 reject 6 no
-         << venue 1 3 50=other|112=<1>|
+         << venue 1 3 50=desk|57=X|115=FUND|112=<1>|
          >> client 0 4 50=desk|
          << venue 0 4 50=desk|",
     );
@@ -105,11 +105,11 @@ fn a_session_level_message_denied_or_undecided_is_replaced_in_place() {
             ">> client 2 2 7=1|16=0|129=other|
              << check 2 message inbound 2 2 7=1|16=0|
              >> answer 2 {verdict}
-             << venue 1 2 129=other|112=<1>|
+             << venue 1 2 50=desk|57=X|115=FUND|112=<1>|
              >> venue 4 2 57=other|123=N|36=9|
              << check 3 message outbound 4 2 123=N|36=9|
              >> answer 3 {verdict}
-             << client 4 2 57=other|123=Y|36=3|"
+             << client 4 2 50=X|57=desk|128=FUND|123=Y|36=3|"
         ));
         assert_eq!(play.count(Counter::ChecksFailed) > 0, logged);
     }
@@ -138,7 +138,7 @@ fn a_venue_may_leave_ids_out_and_has_those_of_its_logon() {
          >> venue W 6 50=engine-2|55=Y|
          << check 4 message outbound W 6 55=Y|
          >> answer 4 reject 6 no
-         << client 4 6 50=engine-2|123=Y|36=7|
+         << client 4 6 50=engine-1|123=Y|36=7|
          >> client 0 2 57=engine-1|
          << check 5 message inbound 0 2",
     );
@@ -151,7 +151,7 @@ fn ids_of_a_logon_that_the_client_may_not_see_are_nobodys() {
         ">> venue A 2 50=engine-1|141=N|
          << check 2 message outbound A 2 141=N|
          >> answer 2 reject 6 no
-         << client 4 2 50=engine-1|123=Y|36=3|
+         << client 4 2 50=X|57=desk|128=FUND|123=Y|36=3|
          >> venue W 3 50=engine-1|
          << check 3 message outbound W 3",
     );
@@ -164,13 +164,80 @@ fn a_fill_that_names_another_is_asked_about_and_nothing_is_put_back() {
         ">> client D 2 11=a|
          << check 2 message inbound D 2 11=a|
          >> answer 2 reject 6 no
-         << venue 1 2 112=<1>|
+         << venue 1 2 50=desk|57=X|115=FUND|112=<1>|
          >> venue 0 2 112=<1>|
-         << client j 2 45=2|372=D|379=a|380=6|58=no|
+         << client j 2 50=X|57=desk|45=2|372=D|379=a|380=6|58=no|
          >> venue 4 2 43=Y|122=T|57=other|123=Y|36=3|
          << check 3 message outbound 4 2 replay 123=Y|36=3|
          >> answer 3 allow
          << client 4 2 43=Y|122=T|57=other|123=Y|36=3|",
+    );
+}
+
+#[test]
+fn an_id_that_is_refused_reaches_nobody_in_a_substitute() {
+    for tag in IDS {
+        let id = format!("{tag}=other|");
+        session("guard-outbound=8").play(&format!(
+            ">> client D 2 {id}11=a|
+             << check 2 message inbound D 2 11=a|
+             >> client D 3 43=Y|122=T|{id}11=b|
+             << check 3 message inbound D 3 replay 11=b|
+             >> client D 4 {id}58=|
+             << report 4 inbound violation: a field has no value (tag 58)
+             >> client D 5 {id}11=c|
+             << check 5 message inbound D 5 11=c|
+             >> answer 2 reject 6 no
+             << venue 1 2 50=desk|57=X|115=FUND|112=<1>|
+             >> answer 3 reject 6 no
+             << venue 1 3 43=Y|122=T|50=desk|57=X|115=FUND|112=<2>|
+             << venue 1 4 50=desk|57=X|115=FUND|112=<3>|
+             >> venue 8 2 {id}58=a|
+             << check 6 message outbound 8 2 58=a|
+             >> answer 6 reject 6 no
+             << client 4 2 50=X|57=desk|128=FUND|123=Y|36=3|
+             >> answer 5 logout 6 no
+             << venue 5 5 50=desk|57=X|115=FUND|58=no|
+             << tick 2000
+             >> venue 5 3 {id}
+             << client 5 3 50=X|57=desk|128=FUND|58=no|
+             << end client
+             << tick 2000"
+        ));
+    }
+}
+
+#[test]
+fn a_reject_goes_to_whom_the_message_came_from() {
+    for (to, from) in [("", ""), ("115=OTHER|144=LDN|", "128=OTHER|145=LDN|"), ("115=FUND|", "128=FUND|")] {
+        session("").play(&format!(
+            ">> client D 2 {to}11=a|
+             << check 2 message inbound D 2 11=a|
+             >> answer 2 reject 6 no
+             << venue 1 2 50=desk|57=X|115=FUND|112=<1>|
+             >> venue 0 2 50=X|57=other|128=FUND|112=<1>|
+             << client j 2 50=X|57=desk|{from}45=2|372=D|379=a|380=6|58=no|"
+        ));
+    }
+}
+
+#[test]
+fn in_a_session_that_is_to_end_a_fill_covers_its_numbers_and_says_nothing_else() {
+    Play::new("FIX.4.4", "").play(
+        ">> client A 1 50=desk|57=X|115=FUND|98=0|554=s3cret|
+         << check 1 logon inbound A 1 bearer=s3cret 98=0|
+         >> answer 1 allow etag=\"a\" watch=50
+         << venue A 1 50=desk|57=X|115=FUND|98=0|
+         << watch 2 \"a\" 55 s
+         >> answer 2 logout 6 ended
+         << tick 60000
+         >> client 4 2 43=Y|122=T|115=OTHERFIRM|123=Y|36=7|58=a|
+         << venue 4 2 43=Y|122=T|50=desk|57=X|115=FUND|123=Y|36=7|
+         >> client 4 7 43=Y|122=T|115=OTHERFIRM|123=Y|36=7|
+         << venue 4 7 43=Y|122=T|50=desk|57=X|115=FUND|123=Y|36=8|
+         >> client 0 8 115=OTHERFIRM|
+         << venue 5 8 50=desk|57=X|115=FUND|58=ended|
+         << tick 2000",
     );
 }
 

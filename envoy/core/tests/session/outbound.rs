@@ -31,7 +31,7 @@ fn a_denied_report_becomes_a_gap_fill_with_its_number() {
          >> answer 3 logout 6 no
          >> answer 4 allow
          >> answer 2 reject 6 no
-         << client 4 2 129=desk|123=Y|36=3|
+         << client 4 2 123=Y|36=3|
          << client 9 3
          << client 4 4 43=Y|122=T|123=Y|36=5|
          << client 8 5 1=c|",

@@ -182,7 +182,7 @@ fn whose_a_message_is_always_counts() {
          >> venue 8 3 57=desk|
          << check 15 message outbound 8 3
          >> answer 15 reject 6 no
-         << client 4 3 57=desk|123=Y|36=4|
+         << client 4 3 123=Y|36=4|
          >> client D 20 50=desk|11=z|
          << venue D 20 50=desk|11=z|"
     ));

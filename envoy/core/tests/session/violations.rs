@@ -263,7 +263,7 @@ fn a_reject_goes_back_the_way_that_the_message_came() {
     Play::logged_on("FIX.4.4", "", "").play(
         ">> client D 2 115=FIRM|116=DESK|144=LDN|58=|
          << report 2 inbound violation: a field has no value (tag 58)
-         << venue 1 2 115=FIRM|116=DESK|144=LDN|112=<1>|
+         << venue 1 2 112=<1>|
          >> venue 0 2 112=<1>|
          << client 3 2 128=FIRM|129=DESK|145=LDN|45=2|371=58|372=D|373=4|58=Tag specified without a value|",
     );

@@ -4,6 +4,9 @@
 //! the same bytes, allowed, or a substitute: denied, answered by the gateway, or the end of the session. A message that
 //! nobody was asked about is allowed by an answer about another one, alike in all that it rests on. (Where answers are to be
 //! kept, no two messages of a direction may have the same number.)
+//!
+//! A substitute has the optional ids of its side's Logon and no others; a reject has those of a third party from the message that it is
+//! about.
 
 use super::run::{EXEMPT, GUARDED, MAX_FIELDS, MAX_MESSAGE, RISK_REDUCING, Run, framed_as};
 use super::service::{Asked, AskedMessage, Verdict};
@@ -116,6 +119,9 @@ impl Run {
             assert!(!ended, "a message behind the Logout");
             let own = first.as_ref().unwrap();
             assert_eq!((sent.seq, &sent.sender, &sent.target), (came.seq, &own.sender, &own.target));
+            if sent.bytes != came.bytes && sent.msg_type != "A" {
+                assert_eq!(ids(sent, false), logon, "other ids than the Logon's: {}", show(&sent.bytes));
+            }
             let renewal = nth > 0 && is_renewal(came);
             if renewal {
                 let own = ["1", "4", "5", if came.msg_type == "A" { "A" } else { "1" }];
@@ -238,6 +244,7 @@ impl Run {
         let is_venues = came.iter().any(|came| (came.msg_type.as_str(), came.seq) == ("5", 1));
         let answered = !is_venues && sent.last().is_some_and(is_answer);
         let sent = &sent[..sent.len() - usize::from(answered)];
+        let came_logon = came.iter().find(|came| came.msg_type == "A").map(|logon| ids(logon, false));
         let (mut sent, mut came) = (sent.iter().peekable(), came.iter());
         while sent.peek().is_some() {
             let came = came.next().expect("more messages at the client than the venue sent");
@@ -246,11 +253,15 @@ impl Run {
             let is_split = put_back.is_split(came) && !names_another;
             if is_split && !(put_back.may_forget && sent.peek().is_some_and(|sent| sent.bytes == came.bytes))
             {
-                put_back.assert_split(came, &mut sent);
+                put_back.assert_split(came, &own, &mut sent);
                 continue;
             }
             let sent = sent.next().unwrap();
             put_back.note(came, sent);
+            if sent.bytes != came.bytes {
+                let venues = came_logon.as_ref().filter(|_| venue.is_none()).unwrap_or(&own);
+                assert_own_ids(sent, &[&own, venues], &client);
+            }
             let own = first.as_ref().unwrap();
             assert_eq!((sent.seq, &sent.sender, &sent.target), (came.seq, &own.target, &own.sender));
             assert!(came.kind != Kind::Foreign, "of another session: {}", show(&came.bytes));
@@ -327,6 +338,27 @@ fn assert_denied(
     assert!(echoes.insert(sent.value(112).unwrap()), "a TestReqID twice");
 }
 
+/// The optional ids of a message to the client that the gateway wrote are those of one of the venue's Logons, or none if that was asked
+/// about still. A reject has those of a third party from the message that it is about.
+fn assert_own_ids(sent: &Read, logons: &[&Ids], client: &[Read]) {
+    let is_reject = matches!(sent.msg_type.as_str(), "j" | "3");
+    let parts =
+        |ids: &Ids| ids.iter().cloned().partition::<Ids, _>(|(tag, _)| is_reject && ROUTES.contains(tag));
+    let (route, own) = parts(&ids(sent, false));
+    let is_logons = own.is_empty() || logons.iter().any(|logon| parts(logon).1 == own);
+    assert!(is_logons, "other ids than the Logon's: {}", show(&sent.bytes));
+    let is_about = |came: &Read| sent.value(45) == Some(came.seq.to_string().into_bytes());
+    let goes_back = |came: &Read| {
+        let mut back = parts(&ids(came, true)).0;
+        back.sort();
+        let mut route = route.clone();
+        route.sort();
+        came.kind != Kind::Good || back == route
+    };
+    let is_routed = !is_reject || client.iter().any(|came| is_about(came) && goes_back(came));
+    assert!(is_routed, "a reject to others: {}", show(&sent.bytes));
+}
+
 /// A message that was asked about, and what was said of it.
 struct Ruled {
     event: String,
@@ -381,7 +413,7 @@ impl PutBack {
                 .is_some_and(|to| to > came.seq && self.kept.range(came.seq..to).next().is_some())
     }
 
-    fn assert_split<'a>(&self, came: &Read, sent: &mut impl Iterator<Item = &'a Read>) {
+    fn assert_split<'a>(&self, came: &Read, own: &Ids, sent: &mut impl Iterator<Item = &'a Read>) {
         let (mut next, to) = (came.seq, new_seq_no(came).unwrap());
         while next < to {
             let part = sent.next().expect("a GapFill in part");
@@ -398,6 +430,7 @@ impl PutBack {
                 }
                 None => {
                     assert_eq!((part.msg_type.as_str(), part.poss_dup), ("4", came.poss_dup));
+                    assert_eq!(&ids(part, false), own, "other ids than the Logon's");
                     let end = self.kept.range(next..to).next().map_or(to, |(seq, _)| *seq);
                     assert_eq!(new_seq_no(part), Some(end));
                     end
@@ -517,6 +550,9 @@ fn is_end(sent: &Read, came: &Read) -> bool {
 }
 
 type Ids = Vec<(u32, Vec<u8>)>;
+
+/// The ids of third parties.
+const ROUTES: [u32; 6] = [115, 116, 144, 128, 129, 145];
 
 /// The optional ids of a message, as the other side writes them where that is asked for.
 fn ids(message: &Read, mirrored: bool) -> Ids {

@@ -79,7 +79,7 @@ fn one_malformed(bytes: &[u8], direction: Direction) {
 /// The session Reject about it, in the place of a message like `header`, keeps the profile and names its number.
 fn assert_answer(header: &Message<'_>, fault: Fault) {
     let (tag, mut out, mut fields) = (fault.tag.clone(), Vec::new(), Vec::new());
-    rewrite::reject(header, &Rejected::malformed(header, fault), &mut out);
+    rewrite::reject(header, &[], &Rejected::malformed(header, fault), &mut out);
     let reject = read(&out, profile(), 64, &mut fields).unwrap();
     assert_eq!((reject.msg_type.as_bytes(), reject.seq), (&b"3"[..], header.seq));
     assert_eq!(reject.get(tags::REF_SEQ_NUM), Some(header.seq.to_string().as_bytes()));
