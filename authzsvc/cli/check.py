@@ -48,7 +48,7 @@ def ask(message: str, scopes: str, claims: str, direction: Direction) -> Questio
     msg_type, fields = typed.read(message)
     client = clients.client_of(fields, direction)
     comp_id = client.comp_id if client else ""
-    return Question(direction, msg_type, fields, frozenset(scopes.split()), claims_of(claims), comp_id)
+    return Question(direction, msg_type, fields, frozenset(typed.words(scopes)), claims_of(claims), comp_id)
 
 
 def answer(policy: Policy, question: Question) -> Verdict:

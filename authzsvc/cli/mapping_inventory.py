@@ -19,7 +19,7 @@ from authzsvc.errors import ToolError, UnknownName
 from authzsvc.fix.dictionary import Dictionary, load
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.source import one_line
-from authzsvc.workflow import inventory, parties, recorded, revisions, sessions, tables
+from authzsvc.workflow import inventory, parties, recorded, revisions, sessions, tables, typed
 from authzsvc.workflow.inventory import GAPS, Entry, Inventory
 from authzsvc.workflow.replay import Replay
 from authzsvc.workflow.sessions import Held
@@ -37,7 +37,7 @@ def command(
         typer.Option(help="The CompID of a client; may be repeated [told by what it sends].", show_default=False),
     ] = None,
     scopes: Annotated[str, typer.Option(help="What each client's token holds, separated by spaces [all].")] = "",
-    roles: Annotated[str, typer.Option(help="Roles of it, separated by spaces.")] = "",
+    roles: Annotated[str, typer.Option(help='Roles of it, separated by spaces; `"` around one with a space.')] = "",
     claims: Annotated[str, typer.Option(help="Claims of it, a JSON object.")] = "{}",
     comp_id_map: Annotated[
         Path | None, typer.Option(help="YAML: CompID → scopes, roles, claims.", show_default=False)
@@ -54,7 +54,7 @@ def command(
     named = frozenset(known).union(client or ())
     if policy is not None and not named and any(str(log) == recorded.STANDARD_INPUT for log in logs):
         raise ToolError("standard input can be read once: name the clients by `--client` or `--comp-id-map`")
-    default = sessions.held(scopes.split(), roles.split(), claims_of(claims))
+    default = sessions.held(typed.words(scopes), typed.words(roles), claims_of(claims))
     counted = Inventory()
     if policy is not None and named:
         everyone = _everyone(policy, known, default, named)

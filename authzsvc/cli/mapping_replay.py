@@ -19,7 +19,7 @@ from authzsvc.cli.check import claims_of
 from authzsvc.cli.output import say_json
 from authzsvc.errors import ToolError
 from authzsvc.policy.source import one_line
-from authzsvc.workflow import recorded, replayed, revisions, sessions
+from authzsvc.workflow import recorded, replayed, revisions, sessions, typed
 from authzsvc.workflow.replay import Replay
 from authzsvc.workflow.replayed import Outcome, Report
 
@@ -43,7 +43,7 @@ def command(
     ] = None,
     client: Annotated[list[str] | None, typer.Option(help="The CompID of a client; may be repeated.")] = None,
     scopes: Annotated[str, typer.Option(help="What each client's token holds, separated by spaces.")] = "",
-    roles: Annotated[str, typer.Option(help="Roles of it, separated by spaces.")] = "",
+    roles: Annotated[str, typer.Option(help='Roles of it, separated by spaces; `"` around one with a space.')] = "",
     claims: Annotated[str, typer.Option(help="Claims of it, a JSON object.")] = "{}",
     comp_id_map: Annotated[
         Path | None, typer.Option(help="YAML: CompID → scopes, roles, claims.", show_default=False)
@@ -59,7 +59,7 @@ def command(
     known = sessions.read(comp_id_map) if comp_id_map else {}
     if not known and not client:
         raise ToolError("which messages come from clients? (name their CompIDs by `--client` or `--comp-id-map`)")
-    default = sessions.held(scopes.split(), roles.split(), claims_of(claims))
+    default = sessions.held(typed.words(scopes), typed.words(roles), claims_of(claims))
     run = Replay(candidate, current, known, default, frozenset(client or ()))
     with recorded.opened(log) as (messages, file):
         report = run.run(day.with_progress(recorded.messages(messages), file, day.size(log)))

@@ -22,7 +22,7 @@ from pydantic_core import CoreSchema
 
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.rules import Mode
-from authzsvc.policy.words import Description, Moment, Name, Number, Pattern, ScopeName, Word, Words
+from authzsvc.policy.words import Description, Moment, Name, Number, Pattern, RoleName, ScopeName, Word, Words
 
 
 class Part(BaseModel):
@@ -155,7 +155,7 @@ class Role(Part):
 
     description: Description = ""
     scopes: list[Word] = Field(default_factory=list)
-    roles: list[Name] = Field(default_factory=list)
+    roles: list[RoleName] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -234,7 +234,7 @@ class Fragment(Part):
     """The claim that names a token's roles; `roles` unless told otherwise."""
     lists: dict[Name, ValueList] = Field(default_factory=dict)
     session: Session = Session()
-    roles: dict[Name, Role] = Field(default_factory=dict)
+    roles: dict[RoleName, Role] = Field(default_factory=dict)
     rollout: Rollout = Rollout()
     scopes: dict[ScopeName, Scope] = Field(default_factory=dict)
     forbid: list[Forbid] = Field(default_factory=list)

@@ -1,8 +1,9 @@
 """Scopes and their wildcards: which scopes of a mapping the scopes of a token cover.
 
-A scope is two or more segments joined by colons. In a token's scope a segment may be `*`, which stands for any one
+A scope is any scope-token of RFC 6749, 3.3. Wildcards and prefixes are of scopes in the colon-separated shape only: two
+or more segments joined by colons. In a token's scope of that shape a segment may be `*`, which stands for any one
 segment; at least one segment must be named, so that no scope covers all. The number of segments must be equal, unless
-the mapping lets a shorter scope cover longer ones.
+the mapping lets a shorter scope cover longer ones. Every other scope covers itself alone.
 """
 
 from __future__ import annotations
@@ -16,8 +17,14 @@ WILDCARD = "*"
 ROLE_PREFIX = "role:"
 """A scope `role:NAME` of a token names a role."""
 
-SCOPE_SHAPE = re.compile(r"[A-Za-z0-9_.-]+(?::[A-Za-z0-9_.-]+)+")
-"""A scope as a mapping may define it: `resource:action[:qualifier…]`, no wildcard."""
+SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+"""A scope as an authorization server may name it: printable ASCII, no blank, no `"`, no backslash."""
+
+SEGMENTED = re.compile(r"[A-Za-z0-9_.-]+(?::[A-Za-z0-9_.-]+)+")
+"""A scope that wildcards and prefixes may cover: `resource:action[:qualifier…]`."""
+
+_PATTERN = re.compile(r"(?:[A-Za-z0-9_.-]+|\*)(?::(?:[A-Za-z0-9_.-]+|\*))+")
+"""A scope that may cover others."""
 
 _NONE: frozenset[str] = frozenset()
 
@@ -26,8 +33,10 @@ def covers(held: str, defined: str, *, prefixes: bool = False) -> bool:
     """Whether a token's scope covers a scope that the mapping defines; `prefixes`: a shorter one covers longer ones."""
     if held == defined:
         return True
+    if not (_PATTERN.fullmatch(held) and SEGMENTED.fullmatch(defined)):
+        return False
     mine, theirs = held.split(":"), defined.split(":")
-    if prefixes and len(mine) > 1:
+    if prefixes:
         theirs = theirs[: len(mine)]
     return (
         len(mine) == len(theirs)
@@ -60,14 +69,14 @@ class Defined:
 
     def covered(self, held: str) -> frozenset[str]:
         """Give the scopes that one of a token's covers; none where the mapping does not know it."""
-        if WILDCARD not in held:
+        if WILDCARD not in held or not _PATTERN.fullmatch(held):
             return self._longer.get(held, _NONE)
         segments = held.split(":")
-        if len(segments) < 2 or all(segment == WILDCARD for segment in segments):
+        if all(segment == WILDCARD for segment in segments):
             return _NONE
         found = ":".join("[^:]+" if segment == WILDCARD else re.escape(segment) for segment in segments)
         matches = re.compile(found + ("(?::.+)?" if self.prefixes else "")).fullmatch
-        return frozenset(scope for scope in self.scopes if matches(scope))
+        return frozenset(scope for scope in self.scopes if matches(scope) and SEGMENTED.fullmatch(scope))
 
     def covering(self, scopes: Iterable[str]) -> frozenset[str]:
         """Give the defined scopes that cover one of these, without wildcards."""
@@ -77,9 +86,10 @@ class Defined:
 
     def _shorter(self, scope: str) -> Iterator[str]:
         """Give what covers a scope without a wildcard: the scope itself; its prefixes, where the mapping says so."""
-        segments = scope.split(":")
-        for length in range(2 if self.prefixes else len(segments), len(segments) + 1):
+        segments = scope.split(":") if self.prefixes and SEGMENTED.fullmatch(scope) else ()
+        for length in range(2, len(segments)):
             yield ":".join(segments[:length])
+        yield scope
 
 
 def resolve(held: Iterable[str], defined: Defined) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -98,7 +98,7 @@ def _words(details: ErrorDetails, place: Place) -> tuple[str, str]:
     if kind == "value_error":
         return str(details["ctx"]["error"]), ""
     if kind == "string_pattern_mismatch" and is_key and place[0] == "scopes":
-        return "is no scope", "write `resource:action` or `resource:action:qualifier`"
+        return "is no scope", 'printable ASCII without blanks, `"` and `\\`: `resource:action`, say'
     if kind == "string_pattern_mismatch" and (is_key or place[-1] != "name" or len(place) > 1):
         return _HINTS.get(str(place[-1]), ("is no name", "letters, digits, `_`, `.` and `-`"))
     if kind == "literal_error" and place[-1] in _HINTS:

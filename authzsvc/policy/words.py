@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from authzsvc.policy.scopes import ROLE_PREFIX, SCOPE_SHAPE
+from authzsvc.policy.scopes import ROLE_PREFIX, SCOPE_TOKEN, WILDCARD
 
 NUMBER_SHAPE = r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?"
 """A decimal number as FIX writes it, in its one canonical way: no plus, no leading zeros, no exponent."""
@@ -15,6 +15,9 @@ _DAY = r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::(?:[0-5][0-9]|60))?"
 MOMENT_SHAPE = rf"(?:{_DAY}-)?{_TIME}"
 """`HH:MM[:SS]`, or `YYYYMMDD-HH:MM[:SS]`: UTC."""
+
+NO_SCOPE = "-"
+"""Stands in the contract and in the audit where no scope is needed."""
 
 NAME_SHAPE = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
@@ -32,6 +35,16 @@ def _as_list(value: object) -> object:
 def _scope(value: str) -> str:
     if value.startswith(ROLE_PREFIX):
         raise ValueError(f"begins with `{ROLE_PREFIX}`, which in a token names a role")
+    if WILDCARD in value.split(":"):
+        raise ValueError(f"has a segment `{WILDCARD}`, which in a token is a wildcard")
+    if value == NO_SCOPE:
+        raise ValueError(f"is `{NO_SCOPE}`, which in the audit stands for no scope")
+    return value
+
+
+def _role(value: str) -> str:
+    if not value.isprintable() or value != value.strip():
+        raise ValueError("has a character that no name should have, or a blank at an end")
     return value
 
 
@@ -50,12 +63,15 @@ Number = Annotated[
 ]
 Moment = Annotated[str, StringConstraints(pattern=f"^{MOMENT_SHAPE}$")]
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_SHAPE}$", max_length=100)]
-"""What a role, a list or a forbidding rule is called."""
+"""What a list or a forbidding rule is called."""
 
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Description = Annotated[str, StringConstraints(max_length=2000)]
 
 ScopeName = Annotated[
-    str, StringConstraints(pattern=rf"^{SCOPE_SHAPE.pattern}$", max_length=200), AfterValidator(_scope)
+    str, StringConstraints(pattern=rf"^{SCOPE_TOKEN.pattern}$", max_length=200), AfterValidator(_scope)
 ]
-"""`resource:action[:qualifier…]`."""
+"""`resource:action[:qualifier…]`, or any other scope-token of RFC 6749."""
+
+RoleName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_role)]
+"""What an authorization server calls a role or a group: any text."""

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from authzsvc.errors import FieldsError
+import shlex
+
+from authzsvc.errors import FieldsError, ToolError
 from authzsvc.fix.fields import SOH, Fields
 
 MSG_TYPE = 35
+
+
+def words(text: str) -> list[str]:
+    """Give words that were typed with spaces between; one with a blank in it stands in `"`. Raises `ToolError`."""
+    reader = shlex.shlex(text, posix=True)
+    reader.whitespace_split, reader.quotes, reader.escape, reader.commenters = True, '"', "", ""
+    try:
+        return list(reader)
+    except ValueError:
+        raise ToolError(f'`{text}` has a `"` that nothing closes') from None
 
 
 def read(message: str) -> tuple[str, Fields]:

@@ -147,7 +147,9 @@ class Reference:
     def covers(self, held: list[str], defined: list[str]) -> bool:
         if held == defined:
             return True
-        if len(held) < 2 or set(held) == {"*"}:
+        if len(held) < 2 or len(defined) < 2 or set(held) == {"*"}:
+            return False
+        if not all(re.fullmatch(r"[\w.-]+", segment, re.ASCII) for segment in {*held, *defined} - {"*"}):
             return False
         if len(held) > len(defined) or (len(held) < len(defined) and not self.data.get("scope_prefixes", False)):
             return False

@@ -134,8 +134,8 @@ def test_a_fault_in_a_grant_has_its_line_and_key(written: str, fault: str) -> No
             GOOD.replace("comp}}", "comp}, exmpt: []}"),
             "m.yaml:4: `session.exmpt` is not a key of the language (did you",
         ),
-        (GOOD.replace("order:cancel", "order"), "m.yaml:6: `scopes.order` is no scope"),
-        (GOOD.replace("order:cancel", "'order:*'"), "m.yaml:6: `scopes.order:*` is no scope"),
+        (GOOD.replace("order:cancel", "'order cancel'"), "m.yaml:6: `scopes.order cancel` is no scope"),
+        (GOOD.replace("order:cancel", "'order:*'"), "m.yaml:6: `scopes.order:*` has a segment `*`, which in"),
         (GOOD.replace("{message: F}", ""), "m.yaml:6: `scopes.order:cancel.grants` must not be empty"),
         (
             GOOD.replace("{grants", "{sensitive: maybe, grants"),
@@ -154,7 +154,7 @@ def test_every_fault_is_told_at_once_in_the_order_of_the_file() -> None:
 fix: FIX.4.4
 session: {identity: {Sender: x}, exempt: [Nope]}
 scopes:
-  order:
+  role:order:
     grants: [{message: D}]
   order:create:x:
     grants:
@@ -169,7 +169,7 @@ extra: 1
         ["m.yaml:1:", "`name`"],
         ["m.yaml:3:", "`session.identity.Sender`"],
         ["m.yaml:3:", "`session.exempt[0]`"],
-        ["m.yaml:5:", "`scopes.order`"],
+        ["m.yaml:5:", "`scopes.role:order`"],
         ["m.yaml:9:", "`scopes.order:create:x.grants[0].when.SecurityTyp`"],
         ["m.yaml:9:", "`scopes.order:create:x.grants[0].when.OrdType.equals`"],
         ["m.yaml:10:", "`scopes.order:create:x.grants[1].extra`"],

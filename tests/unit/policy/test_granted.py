@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
 from authzsvc.policy.compiler import compile_source
 from authzsvc.policy.engine import Policy, Question
+from authzsvc.policy.scopes import SCOPE_TOKEN
 from authzsvc.policy.source import parse
+from tests.unit.policy.building import build as build_text
 from tests.unit.policy.building import calls
 
 HEAD = "version: 1\nname: m\nfix: FIX.4.4\nsession: {identity: {}}\n"
@@ -83,3 +88,22 @@ def test_a_decision_in_a_large_mapping_is_no_more_work(scope: str, symbols: int)
     small, large = build(10, 10), build(10_000, 2_000)
     assert large.decide(question).allowed is small.decide(question).allowed
     assert calls(large, question) <= calls(small, question) * 1.1
+
+
+TOKENS = st.from_regex(SCOPE_TOKEN, fullmatch=True).filter(
+    lambda scope: "*" not in scope.split(":") and not scope.startswith("role:") and scope != "-"
+)
+NAMES = st.text(min_size=1, max_size=20).filter(lambda name: name.isprintable() and name == name.strip())
+
+
+@settings(deadline=None)
+@given(TOKENS, NAMES, NAMES)
+def test_a_scope_or_role_of_any_name_grants_itself_and_no_other(scope: str, role: str, other: str) -> None:
+    said = {"scopes": {scope: {"grants": [{"message": "D"}]}}, "roles": {role: {"scopes": [scope]}}}
+    policy = build_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in said.items()))
+    assert policy.expand(frozenset({scope}), {}).named == {scope}
+    for name in (role, other):
+        held = {scope} if name == role else set()
+        assert policy.expand(frozenset(), {"roles": [name]}).scopes == held
+        assert policy.expand(frozenset({f"role:{name}"}), {}).scopes == held
+    assert policy.expand(frozenset({f"{scope}x"}), {}).scopes == frozenset()

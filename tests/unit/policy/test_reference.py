@@ -15,12 +15,15 @@ from authzsvc.fix.fields import Fields
 from authzsvc.policy.compiler import compile_source
 from authzsvc.policy.engine import Policy, Question, Verdict
 from authzsvc.policy.rules import Grant, Rule
+from authzsvc.policy.scopes import SEGMENTED
 from authzsvc.policy.source import Source
 from authzsvc.policy.truth import Truth
 from tests.unit.policy.reference import Answer, Asked, Reference
 
-SCOPES = ["order:create", "order:create:equity", "order:create:equity:dma", "order:cancel", "quote:create"]
-HELD = [*SCOPES, "order:*", "order:*:equity", "*:create", "*:*", "order", "role:a", "role:b", "role:zz", "role:*"]
+SCOPES = ["order:create", "order:create:equity", "order:create:equity:dma", "order:cancel", "quote:create", "read",
+          "order:create:a/b", "https://api.example/fix.order"]  # fmt: skip
+HELD = [*SCOPES, "order:*", "order:*:equity", "*:create", "*:*", "order", "role:a", "role:b", "role:zz", "role:*",
+        "https:*", "*:*:*", "order:create:*"]  # fmt: skip
 
 texts = st.sampled_from(["A", "B", "AB", "x", "7"])
 numbers = st.sampled_from([0, 1, "1.50", 10, "-1", "10.0"])
@@ -165,9 +168,8 @@ rollouts = maybe(
 def mappings(draw: st.DrawFn) -> dict[str, Any]:
     defined = draw(st.dictionaries(st.sampled_from(SCOPES), scopes, min_size=1, max_size=4))
     some = st.lists(st.sampled_from(sorted(defined)), min_size=1, max_size=2)
-    covering = st.lists(
-        st.sampled_from([*sorted(defined), "*:" + min(defined).partition(":")[2]]), min_size=1, max_size=2
-    )
+    wide = ["*:" + scope.partition(":")[2] for scope in defined if SEGMENTED.fullmatch(scope)]
+    covering = st.lists(st.sampled_from([*sorted(defined), *wide]), min_size=1, max_size=2)
     roles = st.fixed_dictionaries(
         {"a": maybe(scopes=covering, roles=st.just(["b"])).filter(bool), "b": maybe(scopes=some)}
     )

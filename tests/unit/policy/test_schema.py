@@ -80,7 +80,7 @@ def test_conditions(said: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        HEAD + "scopes: {a: {grants: [{message: D}]}}",
+        HEAD + "scopes: {a b: {grants: [{message: D}]}}",
         HEAD + "scopes: {a:b: {grants: []}}",
         HEAD + "scopes: {a:b: {modifier: false}}",
         HEAD + "scopes: {a:b: {modifier: true, grants: [{message: D}]}}",
@@ -95,7 +95,7 @@ def test_conditions(said: str) -> None:
         HEAD.replace("version: 1", "version: 3") + SCOPE % "CS",
         HEAD.replace("name: m\n", "") + SCOPE % "CS",
         "name: m\n" + SCOPE % "CS",
-        "roles: {a b: {scopes: [a:b]}}",
+        "lists: {a b: {values: [A]}}",
         "zzz: 1",
     ],
 )

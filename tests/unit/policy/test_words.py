@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from authzsvc.policy.words import Moment, Name, Number, ScopeName, Word, Words
+from authzsvc.policy.words import Moment, Name, Number, RoleName, ScopeName, Word, Words
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,11 @@ from authzsvc.policy.words import Moment, Name, Number, ScopeName, Word, Words
         (Moment, "20260229-23:59:60", "20260229-23:59:60"),
         (Name, "a.b-c_1", "a.b-c_1"),
         (ScopeName, "order:create:equity", "order:create:equity"),
+        (ScopeName, "read", "read"),
+        (ScopeName, "https://api.example/fix.order", "https://api.example/fix.order"),
+        (RoleName, "Equity Traders", "Equity Traders"),
+        (RoleName, "/Desk/Equity", "/Desk/Equity"),
+        (RoleName, "H\u00e4ndler", "H\u00e4ndler"),
     ],
 )
 def test_what_is_taken(kind: Any, written: object, read: object) -> None:  # noqa: ANN401
@@ -35,7 +40,8 @@ REFUSED: list[tuple[Any, list[Any]]] = [
     (Number, ["+1", "01", "1e3", "1.", ".5", " 1", "1\n", "", True, "\u0661"]),
     (Moment, ["8:00", "24:00", "08:60", "08:00:61", "20261301-08:00", "08:00Z", "08:00\n", 800]),
     (Name, ["", "a b", "-a", "a\n", "\u00e9", "a" * 101]),
-    (ScopeName, ["order", "a:*", "a::b", "role:x", "a:b\n", "a:" + "b" * 200]),
+    (ScopeName, ["", "a b", "a:*", "*", "-", 'a"b', "a\\b", "role:x", "a:b\n", "\u00e9", "a:" + "b" * 200]),
+    (RoleName, ["", " a", "a ", "a\nb", "a\u202eb", "a" * 201]),
 ]
 
 

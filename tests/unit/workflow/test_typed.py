@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from authzsvc.errors import FieldsError
+from authzsvc.errors import FieldsError, ToolError
 from authzsvc.workflow import typed
 
 
@@ -36,3 +36,22 @@ def test_a_blank_at_the_end_is_part_of_the_value() -> None:
 def test_what_cannot_be_read(message: str, complaint: str) -> None:
     with pytest.raises(FieldsError, match=complaint):
         typed.read(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("order:create  read", ["order:create", "read"]),
+        ('order:create "role:Equity Traders"', ["order:create", "role:Equity Traders"]),
+        ('role:"Equity Traders"', ["role:Equity Traders"]),
+        ("it's #1;x|y", ["it's", "#1;x|y"]),
+    ],
+)
+def test_words(text: str, words: list[str]) -> None:
+    assert typed.words(text) == words
+
+
+def test_words_that_do_not_end() -> None:
+    with pytest.raises(ToolError, match="nothing closes"):
+        typed.words('"Equity Traders')
