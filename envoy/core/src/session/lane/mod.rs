@@ -3,126 +3,20 @@
 //! Answers may come in any order; messages leave in the order in which they came. A lane is full when too many Checks are
 //! out or too many bytes wait; then nothing more is taken from the unread bytes, and the shell stops reading.
 
+mod unread;
+mod waiting;
+
+pub(super) use unread::Unread;
+pub(super) use waiting::{Fate, Waiting};
+
 use super::batching::Open;
-use super::cache::AccountId;
 use super::limiting::weight;
 use crate::command::CheckId;
-use crate::decision::{Allowance, Decision, Denial};
-use crate::malformed::Fault;
 use crate::msg_type::MsgType;
 use crate::oversize::Oversize;
-use crate::renewal::UserResponse;
 use crate::settings::Limits;
 use std::collections::VecDeque;
 use std::time::Duration;
-
-/// A message in the queue.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    /// The message, whole.
-    pub bytes: Vec<u8>,
-    /// Its MsgType (35), for the failure rule.
-    pub msg_type: MsgType,
-    /// What happens to it, once known.
-    pub fate: Fate,
-    /// How often services have sent its Check back because of other terms.
-    pub met_other_terms: u8,
-    /// When a Check about it first failed. Only of an outbound message that is held, see `holding`.
-    pub undecided_since: Option<Duration>,
-}
-
-impl Waiting {
-    fn new(bytes: &[u8], msg_type: MsgType, fate: Fate) -> Self {
-        Self { bytes: bytes.to_vec(), msg_type, fate, met_other_terms: 0, undecided_since: None }
-    }
-
-    fn is_undecided(&self) -> bool {
-        self.undecided_since.is_some() && matches!(self.fate, Fate::Asked(..) | Fate::Again)
-    }
-}
-
-/// What happens to a message in the queue.
-#[derive(Debug)]
-pub(super) enum Fate {
-    /// A Check is out since this moment; it may be about several messages.
-    Asked(CheckId, Duration),
-    /// A Check about it is to be sent as soon as one more may be outstanding.
-    Again,
-    /// The answer is there.
-    Decided(Decision),
-    /// A decision that was kept holds for it; it is noted in this account.
-    Reuse(AccountId),
-    /// The gateway answers it.
-    Respond(UserResponse),
-    /// A GapFill takes its place.
-    Fill,
-    /// It is a Logon with which the numbers begin anew, and its credential stands in this tag.
-    Reset(Option<u32>),
-    /// It is such a Logon, and refused.
-    Refuse(Denial),
-    /// A session Reject answers it.
-    Malformed(Box<Fault>),
-    /// The session ends with it, for this reason.
-    End(Denial, &'static str),
-    /// It needs no decision, only its turn.
-    Pass,
-    /// The gateway wrote it in place of the venue's message: it only needs its turn, and no change asks about it anew.
-    Own,
-    /// The Logout takes its place that ends the session with the gateway.
-    Retire,
-}
-
-impl Fate {
-    /// The decision on a message that is passed on, or replaced for its denial.
-    pub fn decision(self) -> Decision {
-        match self {
-            Self::Decided(decision) => decision,
-            _ => Decision::Forward(Allowance::default()),
-        }
-    }
-}
-
-/// Bytes that wait. What was taken from their head is only noted, and moved over once it is the larger half: moving the
-/// rest up for every message would cost the square of what waits.
-#[derive(Debug, Default)]
-pub(super) struct Unread {
-    bytes: Vec<u8>,
-    taken: usize,
-}
-
-impl Unread {
-    /// What still waits.
-    pub fn rest(&self) -> &[u8] {
-        self.bytes.get(self.taken..).unwrap_or_default()
-    }
-
-    pub fn len(&self) -> usize {
-        self.bytes.len() - self.taken
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    /// Forgets all that waits, keeping the memory.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.taken = 0;
-    }
-
-    /// Notes that so many bytes of the rest are dealt with.
-    pub fn take(&mut self, length: usize) {
-        self.taken += length;
-        if self.taken * 2 >= self.bytes.len() {
-            self.bytes.drain(..self.taken);
-            self.taken = 0;
-        }
-    }
-}
 
 /// One direction of a connection.
 #[derive(Debug)]
@@ -375,6 +269,8 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::{Allowance, Decision};
+
     fn allowed() -> Fate {
         Fate::Decided(Decision::Forward(Allowance::default()))
     }
