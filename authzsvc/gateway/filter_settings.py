@@ -84,6 +84,14 @@ class Refusal(Settings):
     sent none."""
 
 
+class Rejects(Settings):
+    """Where rejects are remembered, beside the memory of Envoy."""
+
+    journal_directory: Annotated[str, Field(pattern=r"^/")] | None = None
+    """A directory in which rejects that have not reached their clients outlive a kill of Envoy. It is made if it is not
+    there; each listener needs one of its own."""
+
+
 class Outbound(Settings):
     """What becomes of the venue's messages that the service could not decide."""
 
@@ -234,6 +242,7 @@ class FilterSettings(Settings):
     token: Token = Token()
     secrets: Secrets = Secrets()
     refusal: Refusal = Refusal()
+    rejects: Rejects = Rejects()
     outbound: Outbound = Outbound()
     renewal: Renewal = Renewal()
     cache: Cache = Cache()

@@ -1,6 +1,7 @@
 //! What was decided for a message, in the filter's own terms.
 
 use crate::msg_type::{MsgType, MsgTypes};
+use serde::{Deserialize, Serialize};
 
 /// BusinessRejectReason (380): other.
 pub const OTHER: u8 = 0;
@@ -181,7 +182,7 @@ impl ETag {
 }
 
 /// What the counterparty is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denial {
     /// Text (58): printable ASCII, bounded.
     pub text: Vec<u8>,

@@ -15,6 +15,8 @@ use crate::session_reject::SessionRejectReason;
 use crate::tags;
 use crate::violation::Violation;
 use memchr::memchr;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The longest MsgType (35) that a reject repeats.
 const MAX_REF_MSG_TYPE: usize = 16;
@@ -22,7 +24,7 @@ const MAX_REF_MSG_TYPE: usize = 16;
 const MAX_REF_TAG: usize = 10;
 
 /// What is wrong with a message, as a session Reject (35=3) says it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// RefMsgType (372): the MsgType (35) that the sender wrote; empty if it is too long or not printable.
     pub msg_type: Vec<u8>,
@@ -31,7 +33,7 @@ pub struct Fault {
     /// SessionRejectReason (373).
     pub reason: SessionRejectReason,
     /// Text (58).
-    pub text: &'static str,
+    pub text: Cow<'static, str>,
 }
 
 /// A message that departs from the profile, or that is not this session's.
@@ -96,10 +98,10 @@ impl Malformed {
                 msg_type: if is_repeatable { said.to_vec() } else { Vec::new() },
                 tag: blamed(bytes, departure, profile),
                 reason,
-                text: match reason {
+                text: Cow::Borrowed(match reason {
                     SessionRejectReason::Other => departure.violation.text(),
                     reason => reason.text(),
-                },
+                }),
             },
             is_other_version: value(tags::BEGIN_STRING) != Some(identity.version.as_str().as_bytes()),
             is_other_comp_id: is_other(tags::SENDER_COMP_ID, sender)

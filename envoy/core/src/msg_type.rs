@@ -1,9 +1,11 @@
 //! MsgType (35), packed into one word so that it copies and compares as a number.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A MsgType of 1 to 8 ASCII letters or digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct MsgType([u8; 8]);
 
 impl MsgType {
@@ -61,6 +63,20 @@ impl MsgType {
     pub fn as_bytes(&self) -> &[u8] {
         let len = self.0.iter().position(|byte| *byte == 0).unwrap_or(8);
         self.0.get(..len).unwrap_or_default()
+    }
+}
+
+impl From<MsgType> for String {
+    fn from(msg_type: MsgType) -> Self {
+        msg_type.to_string()
+    }
+}
+
+impl TryFrom<String> for MsgType {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(text.as_bytes()).ok_or("is not a MsgType (35)")
     }
 }
 

@@ -1,9 +1,10 @@
 //! SessionRejectReason (373): why a message is answered with a session Reject (35=3), in the words of the FIX specification.
 
 use crate::version::Version;
+use serde::{Deserialize, Serialize};
 
 /// A reason of a session Reject that the gateway gives itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SessionRejectReason {
     /// A tag is 0, negative, beyond the highest, or no number.
     InvalidTag,

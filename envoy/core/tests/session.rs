@@ -20,6 +20,8 @@ mod half_closed;
 mod holding;
 #[path = "session/inbound.rs"]
 mod inbound;
+#[path = "session/journal.rs"]
+mod journal;
 #[path = "session/limiting.rs"]
 mod limiting;
 #[path = "session/limits.rs"]

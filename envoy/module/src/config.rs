@@ -1,12 +1,13 @@
 //! A listener's configuration: the settings, and the ids of its metrics.
 
 use crate::host::{Host, Registry};
+use crate::journal::FileJournal;
 use crate::life::Origin;
 use crate::reports;
 use fix_authz_core::breaker::Breaker;
 use fix_authz_core::command::Commands;
 use fix_authz_core::outbox::Target;
-use fix_authz_core::session::{Listener, Now};
+use fix_authz_core::session::{Journal, Listener, Now};
 use fix_authz_core::settings::Settings;
 use fix_authz_core::stats::{Counter, Gauge, Levels};
 use std::sync::Arc;
@@ -49,6 +50,7 @@ impl Config {
             return Err(NO_EXTENSION.to_owned());
         }
         let target = target(&settings);
+        let journal = journal(&settings)?;
         let counters = Counter::ALL.iter().map(|each| registry.counter(each.name())).collect::<Option<_>>();
         let gauges = Gauge::ALL.iter().map(|each| registry.gauge(each.name())).collect::<Option<_>>();
         let latency = registry.histogram(LATENCY);
@@ -59,7 +61,7 @@ impl Config {
             counters: counters.ok_or("a counter cannot be defined")?,
             gauges: gauges.ok_or("a gauge cannot be defined")?,
             latency: latency.ok_or("the histogram cannot be defined")?,
-            listener: Arc::new(Listener::new(settings)),
+            listener: Arc::new(Listener::with_journal(settings, journal)),
             started: Instant::now(),
         })
     }
@@ -94,6 +96,11 @@ impl Config {
     pub fn record_latency(&self, host: Host<'_>, micros: u64) {
         host.record(self.latency, micros);
     }
+}
+
+fn journal(settings: &Settings) -> Result<Option<Box<dyn Journal>>, String> {
+    let Some(directory) = &settings.rejects.journal_directory else { return Ok(None) };
+    Ok(Some(Box::new(FileJournal::new(directory)?)))
 }
 
 fn target(settings: &Settings) -> Arc<Target> {

@@ -16,6 +16,7 @@ mod filter;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod hooks_test;
 mod host;
+mod journal;
 mod life;
 mod listeners;
 mod outgoing;

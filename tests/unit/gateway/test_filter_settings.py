@@ -37,6 +37,7 @@ DEFAULTS = {
     "secrets": {"in_logon": "cut", "in_messages": "refuse"},
     "renewal": {"user_request": True, "tags": [], "custom": None},
     "refusal": {"keep_numbers": True},
+    "rejects": {"journal_directory": None},
     "outbound": {"undecided": "end"},
     "cache": {"enabled": True, "max_entries": 1_024, "max_entry_bytes": 512},
     "terms": {"max_unconfirmed_s": 0},

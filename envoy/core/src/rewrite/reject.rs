@@ -11,9 +11,10 @@ use crate::message::Message;
 use crate::msg_type::MsgType;
 use crate::tags;
 use crate::version::Version;
+use serde::{Deserialize, Serialize};
 
 /// What a reject must say of the message that it answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     /// Its MsgSeqNum (34).
     pub seq: u64,
@@ -24,7 +25,7 @@ pub struct Rejected {
 }
 
 /// Why a message is rejected, and what the reject says of it besides its number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
     /// It was denied.
     Denied {
@@ -136,7 +137,7 @@ pub(super) fn reject_body(version: Version, ids: &[HeaderId], rejected: &Rejecte
 
 /// RefTagID (371), RefMsgType (372) and SessionRejectReason (373) came with FIX 4.2; before it Text (58) names the tag.
 fn session_reject_body(version: Version, fault: &Fault, body: &mut Vec<u8>) {
-    let text = fault.text;
+    let text = fault.text.as_ref();
     if !version.has_business_reject() {
         let named = fault.tag.as_ref().map(|tag| format!("{text} ({})", String::from_utf8_lossy(tag)));
         return field(body, tags::TEXT, named.as_deref().unwrap_or(text).as_bytes());

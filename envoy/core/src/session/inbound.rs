@@ -62,6 +62,9 @@ impl Session {
             return Ok(());
         }
         self.note_replay(message, now);
+        if message.msg_type == MsgType::RESEND_REQUEST {
+            self.note_clients_request(message, now);
+        }
         if self.inbound.is_clear() {
             self.forget_if_reset(message, now);
             self.forward_inbound(message.bytes, out);
@@ -233,6 +236,7 @@ impl Session {
     /// A TestRequest takes the message's place; the Heartbeat that answers it will be the reject.
     pub(super) fn echo(&mut self, message: &Message<'_>, rejected: Rejected, now: Now, out: &mut Commands) {
         let origin = self.origin_of(message, now, out);
+        self.note_awaited(&rejected, now);
         let id = self.echoes.add(Echo::Reject(rejected), message.seq, origin, now.monotonic);
         self.send_own(Direction::Inbound, out, |ids, to| {
             rewrite::test_request(message, ids, id.as_bytes(), to);

@@ -78,6 +78,7 @@ use half_closed::HalfClosed;
 use holding::Holding;
 use lane::Lane;
 use limiting::{Days, Limiter, Minute, Place, Places, Share, Shares};
+pub use memory::Journal;
 use memory::Memory;
 use outage::Outage;
 use passing::Known;
@@ -110,10 +111,16 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Prepares the settings.
+    /// Prepares the settings; what is remembered of sessions ends with the process.
     pub fn new(settings: Settings) -> Self {
+        Self::with_journal(settings, None)
+    }
+
+    /// Prepares the settings; the journal keeps what must outlive the process.
+    pub fn with_journal(settings: Settings, journal: Option<Box<dyn Journal>>) -> Self {
         let (profile, renewals) = (settings.profile(), Renewals::new(&settings));
-        let (memory, days) = (Memory::new(&settings.limits), Days::new(settings.limits.remembered_sessions));
+        let (memory, days) =
+            (Memory::new(&settings.limits, journal), Days::new(settings.limits.remembered_sessions));
         let places = Places::new(settings.limits.pending_connections_per_address);
         let shares = Shares::new(&settings.limits);
         Self {

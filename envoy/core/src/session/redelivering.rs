@@ -32,6 +32,7 @@ impl Session {
     /// The Logon goes upstream.
     pub(super) fn set_foot(&mut self, logon: &Message<'_>, now: Now) {
         if self.listener.memory.is_on() {
+            self.listener.memory.inherit(now.monotonic);
             let owner = self.echoes.fresh();
             self.footing =
                 Key::of(logon).map(|key| Footing { key, owner, highest: 0, has_asked_again: false });
@@ -97,6 +98,22 @@ impl Session {
     pub(super) fn forget_lost(&self, now: Now) {
         if let Some(footing) = &self.footing {
             self.listener.memory.clear_client(&footing.key, now.monotonic);
+        }
+    }
+
+    /// A TestRequest goes to the venue in the place of a denied message.
+    pub(super) fn note_awaited(&self, rejected: &Rejected, now: Now) {
+        if let Some(footing) = &self.footing {
+            self.listener.memory.await_reject(&footing.key, rejected, now.monotonic);
+        }
+    }
+
+    /// The client asks for a resend: it has seen none of the venue's messages from the first that it asks for.
+    pub(super) fn note_clients_request(&self, request: &Message<'_>, now: Now) {
+        if let Some(footing) = &self.footing
+            && let Some(from) = seq_num(request, tags::BEGIN_SEQ_NO)
+        {
+            self.listener.memory.unseen_from(&footing.key, from, now.monotonic);
         }
     }
 

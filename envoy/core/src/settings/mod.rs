@@ -12,6 +12,7 @@ mod framing;
 mod limits;
 mod outbound;
 mod refusal;
+mod rejects;
 mod renewal;
 mod secrets;
 mod terms;
@@ -30,6 +31,7 @@ pub use framing::Framing;
 pub use limits::Limits;
 pub use outbound::{Outbound, Undecided};
 pub use refusal::Refusal;
+pub use rejects::Rejects;
 pub use renewal::{CustomTypes, Renewal};
 pub use secrets::{InLogon, InMessages, Secrets};
 pub use terms::TermsSettings;
@@ -57,6 +59,9 @@ pub struct Settings {
     /// How a Logon is refused.
     #[serde(default)]
     pub refusal: Refusal,
+    /// Where rejects are remembered.
+    #[serde(default)]
+    pub rejects: Rejects,
     /// What becomes of the venue's messages that the service could not decide.
     #[serde(default)]
     pub outbound: Outbound,
@@ -117,6 +122,7 @@ impl Settings {
         self.token.validate()?;
         self.data_fields.validate()?;
         self.framing.validate()?;
+        self.rejects.validate()?;
         if let Some(tag) = self.tag_headers.iter().find(|tag| self.is_secret(**tag)) {
             return Err(format!("`tag_headers` has `{tag}`, which is a secret"));
         }

@@ -219,6 +219,10 @@ fn names_the_key_of_every_fault() {
         (r#"{"check":{"cluster":"a"},"accounting":{"interval_ms":9}}"#, "accounting.interval_ms"),
         (r#"{"check":{"cluster":"a"},"limits":{"end_timeout_ms":9}}"#, "limits.end_timeout_ms"),
         (r#"{"check":{"cluster":"a"},"refusal":{"keep":true}}"#, "keep"),
+        (
+            r#"{"check":{"cluster":"a"},"rejects":{"journal_directory":"run"}}"#,
+            "`rejects.journal_directory` is `run`",
+        ),
         (r#"{"check":{"cluster":"a"},"framing":{"padded":true}}"#, "padded"),
         (r#"{"check":{"cluster":"a"},"framing":{"padded_body_length":1}}"#, "expected a boolean"),
         (

@@ -23,16 +23,18 @@ pub(super) fn within(key: &str, value: u32, range: RangeInclusive<u32>) -> Resul
 }
 
 /// The keys that have keys of their own.
-pub(super) const SECTIONS: [&str; 13] = [
+pub(super) const SECTIONS: [&str; 15] = [
     "check",
     "token",
     "secrets",
     "renewal",
     "cache",
+    "terms",
     "accounting",
     "limits",
     "framing",
     "refusal",
+    "rejects",
     "outbound",
     "drain",
     "data_fields",

@@ -1,8 +1,9 @@
 //! Envoy's place: events go in, and what the commands do is kept.
 
+use super::lines::Lines;
 use super::service::{Asked, Verdict};
 use fix_authz_core::command::{CheckId, Command, Commands, Direction, Fact};
-use fix_authz_core::session::{Departure, Listener, Now, Session};
+use fix_authz_core::session::{Departure, Journal, Listener, Now, Session};
 use fix_authz_core::settings::Settings;
 use fix_authz_core::stats::{Counter, Gauge};
 use std::collections::HashMap;
@@ -30,14 +31,20 @@ pub enum Effect {
 
 /// A listener with settings besides `check`, as JSON members.
 pub fn listener(more: &str) -> Arc<Listener> {
+    listener_with(more, None)
+}
+
+fn listener_with(more: &str, journal: Option<Box<dyn Journal>>) -> Arc<Listener> {
     let comma = if more.is_empty() { "" } else { "," };
     let json = format!(r#"{{"check":{{"cluster":"authz"}}{comma}{more}}}"#);
-    Arc::new(Listener::new(Settings::from_json(json.as_bytes()).unwrap()))
+    Arc::new(Listener::with_journal(Settings::from_json(json.as_bytes()).unwrap(), journal))
 }
 
 /// A session and its surroundings.
 pub struct Driver {
     listener: Arc<Listener>,
+    /// The listener's, if it has one.
+    journal: Lines,
     session: Session,
     commands: Commands,
     now: Now,
@@ -55,6 +62,12 @@ impl Driver {
         Self::seeded(more, [7; 32])
     }
 
+    /// A connection to a listener whose journal a process after this one takes over ([`Driver::killed`]).
+    pub fn journaled(more: &str) -> Self {
+        let journal = Lines::default();
+        Self { journal: journal.clone(), ..Self::on(listener_with(more, Some(Box::new(journal))), [7; 32]) }
+    }
+
     pub fn seeded(more: &str, seed: [u8; 32]) -> Self {
         Self::on(listener(more), seed)
     }
@@ -68,6 +81,7 @@ impl Driver {
         let (effects, counts) = (Vec::new(), HashMap::new());
         let mut driver = Self {
             listener,
+            journal: Lines::default(),
             session,
             commands,
             now,
@@ -89,6 +103,15 @@ impl Driver {
     /// The connection is gone, and there is another one.
     pub fn again(&mut self, seed: [u8; 32]) {
         self.gone();
+        self.closed = false;
+        self.session = Session::open(Arc::clone(&self.listener), seed, self.now, &mut self.commands);
+        self.carry_out();
+    }
+
+    /// The process was killed, and another has begun with these settings.
+    pub fn killed(&mut self, more: &str, seed: [u8; 32]) {
+        self.journal = self.journal.next();
+        self.listener = listener_with(more, Some(Box::new(self.journal.clone())));
         self.closed = false;
         self.session = Session::open(Arc::clone(&self.listener), seed, self.now, &mut self.commands);
         self.carry_out();

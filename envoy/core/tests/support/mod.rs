@@ -19,6 +19,7 @@ pub mod answers;
 pub mod checks;
 pub mod driver;
 pub mod law;
+pub mod lines;
 pub mod refused;
 pub mod run;
 pub mod service;

@@ -7,7 +7,8 @@
 //!
 //! Events: `connect`; `from ADDRESS`; `client M`, `venue M`; `client-last M`, `venue-last M` (bytes, then the end); `client-end`,
 //! `venue-end`; `client-bytes B`, `venue-bytes B` (as written); `answer ID VERDICT`; `after MILLISECONDS` (and a tick), `later MILLISECONDS`
-//! (and none); `gone`; `reconnect`; `drain`, `stop` (the gateway). Accounts show as `account KEY=VALUE …`, those of names left out.
+//! (and none); `gone`; `reconnect`; `killed` (the process; another has begun); `drain`, `stop` (the gateway). Accounts show as
+//! `account KEY=VALUE …`, those of names left out.
 
 use super::driver::{Driver, Effect};
 use super::service::{Asked, Verdict};
@@ -32,6 +33,7 @@ const TIME: &str = "20261120-10:00:00.000";
 pub struct Play {
     driver: Driver,
     version: &'static str,
+    settings: String,
     echoes: Vec<String>,
     /// Secret names of its sessions.
     secrets: Vec<String>,
@@ -45,11 +47,12 @@ pub struct Play {
 impl Play {
     /// A fresh connection of this version, with settings besides `check` as JSON members.
     pub fn new(version: &'static str, settings: &str) -> Self {
-        let mut driver = Driver::new(settings);
+        let mut driver = Driver::journaled(settings);
         let opened = driver.take();
         Self {
             driver,
             version,
+            settings: settings.to_owned(),
             echoes: Vec::new(),
             secrets: Vec::new(),
             ticking: false,
@@ -66,6 +69,7 @@ impl Play {
         Self {
             driver,
             version: self.version,
+            settings: self.settings.clone(),
             echoes: Vec::new(),
             secrets: Vec::new(),
             ticking: false,
@@ -190,6 +194,10 @@ impl Play {
             "gone" => self.driver.gone(),
             "drain" => self.driver.drain(Departure::Drain),
             "stop" => self.driver.drain(Departure::Stop),
+            "killed" => {
+                self.connections += 1;
+                self.driver.killed(&self.settings, [self.connections; 32]);
+            }
             "reconnect" => {
                 self.connections += 1;
                 self.driver.again([self.connections; 32]);

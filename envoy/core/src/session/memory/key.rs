@@ -4,6 +4,7 @@ use super::MAX_BYTES;
 use crate::frame::SOH;
 use crate::message::Message;
 use crate::tags;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The fields that name a FIX session.
@@ -17,7 +18,8 @@ const NAMING: [u32; 6] = [
 ];
 
 /// The name of a FIX session.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "Vec<u8>", from = "Vec<u8>")]
 pub(in crate::session) struct Key(Arc<[u8]>);
 
 impl Key {
@@ -38,6 +40,18 @@ impl Key {
     /// What it takes in memory.
     pub fn bytes(&self) -> usize {
         self.0.len()
+    }
+}
+
+impl From<Key> for Vec<u8> {
+    fn from(key: Key) -> Self {
+        key.0.to_vec()
+    }
+}
+
+impl From<Vec<u8>> for Key {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
     }
 }
 

@@ -35,6 +35,25 @@ impl Numbers {
         }
     }
 
+    /// Adds the numbers from `first` to `last`, where none of them and neither neighbour is in the set.
+    pub fn add_range(&mut self, first: u64, last: u64) {
+        if first < last {
+            self.ranges.insert(first, last);
+        } else {
+            self.add(first);
+        }
+    }
+
+    /// Returns the first and the last number of each range, in order.
+    pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.ranges.iter().map(|(first, last)| (*first, *last))
+    }
+
+    /// Returns the range of numbers that may have been forgotten, if there is one.
+    pub fn forgotten(&self) -> Option<(u64, u64)> {
+        self.floor.checked_sub(1).map(|last| (0, last))
+    }
+
     pub fn contains(&self, seq: u64) -> bool {
         self.ranges.range(..=seq).next_back().is_some_and(|(_, last)| seq <= *last)
     }

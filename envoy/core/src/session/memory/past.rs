@@ -6,13 +6,19 @@
 //! was still on its way when its connection ended has no number yet: it may take one that the venue counted after all that
 //! came through that connection, and before the next one began, for nobody has seen those. If it finds no such number, it takes
 //! that of a later Heartbeat. Whatever was given a number keeps it.
+//!
+//! A reject whose connection still lives is remembered too, for the case that the process is killed ([`super::journal`]).
 
 use super::OVERHEAD;
+use super::journal::Change;
 use super::numbers::Numbers;
 use crate::rewrite::Rejected;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+/// Which of the venue's numbers have come through is not known.
+const UNKNOWN: u64 = u64::MAX;
 
 /// What goes where the venue's GapFill covers a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +48,13 @@ struct Lost {
     asked_again: bool,
 }
 
+/// A reject that waits for its Heartbeat on a connection that lives.
+#[derive(Debug)]
+struct Awaited {
+    rejected: Rejected,
+    since: Duration,
+}
+
 /// The rejects of one session.
 #[derive(Debug, Default)]
 pub(super) struct Past {
@@ -51,6 +64,8 @@ pub(super) struct Past {
     kept: BTreeMap<u64, Kept>,
     /// In the order in which they were lost.
     lost: VecDeque<Lost>,
+    /// By the numbers of the client's messages.
+    awaited: BTreeMap<u64, Awaited>,
     /// The client's messages whose rejects have been sent. What was forgotten counts as sent: a client may miss a reject of an
     /// old message, but never gets two.
     told: Numbers,
@@ -79,8 +94,9 @@ impl Past {
     pub fn lose(&mut self, owner: u64, above: Option<u64>, rejects: Vec<Rejected>, now: Duration) {
         // If another connection of the session's is ahead, it is not known which numbers nobody has seen.
         let is_last = self.owner == owner;
-        let above = above.filter(|_| is_last).unwrap_or(u64::MAX);
+        let above = above.filter(|_| is_last).unwrap_or(UNKNOWN);
         for rejected in rejects {
+            self.awaited.remove(&rejected.seq);
             if !self.is_told(rejected.seq) {
                 self.lost.retain(|lost| lost.rejected.seq != rejected.seq);
                 self.lost.push_back(Lost { rejected, above, below: None, since: now, asked_again: false });
@@ -88,25 +104,56 @@ impl Past {
         }
     }
 
+    /// The TestRequest of a reject goes to the venue.
+    pub fn await_reject(&mut self, rejected: Rejected, now: Duration) {
+        if !self.told.contains(rejected.seq) {
+            self.lost.retain(|lost| lost.rejected.seq != rejected.seq);
+            self.awaited.insert(rejected.seq, Awaited { rejected, since: now });
+        }
+    }
+
+    /// The process that awaited them has ended: which of the venue's numbers came through its connections is not known.
+    pub fn lose_awaited(&mut self, now: Duration) {
+        for Awaited { rejected, .. } in std::mem::take(&mut self.awaited).into_values() {
+            self.lose(self.owner, None, vec![rejected], now);
+        }
+    }
+
+    /// The client asks the venue for its messages from this number on, so it has seen none of them.
+    pub fn unseen_from(&mut self, seq: u64) {
+        for lost in self.lost.iter_mut().filter(|lost| lost.above == UNKNOWN) {
+            lost.above = seq.saturating_sub(1);
+        }
+    }
+
     /// Takes the first lost reject, which a message of the venue's is to carry. It is told now.
     pub fn take_lost(&mut self) -> Option<Rejected> {
         let at = self.lost.iter().position(|lost| !lost.asked_again)?;
         let rejected = self.lost.remove(at)?.rejected;
-        self.told.add(rejected.seq);
+        self.tell(rejected.seq);
         Some(rejected)
     }
 
     /// The reject of the client's message with this number was sent.
     pub fn tell(&mut self, seq: u64) {
-        self.told.add(seq);
-        self.lost.retain(|lost| lost.rejected.seq != seq);
+        self.tell_all(seq, seq);
+    }
+
+    fn tell_all(&mut self, first: u64, last: u64) {
+        self.told.add_range(first, last);
+        self.lost.retain(|lost| !(first..=last).contains(&lost.rejected.seq));
+        self.awaited.retain(|seq, _| !(first..=last).contains(seq));
     }
 
     /// The client's message with this number was denied when it was new. So the client has used no higher number.
     pub fn deny(&mut self, seq: u64) {
-        self.told.begin(seq);
-        self.denied.begin(seq);
-        self.denied.add(seq);
+        self.deny_all(seq, seq);
+    }
+
+    fn deny_all(&mut self, first: u64, last: u64) {
+        self.told.begin(first);
+        self.denied.begin(first);
+        self.denied.add_range(first, last);
     }
 
     /// Whether the client's message with this number was denied when it was new.
@@ -130,31 +177,39 @@ impl Past {
         self.told.begin(seq);
         self.denied.begin(seq);
         self.lost.retain(|lost| lost.rejected.seq < seq);
+        self.awaited.retain(|awaited, _| *awaited < seq);
     }
 
     /// The venue asks for the client's messages with these numbers, so that they are decided anew. Returns whether a reject waits
-    /// for that.
-    pub fn lacks(&mut self, numbers: &RangeInclusive<u64>) -> bool {
+    /// for that, and the rejects that are awaited no more.
+    pub fn lacks(&mut self, numbers: &RangeInclusive<u64>) -> (bool, Vec<u64>) {
+        let forgotten: Vec<u64> = self.awaited.keys().copied().filter(|seq| numbers.contains(seq)).collect();
+        self.awaited.retain(|seq, _| !numbers.contains(seq));
         for lost in &mut self.lost {
             lost.asked_again |= numbers.contains(&lost.rejected.seq);
         }
-        self.lost.iter().any(|lost| lost.asked_again)
+        (self.lost.iter().any(|lost| lost.asked_again), forgotten)
     }
 
     /// The message with this number goes to the venue, which has asked for it.
-    pub fn replay(&mut self, seq: u64) {
+    /// Returns whether that made a reject needless.
+    pub fn replay(&mut self, seq: u64) -> bool {
+        let before = self.lost.len();
         self.lost.retain(|lost| !lost.asked_again || lost.rejected.seq != seq);
+        self.lost.len() < before
     }
 
     /// The venue's numbers begin anew.
     pub fn clear(&mut self) {
         self.kept.clear();
         self.lost.clear();
+        self.awaited.clear();
     }
 
     /// The client's numbers begin anew.
     pub fn clear_client(&mut self) {
         self.lost.clear();
+        self.awaited.clear();
         self.told = Numbers::default();
         self.denied = Numbers::default();
     }
@@ -162,7 +217,8 @@ impl Past {
     /// What stands at the numbers from `from` to before `to`, in order, now that the venue fills them. Who takes a lost
     /// reject keeps it.
     pub fn covered(&mut self, from: u64, to: u64) -> Vec<(u64, Put)> {
-        let kept = self.kept.range(from..to).map(|(seq, kept)| (*seq, Put::Kept(kept.bytes.clone())));
+        let kept =
+            self.kept.range(from..to.max(from)).map(|(seq, kept)| (*seq, Put::Kept(kept.bytes.clone())));
         let mut covered: BTreeMap<u64, Put> = kept.collect();
         for lost in std::mem::take(&mut self.lost) {
             let Some(below) = lost.below.filter(|_| !lost.asked_again) else {
@@ -185,7 +241,8 @@ impl Past {
     pub fn bytes(&self) -> usize {
         let kept: usize = self.kept.values().map(|kept| kept.bytes.len() + OVERHEAD).sum();
         let lost: usize = self.lost.iter().map(|lost| lost.rejected.bytes() + OVERHEAD).sum();
-        kept + lost + self.told.bytes() + self.denied.bytes()
+        let awaited: usize = self.awaited.values().map(|awaited| awaited.rejected.bytes() + OVERHEAD).sum();
+        kept + lost + awaited + self.told.bytes() + self.denied.bytes()
     }
 
     /// Forgets what is too old or too much.
@@ -193,11 +250,49 @@ impl Past {
         let fresh = |since: Duration| now.saturating_sub(since) < age;
         self.kept.retain(|_, kept| fresh(kept.since));
         self.lost.retain(|lost| fresh(lost.since));
+        self.awaited.retain(|_, awaited| fresh(awaited.since));
         while self.kept.len() > most {
             self.kept.pop_first();
         }
         while self.lost.len() > most {
             self.lost.pop_front();
+        }
+        while self.awaited.len() > most {
+            self.awaited.pop_first();
+        }
+    }
+
+    /// Whether no change of it needs to outlive the process.
+    pub fn is_empty(&self) -> bool {
+        self.changes(Duration::ZERO).next().is_none()
+    }
+
+    /// Returns the changes that lead here, but for messages of ours that were sent before `since`: clients have had them.
+    pub fn changes(&self, since: Duration) -> impl Iterator<Item = Change> {
+        let denied = self.denied.ranges().map(|(first, last)| Change::Deny(first, last));
+        let told = self.told.forgotten().into_iter().chain(self.told.ranges());
+        let told = told.map(|(first, last)| Change::Tell(first, last));
+        let recent = self.kept.iter().filter(move |(_, kept)| kept.since >= since);
+        let kept = recent.map(|(seq, kept)| Change::Keep(*seq, kept.bytes.clone()));
+        let lost = self.lost.iter().map(|lost| &lost.rejected);
+        let waiting = lost.chain(self.awaited.values().map(|awaited| &awaited.rejected));
+        denied.chain(told).chain(kept).chain(waiting.cloned().map(Change::Await))
+    }
+
+    /// Makes a change that a journal tells of.
+    pub fn apply(&mut self, change: Change, now: Duration) {
+        match change {
+            Change::Await(rejected) => self.await_reject(rejected, now),
+            Change::Forget(seq) => {
+                self.awaited.remove(&seq);
+            }
+            Change::Deny(first, last) => self.deny_all(first, last),
+            Change::Tell(first, last) => self.tell_all(first, last),
+            Change::Keep(seq, bytes) => self.keep(seq, &bytes, now),
+            Change::Begin(first) => self.begin(0, first),
+            Change::BeginClient(seq) => self.begin_client(seq),
+            Change::Clear => self.clear(),
+            Change::ClearClient => self.clear_client(),
         }
     }
 }
@@ -256,7 +351,7 @@ pub(super) mod tests {
         past.begin(1, 1);
         past.lose(1, Some(4), vec![rejected(7), rejected(8)], NOW);
         past.begin(2, 9);
-        assert!(!past.lacks(&(1..=6)) && past.lacks(&(8..=9)));
+        assert!(!past.lacks(&(1..=6)).0 && past.lacks(&(8..=9)).0);
         assert!(past.is_told(7) && !past.is_told(8));
         assert_eq!(past.covered(1, 9), [(5, Put::Lost(rejected(7)))]);
         assert_eq!(past.take_lost(), None);
