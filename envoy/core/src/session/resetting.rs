@@ -1,14 +1,15 @@
 //! A Logon with ResetSeqNumFlag (141=Y) in a running session: both sides' numbers begin anew, and the session goes on.
 //!
-//! Venues that are open for 24 hours do this each day, from either side. The client's needs no credential: the session's holds. If it
-//! brings one, that is a renewal, and the Logon goes upstream only if the service allows it. The client's answer to such a
-//! Logon of the venue's is one like it, and no second Logon.
+//! Venues that are open for 24 hours do this each day, from either side. The client's must have the ids of its first Logon, and needs
+//! no credential: the session's holds. If it brings one, that is a renewal, and the Logon goes upstream only if the service allows
+//! it. The client's answer to such a Logon of the venue's is one like it, and no second Logon.
 
 use super::ending::{BY_SECOND_LOGON, Doom};
 use super::lane::Fate;
 use super::renewing::Purpose;
 use super::{Now, Phase, Session};
 use crate::command::{Commands, Direction};
+use crate::contract::identity::Identity;
 use crate::credential;
 use crate::decision::{Denial, OTHER};
 use crate::message::Message;
@@ -39,12 +40,22 @@ impl Session {
             self.end_or_refuse(logon, now, out);
             return Ok(());
         }
-        let resets = begins_anew(logon) || self.venue_began_anew;
+        // With other ids it would be the Logon of another session.
+        let ids = Identity::of(logon);
+        let is_of_session = ids.own_ids(Direction::Inbound) == self.own_ids(Direction::Inbound);
+        let resets = is_of_session && (begins_anew(logon) || self.venue_began_anew);
         if logon.poss_dup || !resets || self.resets.add(now.monotonic) {
-            let words = Violation::SecondLogon.text();
+            let (words, text): (_, &[u8]) = if is_of_session {
+                (Violation::SecondLogon.text(), b"The session is logged on already")
+            } else {
+                (
+                    "a Logon in the session has other ids than the first",
+                    b"The Logon has other ids than the session",
+                )
+            };
             self.report(Direction::Inbound, "violation", words, now, out);
             out.count(Counter::Violations);
-            let denial = Denial::new(b"The session is logged on already", OTHER, None);
+            let denial = Denial::new(text, OTHER, None);
             match begins_anew(logon) {
                 true => self.in_turn(logon, Fate::Refuse(denial), now, out),
                 false => self.end_in_turn(logon, denial, BY_SECOND_LOGON, now, out),

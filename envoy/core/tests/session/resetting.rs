@@ -3,6 +3,7 @@
 use crate::support::transcript::Play;
 use fix_authz_core::stats::Counter;
 
+const TIME: &str = "20261120-10:00:00.000";
 const RESET: &str = "98=0|108=30|141=Y|";
 
 #[test]
@@ -129,6 +130,28 @@ fn a_second_logon_without_it_ends_the_session_in_sequence() {
          << end client
          << tick 2000",
     );
+}
+
+#[test]
+fn with_other_ids_than_the_first_it_never_reaches_the_venue() {
+    let logout = |id: &str| format!("35=5|34=1|49=VENUE|56=ALGO|{id}=other|52={TIME}|");
+    let cases = [
+        ("50", logout("57"), ""),
+        ("115", "5 1 ".to_owned(), ""),
+        ("57", logout("50"), ""),
+        ("142", logout("143"), "554=t0ken|"),
+    ];
+    for (id, logout, credential) in cases {
+        let mut play = Play::logged_on("FIX.4.4", "", "");
+        play.play(&format!(
+            ">> client A 1 {id}=other|{RESET}{credential}
+             << report 2 inbound violation: a Logon in the session has other ids than the first
+             << client {logout}58=The Logon has other ids than the session|
+             << end client
+             << tick 2000"
+        ));
+        assert_eq!((play.count(Counter::Violations), play.count(Counter::InboundForwarded)), (1, 0));
+    }
 }
 
 #[test]

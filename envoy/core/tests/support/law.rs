@@ -166,6 +166,7 @@ impl Run {
             assert!(came.kind == Kind::Good, "of another session: {}", show(&came.bytes));
             if nth > 0 && came.msg_type == "A" && !renewal {
                 assert_eq!(show(&sent.bytes), show(&without_secrets(came)));
+                assert_eq!(ids(came, false), logon, "the Logon of another session");
                 continue;
             }
             if nth > 0 && !renewal && has_secret(came) {
