@@ -157,6 +157,15 @@ def _ages(holder: Identity, policy: Policy, now: float, keeping: Keeping) -> Age
     return age, min(keeping.stale_if_error, left - age)
 
 
+def _within_window(ages: Ages, until: float | None, now: float) -> Ages:
+    """Cut the ages so that no answer is used after the clock may have changed it."""
+    if until is None:
+        return ages
+    left = max(0, int(until - now))
+    age = min(ages[0], left)
+    return age, min(ages[1], left - age) if age else 0
+
+
 def _by_policy(request: FixRequest, holder: Identity, policy: Policy, ages: Ages, stamp: Stamp) -> Decision:
     party = request.party
     verdict = policy.decide(
@@ -167,9 +176,11 @@ def _by_policy(request: FixRequest, holder: Identity, policy: Policy, ages: Ages
             holder.scopes,
             holder.claims,
             party.client.comp_id,
+            stamp.now,
         )
     )
     if verdict.allowed and not verdict.shadow:
+        ages = _within_window(ages, policy.holds_until(party.direction, request.msg_type, stamp.now), stamp.now)
         return _allowed(stamp, verdict.reason, verdict.scope, verdict.vary, ages)
     return _refused(verdict, stamp)
 

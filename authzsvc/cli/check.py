@@ -6,6 +6,7 @@ Exit code 0: allowed, 1: denied, 2: the mapping, the message or an option cannot
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +18,17 @@ from authzsvc.cli.output import say_json
 from authzsvc.errors import ToolError
 from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.direction import Direction
+from authzsvc.policy import clock
 from authzsvc.policy.claims import Claims
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.question import Question, Verdict
 from authzsvc.workflow import clients, typed
+
+NowOption = Annotated[
+    str | None,
+    typer.Option(help="The gateway's clock, in UTC, as 20260102-14:30:00 [this machine's].", show_default=False),
+]
 
 
 def command(
@@ -30,11 +37,12 @@ def command(
     message: Annotated[str, typer.Option(help="The message or a part of it, with 35: `35=D|167=CS` (`|` or SOH).")],
     claims: Annotated[str, typer.Option(help="The token's claims, a JSON object.")] = "{}",
     direction: Annotated[Direction, typer.Option(help="Client to venue, or back.")] = Direction.INBOUND,
+    now: NowOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Decide one message offline and say why. Exit code 0: allowed, 1: denied, 2: bad input."""
     policy = compile_mapping(mapping)
-    question = ask(message, scopes, claims, direction)
+    question = ask(message, scopes, claims, direction, now)
     verdict = answer(policy, question)
     if as_json:
         say_json(as_document(policy, verdict))
@@ -43,12 +51,20 @@ def command(
     raise typer.Exit(0 if verdict.allowed else 1)
 
 
-def ask(message: str, scopes: str, claims: str, direction: Direction) -> Question:
-    """Make a question of what was typed. Raises `FieldsError` and `ToolError`."""
+def ask(message: str, scopes: str, claims: str, direction: Direction, now: str | None = None) -> Question:
+    """Make a question of what was typed; without a time, it is asked now. Raises `FieldsError` and `ToolError`."""
     msg_type, fields = typed.read(message)
     client = clients.client_of(fields, direction)
     comp_id = client.comp_id if client else ""
-    return Question(direction, msg_type, fields, frozenset(typed.words(scopes)), claims_of(claims), comp_id)
+    held = frozenset(typed.words(scopes))
+    return Question(direction, msg_type, fields, held, claims_of(claims), comp_id, _unix_time(now))
+
+
+def _unix_time(now: str | None) -> float:
+    try:
+        return time.time() if now is None else clock.unix_time(typed.moment(now).encode())
+    except ValueError as error:
+        raise ToolError(f"`--now`: {error}") from None
 
 
 def answer(policy: Policy, question: Question) -> Verdict:

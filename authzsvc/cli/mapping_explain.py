@@ -27,6 +27,7 @@ def command(
     comp_id: Annotated[
         str | None, typer.Option(help="The client's CompID [the message's own].", show_default=False)
     ] = None,
+    now: check.NowOption = None,
     cache: Annotated[
         bool, typer.Option("--cache", help="Show which tags a cached decision rests on, and which rules ask for them.")
     ] = False,
@@ -34,7 +35,7 @@ def command(
 ) -> None:
     """Explain one decision. Exit code 0: allowed, 1: denied, 2: bad input."""
     policy = compile_mapping(path)
-    question = check.ask(message, scopes, claims, direction)
+    question = check.ask(message, scopes, claims, direction, now)
     client = CompIds(comp_id) if comp_id else clients.client_of(question.fields, direction)
     question = question._replace(comp_id=client.comp_id if client else "")
     explanation = explain.explain(policy, question, clients.beforehand(policy, question, client))

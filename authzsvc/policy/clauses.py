@@ -15,12 +15,14 @@ import re2
 from authzsvc.fix import data_types, plain_forms
 from authzsvc.fix.data_types import MOMENTS, NUMBERS, DataType
 from authzsvc.fix.dictionary import did_you_mean
-from authzsvc.policy import language
+from authzsvc.policy import clock, language
 from authzsvc.policy.conditions import Condition, Entries
 from authzsvc.policy.groups import Every, Repeating
 from authzsvc.policy.lookup import Lookup
 from authzsvc.policy.source import Spot
-from authzsvc.policy.value_tests import InClaim, InRange, InTime, Matches, OneOf, Prefix, ValueTest
+from authzsvc.policy.token_tests import ClaimBound, ClaimPrefix
+from authzsvc.policy.value_tests import InClaim, InRange, Matches, OneOf, Prefix, ValueTest
+from authzsvc.policy.windows import WEEKDAYS, InTime
 
 FREE = frozenset((None, "STRING"))
 """Types that say nothing of what a value looks like."""
@@ -54,6 +56,8 @@ class Clauses:
         return tuple(found[tag] for tag in sorted(found)) if len(self.lookup.faults) == before else None
 
     def _condition(self, word: str, said: language.EntryCondition, spot: Spot, id: str) -> Condition | None:
+        if word == clock.NAME:
+            return self._clock(said, spot, id)
         tag = self.lookup.body_tag(spot, self.msg_type, word)
         if tag is None:
             return None
@@ -70,6 +74,16 @@ class Clauses:
             id=f"{id}.{name}",
         )
         return self._widened(condition, word, said, spot) if isinstance(said, language.Condition) else condition
+
+    def _clock(self, said: language.EntryCondition, spot: Spot, id: str) -> Condition | None:
+        """Give a condition on the gateway's own clock."""
+        keys = said.model_fields_set - {"after", "before", "days", "zone"}
+        if keys or not isinstance(said, language.Condition):
+            text = "is the gateway's clock, which takes `after`, `before`, `days` and `zone` alone"
+            self.lookup.fault(spot, text if keys else "is the gateway's clock, which stands in no entry of a group")
+            return None
+        tests = tuple(self._window(said, spot, data_types.TIMESTAMP))
+        return Condition(clock.TAG, clock.NAME, tests, type=data_types.TIMESTAMP, id=f"{id}.{clock.NAME}")
 
     def _widened(self, condition: Condition, word: str, said: language.Condition, spot: Spot) -> Condition:
         """Add what only a condition on a message has: groups and occurrences."""
@@ -90,12 +104,12 @@ class Clauses:
             spots = [spot.at("not", index) for index in range(len(said.none_of))]
             yield self._values(tag, said.none_of, spots, negative=True)
         if said.prefix is not None:
-            yield Prefix(said.prefix.encode())
+            yield _beginning(said.prefix)
         if said.matches is not None:
             yield from self._matches(said.matches, spot.at("matches"))
         if said.minimum is not None or said.maximum is not None:
             yield from self._range(tag, said, spot)
-        if said.after is not None or said.before is not None:
+        if said.after is not None or said.before is not None or said.days is not None:
             yield from self._time(tag, said, spot)
         for list_name, key in ((said.in_list, "in_list"), (said.not_in_list, "not_in_list")):
             if list_name is not None:
@@ -132,31 +146,51 @@ class Clauses:
             hint = "RE2's syntax: no look-around, no references, no repetition over 1000"
             self.lookup.fault(spot, f"is no regular expression that is safe: {text}", hint)
 
-    def _range(self, tag: int, said: language.EntryCondition, spot: Spot) -> Iterator[InRange]:
-        low, high = (None if bound is None else Decimal(bound) for bound in (said.minimum, said.maximum))
+    def _range(self, tag: int, said: language.EntryCondition, spot: Spot) -> Iterator[InRange | ClaimBound]:
+        low, high = (Decimal(bound) if isinstance(bound, str) else None for bound in (said.minimum, said.maximum))
+        typed = self._type(tag) in NUMBERS
         if not self._has_type(tag, NUMBERS):
             self.lookup.fault(spot, f"has `min` or `max`, and {self._typed(tag)} is no number")
-        elif low is not None and high is not None and low > high:
+            return
+        if low is not None and high is not None and low > high:
             self.lookup.fault(spot.at("min"), "is more than `max`, so that nothing could pass")
-        else:
-            yield InRange(low, high, typed=self._type(tag) in NUMBERS)
+            return
+        if low is not None or high is not None:
+            yield InRange(low, high, typed=typed)
+        for bound, upper in ((said.minimum, False), (said.maximum, True)):
+            if isinstance(bound, language.Claimed):
+                yield ClaimBound(bound.claim, upper, typed=typed)
 
     def _time(self, tag: int, said: language.EntryCondition, spot: Spot) -> Iterator[InTime]:
-        after, before = (None if bound is None else _seconds(bound) for bound in (said.after, said.before))
-        days = {bound: b"-" in bound for bound in (after, before) if bound is not None}
+        type_ = self._type(tag)
+        if not self._has_type(tag, MOMENTS):
+            self.lookup.fault(spot, f"has `after`, `before` or `days`, and {self._typed(tag)} is no UTC time")
+            return
+        for window in self._window(said, spot, type_):
+            dated = window.zone or window.days or b"-" in (window.after or b"") + (window.before or b"")
+            if dated and type_ is data_types.TIME:
+                self.lookup.fault(spot, f"names a day or a time zone, and {self._typed(tag)} tells no day")
+            else:
+                yield window
+
+    def _window(self, said: language.EntryCondition, spot: Spot, type_: DataType) -> Iterator[InTime]:
+        """Give the window of time that is said; none, and a fault, where nothing could be in it."""
+        (after, zone), (before, other) = _moment(said.after), _moment(said.before)
+        zones = sorted({name for name in (zone, other, said.zone) if name}) or ["UTC"]
         for bound, key in ((after, "after"), (before, "before")):
-            if bound and days[bound] and plain_forms.day(bound.partition(b"-")[0]) is None:
+            if bound and b"-" in bound and plain_forms.day(bound.partition(b"-")[0]) is None:
                 self.lookup.fault(spot.at(key), "names a day that the calendar does not have")
                 return
-        if not self._has_type(tag, MOMENTS):
-            self.lookup.fault(spot, f"has `after` or `before`, and {self._typed(tag)} is no UTC time")
-        elif any(days.values()) and self._type(tag) is data_types.TIME:
-            self.lookup.fault(spot, f"names a day, and {self._typed(tag)} tells none")
-        elif after and before and days[after] == days[before] and after >= before:
+        if len(zones) > 1:
+            self.lookup.fault(spot, f"names several time zones: {', '.join(zones)}", "write one `zone`")
+        elif not self.lookup.is_zone(spot, zones[0]):
+            return
+        elif after and before and (b"-" in after) == (b"-" in before) and after >= before:
             hint = "write two rules for hours on both sides of midnight"
             self.lookup.fault(spot.at("after"), "is not earlier than `before`, so that nothing could pass", hint)
         else:
-            yield InTime(after, before, typed=self._type(tag) in MOMENTS)
+            days = frozenset(WEEKDAYS.index(day) for day in said.days or ())
+            yield InTime(after, before, type_ in MOMENTS, days, "" if zones == ["UTC"] else zones[0])
 
     def _type(self, tag: int) -> DataType:
         return self.lookup.dictionary.data_type(tag)
@@ -189,6 +223,12 @@ class Clauses:
             yield Entries(group, conditions or (), each=key == "each_entry")
 
 
-def _seconds(moment: str) -> bytes:
-    """Write a time with its seconds."""
-    return (moment if moment.count(":") == 2 else f"{moment}:00").encode()
+def _beginning(said: str | language.Claimed) -> Prefix | ClaimPrefix:
+    return Prefix(said.encode()) if isinstance(said, str) else ClaimPrefix(said.claim)
+
+
+def _moment(said: str | None) -> tuple[bytes | None, str]:
+    """Take a time and its zone apart, and write the time with its seconds."""
+    moment, _, zone = (said or "").partition(" ")
+    whole = moment if moment.count(":") == 2 else f"{moment}:00"
+    return (whole.encode() if moment else None), zone

@@ -19,7 +19,7 @@ from typing import Any
 from authzsvc.errors import Fault, UnknownName
 from authzsvc.fix.dictionary import Dictionary, load
 from authzsvc.fix.direction import Direction
-from authzsvc.policy import custom, language, lists, roles, shape, source, terms
+from authzsvc.policy import clock, custom, language, lists, roles, shape, source, terms
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.faults import EnoughError, Gathered
 from authzsvc.policy.granted import Granter, RuleSet
@@ -31,6 +31,7 @@ from authzsvc.policy.rules import Forbid, Grant, Rule
 from authzsvc.policy.scopes import Defined
 from authzsvc.policy.source import Source, Spot
 from authzsvc.policy.terms import Places, Rollout, Said, Scope, SessionTerms
+from authzsvc.policy.windows import InTime
 
 BUSINESS_IDS = frozenset(
     (2, 11, 17, 23, 37, 41, 66, 70, 117, 131, 262, 320, 324, 335, 390, 391, 513, 548, 568, 571, 584, 649, 664, 693, 710,
@@ -167,7 +168,9 @@ def _rule_set(
 ) -> RuleSet:
     direction, msg_type = key
     rules: list[Rule] = [*grants, *forbids]
-    vary = tuple(sorted({tag for rule in rules for condition in rule.conditions for tag in condition.consulted}))
+    conditions = [condition for rule in rules for condition in rule.conditions]
+    vary = tuple(sorted({tag for condition in conditions for tag in condition.consulted} - {clock.TAG}))
+    windows = (test for condition in conditions if condition.tag == clock.TAG for test in condition.tests)
     scopes = {grant.scope for grant in grants}
     unguarded = Verdict(True, None, (), "no grant of the mapping names this outbound message", vary)
     return RuleSet(
@@ -177,6 +180,7 @@ def _rule_set(
         vary=vary,
         granted={scope: Verdict(True, scope, (), f"granted by `{scope}`", vary) for scope in scopes},
         unguarded=unguarded if direction is Direction.OUTBOUND and not grants else None,
+        clocks=tuple(dict.fromkeys(window for window in windows if isinstance(window, InTime))),
     )
 
 

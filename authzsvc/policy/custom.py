@@ -8,7 +8,7 @@ from collections.abc import Callable
 from authzsvc.errors import UnknownName
 from authzsvc.fix import data_types
 from authzsvc.fix.dictionary import CustomField, Dictionary, did_you_mean
-from authzsvc.policy import language
+from authzsvc.policy import clock, language
 from authzsvc.policy.lookup import NEVER_SENT
 from authzsvc.policy.source import Spot
 from authzsvc.policy.terms import Said
@@ -74,7 +74,7 @@ def _free_name(said: Said, spot: Spot, name: str, taken: set[str], known: Callab
     try:
         known(name)
     except UnknownName:
-        if name.lower() not in taken:
+        if name.lower() not in {*taken, clock.NAME}:
             taken.add(name.lower())
             return True
     said.faults.append(spot.at("name").fault(f"the name `{name}` is taken already"))

@@ -20,6 +20,7 @@ from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.direction import Direction
 from authzsvc.policy import missing, reasons
 from authzsvc.policy.claims import Claims, claim_values
+from authzsvc.policy.clock import with_clock
 from authzsvc.policy.granted import Granted, Granter, Plan, RuleSet
 from authzsvc.policy.lookup import SESSION_LEVEL
 from authzsvc.policy.question import CompIds as CompIds
@@ -154,6 +155,9 @@ class Policy:
             if key not in self.rules:
                 return self._without_rules(question)
             plan = granted.plan(key, self.rules[key])
+        if plan.found.clocks:
+            fields = with_clock(fields, question.now)
+            question = question._replace(fields=fields)
         values = dict(fields.pairs)
         if plan.forbidding is not None and plan.forbidding.first(fields, claims, values) is not None:
             firing = plan.forbidding.every(fields, claims, values)
@@ -163,6 +167,12 @@ class Policy:
         if grant is not None:
             return plan.found.granted[grant.scope]
         return plan.found.unguarded or self.refusal(question, plan, plan.lacking.every(fields, claims, values))
+
+    def holds_until(self, direction: Direction, msg_type: str, now: float) -> float | None:
+        """Give the Unix time until which the clock changes no verdict about such messages; None where no rule about
+        them asks for the time."""
+        found = self.rules.get((direction, msg_type))
+        return min((window.next_change(now) for window in found.clocks), default=None) if found else None
 
     def trace(self, question: Question) -> Trace:
         """Decide one message and show every rule that was tried; slow, and never another verdict than `decide`'s."""

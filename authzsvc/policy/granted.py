@@ -18,6 +18,7 @@ from authzsvc.policy.roles import Role
 from authzsvc.policy.rules import Forbid, Grant
 from authzsvc.policy.scopes import ROLE_PREFIX, Defined, resolve
 from authzsvc.policy.truth import Truth
+from authzsvc.policy.windows import InTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class RuleSet:
     """Scope → the answer where it grants, made beforehand."""
     unguarded: Verdict | None = None
     """The answer where no forbid applies, for outbound messages that are about forbids alone."""
+    clocks: tuple[InTime, ...] = ()
+    """Every window in which one of them holds the gateway's clock."""
 
 
 @dataclass(frozen=True, slots=True)

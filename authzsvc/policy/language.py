@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     GetJsonSchemaHandler,
     StringConstraints,
+    Tag,
     field_validator,
     model_validator,
 )
@@ -22,7 +24,7 @@ from pydantic_core import CoreSchema
 
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.rules import Mode
-from authzsvc.policy.words import Description, Moment, Name, Number, Pattern, RoleName, ScopeName, Word, Words
+from authzsvc.policy.words import Description, Moment, Name, Number, Pattern, RoleName, ScopeName, Word, Words, ZoneName
 
 
 class Part(BaseModel):
@@ -39,6 +41,25 @@ class Part(BaseModel):
         return value
 
 
+class Claimed(Part):
+    """A bound that the token gives."""
+
+    claim: Word
+    """The claim's name; dots lead into nested claims."""
+
+
+def _form(value: object) -> str:
+    return CLAIMED if isinstance(value, dict | Claimed) else PLAIN
+
+
+PLAIN, CLAIMED = "[plain]", "[claim]"
+"""The forms of a bound: written out, or a claim's."""
+
+Bound = Annotated[Annotated[Number, Tag(PLAIN)] | Annotated[Claimed, Tag(CLAIMED)], Discriminator(_form)]
+Beginning = Annotated[Annotated[Word, Tag(PLAIN)] | Annotated[Claimed, Tag(CLAIMED)], Discriminator(_form)]
+Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+
+
 class EntryCondition(Part):
     """What the values of one tag must be: one or more tests, all of which must hold."""
 
@@ -47,15 +68,20 @@ class EntryCondition(Part):
     none_of: Words | None = Field(None, alias="not")
     present: Literal[True] | None = None
     absent: Literal[True] | None = None
-    prefix: Word | None = None
+    prefix: Beginning | None = None
+    """The value begins so, or as a claim of the token says."""
     matches: Pattern | None = None
     """The whole value matches this regular expression, in RE2's syntax."""
-    minimum: Number | None = Field(None, alias="min")
-    maximum: Number | None = Field(None, alias="max")
+    minimum: Bound | None = Field(None, alias="min")
+    maximum: Bound | None = Field(None, alias="max")
     after: Moment | None = None
-    """At this time or later; a time of day, or a day and time, UTC."""
+    """At this time or later; a time of day, or a day and time, in UTC unless a time zone is named."""
     before: Moment | None = None
     """Earlier than this time."""
+    days: Annotated[list[Weekday], Field(min_length=1)] | None = None
+    """On one of these days of the week."""
+    zone: ZoneName | None = None
+    """The time zone of `after`, `before` and `days`, as `America/New_York`; UTC unless told otherwise."""
     in_list: Name | None = None
     not_in_list: Name | None = None
     claim: Word | None = None
@@ -78,9 +104,11 @@ class EntryCondition(Part):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         said = {key for key in self.model_fields_set if getattr(self, key) is not None}
-        tests = said - {"default", "occurrences", "every"}
+        tests = said - {"default", "occurrences", "every", "zone"}
         if not tests:
             raise ValueError(f"takes at least one test: {', '.join(f'`{name}`' for name in TEST_KEYS)}")
+        if "zone" in said and not said & {"after", "before", "days"}:
+            raise ValueError("has a `zone`, and neither `after` nor `before` nor `days`")
         if "absent" in tests and len(said) > 1:
             raise ValueError("takes nothing beside `absent`")
         if "default" in said and (tests == {"present"} or said & {"every", "any_entry", "each_entry"}):
@@ -253,7 +281,7 @@ class Mapping(Fragment):
 TEST_KEYS = tuple(
     field.alias or name
     for name, field in Condition.model_fields.items()
-    if name not in ("default", "occurrences", "every")
+    if name not in ("default", "occurrences", "every", "zone")
 )
 """The tests that a condition can make, as authors write them."""
 
@@ -287,6 +315,8 @@ def _rule_part(place: list[Any]) -> type[Part] | None:
             return Condition
         case [*_, "when", _, "any_entry" | "each_entry", _, _]:
             return EntryCondition
+        case [*_, "min" | "max" | "prefix", _]:
+            return Claimed
     return None
 
 

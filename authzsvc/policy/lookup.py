@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from authzsvc.errors import Fault, UnknownName
-from authzsvc.fix.dictionary import Dictionary
+from authzsvc.fix.dictionary import Dictionary, did_you_mean
 from authzsvc.policy.groups import Repeating
 from authzsvc.policy.source import Spot
 
@@ -42,6 +43,16 @@ class Lookup:
         except UnknownName as error:
             self.fault(spot, *text_and_hint(error))
             return None
+
+    def is_zone(self, spot: Spot, name: str) -> bool:
+        """Whether there is a time zone of that name; a fault where there is none."""
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            near = did_you_mean(name, zoneinfo.available_timezones()).removeprefix("; ")
+            self.fault(spot, f"there is no time zone `{name}`", near or "a name of the IANA time zone database")
+            return False
+        return True
 
     def tag(self, spot: Spot, word: str) -> int | None:
         """Give a field's number."""

@@ -22,6 +22,8 @@ class Question(NamedTuple):
     claims: Claims
     comp_id: str = ""
     """The client's CompID, for a rollout by sender."""
+    now: float | None = None
+    """Unix time by the gateway's clock; None leaves conditions on it in doubt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,14 @@ _WORDS = {
 _HINTS = {
     "min": ("is no number", "write it plainly, as `10` or `0.5`"),
     "max": ("is no number", "write it plainly, as `10` or `0.5`"),
-    "after": ("is no time", "`HH:MM`, `HH:MM:SS` or `YYYYMMDD-HH:MM:SS`, in UTC"),
-    "before": ("is no time", "`HH:MM`, `HH:MM:SS` or `YYYYMMDD-HH:MM:SS`, in UTC"),
+    "after": ("is no time", "`HH:MM`, `HH:MM:SS` or `YYYYMMDD-HH:MM:SS`, with a time zone behind unless it is UTC"),
+    "before": ("is no time", "`HH:MM`, `HH:MM:SS` or `YYYYMMDD-HH:MM:SS`, with a time zone behind unless it is UTC"),
+    "zone": ("is no time zone", "a name as `America/New_York`"),
     "present": ("must be true", "write `absent: true` for a tag that must not be there"),
     "absent": ("must be true", "write `present: true` for a tag that must be there"),
 }
+_NO_KEYS = ("[key]", language.PLAIN, language.CLAIMED)
+"""Steps in a place of pydantic's that are no keys of the mapping."""
 _CONDITIONS = ("when", "any_entry", "each_entry")
 _TOP_ONLY = ("version", "name", "fix")
 
@@ -82,7 +85,7 @@ def _without(data: Data, places: Iterable[Place]) -> Data:
 
 
 def _fault(source: Source, details: ErrorDetails, model: type[language.Fragment]) -> Fault:
-    place: Place = tuple(step for step in details["loc"] if step != "[key]")
+    place: Place = tuple(step for step in details["loc"] if step not in _NO_KEYS)
     if details["type"] == "extra_forbidden":
         return source.fault(place, "is not a key of the language", _nearest_key(place, model))
     text, hint = _words(details, place)

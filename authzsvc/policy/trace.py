@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from authzsvc.policy import reasons
+from authzsvc.policy import clock, reasons
+from authzsvc.policy.clock import with_clock
 from authzsvc.policy.conditions import Condition
 from authzsvc.policy.granted import Granted, RuleSet
 from authzsvc.policy.question import Question, Verdict
@@ -69,6 +70,8 @@ def trace(policy: Policy, question: Question) -> Trace:
     found = policy.rules.get((question.direction, question.msg_type))
     if found is None:
         return Trace(policy.decide(question), granted, (), ())
+    if found.clocks:
+        question = question._replace(fields=with_clock(question.fields, question.now))
     forbids = tuple(_try(rule, granted.lifting(rule), question) for rule in found.forbids)
     grants = tuple(_try(rule, (rule.scope,) if rule.scope in granted.scopes else (), question) for rule in found.grants)
     return Trace(_verdict(policy, question, found, forbids, grants, granted), granted, forbids, grants)
@@ -86,6 +89,8 @@ def _found(condition: Condition, question: Question) -> str:
     values = list(dict.fromkeys(question.fields.all(condition.tag)))
     if not values:
         return "the message has none"
+    if condition.tag == clock.TAG:
+        return f"it is {values[0].decode()} UTC" if values[0] else "nobody told the time"
     told = ", ".join(map(reasons.shown, values[:_SHOWN])) + (", …" if len(values) > _SHOWN else "")
     doubtful = next((value for value in values if condition.in_doubt(value)), None)
     doubt = f"; {reasons.shown(doubtful)} is not {condition.type.words}" if doubtful is not None else ""

@@ -1,7 +1,7 @@
 """Tests of one value of one field, compiled: bytes and numbers, no names to look up.
 
-Values come in the plain form of the field's data type. `InRange` and `InTime` also test text fields, whose values they
-read as numbers and times themselves.
+Values come in the plain form of the field's data type. `InRange` also tests text fields, whose values it reads as
+numbers itself.
 
 A test returns whether the value passes, or raises `DoubtError` if the value or the token leaves that open. A *negative*
 test (`not`, `not_in_list`) says what a value must not be; for an absent field its result is open.
@@ -21,8 +21,6 @@ from authzsvc.fix.data_types import TEXT, DataType
 from authzsvc.policy.claims import Claims, holds_item, in_claim
 from authzsvc.policy.truth import DoubtError
 
-_DAY = len("YYYYMMDD-")
-_SECONDS = len("HH:MM:SS")
 _EXACT_DIGITS = 15
 _LISTED_IN_FULL = 64
 _SHOWN = 8
@@ -187,54 +185,11 @@ class InRange:
         return f"{low} and {high}" if low and high else low or high
 
 
-@dataclass(frozen=True, slots=True)
-class InTime:
-    """`after` and `before`: the value is a time, UTC, not earlier than the one and earlier than the other.
-
-    Bounds are `HH:MM:SS` or `YYYYMMDD-HH:MM:SS`. Being whole seconds, they compare with a value's text, its fraction
-    left out; a time of day is held against the time of day of a timestamp.
-    """
-
-    after: bytes | None
-    before: bytes | None
-    typed: bool = field(default=False, compare=False)
-    """The field has a type of time, so that the value is one."""
-    negative = False
-
-    def passes(self, value: bytes, claims: Claims) -> bool:
-        """Whether it is. Raises `DoubtError` for what is no UTC time, and where a day is asked for and not told."""
-        plain = value if self.typed else plain_forms.timestamp(value) or plain_forms.time(value)
-        if plain is None:
-            raise DoubtError("the value is no UTC time")
-        day, time = (plain[:_DAY], plain[_DAY:][:_SECONDS]) if b"-" in plain else (b"", plain[:_SECONDS])
-        started = self.after is None or _comparable(self.after, day, time) >= self.after
-        return started and (self.before is None or _comparable(self.before, day, time) < self.before)
-
-    @property
-    def meaning(self) -> Meaning:
-        """Both bounds."""
-        return "time", (self.after or b"").decode(), (self.before or b"").decode()
-
-    def __str__(self) -> str:
-        since = f" not before {self.after.decode()}" if self.after else ""
-        until = f" before {self.before.decode()}" if self.before else ""
-        return f"{since} and{until}" if since and until else since or until
-
-
 def _text(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
         raise DoubtError("the value is not UTF-8") from None
-
-
-def _comparable(bound: bytes, day: bytes, time: bytes) -> bytes:
-    """As much of a value as its bound has."""
-    if b"-" not in bound:
-        return time
-    if not day:
-        raise DoubtError("the value tells no day")
-    return day + time
 
 
 def _plain(number: Decimal | None) -> str:

@@ -13,8 +13,11 @@ NUMBER_SHAPE = r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?"
 
 _DAY = r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::(?:[0-5][0-9]|60))?"
-MOMENT_SHAPE = rf"(?:{_DAY}-)?{_TIME}"
-"""`HH:MM[:SS]`, or `YYYYMMDD-HH:MM[:SS]`: UTC."""
+ZONE_SHAPE = r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*"
+"""The name of a time zone, as `America/New_York`."""
+
+MOMENT_SHAPE = rf"(?:{_DAY}-)?{_TIME}(?: {ZONE_SHAPE})?"
+"""`HH:MM[:SS]`, or `YYYYMMDD-HH:MM[:SS]`; in UTC unless a time zone stands behind."""
 
 NO_SCOPE = "-"
 """Stands in the contract and in the audit where no scope is needed."""
@@ -62,6 +65,9 @@ Number = Annotated[
     StringConstraints(pattern=rf"^{NUMBER_SHAPE}$"),
 ]
 Moment = Annotated[str, StringConstraints(pattern=f"^{MOMENT_SHAPE}$")]
+ZoneName = Annotated[str, StringConstraints(pattern=f"^{ZONE_SHAPE}$", max_length=100)]
+"""A time zone of the IANA time zone database."""
+
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_SHAPE}$", max_length=100)]
 """What a list or a forbidding rule is called."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from authzsvc.fix.data_types import DATE, LOCAL_TIME, MOMENTS, NUMBERS, ZONED_TIME, ZONED_TIMESTAMP
 from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.direction import Direction
+from authzsvc.policy import clock
 from authzsvc.policy.compiler import BUSINESS_IDS
 from authzsvc.policy.conditions import Condition
 from authzsvc.policy.engine import Policy
@@ -54,6 +55,13 @@ def of(policy: Policy, direction: Direction, msg_type: str) -> tuple[Asked, ...]
     return tuple(_asked(policy.dictionary, tag, lines) for tag in (found.vary if found is not None else ()))
 
 
+def _by_clock(policy: Policy, direction: Direction, msg_type: str) -> Iterator[Line]:
+    """Gives the rules that ask for the gateway's clock."""
+    for line in lines_for(policy, direction, msg_type):
+        if any(condition.tag == clock.TAG for condition in line.conditions):
+            yield line
+
+
 def _asked(dictionary: Dictionary, tag: int, lines: tuple[Line, ...]) -> Asked:
     return Asked(tag, dictionary.tag_name(tag), tuple(_askings(tag, lines)), _changing(dictionary, tag))
 
@@ -91,6 +99,8 @@ def report(policy: Policy, question: Question) -> list[str]:
     lines = []
     if not policy.ids_are_the_sessions:
         lines += ["cache    none: `session.identity` holds ids that may differ from message to message"]
+    lines += [f"cache    no longer than until the clock may change it: {line.name} needs {line.when} ({line.place})"
+              for line in _by_clock(policy, question.direction, question.msg_type)]  # fmt: skip
     if not asked:
         return [*lines, f"cache    one decision for every {what}: no rule looks at a body field"]
     count = f"{len(asked)} tag{'' if len(asked) == 1 else 's'}"
@@ -116,7 +126,9 @@ def _tag_lines(asked: Asked, question: Question) -> Iterator[str]:
 def as_document(policy: Policy, question: Question) -> dict[str, object]:
     """Gives what a cached decision rests on as programs read it."""
     asked = of(policy, question.direction, question.msg_type)
-    return {"cached": policy.ids_are_the_sessions, "tags": [_document(one) for one in asked]}
+    clocked = [line.id for line in _by_clock(policy, question.direction, question.msg_type)]
+    tags = [_document(one) for one in asked]
+    return {"cached": policy.ids_are_the_sessions, "tags": tags, "until_the_clock_changes": clocked}
 
 
 def _document(asked: Asked) -> dict[str, object]:

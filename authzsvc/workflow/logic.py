@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from authzsvc.policy.conditions import Condition, Entries
+from authzsvc.policy.token_tests import BY_TOKEN
 from authzsvc.policy.truth import DoubtError
-from authzsvc.policy.value_tests import InClaim, InRange, OneOf, Prefix, ValueTest
+from authzsvc.policy.value_tests import InRange, OneOf, Prefix, ValueTest
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ def _listed(tests: Sequence[ValueTest]) -> frozenset[bytes] | None:
 
 
 def _may_pass(test: ValueTest, value: bytes) -> bool:
-    return isinstance(test, InClaim) or _passes(test, value)
+    return isinstance(test, BY_TOKEN) or _passes(test, value)
 
 
 def _passes(test: ValueTest, value: bytes) -> bool:
@@ -94,7 +95,7 @@ def _covers(strict: Sequence[ValueTest], loose: ValueTest) -> bool:
     """Whether each value that passes all of `strict` passes `loose`."""
     if any(test.meaning == loose.meaning for test in strict):
         return True
-    if isinstance(loose, InClaim):
+    if isinstance(loose, BY_TOKEN):
         return False
     listed = _listed(strict)
     if listed is not None:

@@ -4,7 +4,8 @@ Most messages of a day are alike in all that a session's decision rests on, so a
 (session, direction, type, what counts of the body) and then counted. The engine promises that messages alike in the
 `vary` tags get the same verdict. Whether a message passes rests on less: on the grants that the session holds and the
 forbids that it does not lift, and of a value on nothing but which of their conditions it meets (groups aside, whose
-values are taken as they are). So values are first put into classes, and messages alike in these are decided once.
+values are taken as they are). So values are first put into classes, and messages alike in these are decided once. The
+gateway's clock is taken to have shown the message's SendingTime (52).
 
 Invariants: a verdict is the engine's on that message; a message that the gateway would not read is counted as
 unreadable and not decided; memory is bounded, whatever the log holds.
@@ -17,9 +18,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from authzsvc.errors import FieldsError
+from authzsvc.fix import plain_forms
 from authzsvc.fix.data_fields import DATA_OF_LENGTH
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import SOH, Fields
+from authzsvc.policy import clock
 from authzsvc.policy.conditions import Condition
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.granted import RuleSet
@@ -42,6 +45,7 @@ _STRICT = re.compile(rb"(?:[1-9][0-9]{0,5}+=[^\x01]++\x01)*+\Z")
 _LENGTHS = frozenset(b"%d" % tag for tag in DATA_OF_LENGTH)
 _ID_TAGS = {direction: tuple(b"%d" % tag for tag in tags[1:]) for direction, tags in clients.TAGS.items()}
 """The client's ids besides its CompID."""
+_SENDING_TIME = b"52"
 _MSG_TYPE = re.compile(rb"[A-Za-z0-9]{1,16}")
 
 
@@ -148,7 +152,7 @@ class Replay:
         conditions = kind.conditions.get(tag)
         if conditions is None:
             return pair
-        alone = Fields(((int(tag), value),))
+        alone = Fields(((clock.TAG if tag == _SENDING_TIME else int(tag), value),))
         found = tag, tuple(condition.truth(alone, kind.held.claims) for condition in conditions)
         kind.classes[pair] = found
         self._remembered += 1
@@ -157,7 +161,9 @@ class Replay:
     def _decide(self, line: int, raw: bytes, kind: _Kind) -> _Tally:
         row, parts = kind.row, (pair.partition(b"=") for pair in raw.split(SOH))
         fields = Fields(tuple((int(tag), value) for tag, _, value in parts if tag in kind.decided_on))
-        question = Question(row.direction, row.msg_type, fields, kind.held.scopes, kind.held.claims, row.comp_id)
+        question = Question(
+            row.direction, row.msg_type, fields, kind.held.scopes, kind.held.claims, row.comp_id, _sent(fields)
+        )
         ids = (fields.first(int(tag)) for tag in _ID_TAGS[row.direction])
         client = CompIds(row.comp_id, *(None if value is None else value.decode("utf-8", "replace") for value in ids))
         after = clients.decide(self.candidate, question, client)
@@ -192,9 +198,9 @@ class Replay:
             rules = policy.rules.get((direction, msg_type))
             if rules is not None:
                 counting += _counting(policy, rules, held)
-                all_tags.update(b"%d" % tag for tag in rules.vary)
+                all_tags.update(map(_wire, rules.vary), [_SENDING_TIME] if rules.clocks else [])
         row, conditions = Row(comp_id, direction, msg_type), _of_single_values(counting)
-        looked_at = _LENGTHS.union(ids, (b"%d" % tag for condition in counting for tag in condition.consulted))
+        looked_at = _LENGTHS.union(ids, (_wire(tag) for condition in counting for tag in condition.consulted))
         return _Kind(row, held, looked_at, frozenset(all_tags), conditions)
 
     @property
@@ -254,7 +260,19 @@ def _of_single_values(counting: Iterable[Condition]) -> dict[bytes, list[Conditi
             found.setdefault(condition.tag, []).append(condition)
         else:
             grouped |= condition.consulted
-    return {b"%d" % tag: conditions for tag, conditions in found.items() if tag not in grouped | DATA_OF_LENGTH.keys()}
+    alone = {tag: conditions for tag, conditions in found.items() if tag not in grouped | DATA_OF_LENGTH.keys()}
+    return {_wire(tag): conditions for tag, conditions in alone.items()}
+
+
+def _wire(tag: int) -> bytes:
+    """Give the tag under which a recorded message has what a condition asks for: the clock is its SendingTime (52)."""
+    return _SENDING_TIME if tag == clock.TAG else b"%d" % tag
+
+
+def _sent(fields: Fields) -> float | None:
+    """Give the time at which a message was sent; None where it is not told, or in doubt."""
+    sent = plain_forms.timestamp(fields.first(int(_SENDING_TIME)) or b"")
+    return None if sent is None else clock.unix_time(sent)
 
 
 def _outcome(verdict: Verdict | None) -> Outcome:

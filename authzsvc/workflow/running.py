@@ -95,7 +95,7 @@ def run(policy: Policy, cases: Iterable[Case]) -> list[Result]:
 
 
 def _run(policy: Policy, case: Case) -> Result:
-    question = Question(case.direction, case.msg_type, case.fields, case.scopes, case.claims, case.comp_id)
+    question = Question(case.direction, case.msg_type, case.fields, case.scopes, case.claims, case.comp_id, case.now)
     explanation = explain.explain(policy, question, clients.beforehand(policy, question, case.client))
     return Result(case, explanation, tuple(_complaints(case, explanation.verdict)))
 

@@ -19,7 +19,7 @@ from authzsvc.errors import Fault, FieldsError, MappingFaults
 from authzsvc.fix.dictionary import did_you_mean
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
-from authzsvc.policy import source
+from authzsvc.policy import clock, source
 from authzsvc.policy.question import CompIds
 from authzsvc.policy.source import Source
 from authzsvc.workflow import clients, typed
@@ -66,6 +66,8 @@ class Defaults(_Part):
     on_behalf_of_location: _Text | None = None
     claims: dict[str, Any] = Field(default_factory=dict)
     direction: Direction | None = None
+    now: Annotated[_Text, AfterValidator(typed.moment)] | None = None
+    """The gateway's clock, in UTC, as `20260102-14:30:00`; without it, conditions on the clock are in doubt."""
 
 
 class Spec(Defaults):
@@ -107,6 +109,8 @@ class Case:
     claims: Mapping[str, object]
     client: CompIds | None
     """The client's ids: the test's, else the message's own."""
+    now: float | None = None
+    """The gateway's clock, as Unix time."""
 
     @property
     def comp_id(self) -> str:
@@ -174,6 +178,7 @@ def _case(text: Source, index: int, spec: Spec, defaults: Defaults) -> Case:
     msg_type, fields = typed.read(spec.message)
     ids = {name: getattr(spec, name) or getattr(defaults, name) for name in ID_NAMES}
     direction = spec.direction or defaults.direction or Direction.INBOUND
+    now = spec.now or defaults.now
     return Case(
         spec=spec,
         file=text.file,
@@ -183,6 +188,7 @@ def _case(text: Source, index: int, spec: Spec, defaults: Defaults) -> Case:
         direction=direction,
         claims={**defaults.claims, **spec.claims},
         client=CompIds(**ids) if ids["comp_id"] else clients.client_of(fields, direction),
+        now=None if now is None else clock.unix_time(now.encode()),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from authzsvc.errors import FieldsError, ToolError
+from authzsvc.fix import plain_forms
 from authzsvc.fix.fields import SOH, Fields
 
 MSG_TYPE = 35
@@ -18,6 +19,13 @@ def words(text: str) -> list[str]:
         return list(reader)
     except ValueError:
         raise ToolError(f'`{text}` has a `"` that nothing closes') from None
+
+
+def moment(text: str) -> str:
+    """Take a time in UTC as FIX writes it. Raises `ValueError`."""
+    if plain_forms.timestamp(text.encode("utf-8", "replace")) is None:
+        raise ValueError(f"`{text}` is no time in UTC; write it as `20260102-14:30:00`")
+    return text
 
 
 def read(message: str) -> tuple[str, Fields]:

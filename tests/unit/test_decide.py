@@ -128,6 +128,34 @@ def test_nothing_holds_longer_than_the_token(
     assert (decision.allowed, decision.max_age, decision.stale_if_error) == (True, *ages)
 
 
+@pytest.mark.parametrize(
+    ("window", "keeping", "ages"),
+    [
+        ("{before: '13:47'}", Keeping(60, 50), (20, 0)),  # it is 13:46:40 in UTC
+        ("{before: '13:48'}", Keeping(60, 50), (60, 20)),
+        ("{before: '13:47'}", Keeping(5, 50), (5, 15)),
+        ("{before: '13:46:41'}", Keeping(60, 50), (1, 0)),
+        ("{after: '08:46 America/New_York', before: '08:47 America/New_York'}", Keeping(60, 50), (20, 0)),
+        ("{days: [Mon]}", Keeping(60, 50), (60, 50)),
+    ],
+)
+def test_nothing_holds_past_the_end_of_a_window(window: str, keeping: Keeping, ages: tuple[int, int]) -> None:
+    granted = build(f"scopes: {{order:create:equity: {{grants: [{{message: D, when: {{now: {window}}}}}]}}}}\n")
+    request = fix(check("t", msg_type="D", body=soh("11=O|167=CS|")))
+    decision = decide(request, WHO, granted, STAMP, keeping)
+    assert (decision.allowed, decision.max_age, decision.stale_if_error) == (True, *ages)
+    assert decision.vary == ()
+
+
+def test_nothing_holds_past_the_beginning_of_a_forbid() -> None:
+    scopes = "scopes: {order:create:equity: {grants: [{message: D}]}}\n"
+    policy = build(f"{scopes}forbid: [{{name: auction, message: D, when: {{now: {{after: '13:47'}}}}}}]\n")
+    request = fix(check("t", msg_type="D", body=soh("11=O|")))
+    assert decide(request, WHO, policy, STAMP, Keeping(60, 50)).max_age == 20
+    later = decide(request, WHO, policy, STAMP._replace(now=NOW + 20), Keeping(60, 50))
+    assert (later.allowed, later.rule) == (False, "auction")
+
+
 @pytest.mark.parametrize("past_expiry", [False, True])
 def test_nothing_is_kept_while_a_session_is_limited(policy: Policy, past_expiry: bool) -> None:
     keeping = Keeping(60, 30, past_expiry)

@@ -180,3 +180,14 @@ def test_as_a_process() -> None:
     assert done.returncode == 1
     assert "no scope of the token grants `OrderCancelRequest` inbound" in done.stdout
     assert done.stderr == ""
+
+
+def test_the_time_of_a_check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    mapping = tmp_path / "m.yaml"
+    head = "version: 2\nname: m\nfix: FIX.4.4\nsession: {identity: {}}\n"
+    mapping.write_text(f"{head}scopes: {{a:b: {{grants: [{{message: D, when: {{now: {{before: '08:00'}}}}}}]}}}}\n")
+    codes = [
+        run(monkeypatch, "--message", "35=D", "--now", now, mapping=mapping, scopes="a:b")
+        for now in ("20260105-07:59:59", "20260105-08:00:00", "8 o'clock")
+    ]
+    assert codes == [0, 1, 2]

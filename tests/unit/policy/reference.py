@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from authzsvc.fix.dictionary import load
 from tests.unit.policy import reference_types
@@ -25,7 +27,8 @@ Said = Any
 YES, NO, DOUBT = "yes", "no", "doubt"
 
 VALUE_TESTS = {
-    "equals", "in", "not", "in_list", "not_in_list", "prefix", "matches", "min", "max", "after", "before", "claim"
+    "equals", "in", "not", "in_list", "not_in_list", "prefix", "matches", "min", "max", "after", "before", "days",
+    "claim"
 }  # fmt: skip
 
 
@@ -39,6 +42,7 @@ class Asked:
     scopes: frozenset[str]
     claims: Mapping[str, Any]
     comp_id: str
+    now: float | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,8 @@ class Reference:
 
     def holds(self, word: str | int, said: Said, asked: Asked, *, forbids: bool) -> str:
         """Whether one condition holds for the message."""
+        if word == "now":
+            return self.at_this_time(said, asked)
         tag = self.dictionary.tag(str(word))
         said = said if isinstance(said, dict) else {"equals": said}
         parts: Truths = []
@@ -186,6 +192,14 @@ class Reference:
             if key in said:
                 parts.append(self.entries_hold(word, said[key], asked, each=key == "each_entry", forbids=forbids))
         return conjunction(parts)
+
+    def at_this_time(self, said: dict[str, Any], asked: Asked) -> str:
+        """Whether the gateway's clock is in a window."""
+        if asked.now is None:
+            return DOUBT
+        item = reference_types.timestamp(f"{datetime.fromtimestamp(asked.now, UTC):%Y%m%d-%H:%M:%S}")
+        assert item is not None
+        return conjunction([self.in_time(key, said, item) for key in said if key != "zone"])
 
     def entries_hold(self, word: str | int, when: dict[Any, Any], asked: Asked, *, each: bool, forbids: bool) -> str:
         tags = [self.dictionary.tag(str(inner)) for inner in when]
@@ -224,7 +238,7 @@ class Reference:
         if not values and "default" in said:
             values = [self.wire(tag, said["default"])]
         if not values:
-            positive = set(said) - {"not", "not_in_list", "occurrences", "every", "any_entry", "each_entry"}
+            positive = set(said) - {"not", "not_in_list", "occurrences", "every", "any_entry", "each_entry", "zone"}
             return NO if positive else DOUBT
         found = [self.value_holds(tag, said, value, asked, some=some) for value in values]
         return disjunction(found) if some else conjunction(found)
@@ -237,7 +251,7 @@ class Reference:
         items = reference_types.read(self.type_of(tag), tag, value)
         if items is None:
             return DOUBT
-        found = [conjunction([self.test(tag, key, said[key], item, asked) for key in tests]) for item in items]
+        found = [conjunction([self.test(tag, key, said, item, asked) for key in tests]) for item in items]
         return disjunction(found) if some else conjunction(found)
 
     def type_of(self, tag: int) -> str | None:
@@ -257,8 +271,9 @@ class Reference:
         assert len(items) == 1
         return items[0].key
 
-    def test(self, tag: int, key: str, wanted: Said, item: Item, asked: Asked) -> str:
+    def test(self, tag: int, key: str, said: dict[str, Any], item: Item, asked: Asked) -> str:
         """One test of one item."""
+        wanted = said[key]
         match key:
             case "equals" | "in" | "not":
                 words = wanted if isinstance(wanted, list) else [wanted]
@@ -267,14 +282,16 @@ class Reference:
             case "in_list" | "not_in_list":
                 there = item.key in [self.key(tag, word) for word in self.lists[wanted]]
                 return yes(there is (key == "in_list"))
+            case "prefix" if isinstance(wanted, dict):
+                return self.begins_with_claim(wanted["claim"], item, asked)
             case "prefix":
                 return yes(item.text.encode("latin-1").startswith(str(wanted).encode()))
             case "matches":
                 return self.matches(wanted, item)
             case "min" | "max":
-                return self.in_range(key, wanted, item)
-            case "after" | "before":
-                return self.in_time(key, wanted, item)
+                return self.in_range(key, wanted, item, asked)
+            case "after" | "before" | "days":
+                return self.in_time(key, said, item)
             case "claim":
                 return self.in_claim(tag, wanted, item, asked)
         return YES
@@ -285,22 +302,47 @@ class Reference:
         except UnicodeDecodeError:
             return DOUBT
 
-    def in_range(self, key: str, bound: str | int, item: Item) -> str:
+    def begins_with_claim(self, path: str, item: Item, asked: Asked) -> str:
+        claim = self.claim(asked, path)
+        truths = [NO]
+        for one in claim if isinstance(claim, list) else [claim]:
+            usable = isinstance(one, str) and one != ""
+            truths.append(yes(item.text.encode("latin-1").startswith(one.encode())) if usable else DOUBT)
+        return disjunction(truths)
+
+    def in_range(self, key: str, bound: Said, item: Item, asked: Asked) -> str:
         number: Any = item.key
         if isinstance(number, bytes):
             read = reference_types.decimal(item.text)
             if read is None:
                 return DOUBT
             number = read.key
+        if isinstance(bound, dict):
+            claim = self.claim(asked, bound["claim"])
+            written = reference_types.decimal(claim) if isinstance(claim, str) else None
+            if written is None and (not isinstance(claim, int) or isinstance(claim, bool)):
+                return DOUBT
+            bound = claim
         limit = Fraction(str(bound))
         return yes(number >= limit if key == "min" else number <= limit)
 
-    def in_time(self, key: str, bound: str, item: Item) -> str:
+    def in_time(self, key: str, said: dict[str, Any], item: Item) -> str:
+        bound = str(said[key]).split(" ")[0]
+        zones = {str(said[name]).split(" ")[1] for name in ("after", "before") if " " in str(said.get(name, ""))}
+        zone = said.get("zone", min(zones, default="UTC"))
         read: Item | None = item
         if isinstance(item.key, bytes):
             read = reference_types.timestamp(item.text) or reference_types.time_of_day(item.text)
         if read is None:
             return DOUBT
+        if zone != "UTC" or "days" in said:
+            if not isinstance(read.key, tuple):
+                return DOUBT
+            local = datetime.strptime(read.text[:17], "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
+            if key == "days":
+                return yes(local.strftime("%a") in said["days"])
+            read = reference_types.timestamp(f"{local:%Y%m%d-%H:%M:%S}")
+            assert read is not None
         day, _, clock = bound.rpartition("-")
         limit = reference_types.time_of_day(clock if clock.count(":") == 2 else f"{clock}:00")
         assert limit is not None

@@ -77,6 +77,12 @@ def test_what_a_grant_needs(when: str, yes: list[str], no: list[str]) -> None:
         ("OrderQty: {min: 100}", ["38=100", "38=1e9", "38=1|38=x"], ["38=99", ""]),
         ("TransactTime: {before: '08:00'}", ["60=20260101-07:00:00", "60=soon"], ["60=20260101-08:00:00", ""]),
         ("TransactTime: {before: '20260101-08:00'}", ["60=07:00:00"], ["60=20260101-08:00:00"]),
+        ("OrderQty: {min: {claim: limit}}", ["38=100", "38=1e9", "38=1|38=x"], ["38=99", ""]),
+        ("OrderQty: {min: {claim: odd}}", ["38=100", "38=1"], [""]),
+        ("Account: {prefix: {claim: blocked}}", ["1=A", "1=AB"], ["1=B", ""]),
+        ("Account: {prefix: {claim: odd}}", ["1=A", "1=B"], [""]),
+        ("TransactTime: {days: [Sat, Sun]}", ["60=20260103-07:00:00", "60=soon"], ["60=20260102-08:00:00", ""]),
+        ("now: {after: '08:00'}", [""], []),
         ("Account: {claim: blocked}", ["1=A"], ["1=B", ""]),
         ("Account: {claim: nothing}", ["1=A", "1=B"], [""]),
         ("Account: {claim: odd}", ["1=A"], [""]),
@@ -92,7 +98,7 @@ def test_what_a_grant_needs(when: str, yes: list[str], no: list[str]) -> None:
 )
 def test_when_a_forbid_fires(when: str, fires: list[str], passes: list[str]) -> None:
     policy = build(grant("") + f"forbid: [{{name: f, message: D, when: {{{when}}}}}]\n")
-    claims = {"blocked": ["A"], "odd": {"A": 1}}
+    claims = {"blocked": ["A"], "odd": {"A": 1}, "limit": "100"}
     assert [body for body in fires if ask(policy, f"D|{body}".rstrip("|"), claims=claims).forbid != "f"] == []
     assert [body for body in passes if not ask(policy, f"D|{body}".rstrip("|"), claims=claims).allowed] == []
 
@@ -117,8 +123,18 @@ def test_a_group_inside_a_group_may_stand_there_several_times() -> None:
         ("Symbol: {matches: '" + "a" * 1001 + "'}", "Symbol.matches` is too long"),
         ("Symbol: {min: 1}", "Symbol` has `min` or `max`, and Symbol of type STRING is no number"),
         ("Side: {max: 1}", "and Side of type CHAR is no number"),
+        ("TransactTime: {after: '08:00 Mars/Utopia'}", "TransactTime` there is no time zone `Mars/Utopia`"),
+        ("TransactTime: {days: [Mon], zone: America}", "there is no time zone `America`"),
+        ("TransactTime: {after: '08:00 Asia/Tokyo', zone: UTC}", "names several time zones: Asia/Tokyo, UTC"),
+        ("TransactTime: {zone: UTC, present: true}", "has a `zone`, and neither `after` nor `before` nor `days`"),
+        ("Account: {days: [Mon]}", "has `after`, `before` or `days`, and Account of type STRING is no UTC time"),
+        ("now: A", "now` is the gateway's clock, which takes `after`, `before`, `days` and `zone` alone"),
+        ("now: {after: '08:00', default: A}", "now` is the gateway's clock, which takes"),
+        ("NoPartyIDs: {any_entry: {now: {after: '08:00'}}}", "gateway's clock, which stands in no entry of a group"),
+        ("OrderQty: {max: {claim: q, of: x}}", "OrderQty.max.of` is not a key of the language (known here: `claim`)"),
+        ("Side: {max: {claim: q}}", "and Side of type CHAR is no number"),
         ("OrderQty: {min: 2, max: 1}", "OrderQty.min` is more than `max`, so that nothing could pass"),
-        ("OrderQty: {after: '08:00'}", "has `after` or `before`, and OrderQty of type QTY is no UTC time"),
+        ("OrderQty: {after: '08:00'}", "has `after`, `before` or `days`, and OrderQty of type QTY is no UTC time"),
         ("TransactTime: {after: '08:00', before: '08:00'}", "TransactTime.after` is not earlier than `before`"),
         ("TransactTime: {after: '22:00', before: '02:00'}", "(write two rules for hours on both sides of midnight)"),
         ("MDEntryTime: {after: 20260101-08:00}", "no field of `NewOrderSingle`"),
@@ -142,11 +158,10 @@ def test_faults(when: str, fault: str) -> None:
     assert any("scopes.a:b.grants[0].when." in line and fault in line for line in found), found
 
 
-def test_a_day_is_not_asked_of_a_time_of_day() -> None:
-    (fault,) = told(
-        "scopes: {a:b: {grants: [{message: X, direction: outbound, when: {273: {after: 20260101-08:00}}}]}}"
-    )
-    assert "names a day, and MDEntryTime of type UTCTIMEONLY tells none" in fault
+@pytest.mark.parametrize("said", ["{after: 20260101-08:00}", "{after: '08:00 Asia/Tokyo'}", "{days: [Mon]}"])
+def test_a_day_is_not_asked_of_a_time_of_day(said: str) -> None:
+    (fault,) = told(f"scopes: {{a:b: {{grants: [{{message: X, direction: outbound, when: {{273: {said}}}}}]}}}}")
+    assert "names a day or a time zone, and MDEntryTime of type UTCTIMEONLY tells no day" in fault
 
 
 @pytest.mark.parametrize(

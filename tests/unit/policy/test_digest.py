@@ -37,7 +37,7 @@ TESTS = {
     "none_of": ("{not: A}", "{not: B}"),
     "present": ("{not: A}", "{not: A, present: true}"),
     "absent": ("{absent: true}", "{present: true}"),
-    "prefix": ("{prefix: A}", "{prefix: B}"),
+    "prefix": ("{prefix: A}", "{prefix: {claim: A}}"),
     "matches": ("{matches: A+}", "{matches: B+}"),
     "in_list": ("{in_list: one}", "{in_list: two}"),
     "not_in_list": ("{not_in_list: one}", "{not_in_list: two}"),
@@ -45,10 +45,15 @@ TESTS = {
     "default": ("{equals: A}", "{equals: A, default: A}"),
 }
 """Texts for a text field."""
-RANGES = {"minimum": ("{min: 1, max: 9}", "{min: 2, max: 9}"), "maximum": ("{min: 1, max: 9}", "{min: 1, max: 8}")}
+RANGES = {
+    "minimum": ("{min: 1, max: 9}", "{min: {claim: a}, max: 9}"),
+    "maximum": ("{min: 1, max: 9}", "{min: 1, max: 8}"),
+}
 TIMES = {
     "after": ("{after: '08:00', before: '18:00'}", "{after: '09:00', before: '18:00'}"),
     "before": ("{after: '08:00', before: '18:00'}", "{after: '08:00', before: '17:00'}"),
+    "days": ("{after: '08:00', days: [Mon]}", "{after: '08:00', days: [Tue]}"),
+    "zone": ("{after: '08:00'}", "{after: '08:00', zone: Asia/Tokyo}"),
 }
 BY_TAG = {"Symbol": TESTS, "OrderQty": RANGES, "TransactTime": TIMES}
 BY_TAG_IN_A_GROUP = {("D", "NoPartyIDs", "PartyID"): TESTS, ("D", "NoAllocs", "AllocQty"): RANGES,
@@ -74,6 +79,7 @@ MATTERS: dict[str, tuple[str, str]] = {
     "Condition.each_entry": (RULE % "453: {any_entry: {448: A}}", RULE % "453: {each_entry: {448: A}}"),
     "Condition.occurrences": (RULE % "55: A", RULE % "55: {equals: A, occurrences: any}"),
     "Condition.every": (RULE % "448: A", RULE % "448: {equals: A, every: NoPartyIDs}"),
+    "Claimed.claim": (RULE % "38: {max: {claim: a}}", RULE % "38: {max: {claim: b}}"),
     "Grant.message": (RULE % "55: A", (RULE % "55: A").replace("D", "F")),
     "Grant.direction": (RULE % "55: A", (RULE % "55: A").replace("D,", "D, direction: outbound,")),
     "Grant.when": (RULE % "", RULE % "55: A"),

@@ -365,6 +365,40 @@ def test_the_rollout_is_part_of_the_meaning(rollout: str) -> None:
     assert build(f"{ROLLOUT}rollout: {rollout}\n").digest not in others
 
 
+CLOCKED = (
+    "scopes: {a:b: {grants: [{message: D, when: {now: {after: '08:00', before: '16:00', days: [Mon]}}}]}}\n"
+    "forbid: [{name: late, message: F, when: {now: {after: '16:00'}}}]\n"
+)
+MONDAY_NOON = 1767614400.0
+
+
+def at(policy: Policy, msg_type: str, now: float | None) -> Verdict:
+    return policy.decide(Question(Direction.INBOUND, msg_type, Fields(()), frozenset({"a:b"}), {}, now=now))
+
+
+def test_the_clock() -> None:
+    policy = build(CLOCKED + "rollout: {}\n")
+    allowed = [at(policy, "D", MONDAY_NOON + hours * 3600).allowed for hours in (-4.1, -4, 0, 3.9, 4, 24)]
+    assert allowed == [False, True, True, True, False, False]
+    denial = at(policy, "D", MONDAY_NOON + 5 * 3600)
+    needs = "`a:b` needs now not before 08:00:00 and before 16:00:00 on Mon, the message has 20260105-17:00:00"
+    assert (denial.reason, denial.vary) == (needs, ())
+
+
+def test_a_time_that_nobody_told_leaves_a_doubt() -> None:
+    policy = build(CLOCKED)
+    assert not at(policy, "D", None).allowed
+    assert at(policy, "F", None).forbid == "late"
+    trace = policy.trace(Question(Direction.INBOUND, "D", Fields(()), frozenset({"a:b"}), {}))
+    assert [step.found for tried in trace.grants for step in tried.steps] == ["nobody told the time"]
+
+
+def test_how_long_the_clock_leaves_verdicts_as_they_are() -> None:
+    policy = build(CLOCKED)
+    assert policy.holds_until(Direction.INBOUND, "D", MONDAY_NOON) == MONDAY_NOON + 4 * 3600
+    assert policy.holds_until(Direction.INBOUND, "G", MONDAY_NOON) is None
+
+
 LIFTED = (
     "scope_prefixes: true\n"
     "roles: {wide: {scopes: ['order:create:*']}, narrow: {scopes: ['order:create:any']}}\n"

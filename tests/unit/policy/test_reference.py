@@ -72,7 +72,7 @@ def any_test(values: st.SearchStrategy[Any], **more: st.SearchStrategy[Any]) -> 
         "in_list": list_names,
         "not_in_list": list_names,
         "present": st.just(True),
-        "prefix": texts,
+        "prefix": texts | st.fixed_dictionaries({"claim": claim_paths}),
         **more,
     }
     some = one.flatmap(lambda key: st.fixed_dictionaries({key: by_key[key]}))
@@ -93,8 +93,12 @@ def modifiable(said: object) -> bool:
 
 
 texty = any_test(texts, matches=patterns)
-quantities = with_modifiers(st.one_of(maybe(min=numbers, max=numbers).filter(bool), numbers), numbers)
-times = maybe(after=dated, before=dated).filter(bool)
+bounds = numbers | st.fixed_dictionaries({"claim": claim_paths})
+quantities = with_modifiers(st.one_of(maybe(min=bounds, max=bounds).filter(bool), numbers), numbers)
+weekdays = st.lists(st.sampled_from(["Thu", "Fri", "Sat"]), min_size=1, max_size=2)
+zoned = maybe(zone=st.sampled_from(["UTC", "America/New_York", "Asia/Tokyo"]))
+utc_times = maybe(after=dated, before=dated, days=weekdays).filter(bool)
+times = st.tuples(utc_times, zoned).map(lambda both: both[0] | both[1])
 
 
 def typed_condition(tag: str) -> st.SearchStrategy[Any]:
@@ -104,7 +108,7 @@ def typed_condition(tag: str) -> st.SearchStrategy[Any]:
         "not_in_list": st.just(f"of{tag}"),
         "prefix": st.sampled_from(["1", "2", "A"]),
     }
-    numeric = {"min": numbers, "max": numbers} if tag in ("PutOrCall", "Price", "5001", "5005") else {}
+    numeric = {"min": bounds, "max": bounds} if tag in ("PutOrCall", "Price", "5001", "5005") else {}
     timed = {"after": dated, "before": dated} if tag in ("126",) else {}
     several = st.just("1 G") if tag == "ExecInst" else values
     return with_modifiers(any_test(values, **more, **numeric, **timed, matches=patterns), values | several)
@@ -139,6 +143,7 @@ conditions = maybe(
         "167": with_modifiers(any_test(kinds), kinds),
         "OrderQty": quantities,
         "TransactTime": times,
+        "now": times,
         "Account": texty,
         "NoPartyIDs": parties,
         "PartyID": every_party,
@@ -275,6 +280,7 @@ QUESTIONS = st.builds(
     st.frozensets(st.sampled_from(HELD), max_size=3),
     CLAIMS,
     st.sampled_from(["ALGO", "OTHER", ""]),
+    st.none() | st.sampled_from([1767340799.5, 1767340800.0, 1767371400.0, 1767398400.0, 1767405600.0]),
 )
 
 slow = settings(
@@ -292,7 +298,8 @@ def compiled(data: dict[str, Any]) -> Policy:
 
 def asked(question: Question) -> Asked:
     pairs, claims = question.fields.pairs, question.claims
-    return Asked(question.direction.value, question.msg_type, pairs, question.scopes, claims, question.comp_id)
+    scopes, comp_id = question.scopes, question.comp_id
+    return Asked(question.direction.value, question.msg_type, pairs, scopes, claims, comp_id, question.now)
 
 
 def answer(verdict: Verdict) -> Answer:
@@ -301,8 +308,7 @@ def answer(verdict: Verdict) -> Answer:
 
 
 def with_pairs(question: Question, pairs: tuple[tuple[int, bytes], ...]) -> Question:
-    claims, comp_id = question.claims, question.comp_id
-    return Question(question.direction, question.msg_type, Fields(pairs), question.scopes, claims, comp_id)
+    return question._replace(fields=Fields(pairs))
 
 
 @slow

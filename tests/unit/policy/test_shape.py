@@ -56,7 +56,11 @@ WHEN = "scopes: {a:b: {grants: [{message: D, when: {55: %s}}]}}"
     [
         (WHEN % "{min: 1e3}", ".when.55.min", "is no number (write it plainly, as `10` or `0.5`)"),
         (WHEN % "{max: +1}", ".when.55.max", "is no number"),
-        (WHEN % "{after: '8:00'}", ".when.55.after", "is no time (`HH:MM`, `HH:MM:SS` or `YYYYMMDD-HH:MM:SS`, in UTC)"),
+        (
+            WHEN % "{after: '8:00'}",
+            ".when.55.after",
+            "is no time (`HH:MM`, `HH:MM:SS` or `YYYYMMDD-HH:MM:SS`, with a time zone",
+        ),
         (WHEN % "{before: 20261301-08:00}", ".when.55.before", "is no time"),
         (WHEN % "{present: false}", ".when.55.present", "must be true (write `absent: true` for a tag"),
         (WHEN % "{absent: no}", ".when.55.absent", "must be true (write `present: true` for a tag"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authzsvc.policy.truth import DoubtError
-from authzsvc.policy.value_tests import InClaim, InRange, InTime, Matches, OneOf, Prefix
+from authzsvc.policy.value_tests import InClaim, InRange, Matches, OneOf, Prefix
 
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=3)
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2050, 1, 1))
@@ -47,39 +47,6 @@ def test_numbers_compare_as_numbers(value: Decimal, low: Decimal, high: Decimal)
 def test_what_is_no_plain_number_leaves_a_doubt(value: bytes) -> None:
     with pytest.raises(DoubtError, match="no plain decimal number"):
         InRange(Decimal(0), None).passes(value, {})
-
-
-@given(MOMENTS, MOMENTS.map(lambda moment: moment.replace(microsecond=0)), st.sampled_from([0, 3, 6]))
-def test_timestamps_compare_as_times(value: datetime, bound: datetime, digits: int) -> None:
-    fraction = f".{value.microsecond:06d}"[: digits + 1] if digits else ""
-    told = value.replace(microsecond=int(fraction[1:].ljust(6, "0")) if digits else 0)
-    written = f"{value:%Y%m%d-%H:%M:%S}{fraction}".encode()
-    day, clock = f"{bound:%Y%m%d-%H:%M:%S}".encode(), f"{bound:%H:%M:%S}".encode()
-    assert InTime(day, None).passes(written, {}) is (told >= bound)
-    assert InTime(None, day).passes(written, {}) is (told < bound)
-    assert InTime(clock, None).passes(written, {}) is (told.time() >= bound.time())
-    assert InTime(None, clock).passes(written[9:], {}) is (told.time() < bound.time())
-
-
-def test_a_window_is_half_open() -> None:
-    window = InTime(b"08:00:00", b"16:30:00")
-    hours = [time(8), time(16, 29, 59), time(16, 30), time(7, 59, 59)]
-    assert [window.passes(f"{hour:%H:%M:%S}.999".encode(), {}) for hour in hours] == [True, True, False, False]
-    assert timedelta(hours=8, minutes=30) > timedelta()
-
-
-@pytest.mark.parametrize(
-    "value", [b"8:00:00", b"08:00", b"24:00:00", b"08:60:00", b"08:00:61", b"20261301-08:00:00", b"20260132-08:00:00",
-              b"20260101 08:00:00", b"20260101-08:00:00Z", b"08:00:00.", b"08:00:00.1234567890123", b""]
-)  # fmt: skip
-def test_what_is_no_utc_time_leaves_a_doubt(value: bytes) -> None:
-    with pytest.raises(DoubtError, match="no UTC time"):
-        InTime(b"00:00:00", None).passes(value, {})
-
-
-def test_a_time_that_tells_no_day_leaves_a_doubt_where_one_is_asked_for() -> None:
-    with pytest.raises(DoubtError, match="tells no day"):
-        InTime(b"20260101-00:00:00", None).passes(b"08:00:00", {})
 
 
 @given(st.binary(min_size=1, max_size=3), st.frozensets(st.binary(min_size=1, max_size=3)))

@@ -92,3 +92,14 @@ def test_the_tags_are_those_of_the_verdict_and_each_has_a_rule(mapping: dict[str
         found = cache_key.of(policy, direction, msg_type)
         assert tuple(one.tag for one in found) == policy.rules[direction, msg_type].vary
         assert all(one.askings for one in found)
+
+
+def test_the_clock(write: Callable[..., Path]) -> None:
+    policy = compile_mapping(write(("Side: {in: [Buy, Sell]}", "now: {after: '08:00'}")))
+    report = cache_key.report(policy, question("35=D|54=1"))
+    assert report[0].startswith(
+        "cache    no longer than until the clock may change it: order:create:equity needs now not"
+    )
+    document: Any = cache_key.as_document(policy, question("35=D|54=1"))
+    assert document["until_the_clock_changes"] == ["scopes.order:create:equity.grants[0]"]
+    assert [one["tag"] for one in document["tags"]] == [55, 167]

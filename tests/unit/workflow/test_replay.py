@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
+from authzsvc.policy.clock import timestamp
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy, Question
 from authzsvc.workflow import replay
@@ -125,11 +126,15 @@ def test_memory_is_bounded(desk: Policy, monkeypatch: pytest.MonkeyPatch) -> Non
     assert report.unlisted > 0
 
 
-BODIES = st.lists(st.tuples(st.sampled_from(["D", "D", "G", "8", "B", "F"]), st.sampled_from(Direction), PAIRS))
+SENT = st.sampled_from([None, 1767340800.0, 1767371400.0, 1767405600.0])
+"""The SendingTime of a message, which stands for the gateway's clock."""
+BODIES = st.lists(st.tuples(st.sampled_from(["D", "D", "G", "8", "B", "F"]), st.sampled_from(Direction), PAIRS, SENT))
 
 
-def expected(policy: Policy, msg_type: str, direction: Direction, fields: Fields, held: Held) -> Outcome:
-    verdict = policy.decide(Question(direction, msg_type, fields, held.scopes, held.claims, "ALGO"))
+def expected(
+    policy: Policy, msg_type: str, direction: Direction, fields: Fields, held: Held, now: float | None
+) -> Outcome:
+    verdict = policy.decide(Question(direction, msg_type, fields, held.scopes, held.claims, "ALGO", now))
     return Outcome.SHADOW if verdict.shadow else Outcome.ALLOW if verdict.allowed else Outcome.DENY
 
 
@@ -138,17 +143,18 @@ def expected(policy: Policy, msg_type: str, direction: Direction, fields: Fields
 def test_a_remembered_verdict_is_the_engines(
     old: dict[str, Any],
     new: dict[str, Any],
-    bodies: list[tuple[str, Direction, tuple[tuple[int, bytes], ...]]],
+    bodies: list[tuple[str, Direction, tuple[tuple[int, bytes], ...], float | None]],
     scopes: frozenset[str],
     claims: Mapping[str, object],
 ) -> None:
     baseline, candidate, held = compiled(old), compiled(new), Held(scopes, claims)
     day, wanted = [], Counter[tuple[Row, Outcome, Outcome]]()
-    for msg_type, direction, pairs in bodies * 2:
+    for msg_type, direction, pairs, now in bodies * 2:
         inbound = direction is Direction.INBOUND
         head = message(msg_type, "", *(("ALGO", "VENUE") if inbound else ("VENUE", "ALGO")))
-        day.append(head + b"".join(b"%d=%s\x01" % pair for pair in pairs))
-        both = [expected(policy, msg_type, direction, Fields(pairs), held) for policy in (baseline, candidate)]
+        sent = b"" if now is None else b"52=%s.123\x01" % timestamp(now)
+        day.append(head + sent + b"".join(b"%d=%s\x01" % pair for pair in pairs))
+        both = [expected(policy, msg_type, direction, Fields(pairs), held, now) for policy in (baseline, candidate)]
         wanted[Row("ALGO", direction, msg_type), both[0], both[1]] += 1
     report = replayed(day, candidate, baseline, held)
     found = {(row, *both): count for row, outcomes in report.counts.items() for both, count in outcomes.items()}

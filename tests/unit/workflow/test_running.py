@@ -118,3 +118,25 @@ def test_the_faults_of_suites_and_mappings_together(write: Write, write_suite: W
 def test_no_tests(write: Write) -> None:
     with pytest.raises(ToolError, match="has no tests"):
         running.run_all(write())
+
+
+CLOCK = """\
+mapping: desk.yaml
+defaults: {now: "20260105-12:00:00"}
+tests:
+  - {name: by day, roles: [canceller], message: "35=F|11=1", expect: allow}
+  - {name: by night, roles: [canceller], message: "35=F|11=1", now: "20260105-22:00:00", expect: deny}
+"""
+
+
+def test_a_test_tells_the_time(write: Write, tmp_path: Path) -> None:
+    window = "grants: [{message: OrderCancelRequest, when: {now: {after: '08:00', before: '16:00'}}}]"
+    write(("grants: [{message: OrderCancelRequest}]", window))
+    write_text(tmp_path / "desk.test.yaml", CLOCK)
+    (run,) = running.run_all(tmp_path)
+    assert run.passed
+    told = {item.line.id: item.lacks for item in run.coverage.items if item.text.startswith("now")}
+    assert told == {"scopes.order:cancel.grants[0]": ()}
+    write_text(tmp_path / "desk.test.yaml", CLOCK, (("20260105-12:00:00", "noon"),))
+    with pytest.raises(MappingFaults, match="is no time in UTC; write it as"):
+        running.run_all(tmp_path)
