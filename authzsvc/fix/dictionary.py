@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 from authzsvc.errors import UnknownName
@@ -55,6 +56,18 @@ class CustomField:
     """Each listed value, with its name; empty where any value will do."""
 
 
+@dataclass(frozen=True, slots=True)
+class CustomGroup:
+    """A group as a venue has it: one of its own, or one of the standard's that begins with another field."""
+
+    first: int
+    """The field that begins each entry."""
+    fields: frozenset[int]
+    """Fields of an entry besides that one and the standard's."""
+    messages: frozenset[str]
+    """The MsgTypes in which it is so; empty: all."""
+
+
 class Dictionary:
     """One FIX version."""
 
@@ -66,8 +79,9 @@ class Dictionary:
         self._messages: Mapping[str, list[Any]] = table["messages"]
         self._fields_by_type: dict[str, frozenset[int]] = {}
         self._anywhere: frozenset[int] = frozenset()
+        self._groups: Mapping[int, CustomGroup] = {}
         self.added: Mapping[str, Any] = {}
-        """What `with_custom` added, as plain data: the fields by tag, the names of messages by MsgType."""
+        """What `with_custom` added, as plain data: fields by tag, names of messages by MsgType, groups by count."""
 
     def message(self, name_or_type: str) -> str:
         """Give the MsgType (35) of a message by its name or MsgType. Raises `UnknownName`."""
@@ -153,20 +167,32 @@ class Dictionary:
         told = self._messages[msg_type][1] if msg_type is not None else []
         members = told or self._everything()
         found = [member for member in self._walk(members) if isinstance(member, list) and member[0] == count_tag]
-        if not found:
-            return None
-        inner = list(self._numbers(found[0][1:]))
-        nested = bool(told) and (len(found) > 1 or count_tag not in self._outermost(told))
-        return Group(count_tag, inner[0], frozenset(inner), nested)
+        inner = list(self._numbers(found[0][1:])) if found else []
+        nested = bool(told) and bool(found) and (len(found) > 1 or count_tag not in self._outermost(told))
+        own = self._groups.get(count_tag)
+        if own is not None and (not own.messages or msg_type in own.messages):
+            return Group(count_tag, own.first, own.fields.union(inner, (own.first,)), nested)
+        return Group(count_tag, inner[0], frozenset(inner), nested) if inner else None
 
-    def with_custom(self, tags: Mapping[int, CustomField], messages: Mapping[str, str]) -> Dictionary:
-        """Give this dictionary with a venue's own fields, and messages (MsgType → name), whose fields are not told."""
+    def with_custom(
+        self,
+        tags: Mapping[int, CustomField],
+        messages: Mapping[str, str],
+        groups: Mapping[int, CustomGroup] = MappingProxyType({}),
+    ) -> Dictionary:
+        """Give this dictionary with a venue's own fields, messages (MsgType → name), whose fields are not told, and
+        groups (count field → group), whose fields may be of this dictionary or among the venue's own."""
         fields = {str(tag): [field.name, field.type, dict(field.values)] for tag, field in tags.items()}
         bodies = {msg_type: [name, []] for msg_type, name in messages.items()}
         table = {**self._table, "fields": {**self._fields, **fields}, "messages": {**self._messages, **bodies}}
         extended = Dictionary(self.version, table)
         extended._anywhere = self._anywhere | tags.keys()
+        extended._groups = groups
         extended.added = {"fields": fields, "messages": dict(messages)}
+        if groups:
+            extended.added["groups"] = {
+                tag: [group.first, sorted(group.fields), sorted(group.messages)] for tag, group in groups.items()
+            }
         return extended
 
     def stands_anywhere(self, tag: int) -> bool:

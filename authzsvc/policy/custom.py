@@ -1,15 +1,18 @@
-"""What a venue adds to the dictionary: fields and messages of its own, under names and numbers that are still free."""
+"""What a venue adds to the dictionary: fields and messages of its own, under names and numbers that are still free.
+
+And repeating groups, of its own or of the standard's, whose entries begin with a field that the venue chooses.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from authzsvc.errors import UnknownName
 from authzsvc.fix import data_types
-from authzsvc.fix.dictionary import CustomField, Dictionary, did_you_mean
+from authzsvc.fix.dictionary import CustomField, CustomGroup, Dictionary, did_you_mean
 from authzsvc.policy import clock, language
-from authzsvc.policy.lookup import NEVER_SENT
+from authzsvc.policy.lookup import NEVER_SENT, Lookup
 from authzsvc.policy.source import Spot
 from authzsvc.policy.terms import Said
 
@@ -30,7 +33,29 @@ def extend(said: Said, dictionary: Dictionary) -> Dictionary:
     for word, spot, message in said.parts(language.CustomMessage, "custom", "messages"):
         if _free_type(said, spot, word, dictionary) and _free_name(said, spot, message.name, taken, dictionary.message):
             messages[word] = message.name
-    return dictionary.with_custom(fields, messages) if fields or messages else dictionary
+    extended = dictionary.with_custom(fields, messages) if fields or messages else dictionary
+    groups = dict(_groups(said, Lookup(extended, said.faults, {})))
+    return dictionary.with_custom(fields, messages, groups) if groups else extended
+
+
+def _groups(said: Said, lookup: Lookup) -> Iterator[tuple[int, CustomGroup]]:
+    """Give the groups whose names are all known, each with its count field. One that is there twice is a fault."""
+    seen: set[int] = set()
+    for word, spot, group in said.parts(language.CustomGroup, "custom", "groups"):
+        count, first = lookup.tag(spot, word), lookup.tag(spot.at("first"), group.first)
+        fields = [lookup.tag(spot.at("fields", index), field) for index, field in enumerate(group.fields)]
+        messages = lookup.messages(spot.at("messages"), group.messages)
+        if count is None or first is None or None in fields or len(messages) < len(set(group.messages)):
+            continue
+        if count in seen:
+            lookup.fault(spot, f"`{lookup.dictionary.tag_name(count)}` is there twice, by name and by number")
+        elif count in {first, *fields}:
+            lookup.fault(spot, "counts its own entries, and cannot be a field of one")
+        elif NEVER_SENT.intersection((first, *(field for field in fields if field))):
+            lookup.fault(spot, "has a field that is a secret, or measures one: decisions do not see it")
+        else:
+            yield count, CustomGroup(first, frozenset(field for field in fields if field), frozenset(messages))
+        seen.add(count)
 
 
 def _check_type(said: Said, spot: Spot, tag: language.CustomTag) -> None:

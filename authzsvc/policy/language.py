@@ -242,11 +242,24 @@ class CustomMessage(Part):
     name: Name
 
 
+class CustomGroup(Part):
+    """A repeating group as the venue has it: of its own, or one that begins with another field than the standard's."""
+
+    first: Word
+    """The field that begins each entry."""
+    fields: list[Word] = Field(default_factory=list)
+    """Fields of an entry besides that one and those that the standard has in the group."""
+    messages: list[Word] = Field(default_factory=list)
+    """The messages in which it is so; all, unless told otherwise."""
+
+
 class Custom(Part):
     """What this venue adds to the dictionary."""
 
     tags: dict[Word, CustomTag] = Field(default_factory=dict)
     messages: dict[Word, CustomMessage] = Field(default_factory=dict)
+    groups: dict[Word, CustomGroup] = Field(default_factory=dict)
+    """By the field that counts the entries."""
 
 
 class Fragment(Part):
@@ -298,6 +311,8 @@ def part_at(place: tuple[Any, ...], whole: type[Part] = Mapping) -> type[Part] |
             return whole
         case ("custom", "messages", _, _):
             return CustomMessage
+        case ("custom", "groups", _, _):
+            return CustomGroup
         case ("session" | "rollout" | "custom" | "scopes" | "roles" | "lists" as part, *inner):
             return _INNER.get((part, len(inner))) or _rule_part(inner)
         case ("forbid", int(), _):

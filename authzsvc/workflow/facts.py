@@ -59,6 +59,10 @@ def _dictionary(policy: Policy) -> Iterator[tuple[Subject, Fact | None]]:
         yield dictionary, Fact(f"field {tag}", f"`{name}` of type {type_}", repr(sorted(values.items())))
     for msg_type, name in added.get("messages", {}).items():
         yield dictionary, Fact(f"message {msg_type}", f"`{name}`")
+    for tag, (first, fields, messages) in added.get("groups", {}).items():
+        name = policy.dictionary.tag_name
+        text = f"begins with `{name(first)}`" + (f", in {', '.join(messages)} only" if messages else "")
+        yield dictionary, Fact(f"group `{name(tag)}`", text, repr(fields))
 
 
 def _session(policy: Policy) -> Iterator[tuple[Subject, Fact | None]]:

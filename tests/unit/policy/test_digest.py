@@ -28,6 +28,7 @@ SCOPES = "scopes: {a:b: {grants: [{message: D}]}, a:b:c: {grants: [{message: F}]
 LISTS = "lists: {one: {values: [A]}, two: {values: [B]}}\n"
 ROLES = "roles: {r: {%s}, s: {scopes: ['a:b:c']}}\n" + SCOPES
 CUSTOM = "custom: {tags: {5001: {name: DeskCode%s}}}\n" + RULE % "5001: {present: true}"
+GROUP = "custom: {groups: {453: {%s}}}\n" + SCOPES
 FORBID = SCOPES + "forbid: [{name: f, message: D%s}]\n"
 SESSION = "version: 1\nname: m\nfix: FIX.4.4\nsession: {identity: {}%s}\n"
 
@@ -115,6 +116,10 @@ MATTERS: dict[str, tuple[str, str]] = {
     ),
     "Custom.tags": ((RULE % "5001: A"), "custom: {tags: {5001: {name: DeskCode}}}\n" + (RULE % "5001: A")),
     "Custom.messages": (SCOPES, "custom: {messages: {U1: {name: DeskReport}}}\n" + SCOPES),
+    "Custom.groups": (SCOPES, "custom: {groups: {453: {first: 452}}}\n" + SCOPES),
+    "CustomGroup.first": (GROUP % "first: 452", GROUP % "first: 447"),
+    "CustomGroup.fields": (GROUP % "first: 452", GROUP % "first: 452, fields: [1]"),
+    "CustomGroup.messages": (GROUP % "first: 452", GROUP % "first: 452, messages: [D]"),
     "Fragment.include": ("include: [a.yaml]\n" + SCOPES, "include: [b.yaml]\n" + SCOPES),
     "Fragment.custom": (SCOPES, "custom: {tags: {5001: {name: DeskCode}}}\n" + SCOPES),
     "Fragment.scope_prefixes": (SCOPES, SCOPES + "scope_prefixes: true\n"),
