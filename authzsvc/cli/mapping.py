@@ -7,6 +7,8 @@ import typer
 from authzsvc.cli import (
     mapping_diff,
     mapping_explain,
+    mapping_export,
+    mapping_import,
     mapping_inventory,
     mapping_lint,
     mapping_matrix,
@@ -18,10 +20,12 @@ from authzsvc.cli import (
 
 app = typer.Typer(help="Write, review, test and roll out a mapping.", no_args_is_help=True)
 app.command("inventory")(mapping_inventory.command)
+app.add_typer(mapping_import.app, name="import")
 app.command("lint")(mapping_lint.command)
 app.command("test")(mapping_test.command)
 app.command("matrix")(mapping_matrix.command)
 app.command("explain")(mapping_explain.command)
+app.command("export")(mapping_export.command)
 app.command("diff")(mapping_diff.command)
 app.command("migrate")(mapping_migrate.command)
 app.command("sign")(mapping_sign.sign)

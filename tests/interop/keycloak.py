@@ -19,10 +19,11 @@ import shutil
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 from cryptography import x509
@@ -187,6 +188,52 @@ class Admin:
             yield
         finally:
             self._ask("PUT", f"/clients/{client['id']}", json=client)
+
+    @contextmanager
+    def imported(self, document: Mapping[str, Any], *, scopes: bool = True) -> Iterator[dict[str, Any]]:
+        """Within the block, the realm has the roles of an export and, with `scopes`, its client scopes.
+
+        Gives the answer of the partial import.
+        """
+        created = document["clientScopes"] if scopes else ()
+        for scope in created:
+            self._ask("POST", "/client-scopes", json=scope)
+        try:
+            yield dict(self._ask("POST", "/partialImport", json=document).json())
+        finally:
+            for scope in created:
+                self._ask("DELETE", f"/client-scopes/{self._scope(scope['name'])['id']}")
+            for role in document["roles"]["realm"]:
+                self._ask("DELETE", f"/roles/{role['name']}")
+
+    def give_scope(self, client_id: str, scope: str) -> None:
+        """Have each token of a client hold a client scope."""
+        (client,) = self._ask("GET", f"/clients?clientId={client_id}").json()
+        self._ask("PUT", f"/clients/{client['id']}/default-client-scopes/{self._scope(scope)['id']}")
+
+    def give_role(self, client_id: str, role: str) -> None:
+        """Give a client's service account a realm role, and let its tokens name it."""
+        (client,) = self._ask("GET", f"/clients?clientId={client_id}").json()
+        account = self._ask("GET", f"/clients/{client['id']}/service-account-user").json()
+        found = [self.role(role)]
+        self._ask("POST", f"/users/{account['id']}/role-mappings/realm", json=found)
+        self._ask("POST", f"/clients/{client['id']}/scope-mappings/realm", json=found)
+
+    def role(self, name: str) -> dict[str, Any]:
+        """A realm role."""
+        return dict(self._ask("GET", f"/roles/{name}").json())
+
+    def composites(self, name: str) -> set[str]:
+        """The roles that a realm role is composed of."""
+        return {role["name"] for role in self._ask("GET", f"/roles/{name}/composites").json()}
+
+    def scopes(self) -> set[str]:
+        """The realm's client scopes."""
+        return {scope["name"] for scope in self._ask("GET", "/client-scopes").json()}
+
+    def _scope(self, name: str) -> dict[str, Any]:
+        (found,) = (scope for scope in self._ask("GET", "/client-scopes").json() if scope["name"] == name)
+        return dict(found)
 
     def _ask(self, method: str, path: str, json: object = None) -> httpx.Response:
         headers = {"authorization": f"Bearer {self.token}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 import subprocess
 import sys
@@ -59,13 +60,19 @@ async def make_rig(venue: Venue, realm: Realm, folder: Path) -> AsyncIterator[Ma
     rigs: list[Rig] = []
     with ExitStack() as ending:
 
-        def make(settings: FilterSettings | None = None, *, tls: ServerTls | None = None, **more: Any) -> Rig:  # noqa: ANN401 (the service's settings)
+        def make(
+            settings: FilterSettings | None = None,
+            *,
+            tls: ServerTls | None = None,
+            mapping: Path | None = None,
+            **more: Any,  # noqa: ANN401 (the service's settings)
+        ) -> Rig:
             nowhere = Endpoint("127.0.0.1", 0)
             filter_settings = settings or FilterSettings(check=PATIENT)
             gateway = GatewayOptions(nowhere, nowhere, nowhere, listen_tls=tls, filter=filter_settings)
             service = {"tokens": {"issuers": [issuer(realm, folder)]}, **more}
-            mapping = find_mapping("institutional.yaml")
-            stack = Stack(folder / "stack", venue.port, mapping, gateway, service_settings=service)
+            rules = mapping or find_mapping("institutional.yaml")
+            stack = Stack(folder / "stack", venue.port, rules, gateway, service_settings=service)
             USED.key_file(stack.directory / "development-keys" / "development-key.pem")
             rigs.append(Rig(ending.enter_context(stack), venue))
             return rigs[-1]
@@ -299,3 +306,71 @@ async def test_a_brokered_session_outlives_its_tokens(make_rig: MakeRig, realm: 
         await asyncio.sleep(14)  # the life of two tokens, on Keycloak's clock
         assert algo.connected
         await assert_trades(rig, algo)
+
+
+EXPORTED = """\
+version: 1
+name: exported
+fix: FIX.4.4
+session: {identity: {SenderCompID: fix_comp_id}}
+role_claim: realm_access.roles
+roles:
+  spread_canceller: {description: Cancels spreads, scopes: ["spread:cancel"]}
+  spread_trader: {description: Trades spreads, scopes: ["spread:create"], roles: [spread_canceller]}
+scopes:
+  spread:create: {description: Send spreads, grants: [{message: NewOrderMultileg}]}
+  spread:cancel: {description: Cancel spreads, grants: [{message: OrderCancelRequest}]}
+"""
+
+
+@pytest.fixture
+def mapping(folder: Path) -> Path:
+    """A mapping whose scopes and roles the realm does not have."""
+    path = folder / "exported.yaml"
+    path.write_text(EXPORTED)
+    return path
+
+
+def export(mapping: Path) -> dict[str, Any]:
+    """What `mapping export --to keycloak` says of a mapping."""
+    command = [sys.executable, "-m", "authzsvc", "mapping", "export", str(mapping), "--to", "keycloak"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return dict(json.loads(done.stdout))
+
+
+async def test_an_exported_scope_trades(make_rig: MakeRig, realm: Realm, mapping: Path) -> None:
+    rig = make_rig(mapping=mapping)
+    with realm.admin().imported(export(mapping)) as answer:
+        before = await log_on(rig, "ALGO", (554, realm.token("algoprovider")))
+        assert (await before.reject_of(before.spread())).get(58) == "Insufficient permissions"
+        await before.disconnect()
+        realm.admin().give_scope("algoprovider", "spread:create")
+        token = realm.token("algoprovider")
+    assert (answer["added"], answer["skipped"]) == (2, 0)
+    assert "spread:create" in claims(token)["scope"].split()
+    await rig.session(before).closed(PATIENCE_S)
+    algo = await log_on(rig, "ALGO", (554, token))
+    await assert_trades(rig, algo)
+
+
+async def test_an_exported_role_trades(make_rig: MakeRig, realm: Realm, mapping: Path) -> None:
+    rig = make_rig(mapping=mapping)
+    admin = realm.admin()
+    with admin.imported(export(mapping)):
+        assert admin.composites("spread_trader") == {"spread_canceller"}
+        assert admin.role("spread_canceller")["description"] == "Cancels spreads"
+        admin.give_role("options-desk", "spread_trader")
+        token = realm.token("options-desk")
+    assert {"spread_trader", "spread_canceller"} <= set(claims(token)["realm_access"]["roles"])
+    desk = await log_on(rig, "DESK", (554, token))
+    await assert_trades(rig, desk)
+
+
+def test_a_partial_import_leaves_the_client_scopes_out(realm: Realm, mapping: Path) -> None:
+    """So they are created one by one, as `Admin.imported` does."""
+    admin, document = realm.admin(), export(mapping)
+    before = admin.scopes()
+    with admin.imported(document, scopes=False):
+        assert admin.scopes() == before
+    with admin.imported(document):
+        assert admin.scopes() - before == {"spread:create", "spread:cancel"}
