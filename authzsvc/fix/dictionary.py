@@ -13,7 +13,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import resources
 from types import MappingProxyType
@@ -47,6 +47,19 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """Fields that stand together: those of a message outside of its groups, or those of one entry of a group."""
+
+    count_tag: int
+    """0 for the message itself."""
+    delimiter: int
+    """The first field of an entry; 0 for the message itself."""
+    fields: frozenset[int]
+    """Without count fields, and without the fields of the groups inside."""
+    groups: tuple[Branch, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CustomField:
     """A field that a venue adds."""
 
@@ -67,6 +80,10 @@ class CustomGroup:
     messages: frozenset[str]
     """The MsgTypes in which it is so; empty: all."""
 
+    def is_of(self, msg_type: str | None) -> bool:
+        """Whether it is so in a message."""
+        return not self.messages or msg_type in self.messages
+
 
 class Dictionary:
     """One FIX version."""
@@ -78,6 +95,7 @@ class Dictionary:
         self._fields: Mapping[str, list[Any]] = table["fields"]
         self._messages: Mapping[str, list[Any]] = table["messages"]
         self._fields_by_type: dict[str, frozenset[int]] = {}
+        self._trees: dict[str, Branch] = {}
         self._anywhere: frozenset[int] = frozenset()
         self._groups: Mapping[int, CustomGroup] = {}
         self.added: Mapping[str, Any] = {}
@@ -85,24 +103,30 @@ class Dictionary:
 
     def message(self, name_or_type: str) -> str:
         """Give the MsgType (35) of a message by its name or MsgType. Raises `UnknownName`."""
-        if name_or_type in self._messages:
-            return name_or_type
-        found = self._types_by_name.get(_plain(name_or_type))
+        found = self.find_message(name_or_type)
         if found is None:
-            raise UnknownName(self._unknown("message", name_or_type, self._message_names()))
+            raise UnknownName(self._unknown("message", name_or_type, self.message_names))
         return found
+
+    def find_message(self, name_or_type: str) -> str | None:
+        """Give the MsgType (35) of a message by its name or MsgType; None if there is none."""
+        return name_or_type if name_or_type in self._messages else self._types_by_name.get(_plain(name_or_type))
 
     def tag(self, name_or_number: str | int) -> int:
         """Give a field's number by its name or number; user-defined numbers pass. Raises `UnknownName`."""
         text = str(name_or_number)
+        found = self.find_tag(text)
+        if found is None:
+            raise UnknownName(self._unknown("field", text, (field[0] for field in self._fields.values())))
+        return found
+
+    def find_tag(self, text: str) -> int | None:
+        """Give a field's number by its name or number; None if there is none."""
         if _NUMBER.fullmatch(text):
             number = int(text)
             if text in self._fields or any(number in user_defined for user_defined in _USER_DEFINED):
                 return number
-        found = self._tags_by_name.get(_plain(text))
-        if found is None:
-            raise UnknownName(self._unknown("field", text, (field[0] for field in self._fields.values())))
-        return found
+        return self._tags_by_name.get(_plain(text))
 
     def value(self, tag: int, name_or_value: str) -> bytes:
         """Give a value by its name, or as it stands on the wire. Fields without listed values take any of their type.
@@ -113,9 +137,7 @@ class Dictionary:
         values = self.values(tag)
         if not values:
             return self._unlisted(tag, name_or_value)
-        if name_or_value in values or self._all_listed(tag, name_or_value):
-            return name_or_value.encode()
-        found = [value for value, name in values.items() if _plain(name) == _plain(name_or_value)]
+        found = self._listed(tag, name_or_value)
         if len(found) == 1:
             return found[0].encode()
         if found:
@@ -123,6 +145,19 @@ class Dictionary:
             raise UnknownName(f"`{name_or_value}` stands for several values of `{self.tag_name(tag)}`: {several}")
         known = [*values.values(), *values]
         raise UnknownName(self._unknown(f"value of {self.tag_name(tag)}", name_or_value, known))
+
+    def find_listed(self, tag: int, name_or_value: str) -> bytes | None:
+        """Give a value that the field lists, as `value` does; None if it lists none such, or several."""
+        found = self._listed(tag, name_or_value)
+        return found[0].encode() if len(found) == 1 else None
+
+    def _listed(self, tag: int, name_or_value: str) -> list[str]:
+        """Give the values of a field that a word stands for."""
+        values = self.values(tag)
+        if name_or_value in values or (values and self._all_listed(tag, name_or_value)):
+            return [name_or_value]
+        plain = _plain(name_or_value)
+        return [value for value, name in values.items() if _plain(name) == plain]
 
     def values(self, tag: int) -> Mapping[str, str]:
         """Give the listed values of a field, each with its name; empty where any value will do."""
@@ -152,6 +187,11 @@ class Dictionary:
         """Give the MsgType of every message that it has."""
         return frozenset(self._messages)
 
+    @property
+    def message_names(self) -> Iterator[str]:
+        """Give the names of all messages."""
+        return (message[0] for message in self._messages.values())
+
     def message_name(self, msg_type: str) -> str:
         """Give a message's name, or the type itself where it has none."""
         message = self._messages.get(msg_type)
@@ -170,9 +210,22 @@ class Dictionary:
         inner = list(self._numbers(found[0][1:])) if found else []
         nested = bool(told) and bool(found) and (len(found) > 1 or count_tag not in self._outermost(told))
         own = self._groups.get(count_tag)
-        if own is not None and (not own.messages or msg_type in own.messages):
+        if own is not None and own.is_of(msg_type):
             return Group(count_tag, own.first, own.fields.union(inner, (own.first,)), nested)
         return Group(count_tag, inner[0], frozenset(inner), nested) if inner else None
+
+    def tree(self, msg_type: str) -> Branch:
+        """Give the body of a message as it is nested; without fields for a venue's own message, whose are not told."""
+        if msg_type not in self._trees:
+            found = self._branch(0, msg_type, self._messages[msg_type][1])
+            known = self.fields_of(msg_type)
+            own = tuple(
+                Branch(tag, group.first, group.fields | {group.first}, ())
+                for tag, group in self._groups.items()
+                if tag not in known and group.is_of(msg_type)
+            )
+            self._trees[msg_type] = replace(found, groups=found.groups + own)
+        return self._trees[msg_type]
 
     def with_custom(
         self,
@@ -238,9 +291,6 @@ class Dictionary:
         """Whether a field that holds several values at once (`1 G`) lists each of these."""
         return self.data_type(tag).several and all(part in self.values(tag) for part in value.split(" "))
 
-    def _message_names(self) -> Iterator[str]:
-        return (message[0] for message in self._messages.values())
-
     def _everything(self) -> list[Any]:
         return [member for _, members in self._messages.values() for member in members]
 
@@ -253,6 +303,23 @@ class Dictionary:
                 yield member
                 if isinstance(member, list):
                     yield from self._walk(member[1:])
+
+    def _flat(self, members: Iterable[Any]) -> Iterator[int | list[Any]]:
+        """Give the numbers and groups in order, components taken apart."""
+        for member in members:
+            if isinstance(member, str):
+                yield from self._flat(self._table["components"][member])
+            else:
+                yield member
+
+    def _branch(self, count_tag: int, msg_type: str, members: Iterable[Any]) -> Branch:
+        found = list(self._flat(members))
+        groups = tuple(self._branch(inner[0], msg_type, inner[1:]) for inner in found if isinstance(inner, list))
+        fields = frozenset(member for member in found if not isinstance(member, list))
+        own = self._groups.get(count_tag)
+        if own is not None and own.is_of(msg_type):
+            return Branch(count_tag, own.first, fields | own.fields | {own.first}, groups)
+        return Branch(count_tag, next(self._numbers(found)) if count_tag else 0, fields, groups)
 
     def _outermost(self, members: Iterable[Any]) -> Iterator[int]:
         """Give the numbers that stand in no group, count fields among them."""

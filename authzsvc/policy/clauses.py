@@ -16,7 +16,8 @@ from authzsvc.fix import data_types, plain_forms
 from authzsvc.fix.data_types import MOMENTS, NUMBERS, DataType
 from authzsvc.fix.dictionary import did_you_mean
 from authzsvc.policy import clock, language
-from authzsvc.policy.conditions import Condition, Entries
+from authzsvc.policy.attributes import Attributes
+from authzsvc.policy.conditions import AnyCondition, Condition, Entries
 from authzsvc.policy.groups import Every, Repeating
 from authzsvc.policy.lookup import Lookup
 from authzsvc.policy.source import Spot
@@ -29,6 +30,8 @@ FREE = frozenset((None, "STRING"))
 
 Conditions = tuple[Condition, ...]
 
+_AMOUNT = 44
+"""A tag whose values are compared as amounts are: Price."""
 _REGEX_MEMORY = 1 << 20
 _NOTES = {"any": " in some occurrence", "every": " in every occurrence"}
 
@@ -41,10 +44,26 @@ class Clauses:
     msg_type: str
     forbids: bool
     """The rule forbids: one occurrence suffices, unless said otherwise."""
+    attributes: Attributes | None = None
+    """The attributes that conditions may name."""
 
-    def read(self, when: Mapping[str, language.EntryCondition], spot: Spot, id: str) -> Conditions | None:
-        """Give conditions that must hold together, sorted, each with `id` and its tag's name for its id; None where
-        one has a fault."""
+    def read(self, when: Mapping[str, language.Condition], spot: Spot, id: str) -> tuple[AnyCondition, ...] | None:
+        """Give the conditions of a rule, those on tags first, sorted; None where one has a fault."""
+        own = {word: said for word, said in when.items() if self.attributes is not None and word in self.attributes}
+        on_tags = self.on_tags({word: said for word, said in when.items() if word not in own}, spot, id)
+        before = len(self.lookup.faults)
+        found = [
+            self.attributes.condition(word, own[word], spot.at(word), self, f"{id}.{word}")
+            for word in sorted(own)
+            if self.attributes is not None
+        ]
+        if on_tags is None or len(self.lookup.faults) > before:
+            return None
+        return (*on_tags, *(condition for condition in found if condition is not None))
+
+    def on_tags(self, when: Mapping[str, language.EntryCondition], spot: Spot, id: str) -> Conditions | None:
+        """Give conditions on tags that must hold together, sorted, each with `id` and its tag's name for its id; None
+        where one has a fault."""
         before = len(self.lookup.faults)
         found: dict[int, Condition] = {}
         for word, said in when.items():
@@ -61,19 +80,26 @@ class Clauses:
         tag = self.lookup.body_tag(spot, self.msg_type, word)
         if tag is None:
             return None
-        name = self.lookup.dictionary.tag_name(tag)
-        condition = Condition(
+        condition = self.on_tag(tag, said, spot, f"{id}.{self.lookup.dictionary.tag_name(tag)}")
+        return self._widened(condition, word, said, spot) if isinstance(said, language.Condition) else condition
+
+    def on_tag(self, tag: int, said: language.EntryCondition, spot: Spot, id: str) -> Condition:
+        """Give a condition on the values of one tag, as far as it has no fault."""
+        return Condition(
             tag=tag,
-            name=name,
+            name=self.lookup.dictionary.tag_name(tag),
             tests=tuple(self._tests(tag, said, spot)),
             type=self._type(tag),
             present=bool(said.present),
             absent=bool(said.absent),
             default=self.lookup.value(spot.at("default"), tag, said.default) if said.default else None,
             any_occurrence=self.forbids and self._type(tag).several,  # in an entry a tag stands once
-            id=f"{id}.{name}",
+            id=id,
         )
-        return self._widened(condition, word, said, spot) if isinstance(said, language.Condition) else condition
+
+    def numbers(self, said: language.EntryCondition, spot: Spot) -> tuple[ValueTest, ...]:
+        """Give the tests of an amount."""
+        return tuple(self._tests(_AMOUNT, said, spot))
 
     def _clock(self, said: language.EntryCondition, spot: Spot, id: str) -> Condition | None:
         """Give a condition on the gateway's own clock."""
@@ -217,7 +243,7 @@ class Clauses:
             group = self.lookup.group(inner, self.msg_type, word, counted.tag) if when is not None else None
             if group is None or when is None:
                 continue
-            conditions = self.read(when, inner, f"{counted.id}.{key}")
+            conditions = self.on_tags(when, inner, f"{counted.id}.{key}")
             for condition in conditions or ():
                 self.lookup.in_group(inner, self.msg_type, group.count_tag, condition.tag)
             yield Entries(group, conditions or (), each=key == "each_entry")

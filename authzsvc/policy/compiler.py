@@ -19,7 +19,10 @@ from typing import Any
 from authzsvc.errors import Fault, UnknownName
 from authzsvc.fix.dictionary import Dictionary, load
 from authzsvc.fix.direction import Direction
-from authzsvc.policy import clock, custom, language, lists, roles, shape, source, terms
+from authzsvc.policy import clock, custom, definitions, language, lists, message_sets, roles, shape, source, terms
+from authzsvc.policy.attributes import Attributes
+from authzsvc.policy.clauses import Clauses
+from authzsvc.policy.conditions import Condition
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.faults import EnoughError, Gathered
 from authzsvc.policy.granted import Granter, RuleSet
@@ -113,7 +116,9 @@ def _read(files: Files, faults: Gathered) -> _Whole | None:
     defined = Defined(frozenset(scopes), terms.scope_prefixes(said))
     granter = Granter(defined, roles.read(said, defined), terms.role_claim(said))
     session = terms.session(said, lookup)
-    names = Names(said, lookup, version := terms.version(said), session.exempt)
+    known = Attributes(definitions.read(said), lookup, Clauses)
+    version, sets = terms.version(said), message_sets.read(said, lookup)
+    names = Names(said, lookup, version, session.exempt, known, sets)
     grants, forbids = sorted(names.grants(), key=_order), sorted(names.forbids(scopes), key=_order)
     rollout = terms.rollout(said, lookup)
     return _Whole(version, lookup.dictionary, session, scopes, granter, rollout, grants, forbids, said.places)
@@ -170,7 +175,8 @@ def _rule_set(
     rules: list[Rule] = [*grants, *forbids]
     conditions = [condition for rule in rules for condition in rule.conditions]
     vary = tuple(sorted({tag for condition in conditions for tag in condition.consulted} - {clock.TAG}))
-    windows = (test for condition in conditions if condition.tag == clock.TAG for test in condition.tests)
+    on_clock = [one for one in conditions if isinstance(one, Condition) and one.tag == clock.TAG]
+    windows = (test for condition in on_clock for test in condition.tests)
     scopes = {grant.scope for grant in grants}
     unguarded = Verdict(True, None, (), "no grant of the mapping names this outbound message", vary)
     return RuleSet(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from authzsvc.fix.data_types import TEXT, DataType
 from authzsvc.fix.fields import Fields
@@ -28,7 +28,52 @@ from authzsvc.policy.value_tests import ValueTest
 
 Single = Mapping[int, bytes]
 
+Tag = tuple[int, str]
+"""A tag and its name."""
+
 _NO_TAGS: frozenset[int] = frozenset()
+
+
+class AnyCondition(Protocol):
+    """What a rule asks of a message: a condition on one tag, or one on an attribute (`policy.classes`,
+    `policy.values`)."""
+
+    @property
+    def id(self) -> str:
+        """Its place in the mapping."""
+
+    @property
+    def name(self) -> str:
+        """The tag's or the attribute's name, for people."""
+
+    @property
+    def tags(self) -> tuple[Tag, ...]:
+        """The tags whose values it looks at, to be shown to people."""
+
+    @property
+    def types(self) -> Mapping[int, DataType]:
+        """How the values of these tags are compared."""
+
+    @property
+    def lists(self) -> tuple[OneOf, ...]:
+        """Every test against a value list."""
+
+    @property
+    def consulted(self) -> frozenset[int]:
+        """The body tags that the answer rests on."""
+
+    @property
+    def meaning(self) -> tuple[Any, ...]:
+        """What two conditions that mean the same have in common; can be written as JSON."""
+
+    def truth(self, fields: Fields, claims: Claims, single: Single | None = None) -> Truth:
+        """Whether it holds for a message. `single` is the message as tag → value, where no tag stands twice."""
+
+    def in_doubt(self, tag: int, value: bytes) -> bool:
+        """Whether engines may read a value of the tag differently, so that it cannot be tested."""
+
+    def needed(self, *, forbids: bool) -> Mapping[int, frozenset[bytes | None]]:
+        """Give tags each of which must have one of these values (None: be absent) where a rule applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +133,8 @@ class Condition:
     """Whether one passing value (or item of a value) is enough; otherwise all must pass."""
     type: DataType = TEXT
     """How the tag's values are read."""
+    open: bool = False
+    """An absent tag leaves every test in doubt, because it does not show that the message lacks the attribute."""
     note: str = field(default="", compare=False)
     """What the author said of occurrences, for people."""
     id: str = field(default="", compare=False)
@@ -131,8 +178,10 @@ class Condition:
 
     @property
     def _unshown(self) -> bool:
-        """Whether an absent tag leaves it in doubt: it is only said what the value must not be."""
-        return bool(self.tests) and not self.present and all(test.negative for test in self.tests)
+        """Whether an absent tag leaves it in doubt: for one, if it is only said what the value must not be."""
+        if self.present:
+            return False
+        return self.open or (bool(self.tests) and all(test.negative for test in self.tests))
 
     def _value(self, value: bytes, claims: Claims) -> Truth:
         """Whether a value's items pass: all of them, or with `any_occurrence` any of them."""
@@ -165,9 +214,43 @@ class Condition:
         """Whether values are compared, by another type than text."""
         return bool(self.tests) and self.type is not TEXT
 
-    def in_doubt(self, value: bytes) -> bool:
+    def in_doubt(self, tag: int, value: bytes) -> bool:
         """Whether engines may read a value of the tag differently, so that it cannot be tested."""
         return not value or (self.type_matters and self.type.read(value) is None)
+
+    @property
+    def tags(self) -> tuple[Tag, ...]:
+        """The one tag."""
+        return ((self.tag, self.name),)
+
+    @property
+    def types(self) -> Mapping[int, DataType]:
+        """How its values are compared, and those in the entries of the group that it counts."""
+        inner = [condition.types for entries in self.entries for condition in entries.conditions]
+        return {tag: type_ for types in (*inner, {self.tag: self.type}) for tag, type_ in types.items()}
+
+    @property
+    def lists(self) -> tuple[OneOf, ...]:
+        """Every test against a value list, in the entries of the group that it counts too."""
+        own = tuple(test for test in self.tests if isinstance(test, OneOf) and test.list_name)
+        inner = (condition.lists for entries in self.entries for condition in entries.conditions)
+        return own + tuple(test for lists in inner for test in lists)
+
+    def needed(self, *, forbids: bool) -> Mapping[int, frozenset[bytes | None]]:
+        """Give the values of the tag, where a test lists them and the rule looks at occurrences as rules of its kind
+        do."""
+        sets = [test.values for test in self.tests if isinstance(test, OneOf) and not test.negative]
+        if not sets or self.any_occurrence is not forbids:
+            return {}
+        absent = frozenset((None,)) if self._absence_fits(sets[0], forbids) else frozenset[None]()
+        return {self.tag: sets[0] | absent}
+
+    def _absence_fits(self, values: frozenset[bytes], forbids: bool) -> bool:
+        """Whether a rule may apply where the tag is absent: an item of the default is one of these, or in doubt."""
+        if self.default is None:
+            return forbids and self.open
+        items = self.type.read(self.default)
+        return items is None or not values.isdisjoint(items)
 
     @property
     def consulted(self) -> frozenset[int]:

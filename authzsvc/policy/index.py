@@ -14,17 +14,16 @@ Invariant: `first` and `every` give what trying all rules in their order would g
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Generic, NamedTuple, TypeVar
 
 from authzsvc.fix.data_types import TEXT, DataType
 from authzsvc.fix.fields import Fields
-from authzsvc.policy.conditions import Claims, Condition, Single
+from authzsvc.policy.conditions import AnyCondition, Claims, Condition, Single
 from authzsvc.policy.rules import Rule, all_of
 from authzsvc.policy.truth import Truth
-from authzsvc.policy.value_tests import OneOf
 
 MAX_TAGS = 3
 """Tags that one rule is filed under together."""
@@ -45,7 +44,7 @@ class Filed(Generic[RuleT]):
 
     rank: int
     rule: RuleT
-    rest: tuple[Condition, ...]
+    rest: tuple[AnyCondition, ...]
     """The conditions that being found here does not answer, where no tag stands twice."""
 
 
@@ -178,11 +177,11 @@ def build(rules: Sequence[RuleT], least: Truth) -> Index[RuleT]:
     for rank, (rule, tags) in enumerate(zip(rules, chosen, strict=True)):
         needed = _needed(rule, least)
         answered = {tag for tag in tags if needed[tag].alone}
-        filed = Filed(rank, rule, tuple(condition for condition in rule.conditions if condition.tag not in answered))
+        filed = Filed(rank, rule, tuple(condition for condition in rule.conditions if not _is_on(condition, answered)))
         for key in product(*(needed[tag].values for tag in tags)):
             tables[tags][key].append(filed)
     loose = tables.pop((), {(): []})
-    types = {condition.tag: condition.type for rule in rules for condition in rule.conditions}
+    types = _types(rules)
     frozen = {tags: {key: tuple(rules) for key, rules in table.items()} for tags, table in tables.items()}
     return Index(
         least,
@@ -215,24 +214,32 @@ class _Needed:
 
 def _needed(rule: RuleT, least: Truth) -> dict[int, _Needed]:
     """Give the tags of which a rule needs one of a few values."""
-    found = {}
+    found: dict[int, _Needed] = {}
     for condition in rule.conditions:
-        sets = [test.values for test in condition.tests if isinstance(test, OneOf) and not test.negative]
-        fits = condition.any_occurrence is (least is not Truth.YES)
-        if sets and fits and len(sets[0]) < MAX_KEYS:
-            alone = len(condition.tests) == 1 and condition.every is None and not condition.entries
-            alone = alone and not (condition.type.several and least is Truth.YES)
-            absent = frozenset((None,)) if _default_fits(condition, sets[0]) else frozenset[None]()
-            found[condition.tag] = _Needed(sets[0] | absent, alone)
+        for tag, values in condition.needed(forbids=least is not Truth.YES).items():
+            if len(values) < MAX_KEYS and not (tag in found and found[tag].alone):
+                found[tag] = _Needed(values, _is_all(condition, least))
     return found
 
 
-def _default_fits(condition: Condition, values: frozenset[bytes]) -> bool:
-    """Whether an absent tag may meet a condition: some item of its default is one of these values, or in doubt."""
-    if condition.default is None:
+def _is_all(condition: AnyCondition, least: Truth) -> bool:
+    """Whether a condition asks nothing else of its tag than to have one of the values that it needs."""
+    if not isinstance(condition, Condition):
         return False
-    items = condition.type.read(condition.default)
-    return items is None or not values.isdisjoint(items)
+    alone = len(condition.tests) == 1 and condition.every is None and not condition.entries
+    return alone and not (condition.type.several and least is Truth.YES)
+
+
+def _is_on(condition: AnyCondition, tags: Collection[int]) -> bool:
+    return isinstance(condition, Condition) and condition.tag in tags
+
+
+def _types(rules: Sequence[RuleT]) -> dict[int, DataType]:
+    """Give how the values of each tag are compared that rules can be filed under."""
+    types: dict[int, DataType] = {}
+    for condition in (condition for rule in rules for condition in rule.conditions):
+        types |= {condition.tag: condition.type} if isinstance(condition, Condition) else condition.types
+    return types
 
 
 def _spread(rules: Sequence[RuleT], least: Truth) -> Counter[int]:

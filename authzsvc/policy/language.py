@@ -24,7 +24,19 @@ from pydantic_core import CoreSchema
 
 from authzsvc.fix.direction import Direction
 from authzsvc.policy.rules import Mode
-from authzsvc.policy.words import Description, Moment, Name, Number, Pattern, RoleName, ScopeName, Word, Words, ZoneName
+from authzsvc.policy.words import (
+    AttributeName,
+    Description,
+    Moment,
+    Name,
+    Number,
+    Pattern,
+    RoleName,
+    ScopeName,
+    Word,
+    Words,
+    ZoneName,
+)
 
 
 class Part(BaseModel):
@@ -130,9 +142,12 @@ class Condition(EntryCondition):
 
 
 class Grant(Part):
-    """One kind of message that a scope grants: all conditions of `when` must hold."""
+    """Messages that a scope grants: all conditions of `when` must hold."""
 
-    message: Word
+    message: Words
+    """One or several, or sets of them."""
+    leaving_out: list[Word] = Field(default_factory=list, alias="except")
+    """Messages of a set that it is not about."""
     direction: Direction = Direction.INBOUND
     when: dict[Word, Condition] = Field(default_factory=dict)
 
@@ -171,6 +186,9 @@ class Forbid(Part):
     name: Name
     description: Description = ""
     message: Words
+    """One or several, or sets of them."""
+    leaving_out: list[Word] = Field(default_factory=list, alias="except")
+    """Messages of a set that it is not about."""
     direction: Direction = Direction.INBOUND
     when: dict[Word, Condition] = Field(default_factory=dict)
     unless: list[Word] = Field(default_factory=list)
@@ -262,6 +280,94 @@ class Custom(Part):
     """By the field that counts the entries."""
 
 
+class Alternative(Part):
+    """Conditions that hold together where an attribute has a value."""
+
+    when: Annotated[dict[Word, EntryCondition], Field(min_length=1)]
+    """The first tag is the source: the alternative says something where the message has it."""
+    versions: Words | None = None
+    """FIX versions, or ranges of them as `FIX.4.0..FIX.4.2`, in which it counts; all unless told otherwise."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Tell editors of the short form."""
+        whole = handler.resolve_ref_schema(handler(core_schema))
+        return {"anyOf": [whole["properties"]["when"], whole]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        """Read `{SecurityType: FUT}` as `{when: {SecurityType: FUT}}`."""
+        return {"when": value} if isinstance(value, dict) and "when" not in value else value
+
+
+class AttributeSource(Part):
+    """A tag that has an attribute's value."""
+
+    tag: Word
+    where: dict[Word, EntryCondition] = Field(default_factory=dict, alias="with")
+    """What stands beside it in the same entry, or in the message itself; elsewhere the tag does not count."""
+    versions: Words | None = None
+    """FIX versions, or ranges of them, in which it counts; all unless told otherwise."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Tell editors of the short form."""
+        whole = handler.resolve_ref_schema(handler(core_schema))
+        return {"anyOf": [{"type": ["string", "number"]}, whole]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        """Read `Symbol` as `{tag: Symbol}`."""
+        return {"tag": value} if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+class Attribute(Part):
+    """A fact about a message, defined once and used by name in `when`: what it is, or values that it has."""
+
+    description: Description = ""
+    override: bool = False
+    """Replaces an attribute of this name in another file."""
+    values: dict[Name, Annotated[list[Alternative], Field(min_length=1)]] = Field(default_factory=dict)
+    """What it can be, each with its alternatives; no message is two of these."""
+    families: dict[Name, Annotated[list[Name], Field(min_length=1)]] = Field(default_factory=dict)
+    """Names for several of its values together."""
+    also: list[Annotated[dict[Word, Word], Field(min_length=1)]] = Field(default_factory=list)
+    """Tags that say the same elsewhere in the message: `{SecurityType: LegSecurityType}`."""
+    by_entries: list[Name] = Field(default_factory=list)
+    """Values that leave it to the entries of a group, where there are any."""
+    otherwise: Name | dict[Word, Name] | None = None
+    """What holds where no source is in the message; or that for versions, or ranges of them."""
+    sources: list[AttributeSource] = Field(default_factory=list)
+    """The tags that have its values."""
+    product: Annotated[list[Name], Field(min_length=2)] | None = None
+    """The attributes whose product it is, of what stands together."""
+    ignore: list[Word] = Field(default_factory=list)
+    """Values that stand for another tag's, as `[N/A]`."""
+    fold: bool = False
+    """A forbid also fires on a value that differs only in case, or in blanks at either end."""
+    default: Word | None = None
+    """Its value where no source is in the message."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if bool(self.values) == bool(self.sources or self.product):
+            raise ValueError("takes either `values`, or `sources` or a `product`")
+        if self.values:
+            strange, form = self._set("ignore", "fold", "default"), "values"
+        else:
+            strange, form = self._set("families", "also", "by_entries", "otherwise"), "sources"
+        if self.product:
+            strange, form = [*strange, *self._set("ignore", "fold", "default")], "product"
+        if strange:
+            raise ValueError(f"has `{strange[0]}`, which does not go with `{form}`")
+        return self
+
+    def _set(self, *keys: str) -> list[str]:
+        return [key for key in keys if getattr(self, key)]
+
+
 class Fragment(Part):
     """A file that a mapping includes: any part of a mapping but its head."""
 
@@ -274,6 +380,10 @@ class Fragment(Part):
     role_claim: Word | None = None
     """The claim that names a token's roles; `roles` unless told otherwise."""
     lists: dict[Name, ValueList] = Field(default_factory=dict)
+    attributes: dict[AttributeName, Attribute] = Field(default_factory=dict)
+    """Facts about a message, by the name that `when` uses."""
+    messages: dict[Name, Words] = Field(default_factory=dict)
+    """Sets of messages, by the name that rules use."""
     session: Session = Session()
     roles: dict[RoleName, Role] = Field(default_factory=dict)
     rollout: Rollout = Rollout()
@@ -313,7 +423,9 @@ def part_at(place: tuple[Any, ...], whole: type[Part] = Mapping) -> type[Part] |
             return CustomMessage
         case ("custom", "groups", _, _):
             return CustomGroup
-        case ("session" | "rollout" | "custom" | "scopes" | "roles" | "lists" as part, *inner):
+        case ("attributes", _, "sources", int(), _):
+            return AttributeSource
+        case ("session" | "rollout" | "custom" | "scopes" | "roles" | "lists" | "attributes" as part, *inner):
             return _INNER.get((part, len(inner))) or _rule_part(inner)
         case ("forbid", int(), _):
             return Forbid
@@ -343,4 +455,5 @@ _INNER: dict[tuple[str, int], type[Part]] = {
     ("scopes", 2): Scope,
     ("roles", 2): Role,
     ("lists", 2): ValueList,
+    ("attributes", 2): Attribute,
 }

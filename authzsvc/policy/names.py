@@ -7,13 +7,15 @@ too: a field that the message does not have, a header field, a secret, a session
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from authzsvc.fix.dictionary import did_you_mean
 from authzsvc.fix.direction import Direction
 from authzsvc.policy import language, shape
+from authzsvc.policy.attributes import Attributes
 from authzsvc.policy.clauses import Clauses
 from authzsvc.policy.lookup import Lookup
+from authzsvc.policy.message_sets import MessageSets, expand
 from authzsvc.policy.rules import Forbid, Grant
 from authzsvc.policy.source import Spot
 from authzsvc.policy.terms import Said
@@ -29,9 +31,11 @@ class Names:
     """Of the language."""
     exempt: Collection[str]
     """Inbound types that need no scope, so that no rule can be about them."""
+    attributes: Attributes | None = None
+    sets: MessageSets = field(default_factory=dict)
 
     def grants(self) -> Iterator[Grant]:
-        """Give every grant whose names are all known."""
+        """Give every grant whose names are all known, once for each of its messages."""
         for scope, at in self.said.named("scopes"):
             grants = at.at("grants")
             for index, raw in enumerate(grants.data if isinstance(grants.data, list) else ()):
@@ -55,25 +59,17 @@ class Names:
             yield from self._forbid(forbid, at, self._unless(forbid, at.at("unless"), scopes))
 
     def _grant(self, scope: str, grant: language.Grant, at: Spot, id: str) -> Iterator[Grant]:
-        msg_type = self._message(grant.message, grant.direction, at.at("message"))
-        if msg_type is None:
-            return
-        clauses = Clauses(self.lookup, msg_type, forbids=False)
-        conditions = clauses.read(grant.when, at.at("when"), f"{id}.when")
-        if conditions is not None:
-            yield Grant(id, at.source.file, at.line, scope, grant.direction, msg_type, conditions)
+        for msg_type in self._messages(grant, at):
+            clauses = Clauses(self.lookup, msg_type, forbids=False, attributes=self.attributes)
+            conditions = clauses.read(grant.when, at.at("when"), f"{id}.when")
+            if conditions is not None:
+                yield Grant(id, at.source.file, at.line, scope, grant.direction, msg_type, conditions)
 
     def _forbid(self, forbid: language.Forbid, at: Spot, unless: tuple[str, ...]) -> Iterator[Forbid]:
-        id, messages = f"forbid.{forbid.name}", at.at("message")
+        id = f"forbid.{forbid.name}"
         lift = self.version == 1 if forbid.wildcards_lift is None else forbid.wildcards_lift
-        told: set[str] = set()
-        for index, word in enumerate(forbid.message):
-            spot = messages.at(index) if isinstance(messages.data, list) else messages
-            msg_type = self._message(word, forbid.direction, spot)
-            if msg_type is None or msg_type in told:
-                continue
-            told.add(msg_type)
-            clauses = Clauses(self.lookup, msg_type, forbids=True)
+        for msg_type in self._messages(forbid, at):
+            clauses = Clauses(self.lookup, msg_type, forbids=True, attributes=self.attributes)
             conditions = clauses.read(forbid.when, at.at("when"), f"{id}.when")
             if conditions is not None:
                 yield Forbid(
@@ -89,11 +85,13 @@ class Names:
                     wildcards_lift=lift and bool(unless),
                 )
 
-    def _message(self, word: str, direction: Direction, spot: Spot) -> str | None:
-        msg_type = self.lookup.message(spot, word)
-        if direction is Direction.INBOUND and msg_type in self.exempt:
-            self.lookup.fault(spot, "is exempt, so no scope decides on it", "take it out of `session.exempt`")
-        return msg_type
+    def _messages(self, rule: language.Grant | language.Forbid, at: Spot) -> Iterator[str]:
+        """Give the MsgTypes that a rule is about."""
+        spots = at.at("message"), at.at("except")
+        for msg_type, spot in expand(self.lookup, self.sets, rule.message, rule.leaving_out, *spots):
+            if rule.direction is Direction.INBOUND and msg_type in self.exempt:
+                self.lookup.fault(spot, "is exempt, so no scope decides on it", "take it out of `session.exempt`")
+            yield msg_type
 
     def _unless(self, forbid: language.Forbid, spot: Spot, scopes: Collection[str]) -> tuple[str, ...]:
         for index, scope in enumerate(forbid.unless):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authzsvc.fix.direction import Direction
+from authzsvc.policy.truth import Truth
 
 if TYPE_CHECKING:
     from authzsvc.policy.question import Question
@@ -51,21 +52,22 @@ class Needs:
     """What the grants that a session holds ask of a message, worded once for all its denials."""
 
     words: str
-    tags: tuple[tuple[int, str], ...]
-    """The tags that they look at, with their names."""
+    tags: tuple[tuple[str, tuple[tuple[int, str], ...]], ...]
+    """What they look at: a tag's or an attribute's name, with its tags and their names."""
 
 
 def needs(held: Sequence[Grant]) -> Needs:
     """Word what these grants need."""
     told = held[:_NAMED_RULES]
     words = "; ".join(f"`{rule.scope}` needs {' and '.join(map(str, rule.conditions))}" for rule in told)
-    names = {condition.tag: condition.name for rule in told for condition in rule.conditions}
-    return Needs(words + ("; …" if len(held) > len(told) else ""), tuple(sorted(names.items())))
+    asked = {condition.tags: condition.name for rule in told for condition in rule.conditions}
+    tags = tuple((name, tags) for tags, name in sorted(asked.items()))
+    return Needs(words + ("; …" if len(held) > len(told) else ""), tags)
 
 
 def conditions_failed(needed: Needs, question: Question, would_grant: Sequence[str]) -> str:
     """Word a denial where the token has scopes for this type, and no rule of theirs holds for this message."""
-    found = {name: _values(question.fields.all(tag)) for tag, name in needed.tags}
+    found = {told: values for name, tags in needed.tags for told, values in _found(question, name, tags)}
     offer = f"; any of these would grant it: {_listed(would_grant)}" if would_grant else ""
     return _bounded(f"{needed.words}, the message has {_has(found)}{offer}")
 
@@ -87,15 +89,26 @@ def forbidden(label: str, question: Question, firing: Sequence[Forbid], *, grant
 
 def _doubt(question: Question, forbid: Forbid) -> str:
     for condition in forbid.conditions:
-        for value in question.fields.all(condition.tag):
-            if condition.in_doubt(value):
-                return f"; {condition.name}={shown(value)} is in doubt, for it is not {condition.type.words}"
+        for tag, name in condition.tags:
+            for value in question.fields.all(tag):
+                if condition.in_doubt(tag, value):
+                    return f"; {name}={shown(value)} is in doubt, for it is not {condition.types[tag].words}"
+        if len(condition.tags) > 1 and condition.truth(question.fields, question.claims) is Truth.DOUBT:
+            return f"; `{condition.name}` cannot be told"
     return ""
 
 
 def in_shadow(denial: str) -> str:
     """Word a denial that is not enforced."""
     return _bounded(f"in shadow mode, else denied: {denial}")
+
+
+def _found(question: Question, name: str, tags: Sequence[tuple[int, str]]) -> list[tuple[str, str]]:
+    """Give the values of a tag, or of those tags of an attribute that are there; none under its own name."""
+    if len(tags) == 1:
+        return [(name, _values(question.fields.all(tags[0][0])))]
+    there = [(told, _values(question.fields.all(tag))) for tag, told in tags]
+    return [found for found in there if found[1]] or [(name, "")]
 
 
 def _has(found: dict[str, str]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
-from authzsvc.policy.conditions import Claims, Condition, Single
+from authzsvc.policy.conditions import AnyCondition, Claims, Single
 from authzsvc.policy.truth import Truth
 from authzsvc.policy.value_tests import OneOf
 
@@ -36,7 +36,7 @@ class Grant:
     scope: str
     direction: Direction
     msg_type: str
-    conditions: tuple[Condition, ...]
+    conditions: tuple[AnyCondition, ...]
 
     def truth(self, fields: Fields, claims: Claims) -> Truth:
         """Whether all conditions hold; it grants only on a yes."""
@@ -60,7 +60,7 @@ class Forbid:
     description: str = field(compare=False)
     direction: Direction
     msg_type: str
-    conditions: tuple[Condition, ...]
+    conditions: tuple[AnyCondition, ...]
     unless: tuple[str, ...]
     """Scopes any one of which lifts it, sorted."""
     wildcards_lift: bool = False
@@ -81,7 +81,7 @@ class Forbid:
 Rule = Grant | Forbid
 
 
-def all_of(conditions: Iterable[Condition], fields: Fields, claims: Claims, single: Single | None = None) -> Truth:
+def all_of(conditions: Iterable[AnyCondition], fields: Fields, claims: Claims, single: Single | None = None) -> Truth:
     """Whether all of these hold: a no where any does not, else a doubt where any is in doubt."""
     found = Truth.YES
     for condition in conditions:
@@ -93,9 +93,7 @@ def all_of(conditions: Iterable[Condition], fields: Fields, claims: Claims, sing
     return found
 
 
-def lists_of(conditions: Iterable[Condition]) -> Iterator[OneOf]:
+def lists_of(conditions: Iterable[AnyCondition]) -> Iterator[OneOf]:
     """Give every test against a value list in these conditions."""
     for condition in conditions:
-        yield from (test for test in condition.tests if isinstance(test, OneOf) and test.list_name)
-        for entries in condition.entries:
-            yield from lists_of(entries.conditions)
+        yield from condition.lists

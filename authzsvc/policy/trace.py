@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from authzsvc.policy import clock, reasons
 from authzsvc.policy.clock import with_clock
-from authzsvc.policy.conditions import Condition
+from authzsvc.policy.conditions import AnyCondition
 from authzsvc.policy.granted import Granted, RuleSet
 from authzsvc.policy.question import Question, Verdict
 from authzsvc.policy.rules import Forbid, Grant, Rule
@@ -26,7 +26,7 @@ _SHOWN = 8
 class Step:
     """One condition of a rule, looked at."""
 
-    condition: Condition
+    condition: AnyCondition
     truth: Truth
     found: str
     """What the message has there, for people."""
@@ -85,16 +85,27 @@ def _try(rule: Rule, held: tuple[str, ...], question: Question) -> Tried:
     return Tried(rule, held, steps)
 
 
-def _found(condition: Condition, question: Question) -> str:
-    values = list(dict.fromkeys(question.fields.all(condition.tag)))
-    if not values:
+def _found(condition: AnyCondition, question: Question) -> str:
+    """Say what the message has; of several tags, with their names."""
+    there = {}
+    for tag, name in condition.tags:
+        values = list(dict.fromkeys(question.fields.all(tag)))
+        if values:
+            there[name] = _told(condition, tag, values)
+    if not there:
         return "the message has none"
-    if condition.tag == clock.TAG:
-        return f"it is {values[0].decode()} UTC" if values[0] else "nobody told the time"
+    if condition.tags[0][0] == clock.TAG:
+        now = question.fields.first(clock.TAG)
+        return f"it is {now.decode()} UTC" if now else "nobody told the time"
+    if len(condition.tags) == 1:
+        return f"the message has {''.join(there.values())}"
+    return f"the message has {', '.join(f'{name}={told}' for name, told in there.items())}"
+
+
+def _told(condition: AnyCondition, tag: int, values: list[bytes]) -> str:
     told = ", ".join(map(reasons.shown, values[:_SHOWN])) + (", …" if len(values) > _SHOWN else "")
-    doubtful = next((value for value in values if condition.in_doubt(value)), None)
-    doubt = f"; {reasons.shown(doubtful)} is not {condition.type.words}" if doubtful is not None else ""
-    return f"the message has {told}{doubt}"
+    doubtful = next((value for value in values if condition.in_doubt(tag, value)), None)
+    return told + (f"; {reasons.shown(doubtful)} is not {condition.types[tag].words}" if doubtful is not None else "")
 
 
 def _verdict(

@@ -71,6 +71,9 @@ ZoneName = Annotated[str, StringConstraints(pattern=f"^{ZONE_SHAPE}$", max_lengt
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_SHAPE}$", max_length=100)]
 """What a list or a forbidding rule is called."""
 
+AttributeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$", max_length=100)]
+"""What an attribute is called: `asset_class`, so that nobody takes it for a tag."""
+
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Description = Annotated[str, StringConstraints(max_length=2000)]
 

@@ -15,7 +15,7 @@ from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.direction import Direction
 from authzsvc.policy import clock
 from authzsvc.policy.compiler import BUSINESS_IDS
-from authzsvc.policy.conditions import Condition
+from authzsvc.policy.conditions import AnyCondition, Condition
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.question import Question
 from authzsvc.policy.reasons import shown
@@ -32,7 +32,7 @@ class Asking:
     """A rule that asks for a tag, and the condition by which it does."""
 
     line: Line
-    condition: Condition
+    condition: AnyCondition
     entries: bool
     """Whether the condition needs the tag only to tell a group's entries apart."""
 
@@ -58,7 +58,7 @@ def of(policy: Policy, direction: Direction, msg_type: str) -> tuple[Asked, ...]
 def _by_clock(policy: Policy, direction: Direction, msg_type: str) -> Iterator[Line]:
     """Gives the rules that ask for the gateway's clock."""
     for line in lines_for(policy, direction, msg_type):
-        if any(condition.tag == clock.TAG for condition in line.conditions):
+        if any(clock.TAG in condition.consulted for condition in line.conditions):
             yield line
 
 
@@ -73,8 +73,10 @@ def _askings(tag: int, lines: tuple[Line, ...]) -> Iterator[Asking]:
                 yield Asking(line, condition, entries=tag not in _tested(condition))
 
 
-def _tested(condition: Condition) -> set[int]:
+def _tested(condition: AnyCondition) -> set[int]:
     """Gives the tags whose values a condition tests."""
+    if not isinstance(condition, Condition):
+        return {tag for tag, _ in condition.tags}
     inner = (one for entries in condition.entries for one in entries.conditions)
     own = {condition.tag} if condition.tests or not condition.entries else set[int]()
     return own.union(*(_tested(one) for one in inner))

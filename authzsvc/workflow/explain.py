@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from authzsvc.policy import reasons
-from authzsvc.policy.conditions import Condition
+from authzsvc.policy.conditions import AnyCondition
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.question import Question, Verdict
 from authzsvc.policy.rules import Forbid
@@ -69,7 +69,7 @@ def conditions_hold(rule: Tried) -> bool:
     return all(counts(rule, step) for step in rule.steps)
 
 
-def only_failing(rule: Tried) -> Condition | None:
+def only_failing(rule: Tried) -> AnyCondition | None:
     """Give the condition that alone stands in a rule's way; None where none or several do."""
     failing = [step.condition for step in rule.steps if not counts(rule, step)]
     return failing[0] if len(failing) == 1 else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from authzsvc.fix.data_types import TEXT
 from authzsvc.policy import reasons
-from authzsvc.policy.conditions import Condition
+from authzsvc.policy.conditions import AnyCondition, Condition
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.rules import Mode
 from authzsvc.workflow.lines import Kind, Line, all_lines, lists_of
@@ -117,8 +118,13 @@ def _fact(line: Line) -> Fact:
     return Fact(line.what, f"{when} {line.lifting}".strip(), meaning, frozenset(_types(line.conditions)))
 
 
-def _types(conditions: Iterable[Condition]) -> Iterator[tuple[str, str]]:
+def _types(conditions: Iterable[AnyCondition]) -> Iterator[tuple[str, str]]:
     for condition in conditions:
+        if not isinstance(condition, Condition):
+            names = dict(condition.tags)
+            types = condition.types.items()
+            yield from ((names[tag], type_.name) for tag, type_ in types if tag in names and type_ is not TEXT)
+            continue
         if condition.type_matters:
             yield condition.name, condition.type.name
         for entries in condition.entries:

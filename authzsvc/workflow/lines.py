@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from authzsvc.fix.direction import Direction
-from authzsvc.policy.conditions import Condition
+from authzsvc.policy.conditions import AnyCondition
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.rules import Forbid, Grant, Rule
 from authzsvc.policy.rules import lists_of as lists_of
@@ -91,7 +91,7 @@ class Line:
         return self.rule.id
 
     @property
-    def conditions(self) -> tuple[Condition, ...]:
+    def conditions(self) -> tuple[AnyCondition, ...]:
         """All must hold."""
         return self.rule.conditions
 

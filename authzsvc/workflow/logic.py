@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
-from authzsvc.policy.conditions import Condition, Entries
+from authzsvc.policy.classes import ClassCondition
+from authzsvc.policy.conditions import AnyCondition, Condition, Entries
 from authzsvc.policy.token_tests import BY_TOKEN
 from authzsvc.policy.truth import DoubtError
 from authzsvc.policy.value_tests import InRange, OneOf, Prefix, ValueTest
@@ -21,9 +22,11 @@ _FEW = 64
 """Values that a condition is filed under."""
 
 
-def impossible(conditions: Sequence[Condition]) -> str | None:
+def impossible(conditions: Sequence[AnyCondition]) -> str | None:
     """Give why no message meets all of these; None where some may. (The compiler lets a field stand there once.)"""
     for condition in conditions:
+        if not isinstance(condition, Condition):
+            continue
         if _listed(condition.tests) == frozenset():
             return f"no value of `{condition.name}` passes `{condition}`"
         for entries in condition.entries:
@@ -52,7 +55,7 @@ def _passes(test: ValueTest, value: bytes) -> bool:
         return False
 
 
-def implied(strict: Sequence[Condition], loose: Sequence[Condition], *, exactly: bool = False) -> bool:
+def implied(strict: Sequence[AnyCondition], loose: Sequence[AnyCondition], *, exactly: bool = False) -> bool:
     """Whether each message that meets all of `strict` meets all of `loose`.
 
     `exactly`: also a message that leaves some of `strict` in doubt, as it matters to a forbid.
@@ -60,14 +63,19 @@ def implied(strict: Sequence[Condition], loose: Sequence[Condition], *, exactly:
     return all(any(_implies(one, other, exactly) for one in strict) for other in loose)
 
 
-def _implies(one: Condition, other: Condition, exactly: bool) -> bool:
+def _implies(one: AnyCondition, other: AnyCondition, exactly: bool) -> bool:
+    if isinstance(one, ClassCondition) and isinstance(other, ClassCondition):
+        return one.implies(other)
+    if not isinstance(one, Condition) or not isinstance(other, Condition):
+        return one.meaning == other.meaning
     if one.tag != other.tag:
         return False
     if one.meaning == other.meaning:
         return True
     if one.absent or other.absent or not _same_scope(one, other):
         return False
-    if exactly and not (_only_lists(one) and _only_lists(other) and one.any_occurrence == other.any_occurrence):
+    alike = one.any_occurrence == other.any_occurrence and one.open == other.open
+    if exactly and not (alike and _only_lists(one) and _only_lists(other)):
         return False
     return all(_covers(one.tests, test) for test in other.tests)
 
@@ -124,7 +132,7 @@ class Shelf(Generic[T]):
     and are not looked for here: `impossible` tells them.
     """
 
-    def __init__(self, filed: Iterable[tuple[T, Sequence[Condition]]]) -> None:
+    def __init__(self, filed: Iterable[tuple[T, Sequence[AnyCondition]]]) -> None:
         """File things, each with its conditions."""
         self._by_value: dict[tuple[int, bytes], list[T]] = defaultdict(list)
         self._others: list[T] = []
@@ -135,17 +143,19 @@ class Shelf(Generic[T]):
             if not keys:
                 self._others.append(thing)
 
-    def candidates(self, strict: Iterable[Condition]) -> Iterator[T]:
+    def candidates(self, strict: Iterable[AnyCondition]) -> Iterator[T]:
         """Give all things whose conditions these may imply, and few others."""
         yield from self._others
         for condition in strict:
-            values = _listed(condition.tests)
-            if values:
+            values = _listed(condition.tests) if isinstance(condition, Condition) else None
+            if values and isinstance(condition, Condition):
                 yield from self._by_value.get((condition.tag, min(values)), ())
 
 
-def _keys(condition: Condition) -> tuple[tuple[int, bytes], ...]:
+def _keys(condition: AnyCondition) -> tuple[tuple[int, bytes], ...]:
     """Give what a condition can be filed under: none where it lists no values, or very many."""
+    if not isinstance(condition, Condition):
+        return ()
     lists = (test.values for test in condition.tests if isinstance(test, OneOf) and not test.negative)
     few = next((values for values in lists if len(values) <= _FEW), frozenset())
     return tuple((condition.tag, value) for value in few)

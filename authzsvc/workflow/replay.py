@@ -23,7 +23,7 @@ from authzsvc.fix.data_fields import DATA_OF_LENGTH
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import SOH, Fields
 from authzsvc.policy import clock
-from authzsvc.policy.conditions import Condition
+from authzsvc.policy.conditions import AnyCondition, Condition
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.granted import RuleSet
 from authzsvc.policy.question import CompIds, Question, Verdict
@@ -192,7 +192,7 @@ class Replay:
         comp_id = sender if known[0] else target
         held = self.sessions.get(comp_id, self.default)
         ids = _ID_TAGS[direction] if any(policy.identity.keys() - {"comp_id"} for policy in self._policies) else ()
-        counting: list[Condition] = []
+        counting: list[AnyCondition] = []
         all_tags = set(ids)
         for policy in self._policies:
             rules = policy.rules.get((direction, msg_type))
@@ -242,7 +242,7 @@ def _value(raw: bytes, start: bytes) -> bytes:
     return b"" if at < 0 else raw[at + 4 : raw.find(SOH, at + 4)]
 
 
-def _counting(policy: Policy, rules: RuleSet, held: Held) -> Iterator[Condition]:
+def _counting(policy: Policy, rules: RuleSet, held: Held) -> Iterator[AnyCondition]:
     """Give what it rests on whether a message passes: grants not held count only where scopes have modes."""
     granted = policy.expand(held.scopes, held.claims)
     grants: list[Rule] = [grant for grant in rules.grants if grant.scope in granted.scopes or policy.has_scope_modes]
@@ -251,12 +251,12 @@ def _counting(policy: Policy, rules: RuleSet, held: Held) -> Iterator[Condition]
         yield from rule.conditions
 
 
-def _of_single_values(counting: Iterable[Condition]) -> dict[bytes, list[Condition]]:
+def _of_single_values(counting: Iterable[AnyCondition]) -> dict[bytes, list[Condition]]:
     """File conditions under their tags; without the tags that any of them sees as part of a group."""
     found: dict[int, list[Condition]] = {}
     grouped: set[int] = set()
     for condition in counting:
-        if condition.consulted == {condition.tag}:
+        if isinstance(condition, Condition) and condition.consulted == {condition.tag}:
             found.setdefault(condition.tag, []).append(condition)
         else:
             grouped |= condition.consulted

@@ -65,6 +65,10 @@ def in_group(message: str, group: str, tag: str, said: str) -> str:
     return LISTS + (RULE % f"{group}: {{any_entry: {{{tag}: {said}}}}}").replace("message: D", f"message: {message}")
 
 
+ATTRIBUTE = "attributes: {a_b: {%s}}\n" + RULE % "a_b: %s"
+SET = "messages: {some: %s}\n" + SCOPES.replace("message: D", "message: some%s")
+CLASSES = "{A: [{55: A}], B: [{55: B}]}"
+
 MATTERS: dict[str, tuple[str, str]] = {
     **{
         f"Condition.{field}": (LISTS + RULE % f"{tag}: {one}", LISTS + RULE % f"{tag}: {other}")
@@ -132,6 +136,65 @@ MATTERS: dict[str, tuple[str, str]] = {
     "Fragment.rollout": (SCOPES, SCOPES + "rollout: {mode: shadow}\n"),
     "Fragment.scopes": (SCOPES, SCOPES.replace("a:b:c", "a:b:d")),
     "Fragment.forbid": (SCOPES, FORBID % ""),
+    "Grant.leaving_out": (SET % ("[D, G]", ""), SET % ("[D, G]", ", except: [G]")),
+    "Forbid.leaving_out": (
+        "messages: {some: [D, G]}\n" + (FORBID % "").replace("message: D}]\n", "message: some}]\n"),
+        "messages: {some: [D, G]}\n" + (FORBID % "").replace("message: D}]\n", "message: some, except: [G]}]\n"),
+    ),
+    "Fragment.messages": (SET % ("[D]", ""), SET % ("[D, G]", "")),
+    "Fragment.attributes": (ATTRIBUTE % ("sources: [55]", "A"), ATTRIBUTE % ("sources: [1]", "A")),
+    "Attribute.override": (
+        "include: [x.yaml]\nattributes: {x: {sources: [55], override: true}}\n" + RULE % "x: A",
+        "include: [x.yaml]\nattributes: {y: {sources: [55], override: false}}\n" + RULE % "x: A",
+    ),
+    "Attribute.values": (
+        ATTRIBUTE % (f"values: {CLASSES}", "A"),
+        ATTRIBUTE % (f"values: {CLASSES.replace('55: A', '55: C')}", "A"),
+    ),
+    "Attribute.families": (
+        ATTRIBUTE % (f"values: {CLASSES}, families: {{both: [A, B]}}", "both"),
+        ATTRIBUTE % (f"values: {CLASSES}, families: {{both: [A]}}", "both"),
+    ),
+    "Attribute.also": (
+        ATTRIBUTE % (f"values: {CLASSES}", "A"),
+        ATTRIBUTE % (f"values: {CLASSES}, also: [{{55: 311}}]", "A"),
+    ),
+    "Attribute.by_entries": (
+        ATTRIBUTE % (f"values: {CLASSES}", "A"),
+        ATTRIBUTE % (f"values: {CLASSES}, by_entries: [A]", "A"),
+    ),
+    "Attribute.otherwise": (
+        ATTRIBUTE % (f"values: {CLASSES}", "A"),
+        ATTRIBUTE % (f"values: {CLASSES}, otherwise: A", "A"),
+    ),
+    "Attribute.sources": (ATTRIBUTE % ("sources: [55]", "A"), ATTRIBUTE % ("sources: [55, 48]", "A")),
+    "Attribute.product": (
+        "attributes: {q: {sources: [38]}, p: {sources: [44]}, a_b: {product: [q, p]}}\n" + RULE % "a_b: {max: 9}",
+        "attributes: {q: {sources: [38]}, p: {sources: [44]}, a_b: {product: [q, q]}}\n" + RULE % "a_b: {max: 9}",
+    ),
+    "Attribute.ignore": (ATTRIBUTE % ("sources: [55]", "A"), ATTRIBUTE % ("sources: [55], ignore: [N]", "A")),
+    "Attribute.fold": (
+        "attributes: {a_b: {sources: [55]}}\n" + FORBID % ", when: {a_b: A}",
+        "attributes: {a_b: {sources: [55], fold: true}}\n" + FORBID % ", when: {a_b: A}",
+    ),
+    "Attribute.default": (ATTRIBUTE % ("sources: [55]", "A"), ATTRIBUTE % ("sources: [55], default: A", "A")),
+    "Alternative.when": (
+        ATTRIBUTE % ("values: {A: [{55: A}]}", "A"),
+        ATTRIBUTE % ("values: {A: [{55: A, 48: B}]}", "A"),
+    ),
+    "Alternative.versions": (
+        ATTRIBUTE % ("values: {A: [{when: {55: A}}, {48: A}]}", "A"),
+        ATTRIBUTE % ("values: {A: [{when: {55: A}, versions: FIX.4.2}, {48: A}]}", "A"),
+    ),
+    "AttributeSource.tag": (ATTRIBUTE % ("sources: [{tag: 55}]", "A"), ATTRIBUTE % ("sources: [{tag: 48}]", "A")),
+    "AttributeSource.where": (
+        ATTRIBUTE % ("sources: [48]", "A"),
+        ATTRIBUTE % ("sources: [{tag: 48, with: {22: '4'}}]", "A"),
+    ),
+    "AttributeSource.versions": (
+        ATTRIBUTE % ("sources: [55, 48]", "A"),
+        ATTRIBUTE % ("sources: [55, {tag: 48, versions: FIX.4.2}]", "A"),
+    ),
 }
 """Model.field → two mappings that behave differently, and differ in this field alone."""
 
@@ -149,6 +212,7 @@ NO_BEHAVIOR: dict[str, str] = {
     "Scope.description": "shown by `mapping matrix` alone",
     "Forbid.description": "shown by `mapping matrix` alone",
     "Role.description": "shown by nothing",
+    "Attribute.description": "shown by nothing",
     "Fragment.description": "shown by nothing",
     "Mapping.name": "shown by metrics and tools; a signature covers it beside the digest",
 }
@@ -182,6 +246,7 @@ def compiled(folder: Path, text: str) -> Policy:
     (folder / "b.txt").write_text("B\n")
     (folder / "a.yaml").write_text("rollout: {senders: {A: shadow}}\n")
     (folder / "b.yaml").write_text("rollout: {senders: {B: shadow}}\n")
+    (folder / "x.yaml").write_text("attributes: {x: {sources: [1]}}\n")
     (folder / "m.yaml").write_text(text)
     return compile_mapping(folder / "m.yaml")
 

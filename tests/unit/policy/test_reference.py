@@ -13,6 +13,7 @@ from authzsvc.fix.dictionary import load
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
 from authzsvc.policy.compiler import compile_source
+from authzsvc.policy.conditions import Condition
 from authzsvc.policy.engine import Policy, Question, Verdict
 from authzsvc.policy.rules import Grant, Rule
 from authzsvc.policy.scopes import SEGMENTED
@@ -392,6 +393,7 @@ def test_one_more_occurrence_never_weakens_a_rule(
     rules: list[Rule] = [*found.grants, *found.forbids]
     for rule in rules:
         for condition in rule.conditions:
+            assert isinstance(condition, Condition)
             if condition.note:
                 continue
             place = beside if condition.every or condition.entries else at
