@@ -100,7 +100,8 @@ def decide(
 
 def terms_of(policy: Policy, batch: int = 1) -> LogonTerms:
     """Returns the terms of a session under a mapping."""
-    return LogonTerms(policy.guard_outbound, policy.exempt, policy.risk_reducing, policy.want_tags, batch)
+    passes = policy.passes if policy.closed else None
+    return LogonTerms(policy.guard_outbound, policy.exempt, policy.risk_reducing, policy.want_tags, batch, passes)
 
 
 def decide_stock(request: StockRequest, admitted: frozenset[str], stamp: Stamp) -> Decision:

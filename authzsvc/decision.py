@@ -59,7 +59,7 @@ class LogonTerms:
     """What the proxy is told with an allowed Logon: which messages to ask about, and what to send with them."""
 
     guard_outbound: tuple[str, ...]
-    """Outbound MsgTypes to ask about; others pass unasked."""
+    """Outbound MsgTypes to ask about; others pass unasked, unless the outbound direction is closed."""
     exempt: tuple[str, ...]
     """Inbound MsgTypes that need no scope, besides the session level."""
     risk_reducing: tuple[str, ...]
@@ -68,6 +68,9 @@ class LogonTerms:
     """Body tags to send from now on; None for all that hold no secret."""
     batch: int = 1
     """The most messages of one direction that a Check may be about."""
+    pass_outbound: tuple[str, ...] | None = None
+    """Where the outbound direction is closed: the types that pass unasked, all others are asked about. None where it
+    is open."""
 
     @property
     def name(self) -> str:
@@ -82,7 +85,8 @@ class LogonTerms:
 
 @lru_cache(64)
 def _terms_name(terms: LogonTerms) -> str:
-    parts = (terms.guard_outbound, terms.exempt, terms.risk_reducing, terms.want_tags, terms.batch)
+    parts: list[object] = [terms.guard_outbound, terms.exempt, terms.risk_reducing, terms.want_tags, terms.batch]
+    parts += [terms.pass_outbound] if terms.pass_outbound is not None else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

@@ -217,9 +217,11 @@ def _cache_control(decision: Decision) -> str:
 
 
 def _terms(terms: LogonTerms) -> list[tuple[str, str]]:
+    passes = terms.pass_outbound
     return [
         ("x-fix-terms", terms.name),
-        ("x-fix-guard-outbound", _list(terms.guard_outbound)),
+        ("x-fix-guard-outbound", "*" if passes is not None else _list(terms.guard_outbound)),
+        *([("x-fix-pass-outbound", _list(passes))] if passes is not None else []),
         ("x-fix-exempt", _list(terms.exempt)),
         ("x-fix-risk-reducing", _list(terms.risk_reducing)),
         *([("x-fix-want-tags", _list(terms.want_tags))] if terms.want_tags is not None else []),

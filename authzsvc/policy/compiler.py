@@ -89,6 +89,7 @@ class _Whole:
             "identity": dict(self.session.identity),
             "exempt": self.session.exempt,
             "risk_reducing": self.session.risk_reducing,
+            **({"outbound": ["closed", *self.session.passes]} if self.session.closed else {}),
             "scopes": {name: scope.meaning for name, scope in self.scopes.items()},
             "prefixes": self.granter.defined.prefixes,
             "roles": {name: sorted(role.scopes) for name, role in self.granter.roles.items()},
@@ -118,7 +119,7 @@ def _read(files: Files, faults: Gathered) -> _Whole | None:
     session = terms.session(said, lookup)
     known = Attributes(definitions.read(said), lookup, Clauses)
     version, sets = terms.version(said), message_sets.read(said, lookup)
-    names = Names(said, lookup, version, session.exempt, known, sets)
+    names = Names(said, lookup, version, session, known, sets)
     grants, forbids = sorted(names.grants(), key=_order), sorted(names.forbids(scopes), key=_order)
     rollout = terms.rollout(said, lookup)
     return _Whole(version, lookup.dictionary, session, scopes, granter, rollout, grants, forbids, said.places)
@@ -146,6 +147,8 @@ def _policy(top: Source, files: Files, whole: _Whole) -> Policy:
         identity=whole.session.identity,
         exempt=whole.session.exempt,
         risk_reducing=whole.session.risk_reducing,
+        closed=whole.session.closed,
+        passes=whole.session.passes,
         guard_outbound=tuple(sorted(kind for direction, kind in rules if direction is Direction.OUTBOUND)),
         want_tags=tuple(sorted(BUSINESS_IDS.union(*(found.vary for found in rules.values())))),
         granter=whole.granter,
@@ -165,12 +168,10 @@ def _rule_sets(whole: _Whole) -> dict[tuple[Direction, str], RuleSet]:
     for forbid in whole.forbids:
         forbids[forbid.direction, forbid.msg_type].append(forbid)
     keys = sorted({*grants, *forbids})
-    return {key: _rule_set(whole.dictionary, key, grants[key], forbids[key]) for key in keys}
+    return {key: _rule_set(whole, key, grants[key], forbids[key]) for key in keys}
 
 
-def _rule_set(
-    dictionary: Dictionary, key: tuple[Direction, str], grants: list[Grant], forbids: list[Forbid]
-) -> RuleSet:
+def _rule_set(whole: _Whole, key: tuple[Direction, str], grants: list[Grant], forbids: list[Forbid]) -> RuleSet:
     direction, msg_type = key
     rules: list[Rule] = [*grants, *forbids]
     conditions = [condition for rule in rules for condition in rule.conditions]
@@ -180,12 +181,12 @@ def _rule_set(
     scopes = {grant.scope for grant in grants}
     unguarded = Verdict(True, None, (), "no grant of the mapping names this outbound message", vary)
     return RuleSet(
-        label=dictionary.message_name(msg_type),
+        label=whole.dictionary.message_name(msg_type),
         grants=tuple(grants),
         forbids=tuple(forbids),
         vary=vary,
         granted={scope: Verdict(True, scope, (), f"granted by `{scope}`", vary) for scope in scopes},
-        unguarded=unguarded if direction is Direction.OUTBOUND and not grants else None,
+        unguarded=unguarded if direction is Direction.OUTBOUND and not grants and not whole.session.closed else None,
         clocks=tuple(dict.fromkeys(window for window in windows if isinstance(window, InTime))),
     )
 

@@ -5,9 +5,9 @@ and cheap: what a session's scopes and roles come to is settled once, and so is 
 kind of message (`granted`); of these only the ones that could apply to the message's values are looked at (`index`).
 
 Invariants: a forbid that applies, or cannot be evaluated, denies, whatever grants. What no rule grants is denied, but
-for the session level, the exempt types, and outbound types that no grant names. A grant whose conditions cannot be
-evaluated does not hold. The verdict is the same for every message of the same session, direction and type that is
-alike in the `vary` tags.
+for the session level, the exempt types, and outbound what the mapping lets every session see: in an open mapping, all
+types that no grant names. A grant whose conditions cannot be evaluated does not hold. The verdict is the same for every
+message of the same session, direction and type that is alike in the `vary` tags.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from authzsvc.policy import missing, reasons
 from authzsvc.policy.claims import Claims, claim_values
 from authzsvc.policy.clock import with_clock
 from authzsvc.policy.granted import Granted, Granter, Plan, RuleSet
-from authzsvc.policy.lookup import SESSION_LEVEL
+from authzsvc.policy.lookup import LOGON, SESSION_LEVEL
 from authzsvc.policy.question import CompIds as CompIds
 from authzsvc.policy.question import Misnamed as Misnamed
 from authzsvc.policy.question import Question as Question
@@ -56,8 +56,12 @@ class Policy:
     """Inbound types that need no scope, besides the session level."""
     risk_reducing: tuple[str, ...]
     """Inbound types that an authenticated session may send when no decision is to be had."""
+    closed: bool
+    """Whether outbound messages are withheld that no scope grants, whatever their type."""
+    passes: tuple[str, ...]
+    """Outbound types that every session sees, where it is closed."""
     guard_outbound: tuple[str, ...]
-    """Outbound types that some rule names; no others are asked about."""
+    """Outbound types that some rule names; unless it is closed, no others are asked about."""
     want_tags: tuple[int, ...]
     """Every body tag that any rule consults, and the business ids for the audit."""
     granter: Granter
@@ -183,11 +187,13 @@ class Policy:
         msg_type = question.msg_type
         if msg_type in SESSION_LEVEL:
             return _SESSION_LEVEL
-        if question.direction is Direction.OUTBOUND:
+        if question.direction is Direction.OUTBOUND and not self.closed:
             return _UNGUARDED
-        if msg_type in self.exempt:
+        if question.direction is Direction.OUTBOUND and (msg_type in self.passes or msg_type == LOGON):
+            return _PASSES
+        if question.direction is Direction.INBOUND and msg_type in self.exempt:
             return _EXEMPT
-        reason = f"no scope of the mapping grants `{reasons.shown(msg_type)}` inbound"
+        reason = f"no scope of the mapping grants `{reasons.shown(msg_type)}` {question.direction}"
         return self._enforced(question, Verdict(False, None, (), reason, ()))
 
     def refusal(self, question: Question, plan: Plan, would_grant: Sequence[Grant]) -> Verdict:
@@ -233,4 +239,5 @@ class Policy:
 
 _SESSION_LEVEL = Verdict(True, None, (), "session-level messages need no scope", ())
 _EXEMPT = Verdict(True, None, (), "the mapping exempts this message", ())
+_PASSES = Verdict(True, None, (), "the mapping lets every session see this message", ())
 _UNGUARDED = Verdict(True, None, (), "the mapping names no such outbound message", ())

@@ -7,6 +7,7 @@ The published JSON Schema is made from these models (`authzsvc.policy.schema`).
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -210,6 +211,15 @@ class Role(Part):
         return self
 
 
+class Outbound(StrEnum):
+    """What becomes of outbound messages that no scope grants."""
+
+    OPEN = "open"
+    """Types that no grant names pass."""
+    CLOSED = "closed"
+    """They are withheld."""
+
+
 class Session(Part):
     """What holds for a session as a whole."""
 
@@ -219,6 +229,10 @@ class Session(Part):
     """Inbound messages that need no scope, besides the session level."""
     risk_reducing: list[Word] = Field(default_factory=list)
     """Inbound messages that may pass when no decision is to be had."""
+    outbound: Outbound | None = None
+    """What becomes of outbound messages that no scope grants; from version 2 of the language on, it must be said."""
+    passes: list[Word] = Field(default_factory=list)
+    """Outbound messages that every session sees, besides the session level, where `outbound` is closed."""
 
 
 class Rollout(Part):

@@ -18,7 +18,7 @@ from authzsvc.policy.lookup import Lookup
 from authzsvc.policy.message_sets import MessageSets, expand
 from authzsvc.policy.rules import Forbid, Grant
 from authzsvc.policy.source import Spot
-from authzsvc.policy.terms import Said
+from authzsvc.policy.terms import Said, SessionTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Names:
     lookup: Lookup
     version: int
     """Of the language."""
-    exempt: Collection[str]
-    """Inbound types that need no scope, so that no rule can be about them."""
+    session: SessionTerms
+    """What of it needs no scope, so that no rule can be about it."""
     attributes: Attributes | None = None
     sets: MessageSets = field(default_factory=dict)
 
@@ -89,8 +89,10 @@ class Names:
         """Give the MsgTypes that a rule is about."""
         spots = at.at("message"), at.at("except")
         for msg_type, spot in expand(self.lookup, self.sets, rule.message, rule.leaving_out, *spots):
-            if rule.direction is Direction.INBOUND and msg_type in self.exempt:
+            if rule.direction is Direction.INBOUND and msg_type in self.session.exempt:
                 self.lookup.fault(spot, "is exempt, so no scope decides on it", "take it out of `session.exempt`")
+            if rule.direction is Direction.OUTBOUND and msg_type in self.session.passes:
+                self.lookup.fault(spot, "passes, so no scope decides on it", "take it out of `session.passes`")
             yield msg_type
 
     def _unless(self, forbid: language.Forbid, spot: Spot, scopes: Collection[str]) -> tuple[str, ...]:

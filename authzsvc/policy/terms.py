@@ -29,6 +29,9 @@ IDENTITY = {
 
 DEFAULT_ROLE_CLAIM = "roles"
 
+NEWEST = 2
+"""The newest version of the language."""
+
 PartT = TypeVar("PartT", bound=language.Part)
 
 
@@ -60,6 +63,15 @@ class SessionTerms:
     """Field of `CompIds` → claim."""
     exempt: tuple[str, ...]
     risk_reducing: tuple[str, ...]
+    closed: bool = False
+    """Whether outbound messages that no scope grants are withheld."""
+    passes: tuple[str, ...] = ()
+    """Outbound types that every session sees, where it is closed."""
+
+    @property
+    def outbound(self) -> tuple[str, ...] | None:
+        """What passes of a closed outbound direction; None for an open one, where types that no rule names pass."""
+        return self.passes if self.closed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +174,20 @@ def session(said: Said, lookup: Lookup) -> SessionTerms:
         elif tag is not None and tag not in IDENTITY:
             known = ", ".join(f"`{lookup.dictionary.tag_name(tag)}`" for tag in IDENTITY)
             lookup.fault(spot, "does not identify a client", f"known here: {known}")
-    return SessionTerms(identity, _messages(said, lookup, "exempt"), _messages(said, lookup, "risk_reducing"))
+    closed, passes = _is_closed(said), _messages(said, lookup, "passes")
+    if not closed:
+        for _, spot in said.listed("session", "passes"):
+            lookup.fault(spot, "passes anyway, unless `session.outbound` is `closed`", "take it out")
+    exempt, risk_reducing = _messages(said, lookup, "exempt"), _messages(said, lookup, "risk_reducing")
+    return SessionTerms(identity, exempt, risk_reducing, closed, passes)
+
+
+def _is_closed(said: Said) -> bool:
+    if version(said) == NEWEST:
+        hint = "`open` lets the types pass that no grant names, `closed` withholds all that no scope grants"
+        said.require("session", "outbound", hint=hint)
+    at = said.once("session", "outbound")
+    return at is not None and at.data == language.Outbound.CLOSED
 
 
 def _messages(said: Said, lookup: Lookup, key: str) -> tuple[str, ...]:

@@ -150,6 +150,10 @@ def _other_way(policy: Policy) -> Iterator[Fault]:
         if _goes_other_way(policy, rule.direction, rule.msg_type) and not _is_inbound_report(rule):
             hint = f"write `direction: {_opposite(rule.direction)}`, or take it out"
             yield _at(_place(rule), _never_goes(policy, rule.direction, rule.msg_type), hint)
+    for msg_type in policy.passes:
+        if _goes_other_way(policy, Direction.OUTBOUND, msg_type):
+            text = f"names `{policy.dictionary.message_name(msg_type)}`, which only the client ever sends"
+            yield _at(policy.places["passes", msg_type], text, "take it out: the list is of outbound messages")
     for key, msg_types in (("exempt", policy.exempt), ("risk_reducing", policy.risk_reducing)):
         for msg_type in msg_types:
             if _goes_other_way(policy, Direction.INBOUND, msg_type):

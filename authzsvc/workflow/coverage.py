@@ -72,7 +72,7 @@ class Coverage:
 def measure(policy: Policy, explanations: Iterable[Explanation]) -> Coverage:
     """Measure what these explanations, of tests that passed, show of the mapping's rules."""
     told = (explanation for explanation in explanations if not explanation.refused)
-    seen = {mark for explanation in told for mark in _marks(explanation)}
+    seen = {mark for explanation in told for mark in _marks(policy, explanation)}
     items = {}
     for line in all_lines(policy):
         for part_id, text in _parts(line.rule):
@@ -94,10 +94,11 @@ def _lifted_by(scope: str) -> str:
     return f"unless {scope}"
 
 
-def _marks(explanation: Explanation) -> Iterator[Seen]:
+def _marks(policy: Policy, explanation: Explanation) -> Iterator[Seen]:
     granting = [rule for rule in explanation.grants if rule.applies]
     firing = [rule for rule in explanation.forbids if rule.applies]
-    unguarded = explanation.question.direction is Direction.OUTBOUND and not explanation.grants
+    outbound = explanation.question.direction is Direction.OUTBOUND
+    unguarded = outbound and not explanation.grants and not policy.closed
     for rule in explanation.grants:
         yield from _grant_marks(rule, explanation, sole=granting == [rule], forbidden=bool(firing))
     for rule in explanation.forbids:

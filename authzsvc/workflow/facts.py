@@ -73,6 +73,10 @@ def _session(policy: Policy) -> Iterator[tuple[Subject, Fact | None]]:
     for topic, types in (("exempt", policy.exempt), ("risk-reducing", policy.risk_reducing)):
         for msg_type in types:
             yield session, Fact(f"{topic} {policy.dictionary.message_name(msg_type)}", "")
+    if policy.closed:
+        yield session, Fact("outbound", "closed: what no scope grants is withheld")
+        for msg_type in policy.passes:
+            yield session, Fact(f"{policy.dictionary.message_name(msg_type)} outbound", "passes: needs no scope")
     for msg_type in policy.guard_outbound:
         name = policy.dictionary.message_name(msg_type)
         yield session, Fact(f"{name} outbound", "asked about: needs a scope")

@@ -3,7 +3,8 @@
 Only what the newer version reads otherwise is written into the text: comments, order and layout stay. Version 2 differs
 from version 1 in this:
 
-- a wildcard lifts no forbid, unless the forbid says `wildcards_lift: true`.
+- a wildcard lifts no forbid, unless the forbid says `wildcards_lift: true`;
+- `session.outbound` must be said; it was `open`.
 
 Invariant: the rewritten mapping compiles to the digest of the old one, or nothing is handed out. Each rewritten file
 keeps its meaning under version 1 too, until the top file names the new version; so the top file is the last one.
@@ -11,7 +12,7 @@ keeps its meaning under version 1 too, until the top file names the new version;
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,8 @@ from authzsvc import files
 from authzsvc.errors import Fault, MappingFaults
 from authzsvc.policy import source
 from authzsvc.policy.compiler import compile_mapping, compile_source
-from authzsvc.policy.source import MAX_BYTES, Source
-
-NEWEST = 2
+from authzsvc.policy.source import MAX_BYTES, Source, Spot
+from authzsvc.policy.terms import NEWEST as NEWEST
 
 _BOM = "\ufeff"
 
@@ -65,7 +65,8 @@ def migrate(path: Path) -> tuple[Rewritten, ...]:
     if policy.version == NEWEST:
         return ()
     mappings = [Path(file) for file in policy.files if file.endswith((".yaml", ".yml", ".json"))]
-    found = [_rewritten(file, is_top=file == path) for file in (*(file for file in mappings if file != path), path)]
+    opening = _where_outbound_is_said(mappings)
+    found = [_rewritten(file, file == path, file == opening) for file in (*(f for f in mappings if f != path), path)]
     changed = tuple(one for one in found if one.notes)
     texts = {one.path.resolve(): one.raw for one in changed}
     if _digest(path, texts) != policy.digest:
@@ -86,11 +87,24 @@ def _parsed(path: Path, texts: Mapping[Path, bytes]) -> Source:
     return source.read(path) if raw is None else source.parse(raw, str(path))
 
 
-def _rewritten(path: Path, *, is_top: bool) -> Rewritten:
+def _where_outbound_is_said(mappings: Iterable[Path]) -> Path | None:
+    """Give the file that `session.outbound` goes into, which is where the identity is said; None where it is said."""
+    said = {file: Spot(source.read(file), ("session",)).data for file in mappings}
+    sessions = {file: session for file, session in said.items() if isinstance(session, dict)}
+    if any("outbound" in session for session in sessions.values()):
+        return None
+    return next((file for file, session in sessions.items() if "identity" in session), None)
+
+
+def _rewritten(path: Path, is_top: bool, is_opening: bool) -> Rewritten:
     text = files.read(path, MAX_BYTES).decode()
     bare = text.removeprefix(_BOM)
     root = yaml.compose(bare, Loader=yaml.SafeLoader)  # the pure one, whose marks count characters
-    edits = sorted(_edits(bare, root, as_json=path.suffix == ".json", is_top=is_top), key=lambda edit: edit.start)
+    as_json = path.suffix == ".json"
+    found = [*_edits(bare, root, as_json=as_json, is_top=is_top)]
+    if is_opening:
+        found.append(_opening(bare, root, as_json=as_json))
+    edits = sorted(found, key=lambda edit: edit.start)
     for edit in reversed(edits):
         bare = bare[: edit.start] + edit.text + bare[edit.end :]
     whole = (_BOM if text.startswith(_BOM) else "") + bare
@@ -109,6 +123,13 @@ def _edits(text: str, root: yaml.Node | None, *, as_json: bool, is_top: bool) ->
         if "unless" in keys and keys["unless"][1].value and "wildcards_lift" not in keys:
             said = f"wildcards lift the forbid `{keys['name'][1].value}`, as before"
             yield _before(text, forbid, keys["unless"][0], "wildcards_lift", "true", said, as_json=as_json)
+
+
+def _opening(text: str, root: yaml.Node | None, *, as_json: bool) -> _Edit:
+    _, session = _keys(root)["session"]
+    said = "outbound messages that no grant names pass, as before"
+    value = '"open"' if as_json else "open"
+    return _before(text, session, _keys(session)["identity"][0], "outbound", value, said, as_json=as_json)
 
 
 def _keys(node: yaml.Node | None) -> dict[str, tuple[yaml.Node, yaml.Node]]:

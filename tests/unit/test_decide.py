@@ -79,8 +79,17 @@ def test_equal_terms_have_equal_names_and_other_terms_others(policy: Policy) -> 
         replace(terms, risk_reducing=()),
         replace(terms, want_tags=(1,)),
         replace(terms, batch=7),
+        replace(terms, pass_outbound=()),
+        replace(terms, pass_outbound=("j",)),
     ]
-    assert len({terms.name, *(other.name for other in others)}) == 6
+    assert len({terms.name, *(other.name for other in others)}) == 8
+
+
+def test_the_terms_of_a_closed_mapping_name_what_passes() -> None:
+    scopes = "scopes: {a:b: {grants: [{message: 8, direction: outbound}]}}\n"
+    head = "version: 2\nname: m\nfix: FIX.4.4\nsession: {identity: {}, outbound: closed, passes: [j, 9]}\n"
+    assert terms_of(build(scopes, head)).pass_outbound == ("9", "j")
+    assert terms_of(build(scopes)).pass_outbound is None
 
 
 def test_a_logon_with_an_expired_token(policy: Policy) -> None:

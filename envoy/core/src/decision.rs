@@ -213,7 +213,7 @@ impl Denial {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
     /// Outbound types to ask about.
-    pub guard_outbound: MsgTypes,
+    pub guard_outbound: Guard,
     /// Inbound types that need no scope.
     pub exempt: MsgTypes,
     /// Inbound types that may pass when the service gives no answer.
@@ -228,6 +228,32 @@ pub struct Terms {
     pub is_whole: bool,
     /// Whether the service's terms must not be followed: then everything but the session level is denied.
     pub is_refused: bool,
+}
+
+/// Which outbound types are asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guard {
+    /// These types alone.
+    Only(MsgTypes),
+    /// All types but these and the Logon, whether anybody knows the type or not.
+    AllBut(MsgTypes),
+}
+
+impl Guard {
+    /// Whether a message of this type is asked about.
+    #[inline]
+    pub fn asks(&self, msg_type: MsgType) -> bool {
+        match self {
+            Self::Only(types) => types.contains(msg_type),
+            Self::AllBut(types) => !types.contains(msg_type) && msg_type != MsgType::LOGON,
+        }
+    }
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self::Only(MsgTypes::default())
+    }
 }
 
 /// The name of terms, kept byte for byte: printable ASCII without a blank or a comma, bounded, and not empty.
@@ -264,7 +290,7 @@ impl Terms {
     #[inline]
     pub fn asks_outbound(&self, msg_type: MsgType) -> bool {
         let refused = self.is_refused && msg_type != MsgType::LOGON;
-        !msg_type.is_session_level() && (self.guard_outbound.contains(msg_type) || refused)
+        !msg_type.is_session_level() && (self.guard_outbound.asks(msg_type) || refused)
     }
 
     /// These terms, but with the whole body in each Check.
@@ -288,6 +314,21 @@ mod tests {
         assert_eq!(denial.text, b"a?10=000???");
         assert_eq!(Denial::new(&[b'x'; 4096], NOT_AUTHORIZED, None).text.len(), Denial::MAX_TEXT);
         assert!(!Denial::new(b"", NOT_AUTHORIZED, None).text.is_empty());
+    }
+
+    #[test]
+    fn a_guard_asks_about_some_types_or_about_all_but_some() {
+        let types = || ["8", "AE"].iter().filter_map(|kind| MsgType::new(kind.as_bytes())).collect();
+        let asked = |guard: Guard| {
+            let terms = Terms { guard_outbound: guard, ..Terms::default() };
+            ["8", "AE", "9", "XVEN", "A", "0", "3"]
+                .into_iter()
+                .filter(|kind| MsgType::new(kind.as_bytes()).is_some_and(|kind| terms.asks_outbound(kind)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(asked(Guard::Only(types())), ["8", "AE"]);
+        assert_eq!(asked(Guard::AllBut(types())), ["9", "XVEN"]);
+        assert!(asked(Guard::default()).is_empty());
     }
 
     #[test]

@@ -184,7 +184,7 @@ def test_as_a_process() -> None:
 
 def test_the_time_of_a_check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     mapping = tmp_path / "m.yaml"
-    head = "version: 2\nname: m\nfix: FIX.4.4\nsession: {identity: {}}\n"
+    head = "version: 2\nname: m\nfix: FIX.4.4\nsession: {identity: {}, outbound: open}\n"
     mapping.write_text(f"{head}scopes: {{a:b: {{grants: [{{message: D, when: {{now: {{before: '08:00'}}}}}}]}}}}\n")
     codes = [
         run(monkeypatch, "--message", "35=D", "--now", now, mapping=mapping, scopes="a:b")

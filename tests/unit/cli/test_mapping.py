@@ -285,14 +285,15 @@ def test_as_a_process(run: Run) -> None:
 
 
 def test_migrate(run: Run) -> None:
-    change(("version: 2", "version: 1 # of the language"))
+    change(("version: 2", "version: 1 # of the language"), ("  outbound: open\n", ""))
     code, out, _ = run("migrate", "--check", "desk.yaml")
-    assert (code, out.count("\n"), Path("desk.yaml").read_text().count("wildcards_lift")) == (1, 2, 0)
+    assert (code, out.count("\n"), Path("desk.yaml").read_text().count("wildcards_lift")) == (1, 3, 0)
     before = run("matrix", "desk.yaml")[1]
     assert run("migrate", "desk.yaml")[:2] == (0, out)
     text = Path("desk.yaml").read_text()
     assert "version: 2 # of the language\n" in text
     assert "    wildcards_lift: true\n    unless:" in text
+    assert "session:\n  outbound: open\n  identity:" in text
     assert run("matrix", "desk.yaml")[1] == before
     assert run("migrate", "--check", "desk.yaml") == (0, "desk.yaml: is of version 2 already\n", "")
     assert not list(Path().glob(".*"))

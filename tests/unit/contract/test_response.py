@@ -91,6 +91,16 @@ def test_an_allowed_logon_has_its_terms() -> None:
     assert headers["x-fix-want-tags"] == "11,167"
 
 
+@pytest.mark.parametrize("passes", [(), ("9", "j")])
+def test_a_closed_direction_is_told_by_what_passes(passes: tuple[str, ...]) -> None:
+    assert LOGON.terms is not None
+    terms = replace(LOGON.terms, pass_outbound=passes)
+    headers = Answer(render(LOGON._replace(terms=terms), WHO)).headers
+    assert (headers["x-fix-guard-outbound"], headers["x-fix-pass-outbound"]) == ("*", ",".join(passes))
+    assert headers["x-fix-terms"] == terms.name != LOGON.terms.name
+    assert "x-fix-pass-outbound" not in Answer(render(LOGON, WHO)).headers
+
+
 def test_denied() -> None:
     answer = Answer(render(DENIED, WHO))
     assert not answer.allowed

@@ -81,6 +81,9 @@ class Reference:
         exempt = {self.dictionary.message(word) for word in self.data["session"].get("exempt", [])}
         if asked.direction == "inbound" and asked.msg_type in exempt:
             return Answer(True, None, frozenset(), False, None)
+        passes = {self.dictionary.message(word) for word in self.data["session"].get("passes", [])}
+        if asked.direction == "outbound" and asked.msg_type in passes:
+            return Answer(True, None, frozenset(), False, None)
         held, written = self.held(asked)
         for forbid in sorted(self.data.get("forbid", []), key=lambda forbid: str(forbid["name"])):
             widely = forbid.get("wildcards_lift", self.data["version"] == 1)
@@ -97,7 +100,7 @@ class Reference:
                     about = True
                     if self.all_hold(grant.get("when", {}), asked, forbids=False) == YES:
                         granting.add(scope)
-        if asked.direction == "outbound" and not about:
+        if asked.direction == "outbound" and not about and self.data["session"].get("outbound", "open") == "open":
             return Answer(True, None, frozenset(), False, None)
         if granting & held:
             return Answer(True, min(granting & held), frozenset(), False, None)

@@ -199,7 +199,9 @@ MATTERS: dict[str, tuple[str, str]] = {
 """Model.field → two mappings that behave differently, and differ in this field alone."""
 
 HEADS: dict[str, tuple[str, str]] = {
-    "Mapping.version": (HEAD, HEAD.replace("version: 1", "version: 2")),
+    "Mapping.version": (SESSION % ", outbound: open", (SESSION % ", outbound: open").replace("1", "2", 1)),
+    "Session.outbound": (SESSION % ", outbound: open", SESSION % ", outbound: closed"),
+    "Session.passes": (SESSION % ", outbound: closed", SESSION % ", outbound: closed, passes: [j]"),
     "Mapping.fix": (HEAD, HEAD.replace("FIX.4.4", "FIX.5.0SP2")),
     "Session.identity": (HEAD, HEAD.replace("identity: {}", "identity: {SenderCompID: comp}")),
     "Session.exempt": (SESSION % "", SESSION % ", exempt: [News]"),

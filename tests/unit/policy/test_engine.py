@@ -407,7 +407,7 @@ LIFTED = (
     "  order:create:evil: {modifier: true}\n"
     "forbid: [{name: evil, message: D, when: {55: EVIL}, unless: ['order:create:evil']%s}]\n"
 )
-TWO = HEAD.replace("version: 1", "version: 2")
+TWO = HEAD.replace("version: 1", "version: 2").replace("{identity: {}}", "{identity: {}, outbound: open}")
 
 
 @pytest.mark.parametrize("scopes", ["order:create:*", "order:create", "*:*:evil order:create:any", "role:wide"])
@@ -426,3 +426,49 @@ def test_a_modifier_lifts_and_grants_nothing() -> None:
     assert not short(policy, "D|55=EVIL", "order:create:evil").allowed
     assert not short(policy, "D|55=A", "order:create:evil").allowed
     assert policy.expand(frozenset({"order:create:evil"}), {}).unknown == ()
+
+
+CLOSED = HEAD.replace("version: 1", "version: 2").replace("{identity: {}}", "{identity: {}, outbound: %s}")
+REPORTS = "scopes: {a:b: {grants: [{message: 8, direction: outbound, when: {1: A}}]}}\n"
+SOLD = REPORTS + "forbid: [{name: f, message: AE, direction: outbound, when: {55: X}}]\n"
+
+
+@pytest.mark.parametrize("msg_type", ["9", "AE", "j", "XVEN", "U1"])
+def test_a_closed_mapping_withholds_what_no_scope_grants(msg_type: str) -> None:
+    policy = build(SOLD, CLOSED % "closed, passes: [j]")
+    assert short(policy, f"<{msg_type}|55=A").allowed is (msg_type == "j")
+    assert short(build(SOLD, CLOSED % "open"), f"<{msg_type}|55=A").allowed
+    assert (policy.closed, policy.passes, policy.guard_outbound) == (True, ("j",), ("8", "AE"))
+
+
+def test_a_closed_mapping_lets_pass_what_a_scope_grants_and_the_session_level() -> None:
+    policy = build(SOLD, CLOSED % "closed")
+    assert short(policy, "<8|1=A").scope == "a:b"
+    assert not short(policy, "<8|1=B").allowed
+    assert [msg_type for msg_type in "012345A" if not short(policy, f"<{msg_type}").allowed] == []
+    denial = short(policy, "<XVEN")
+    assert denial.reason == "no scope of the mapping grants `XVEN` outbound"
+
+
+@pytest.mark.parametrize(
+    ("session", "fault"),
+    [
+        ("open}", ""),
+        ("shut}", "m.yaml:4: `session.outbound` must be `open` or `closed`"),
+        ("open, passes: [j]}", "m.yaml:4: `session.passes[0]` passes anyway, unless `session.outbound` is `closed`"),
+        ("closed, passes: [8]}", "m.yaml:5: `scopes.a:b.grants[0].message` passes, so no scope decides on it"),
+        ("closed, passes: [3]}", "m.yaml:4: `session.passes[0]` `3` is of the session level, which needs no scope"),
+    ],
+)
+def test_what_can_be_said_of_outbound(session: str, fault: str) -> None:
+    head = CLOSED.replace("%s}", session)
+    if not fault:
+        build(REPORTS, head)
+    else:
+        assert any(line.startswith(fault) for line in told(REPORTS, head)), told(REPORTS, head)
+
+
+def test_version_2_must_say_what_becomes_of_outbound() -> None:
+    (fault,) = told(REPORTS, HEAD.replace("version: 1", "version: 2"))
+    assert fault.startswith("m.yaml:4: `session.outbound` is missing (`open` lets")
+    assert not build(REPORTS).closed

@@ -19,7 +19,7 @@ from authzsvc.policy.lookup import Lookup
 from authzsvc.policy.names import Names
 from authzsvc.policy.rules import Forbid, Grant
 from authzsvc.policy.source import Data, Source, parse
-from authzsvc.policy.terms import Said
+from authzsvc.policy.terms import Said, SessionTerms
 from authzsvc.policy.value_tests import InClaim, OneOf
 
 SCOPES = {"a:b", "c:d", "order:cancel"}
@@ -29,7 +29,7 @@ def names(text: str) -> tuple[Names, list[Fault]]:
     faults: list[Fault] = []
     files = Files(Path("m.yaml"), faults)
     files.include(parse(text.encode(), "m.yaml"))
-    return Names(Said(files, faults), Lookup(load("FIX.4.4"), faults, {}), 2, ()), faults
+    return Names(Said(files, faults), Lookup(load("FIX.4.4"), faults, {}), 2, SessionTerms({}, (), ())), faults
 
 
 def test_grants_in_numbers() -> None:

@@ -163,6 +163,9 @@ forbids = st.fixed_dictionaries(
     {"message": messages | st.lists(messages, min_size=1, max_size=2)},
     optional={"direction": directions, "when": few, "wildcards_lift": st.booleans()},
 )
+outbounds: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{"outbound": "open"}, {"outbound": "closed"}, {"outbound": "closed", "passes": ["News", "BusinessMessageReject"]}]
+)
 rollouts = maybe(
     mode=modes,
     messages=st.dictionaries(messages, modes, max_size=1),
@@ -184,7 +187,7 @@ def mappings(draw: st.DrawFn) -> dict[str, Any]:
         "version": draw(st.sampled_from([1, 2])),
         "name": "m",
         "fix": "FIX.4.4",
-        "session": {"identity": {}, "exempt": draw(st.sampled_from([[], ["News"]]))},
+        "session": {"identity": {}, "exempt": draw(st.sampled_from([[], ["News"]])), **draw(outbounds)},
         "scope_prefixes": draw(st.booleans()),
         "role_claim": "groups.all",
         "lists": {
@@ -276,7 +279,7 @@ CLAIMS = st.fixed_dictionaries(
 QUESTIONS = st.builds(
     Question,
     st.sampled_from(Direction),
-    st.sampled_from(["D", "D", "D", "D", "G", "8", "B", "0", "F"]),
+    st.sampled_from(["D", "D", "D", "D", "G", "8", "8", "B", "0", "F", "j"]),
     st.builds(Fields, PAIRS),
     st.frozensets(st.sampled_from(HELD), max_size=3),
     CLAIMS,

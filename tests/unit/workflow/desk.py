@@ -12,7 +12,7 @@ lists:
   restricted: {values: [EVIL, WORSE]}
 session:
   identity: {SenderCompID: fix_comp_id}
-  exempt: []
+  outbound: open
   risk_reducing: [OrderCancelRequest]
 roles:
   canceller: {scopes: ["order:cancel"]}
@@ -103,7 +103,7 @@ VENUE = """\
 version: 2
 name: apikey
 fix: FIX.4.4
-session: {identity: {}, risk_reducing: [OrderCancelRequest, OrderMassCancelRequest]}
+session: {identity: {}, outbound: open, risk_reducing: [OrderCancelRequest, OrderMassCancelRequest]}
 custom:
   tags: {25002: {name: CancelRestriction, type: INT}}
   messages: {XCN: {name: CancelAndNew}, XLQ: {name: LimitQuery}}

@@ -81,7 +81,15 @@ def test_text_that_means_the_same(desk: Policy, write: Write, old: str, new: str
                 "unless order:create:restricted → when Symbol in list `restricted`"
             ],
         ),
-        ("exempt: []", "exempt: [News]", ["session  + exempt News"]),
+        ("outbound: open", "outbound: open\n  exempt: [News]", ["session  + exempt News"]),
+        (
+            "outbound: open",
+            "outbound: closed\n  passes: [j]",
+            [
+                "session  + outbound closed: what no scope grants is withheld",
+                "session  + BusinessMessageReject outbound passes: needs no scope",
+            ],
+        ),
         ("[OrderCancelRequest]\nroles", "[]\nroles", ["session  - risk-reducing OrderCancelRequest"]),
         (
             "SenderCompID: fix_comp_id",

@@ -69,10 +69,12 @@ def test_what_is_written_and_what_stays(tmp_path: Path) -> None:
         "rules.yaml:8: wildcards lift the forbid `first`, as before",
         "rules.yaml:11: wildcards lift the forbid `flow`, as before",
         "desk.yaml:2: version 2 of the language",
+        "desk.yaml:6: outbound messages that no grant names pass, as before",
     ]
     after = compile_mapping(path)
     assert (after.version, after.digest) == (NEWEST, before)
-    assert path.read_text() == TOP.replace("version: 1", "version: 2")
+    opened = TOP.replace("{identity: {}}", "{outbound: open, identity: {}}")
+    assert path.read_text() == opened.replace("version: 1", "version: 2")
     lines = (tmp_path / "rules.yaml").read_text().splitlines()
     assert lines[4:6] == ["    wildcards_lift: true", "    unless: # these"]
     assert lines[8:10] == ["  - wildcards_lift: true", "    unless: [order:create:restricted]"]
@@ -90,6 +92,15 @@ def test_each_file_keeps_its_meaning_until_the_top_file_is_written(tmp_path: Pat
     for one in migrate(path):
         one.path.write_bytes(one.raw)
         assert compile_mapping(path).digest == before
+
+
+@pytest.mark.parametrize("said", ["open", "closed"])
+def test_what_is_said_of_outbound_stays(tmp_path: Path, said: str) -> None:
+    path = write(tmp_path)
+    path.write_text(TOP.replace("{identity: {}}", "{identity: {}}\nrollout: {}"))
+    (tmp_path / "rules.yaml").write_text(f"session:\n  outbound: {said}\n{RULES}")
+    applied(path)
+    assert compile_mapping(path).closed is (said == "closed")
 
 
 def test_line_ends_and_a_byte_order_mark_stay(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ use super::caching;
 use super::grpc;
 use super::wire::{CheckResponse, HeaderValueOption};
 use crate::decision::{
-    Allowance, Answer, Decision, Denial, ETag, NOT_AUTHORIZED, Reuse, Revision, State, Terms, TermsName,
+    Allowance, Answer, Decision, Denial, ETag, Guard, NOT_AUTHORIZED, Reuse, Revision, State, Terms,
+    TermsName,
 };
 use crate::failure::Failure;
 use crate::msg_type::{MsgType, MsgTypes};
@@ -136,15 +137,16 @@ fn reuse(headers: &[HeaderValueOption]) -> Result<Option<Reuse>, Failure> {
 /// The terms, where the answer has any of them.
 fn terms(headers: &[HeaderValueOption]) -> Result<Option<Terms>, Failure> {
     let guard_outbound = header(headers, "x-fix-guard-outbound")?;
+    let pass_outbound = header(headers, "x-fix-pass-outbound")?;
     let exempt = header(headers, "x-fix-exempt")?;
     let risk_reducing = header(headers, "x-fix-risk-reducing")?;
     let want_tags = header(headers, "x-fix-want-tags")?;
     let batch = header(headers, "x-fix-batch")?;
-    if [guard_outbound, exempt, risk_reducing, want_tags, batch].iter().all(Option::is_none) {
+    if [guard_outbound, pass_outbound, exempt, risk_reducing, want_tags, batch].iter().all(Option::is_none) {
         return Ok(None);
     }
     Ok(Some(Terms {
-        guard_outbound: msg_types(guard_outbound)?,
+        guard_outbound: guard(guard_outbound, pass_outbound)?,
         exempt: msg_types(exempt)?,
         risk_reducing: msg_types(risk_reducing)?,
         want_tags: want_tags.map(tag_list).transpose()?,
@@ -182,6 +184,15 @@ fn header<'a>(headers: &'a [HeaderValueOption], name: &str) -> Result<Option<&'a
         (Some(header), None) => Ok(Some(&header.value)),
         (None, _) => Ok(None),
         (Some(_), Some(_)) => Err(Failure::Contradictory),
+    }
+}
+
+/// Which outbound types are asked about: those in a list, or with `*` all but those that `pass` lists.
+fn guard(list: Option<&str>, pass: Option<&str>) -> Result<Guard, Failure> {
+    match (list.map(str::trim), pass) {
+        (Some("*"), pass) => Ok(Guard::AllBut(msg_types(pass)?)),
+        (_, None) => Ok(Guard::Only(msg_types(list)?)),
+        (_, Some(_)) => Err(Failure::Contradictory),
     }
 }
 
@@ -254,6 +265,33 @@ mod tests {
         let one = read(&ok(&[("x-fix-action", "forward"), ("x-fix-exempt", "")]));
         let terms = Some(Box::default());
         assert_eq!(one, Ok(Decision::Forward(Allowance { terms, ..Allowance::default() })));
+    }
+
+    #[test]
+    fn reads_which_outbound_types_are_asked_about() {
+        let guard = |headers: &[(&str, &str)]| {
+            let headers = [&[("x-fix-action", "forward")], headers].concat();
+            match read(&ok(&headers))? {
+                Decision::Forward(Allowance { terms: Some(terms), .. }) => Ok(terms.guard_outbound),
+                _ => Err(Failure::NoAnswer),
+            }
+        };
+        let types = |names: &[&str]| -> MsgTypes {
+            names.iter().filter_map(|name| MsgType::new(name.as_bytes())).collect()
+        };
+        assert_eq!(guard(&[("x-fix-guard-outbound", "AE,8")]), Ok(Guard::Only(types(&["8", "AE"]))));
+        assert_eq!(guard(&[("x-fix-guard-outbound", "")]), Ok(Guard::default()));
+        assert_eq!(guard(&[("x-fix-guard-outbound", "*")]), Ok(Guard::AllBut(types(&[]))));
+        let all_but = [("x-fix-guard-outbound", "*"), ("x-fix-pass-outbound", "j, 9")];
+        assert_eq!(guard(&all_but), Ok(Guard::AllBut(types(&["9", "j"]))));
+        for bad in [
+            &[("x-fix-guard-outbound", "*,8")][..],
+            &[("x-fix-guard-outbound", "8"), ("x-fix-pass-outbound", "9")],
+            &[("x-fix-pass-outbound", "9")],
+            &[("x-fix-guard-outbound", "*"), ("x-fix-pass-outbound", "*")],
+        ] {
+            assert_eq!(guard(bad), Err(Failure::Contradictory), "{bad:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,26 @@ fn only_guarded_types_are_asked_about() {
 }
 
 #[test]
+fn a_closed_direction_asks_about_every_type_but_those_that_pass() {
+    let mut play = Play::logged_on("FIX.4.4", "", "guard-outbound=* pass-outbound=9,j");
+    play.play(
+        ">> venue 9 2 37=x| + j 3 + 0 4 + 3 5 45=2|
+         << client 9 2 37=x|
+         << client j 3
+         << client 0 4
+         << client 3 5 45=2|
+         >> venue XVEN 6 1=acc| + 8 7 1=acc|
+         << check 2 message outbound XVEN 6 1=acc|
+         << check 3 message outbound 8 7 1=acc|
+         >> answer 2 reject 6 no
+         << client 4 6 123=Y|36=7|
+         >> answer 3 allow
+         << client 8 7 1=acc|",
+    );
+    assert_eq!((play.count(Counter::OutboundDenied), play.count(Counter::OutboundForwarded)), (1, 6));
+}
+
+#[test]
 fn a_denied_report_becomes_a_gap_fill_with_its_number() {
     let mut play = Play::logged_on("FIX.4.4", "", "guard-outbound=8");
     play.play(

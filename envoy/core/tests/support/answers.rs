@@ -14,7 +14,7 @@ use fix_authz_core::failure::Failure;
 const LONGEST: usize = 2_048;
 
 /// What an allowance may say once.
-const ONCE: [&str; 12] = [
+const ONCE: [&str; 13] = [
     "etag",
     "x-fix-revision",
     "x-fix-terms",
@@ -23,6 +23,7 @@ const ONCE: [&str; 12] = [
     "x-fix-vary",
     "x-fix-scope",
     "x-fix-guard-outbound",
+    "x-fix-pass-outbound",
     "x-fix-exempt",
     "x-fix-risk-reducing",
     "x-fix-want-tags",
