@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from authzsvc.fix import dictionary as fix
 from authzsvc.fix.dictionary import Dictionary, did_you_mean
-from authzsvc.policy import language, shape
+from authzsvc.policy import clock, language, shape
 from authzsvc.policy.classes import Alternative
 from authzsvc.policy.conditions import Condition
 from authzsvc.policy.lookup import NEVER_SENT, Lookup
@@ -91,6 +91,9 @@ def read(said: Said) -> dict[str, Definition]:
         there = Spot(source, ("attributes",))
         for name in there.data if isinstance(there.data, dict) else ():
             spot = there.at(name)
+            if name == clock.NAME:
+                said.faults.append(spot.fault("is the gateway's clock", "call the attribute otherwise"))
+                continue
             part = shape.part(language.Attribute, spot.data)
             if part is not None:
                 found.setdefault(name, []).append(Definition(name, part, spot))

@@ -18,7 +18,7 @@ from authzsvc.tokens.authenticator import Authenticator, Route
 from authzsvc.tokens.binding import Binding
 from authzsvc.tokens.broker import Broker, Grant
 from authzsvc.tokens.certificate import Certificate
-from authzsvc.tokens.claims import NOT_ACCEPTED, Identity
+from authzsvc.tokens.claims import NOT_ACCEPTED, Identity, Reading
 from authzsvc.tokens.client_auth import Basic, ClientAuth, Post, PrivateKeyJwt, TlsClient, read_key, read_secret
 from authzsvc.tokens.credential import Credential
 from authzsvc.tokens.discovery import Discovered, ServerMetadata
@@ -117,6 +117,17 @@ def build(tokens: Tokens) -> Issuers:
     return issuers
 
 
+def _reading(entry: IssuerSettings) -> Reading:
+    found = reading(
+        entry.preset,
+        scope_claims=entry.scope_claims,
+        role_claims=entry.role_claims,
+        client_id_claims=entry.client_id_claims,
+        types=entry.types,
+    )
+    return found if entry.demand_subject else found.without_subject
+
+
 class _Made:
     """What one issuer's settings come to."""
 
@@ -137,15 +148,10 @@ class _Made:
             audience=tuple(entry.audience),
             algorithms=tuple(entry.algorithms),
             keys=KeySet(entry.issuer, self._source(http), self.refresh),
-            reading=reading(
-                entry.preset,
-                scope_claims=entry.scope_claims,
-                role_claims=entry.role_claims,
-                client_id_claims=entry.client_id_claims,
-                types=entry.types,
-            ),
+            reading=_reading(entry),
             context=entry.context,
             leeway_s=entry.leeway_s,
+            audience_demanded=entry.demand_audience,
         )
 
     def introspector(self) -> Introspector | None:

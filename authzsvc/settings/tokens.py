@@ -139,6 +139,10 @@ class IssuerSettings(Section):
     role_claims: Names | None = None
     client_id_claims: Names | None = None
     types: Names | None = None
+    demand_audience: bool = True
+    """Refuse a token without `aud`."""
+    demand_subject: bool = True
+    """Refuse a token without `sub`; otherwise its client is its subject."""
     leeway_s: float = Field(default=0.0, ge=0, le=300)
     introspection: Introspection | None = None
     broker: Broker | None = None

@@ -61,6 +61,11 @@ class Reading:
     union: bool = False
     """Whether the scopes of all `scope_claims` are taken together."""
 
+    @property
+    def without_subject(self) -> Reading:
+        """The same for tokens that may lack a subject: the client is the subject then (RFC 9068, 2.2)."""
+        return replace(self, subject_claims=(*self.subject_claims, *self.client_id_claims))
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:

@@ -106,7 +106,8 @@ def identity_in(answer: Answer, expected: Expected, now: float, token: str) -> I
         claims["exp"] = now + expected.unending_s
     jose.check_kind(claims)
     claim.check_times(claims, now, expected.leeway_s)
-    identity = claim.identity(claims, _reading(expected.reading), expected.audience)
+    # Answers about the client-credentials grant often have no `sub`.
+    identity = claim.identity(claims, expected.reading.without_subject, expected.audience)
     if members.get("exp") is None:  # what is made up here is no claim of the token's
         said = {name: value for name, value in identity.claims.items() if name != "exp"}
         return replace(identity, claims=MappingProxyType(said))
@@ -192,8 +193,3 @@ def _check(members: Mapping[str, object], expected: Expected) -> None:
         raise TokenError(claim.NOT_ACCEPTED, "the claim `aud` is neither a string nor a list of strings")
     if not set(named).intersection(expected.audience):
         raise TokenError(claim.NOT_FOR_US, "the token's audience is not this gateway")
-
-
-def _reading(reading: Reading) -> Reading:
-    """Answers about the client-credentials grant often have no `sub`: the client is the subject (RFC 9068, 2.2)."""
-    return replace(reading, subject_claims=(*reading.subject_claims, *reading.client_id_claims))

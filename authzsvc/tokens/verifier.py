@@ -33,7 +33,7 @@ from authzsvc.tokens.jwks import MAX_ID_LENGTH, Key
 from authzsvc.tokens.keys import KeySet
 
 _NO_CONTEXT: Mapping[str, str] = MappingProxyType({})
-_REQUIRED = ["exp", "iss", "aud"]
+_REQUIRED = ["exp", "iss"]
 # Times are checked by `claims.check_times`, on the one clock of this module; `sub` by `claims.identity`.
 _VERIFIED: Any = {
     "require": _REQUIRED,
@@ -60,6 +60,8 @@ class Issuer:
     context: Mapping[str, str] = field(default_factory=dict)
     """Facts of the listener that must hold for this issuer to be asked; elsewhere it is as if not configured."""
     leeway_s: float = 0.0
+    audience_demanded: bool = True
+    """Whether a token without `aud` is refused. One that has `aud` must name this gateway there in any case."""
 
     def serves(self, context: Mapping[str, str]) -> bool:
         """Whether its tokens are accepted on a listener of those facts."""
@@ -153,7 +155,7 @@ class Verifier:
         jose.check_header(unverified.header, issuer.reading.types)
         algorithm = _pinned_algorithm(unverified.header, issuer)
         key = _key(unverified.header, algorithm, issuer.keys)
-        claims = _verified_claims(token, key, algorithm, issuer)
+        claims = _verified_claims(token, unverified, key, algorithm, issuer)
         jose.check_kind(claims)
         claim.check_times(claims, self._clock(), issuer.leeway_s)
         return claim.identity(claims, issuer.reading, issuer.audience)
@@ -189,12 +191,13 @@ def _key(header: Mapping[str, object], algorithm: str, keys: KeySet) -> Key:
     return key
 
 
-def _verified_claims(token: str, key: Key, algorithm: str, issuer: Issuer) -> dict[str, Any]:
+def _verified_claims(token: str, unverified: Unverified, key: Key, algorithm: str, issuer: Issuer) -> dict[str, Any]:
     """PyJWT's verdict on signature, issuer, audience and the presence of what must be there."""
+    checks_audience = issuer.audience_demanded or unverified.claims.get("aud") is not None
+    options: Any = {**_VERIFIED, "verify_aud": checks_audience}
+    audience = issuer.audience if checks_audience else None
     try:
-        return jwt.decode(
-            token, key.public, [algorithm], options=_VERIFIED, audience=issuer.audience, issuer=issuer.name
-        )
+        return jwt.decode(token, key.public, [algorithm], options=options, audience=audience, issuer=issuer.name)
     except jwt.InvalidAudienceError:
         raise TokenError(claim.NOT_FOR_US, "the token's audience is not this gateway") from None
     except jwt.MissingRequiredClaimError as error:

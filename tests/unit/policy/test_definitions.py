@@ -92,3 +92,8 @@ def test_faults(attribute: str, fault: str) -> None:
 def test_an_attribute_is_called_as_no_tag_is() -> None:
     (found,) = told("attributes: {AssetClass: {sources: [Symbol]}}\nscopes: {a:b: {grants: [{message: D}]}}\n")
     assert "is no name" in found
+
+
+def test_the_clock_is_no_attribute() -> None:
+    (found,) = told("attributes: {now: {sources: [Symbol]}}\nscopes: {a:b: {grants: [{message: D}]}}\n")
+    assert "attributes.now` is the gateway's clock (call the attribute otherwise)" in found

@@ -13,6 +13,7 @@ from authzsvc.errors import SettingsFaults, TokenError
 from authzsvc.server.issuers import Issuers, build
 from authzsvc.settings.tokens import Tokens
 from authzsvc.tokens.certificate import Certificate
+from authzsvc.tokens.claims import Identity
 from authzsvc.tokens.credential import Credential, Scheme
 from authzsvc.tokens.development import ALGORITHM, AUDIENCE, DevelopmentIssuer
 from tests.unit.tokens.web import Reply, Web, serving
@@ -143,3 +144,37 @@ async def test_what_cannot_be_used_is_said_by_its_place(settings: dict[str, Any]
     with pytest.raises(SettingsFaults) as raised:
         made(entry("https://as", **settings))
     assert [fault.key for fault in raised.value.faults] == [place]
+
+
+COGNITO = {"aud": None, "sub": "abc", "client_id": "abc", "token_use": "access", "scope": "fix/order.create"}
+KEYCLOAK = {"sub": None, "client_id": None, "azp": "algo", "scope": "order:create:equity", "typ": "Bearer"}
+OKTA = {"sub": "0oa", "client_id": None, "cid": "0oa", "scope": None, "scp": ["fix"], "groups": ["Equity Traders"]}
+
+
+@pytest.mark.parametrize(
+    ("claims", "settings", "subject", "scopes"),
+    [
+        (COGNITO, {"demand_audience": False}, "abc", {"fix/order.create"}),
+        (KEYCLOAK, {"demand_subject": False, "preset": "keycloak"}, "algo", {"order:create:equity"}),
+        (KEYCLOAK, {"demand_subject": False}, "algo", {"order:create:equity"}),
+        (OKTA, {"preset": "okta"}, "0oa", {"fix", "role:Equity Traders"}),
+    ],
+)
+async def test_tokens_as_servers_issue_them(
+    tmp_path: Path, claims: dict[str, Any], settings: dict[str, Any], subject: str, scopes: set[str]
+) -> None:
+    """Each is accepted with its setting, and without the setting refused for what it lacks."""
+    issuer = DevelopmentIssuer.create(tmp_path / "keys", "https://idp.example")
+    credential = Credential(Scheme.BEARER, issuer.mint(claims=claims))
+    keys = {"jwks": {"file": str(issuer.jwks_path)}}
+    strict = {key: value for key, value in settings.items() if not key.startswith("demand_")}
+    issuers = [made(entry("https://idp.example", **keys, **said)) for said in (settings, strict)]
+    for one in issuers:
+        await load(one)
+    found = issuers[0].authenticator.known(credential, NOBODY, {})
+    assert isinstance(found, Identity)
+    assert (found.subject, found.scopes) == (subject, frozenset(scopes))
+    if strict != settings:
+        with pytest.raises(TokenError) as refused:
+            issuers[1].authenticator.known(credential, NOBODY, {})
+        assert "no claim `" in refused.value.reason

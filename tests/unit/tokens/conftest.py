@@ -36,8 +36,13 @@ class Bench:
     keys: KeySet
     clock: Clock
 
-    def verifier(self, *, cache_ttl_s: float = 300.0, leeway_s: float = 0.0) -> Verifier:
-        issuer = Issuer(self.issuer.name, (AUDIENCE,), (ALGORITHM,), self.keys, leeway_s=leeway_s)
+    def verifier(
+        self, *, cache_ttl_s: float = 300.0, leeway_s: float = 0.0, audience_demanded: bool = True
+    ) -> Verifier:
+        issuer = Issuer(
+            self.issuer.name, (AUDIENCE,), (ALGORITHM,), self.keys,
+            leeway_s=leeway_s, audience_demanded=audience_demanded,
+        )  # fmt: skip
         return Verifier([issuer], cache_ttl_s=cache_ttl_s, clock=self.clock)
 
     def of(self, context: dict[str, str], reading: Reading | None = None) -> Issuer:

@@ -104,6 +104,26 @@ def test_a_required_claim_is_missing(bench: Bench, claim: str) -> None:
     assert claim in refusal(bench.verifier(), bench.issuer.mint(claims={claim: None})).reason
 
 
+@pytest.mark.parametrize("claims", [{"aud": None}, {"aud": None, "token_use": "access", "version": 2}])
+def test_a_token_without_an_audience_where_none_is_demanded(bench: Bench, claims: dict[str, Any]) -> None:
+    token = bench.issuer.mint(scopes=["fix/order.create"], claims=claims)
+    assert bench.verifier(audience_demanded=False).verify(token).scopes == {"fix/order.create"}
+    assert "no claim `aud`" in refusal(bench.verifier(), token).reason
+
+
+@pytest.mark.parametrize("audience", ["web", ["web"], [], "", 7, {}, [7], [None]])
+def test_an_audience_that_is_there_counts_also_where_none_is_demanded(bench: Bench, audience: object) -> None:
+    lenient = bench.verifier(audience_demanded=False)
+    assert refusal(lenient, bench.issuer.mint(claims={"aud": audience})).text != ""
+    assert lenient.verify(bench.issuer.mint(claims={"aud": ["web", "fix-gateway"]})).subject == "developer"
+
+
+def test_what_else_is_demanded_stays(bench: Bench) -> None:
+    lenient = bench.verifier(audience_demanded=False)
+    for claims in ({"exp": None}, {"sub": None}, {"iss": None}, {"token_use": "id"}, {"iss": "https://elsewhere"}):
+        assert refusal(lenient, bench.issuer.mint(claims={"aud": None, **claims})).text == NOT_ACCEPTED
+
+
 def test_tampered_payload(bench: Bench) -> None:
     header, _, signature = bench.issuer.mint(scopes=["a"]).split(".")
     richer = bench.issuer.mint(scopes=["a", "order:cancel:all"]).split(".")[1]
