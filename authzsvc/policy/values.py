@@ -82,7 +82,7 @@ class ValuesCondition:
     default: bytes | None = None
     """Its value where the message has no source."""
     present: bool = False
-    """An attribute without a value is a no, and not a doubt."""
+    """A message, or a place in it, without a value is a no, and not a doubt."""
     absent: bool = False
     """There must be no value; there are no tests then."""
     any_occurrence: bool = False
@@ -138,8 +138,10 @@ class ValuesCondition:
         if found.none:
             return self._unsaid(claims)
         truths = [source.truth(value, claims) for source, value in found.values]
-        if found.doubtful or not found.shown:
+        if found.doubtful or not (found.shown or self.present):
             truths.append(Truth.DOUBT)
+        elif not found.shown:
+            truths.append(Truth.NO)
         return (max if self.any_occurrence else min)(truths)
 
     @cached_property
@@ -196,6 +198,16 @@ class ValuesCondition:
             if level.count_tag and not level.groups and level.tags.isdisjoint(plain)
         )
 
+    @cached_property
+    def _optional(self) -> frozenset[int]:
+        """The count fields of other groups that have nothing of the attribute but such entries."""
+        plain = {source.tag for source in self.sources if not source.where}
+        return frozenset(
+            level.count_tag
+            for level in self.level.every
+            if level.count_tag and level.groups and all(inner.tags.isdisjoint(plain) for inner in level.every)
+        )
+
     def _beside(self, there: Single, claims: Claims) -> _Found:
         """Find the values of one place."""
         found = _Found()
@@ -225,19 +237,23 @@ class ValuesCondition:
     def _in_places(self, place: Place, claims: Claims, *, around: bool = False) -> _Found:
         """Find the values of a place and of all places inside; `around` says that the place around has a value."""
         found = self._in_place(place, claims)
-        inner = []
+        inner: list[Place] = []
         for group, entries in place.groups:
-            for entry in entries:
-                if group.count_tag in self._filters:
+            if group.count_tag in self._filters:
+                for entry in entries:
                     found.add(self._in_place(entry, claims))
-                else:
-                    inner.append(entry)
+            elif not self._silent(group, entries, claims):
+                inner += entries
         own = around or bool(found.values)
         inside = [self._in_places(entry, claims, around=own) for entry in inner]
         found.shown = own or (bool(inside) and all(one.shown for one in inside))
         for one in inside:
             found.add(one)
         return found
+
+    def _silent(self, group: Level, entries: list[Place], claims: Claims) -> bool:
+        """Whether entries need not say anything of the attribute, and none does: as the orders that are allocated."""
+        return group.count_tag in self._optional and all(self._in_places(entry, claims).none for entry in entries)
 
     def _in_place(self, place: Place, claims: Claims) -> _Found:
         """Find the values of one place, all of a tag that stands there twice."""

@@ -14,6 +14,7 @@ ATTRIBUTES = """\
 lists: {stopped: {values: [TGT, US01]}}
 attributes:
   account: {sources: [Account, AllocAccount, {tag: PartyID, with: {PartyRole: {in: [24, 38]}}}]}
+  party: {sources: [AllocAccount, {tag: Nested2PartyID, with: {Nested2PartyRole: {in: [24, 38]}}}]}
   name: {sources: [Symbol, SecurityID, UnderlyingSymbol, LegSymbol, LegSecurityID], ignore: ["[N/A]"], fold: true}
   isin: {sources: [{tag: SecurityID, with: {SecurityIDSource: "4"}}]}
   size: {sources: [OrderQty, LegQty]}
@@ -80,6 +81,18 @@ def test_each_order_of_a_list_must_have_a_value() -> None:
     assert truth(found, "73=2|11=A|1=A1|11=B|453=1|448=A2|452=1") is DOUBT
 
 
+def test_orders_that_can_only_name_parties_need_not_name_any() -> None:
+    found = condition("party: {claim: accounts}", "J")
+    assert truth(found, "73=2|11=A|11=B|78=1|79=A1") is YES
+    assert truth(found, "73=2|11=A|11=B|78=1|79=B9") is NO
+    assert truth(found, "73=2|11=A|11=B") is DOUBT
+    assert truth(found, "73=2|11=A|756=1|757=A1|759=24|11=B|756=1|757=A2|759=24|78=1|79=A1") is YES
+    assert truth(found, "73=2|11=A|756=1|757=A1|759=24|11=B|756=1|757=B9|759=24|78=1|79=A1") is NO
+    assert truth(found, "73=2|11=A|756=1|757=A1|759=24|11=B|78=1|79=A1") is DOUBT
+    assert truth(found, "73=2|11=A|756=1|757=A1|759=1|11=B|78=1|79=A1") is YES
+    assert truth(found, "73=1|11=A|756=1|757=A1|759=024|78=1|79=A1") is DOUBT
+
+
 def test_an_entry_without_a_value_has_that_of_the_message() -> None:
     found = condition("name: X", "AB")
     assert truth(found, "55=X|555=2|600=X|600=X") is YES
@@ -117,6 +130,16 @@ def test_what_values_must_not_be() -> None:
     assert truth(found, "1=A1|78=1|79=B9") is NO
     assert truth(found, "55=X") is DOUBT
     assert truth(condition("account: {not: B9, present: true}"), "55=X") is NO
+
+
+def test_a_forbid_on_what_is_there_passes_over_sides_that_say_nothing() -> None:
+    said = "account: {in_list: stopped, present: true}"
+    forbidden, granted = condition(said, "AE", forbids=True), condition(said, "AE")
+    assert truth(condition("account: {in_list: stopped}", "AE", forbids=True), "552=2|54=1|1=A1|54=2") is DOUBT
+    assert [truth(forbidden, f"552=2|54=1|1={account}|54=2") for account in ("A1", "TGT")] == [NO, YES]
+    assert truth(forbidden, "552=2|54=1|1=A1|54=2|453=1|448=TGT|452=024") is DOUBT
+    assert truth(granted, "552=2|54=1|1=TGT|54=2") is NO
+    assert truth(granted, "552=2|54=1|1=TGT|54=2|1=US01") is YES
 
 
 def test_whether_there_is_any_value() -> None:
