@@ -150,6 +150,23 @@ def test_sides(message: str, expected: list[str]) -> None:
         ("35=D|453=1|448=FUND-7|447=D|452=3", "client: {claim: clients}", True),
         ("35=8|453=2|448=FIRM-1|447=D|452=1|448=FIRM-9|447=D|452=17", "firm: {claim: firms}", True),
         ("35=AE|1116=1|1117=FIRM-1|1118=D|1119=4|552=1|54=1", "firm: {claim: firms}", True),
+        ("35=8|453=2|448=FIRM-1|447=D|452=1|448=CLR|447=D|452=4", "executing_firm: {claim: firms}", True),
+        ("35=8|453=2|448=FIRM-9|447=D|452=1|448=FIRM-1|447=D|452=4", "executing_firm: {claim: firms}", False),
+        ("35=8|453=2|448=FIRM-1|452=4|802=1|523=X|803=4|448=FIRM-9|452=1", "clearing_firm: {claim: firms}", True),
+        ("35=8|453=1|448=EQ-LDN|447=D|452=76", "desk: EQ-LDN", True),
+        ("35=8|37=V1|55=IBM", "owner: {absent: true}", True),
+        ("35=8|37=V1|453=2|448=FIRM-9|447=D|452=17|448=XNYS|447=G|452=22", "owner: {absent: true}", True),
+        ("35=8|37=V1|453=1|448=BOB|447=D|452=36", "owner: {absent: true}", False),
+        ("35=8|37=V1|453=1|448=BOB|447=D", "owner: {absent: true}", False),
+        ("35=8|37=V1|1=B9", "owner: {absent: true}", False),
+        ("35=8|37=V1|78=1|79=B9", "owner: {absent: true}", False),
+        ("35=8|150=F", "execution: trade", True),
+        ("35=8|150=G", "execution: correction", True),
+        ("35=8|150=H", "execution: cancel", True),
+        ("35=8|150=1", "execution: fill", True),
+        ("35=8|150=0", "execution: other", True),
+        ("35=8|150=0", "execution: fill", False),
+        ("35=8|39=2", "execution: fill", False),
         ("35=D|453=1|448=JANE|447=D|452=36", "trader: {claim: traders}", True),
         ("35=D|55=ZZ", "symbol: {prefix: ZZ}", True),
         ("35=D|55=[N/A]|48=X", "symbol: {prefix: ZZ}", False),
@@ -167,6 +184,21 @@ def test_other_attributes(message: str, said: str, *, expected: bool) -> None:
 
 def test_the_client_of_an_old_order() -> None:
     assert granted("35=D|109=FUND-7", "client: {claim: clients}", "FIX.4.2")
+
+
+@pytest.mark.parametrize(
+    ("message", "value"),
+    [
+        ("35=8|20=0|150=2", "trade"),
+        ("35=8|20=3|150=1", "trade"),
+        ("35=8|20=1|150=1", "cancel"),
+        ("35=8|20=1|150=0", "cancel"),
+        ("35=8|20=2|150=2", "correction"),
+        ("35=8|20=0|150=0", "other"),
+    ],
+)
+def test_what_an_old_report_tells(message: str, value: str) -> None:
+    assert told(message, "execution", ["trade", "correction", "cancel", "other"], "FIX.4.2") == [value]
 
 
 def test_the_sets_of_every_version() -> None:

@@ -15,8 +15,9 @@ from authzsvc.workflow.lint import lint
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 SHIPPED = ["institutional.yaml", "quickstart.yaml"]
-ANSWERS = ["3", "9", "j", "r", "AG", "AI", "AO", "AQ", "AR", "BZ", "CW", "P", "W", "X", "Y", "b", "d", "f", "y"]
+ANSWERS = ["3", "9", "j", "r", "AG", "AI", "BZ", "CW", "Y", "b", "f", "h"]
 REPORTS = ["8", "AE", "AP", "AS", "AK", "AM", "AW", "BA", "BL", "CJ", "CM", "CQ", "DC", "DN"]
+REPORTS += ["AO", "AQ", "AR", "AU", "AX", "AY", "AZ", "C", "CB", "DX", "P", "T", "W", "X", "d", "y"]
 
 
 @cache

@@ -108,11 +108,16 @@ def test_own_trades_are_seen(account: str) -> None:
     assert verdict.scope == "trade:view:own"
 
 
+def test_trades_that_name_nobody_are_the_sessions_own() -> None:
+    assert decide("trade:view:own", "8", "37=1|", Direction.OUTBOUND, accounts=["A1"]).scope == "trade:view:own"
+
+
 @pytest.mark.parametrize(
     ("scopes", "body", "claims"),
     [
         ("trade:view:own", "37=1|1=B1|", {"accounts": ["A1"]}),
-        ("trade:view:own", "37=1|", {"accounts": ["A1"]}),
+        ("trade:view:own", "37=1|109=FUND-9|", {"accounts": ["A1"]}),
+        ("trade:view:own:account", "37=1|", {"accounts": ["A1"]}),
         ("trade:view:own", "37=1|1=A1|", {}),
         ("order:cancel", "37=1|1=A1|", {"accounts": ["A1"]}),
     ],
