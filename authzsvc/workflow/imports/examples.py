@@ -1,7 +1,7 @@
 """Makes the suite of a draft: messages that each grant must allow, and others that one condition alone must deny.
 
 What is expected of a message follows from the draft. The compiled mapping is asked only which of several messages that
-break a condition no other grant of the scope allows.
+break a condition no other grant of the scope allows, and whether a forbid denies what a grant allows.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def _of_grant(scope: str, grant: DraftGrant, policy: Policy) -> Iterator[Example
     label = policy.dictionary.message_name(grant.msg_type)
     pairs, claims = example_of(grant.limits, grant.example, policy), claims_of(grant, policy)
     good = Example(f"{scope} allows {label}", grant.msg_type, grant.direction, pairs, True, (scope,), (), claims, scope)
-    yield good
+    if _decided(policy, good).forbid is None:
+        yield good
     unheld = Example(f"{label} needs a scope", grant.msg_type, grant.direction, pairs, False, (), (), claims)
     if not _allows(policy, unheld):
         yield unheld

@@ -143,6 +143,12 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         table.read(tmp_path / "none.csv", "FIX.4.4")
 
 
+def test_a_forbid_that_denies_all_of_a_grant(tmp_path: Path) -> None:
+    _, result = made(tmp_path, "role,message,allow\na,G,yes\n*,G,no\n")
+    assert result.clean
+    assert any("denies all of it" in finding.fault.text for finding in result.findings)
+
+
 CONDITIONS = st.lists(
     st.sampled_from(
         ("Symbol=A|B", "Side!=SellShort", "OrderQty=1..50", "Price<=9.5", "Account=claim:accounts", "ExecInst absent",
