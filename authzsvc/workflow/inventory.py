@@ -44,7 +44,7 @@ class Cover(StrEnum):
     EXEMPT = "exempt"
     """`session.exempt` lists it: it passes without a scope."""
     UNNAMED = "passes unasked"
-    """An outbound message that no rule names: it passes without a decision."""
+    """An outbound message that no rule names, and that passes without a scope."""
     COVERED = "covered"
     """Rules are about it, and all recorded messages pass."""
     PARTLY = "some denied"
@@ -197,7 +197,7 @@ def _cover(policy: Policy, entry: Entry, denied: int) -> Cover:
     if (row.direction, row.msg_type) in policy.rules:
         return Cover.COVERED if not denied else Cover.PARTLY if denied < entry.count else Cover.DENIED
     if row.direction is Direction.OUTBOUND:
-        return Cover.UNNAMED
+        return Cover.NO_RULE if denied else Cover.UNNAMED
     return Cover.EXEMPT if row.msg_type in policy.exempt else Cover.NO_RULE
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from authzsvc.errors import UnknownName
 from authzsvc.fix.dictionary import Dictionary, load
 from authzsvc.fix.direction import Direction
+from authzsvc.policy.language import Outbound
 from authzsvc.workflow.imports.limits import Limit
 
 _MSG_TYPE = re.compile(r"[A-Za-z0-9]{1,8}")
@@ -87,6 +88,9 @@ class Draft:
     roles: tuple[DraftRole, ...] = ()
     forbids: tuple[DraftForbid, ...] = ()
     identity: Mapping[str, str] = field(default_factory=dict)
+    outbound: Outbound = Outbound.OPEN
+    passes: tuple[str, ...] = ()
+    """Outbound MsgTypes that every session sees, where `outbound` is closed."""
     role_claim: str | None = None
     custom_messages: tuple[str, ...] = ()
     """MsgTypes that the dictionary does not have."""

@@ -158,4 +158,4 @@ def _notes(
         }
     )
     if guarded:
-        yield f"Outbound, only these need a scope, and all other types pass unasked: {', '.join(guarded)}."
+        yield f"Outbound, only these need a scope, and all other types pass (`outbound: open`): {', '.join(guarded)}."

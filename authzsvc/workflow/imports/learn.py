@@ -4,9 +4,9 @@ Inbound messages of a client are told apart by type, asset class (167) and kind 
 requests, 530 of mass cancels), so that the limits of one kind are not those of another. Clients whose messages lead to
 the same limits share a scope.
 
-Outbound, only reports that show somebody's orders, trades or positions are granted (`SHOWING`), limited by account if
-they name one. Prices and quantities of reports are the venue's, and a report that is withheld is missed. All other
-outbound types stay unnamed, so that they pass unasked.
+Outbound, reports that show somebody's orders, trades or positions need a scope (`SHOWING`), limited by account if they
+name one: prices and quantities of reports are the venue's, and a report that is withheld is missed. All other outbound
+types of the day pass for every session, with the rejects (`ANSWERS`); what the day did not have is withheld.
 
 Invariant: the learnt mapping allows every message that it was learnt from.
 """
@@ -20,6 +20,7 @@ from authzsvc.errors import ToolError
 from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.direction import Direction
 from authzsvc.fix.fields import Fields
+from authzsvc.policy.language import Outbound
 from authzsvc.policy.lookup import LOGON, SESSION_LEVEL
 from authzsvc.workflow.imports.draft import Draft, DraftGrant, DraftRole, DraftScope, Pairs, Session
 from authzsvc.workflow.imports.generalise import FEW, conclude
@@ -30,6 +31,9 @@ from authzsvc.workflow.recorded import Found, heading_and_fields
 
 SHOWING = frozenset(("8", "J", "N", "AE", "AK", "AP", "AS", "AW", "AY", "BA", "BL", "CJ", "CQ", "DC", "DN"))
 """Outbound MsgTypes that show orders, trades, allocations, positions or collateral of somebody."""
+
+ANSWERS = ("9", "Y", "j", "r", "AG")
+"""Outbound MsgTypes that refuse a client's own messages: every session is to see them, even if the day had none."""
 
 MAX_KINDS = 2_000
 MAX_SPLITS = 32
@@ -73,8 +77,8 @@ class Learner:
     messages: int = 0
     """Messages of the clients, those of the session level among them."""
     unreadable: int = 0
-    unnamed: set[str] = field(default_factory=set)
-    """Outbound MsgTypes that the mapping will not name."""
+    passing: set[str] = field(default_factory=set)
+    """Outbound MsgTypes that every session may see."""
     seen: set[str] = field(default_factory=set)
     """CompIDs of the clients that had messages."""
     unlearnt: set[str] = field(default_factory=set)
@@ -98,11 +102,11 @@ class Learner:
         self.seen.add(comp_id)
         if msg_type in SESSION_LEVEL or msg_type == LOGON:
             return
-        if direction is Direction.OUTBOUND and msg_type not in SHOWING:
-            self.unnamed.add(msg_type)
-            return
         if msg_type not in self.dictionary.msg_types:
             self.unlearnt.add(msg_type)
+            return
+        if direction is Direction.OUTBOUND and msg_type not in SHOWING:
+            self.passing.add(msg_type)
             return
         kind = self._kind(comp_id, direction, msg_type, fields)
         observed = self.kinds.get(kind)
@@ -142,7 +146,8 @@ def draft(learner: Learner, name: str, fix: str, made: str) -> Draft:
     named = _Named(learner)
     roles = tuple(named.roles())
     dictionary = learner.dictionary
-    custom = {kind.msg_type for kind in learner.kinds}.intersection(dictionary.added.get("messages", {}))
+    passes = tuple(sorted(learner.passing | dictionary.msg_types.intersection(ANSWERS)))
+    custom = {*passes, *(kind.msg_type for kind in learner.kinds)}.intersection(dictionary.added.get("messages", {}))
     return Draft(
         name=name,
         fix=fix,
@@ -150,6 +155,8 @@ def draft(learner: Learner, name: str, fix: str, made: str) -> Draft:
         scopes=tuple(sorted(named.scopes.values(), key=lambda scope: scope.name)),
         roles=roles,
         identity={"SenderCompID": IDENTITY_CLAIM},
+        outbound=Outbound.CLOSED,
+        passes=passes,
         custom_messages=tuple(sorted(custom)),
         notes=tuple(_notes(learner)),
         sessions={
@@ -162,10 +169,7 @@ def draft(learner: Learner, name: str, fix: str, made: str) -> Draft:
 def _notes(learner: Learner) -> Iterator[str]:
     yield f"Learnt from {learner.messages} messages of {', '.join(sorted(learner.clients))}."
     yield "Guessed: lists of values, and ranges rounded outwards. What the day did not have is denied."
-    if learner.unnamed:
-        label = learner.dictionary.message_name
-        names = ", ".join(sorted(label(msg_type) for msg_type in learner.unnamed))
-        yield f"Outbound types that pass unasked, because no rule names them: {names}."
+    yield "Outbound types under `passes` are those of the day that show nobody's business, and the rejects."
     if learner.unlearnt:
         yield f"MsgTypes that no mapping can name, and that are denied: {', '.join(sorted(learner.unlearnt))}."
     if any(kind.direction is Direction.OUTBOUND for kind in learner.kinds):

@@ -328,4 +328,4 @@ def _notes(rows: list[Row], dictionary: Dictionary) -> Iterator[str]:
     guarded = {row.msg_type for row in rows if row.allow and row.direction is Direction.OUTBOUND}
     if guarded:
         names = ", ".join(sorted(map(dictionary.message_name, guarded)))
-        yield f"Outbound, only these need a scope, and all other types pass unasked: {names}."
+        yield f"Outbound, only these need a scope, and all other types pass (`outbound: open`): {names}."

@@ -21,13 +21,15 @@ def mapping(draft: Draft) -> str:
         (
             *_comments("", (draft.made, "It is a start: read what was guessed, in the comments, before it is used.")),
             *_comments("", draft.notes),
-            "version: 1",
+            "version: 2",
             f"name: {scalar(draft.name)}",
             f"fix: {scalar(draft.fix)}",
             *_custom(draft),
             "",
             "session:",
             f"  identity: {{{', '.join(f'{scalar(key)}: {scalar(claim)}' for key, claim in draft.identity.items())}}}",
+            f"  outbound: {draft.outbound}",
+            *_passes(draft, dictionary),
             *(["", f"role_claim: {scalar(draft.role_claim)}"] if draft.role_claim else []),
             *(["", "roles:"] if draft.roles else []),
             *(line for role in draft.roles for line in _role(role)),
@@ -72,6 +74,11 @@ def _custom(draft: Draft) -> Iterator[str]:
             f"    {scalar(msg_type)}: {{name: {message_name(draft.dictionary, msg_type)}}}"
             for msg_type in draft.custom_messages
         )
+
+
+def _passes(draft: Draft, dictionary: Dictionary) -> Iterator[str]:
+    if draft.passes:
+        yield from _list("  passes:", (message_name(dictionary, msg_type) for msg_type in draft.passes))
 
 
 def _role(role: DraftRole) -> Iterator[str]:

@@ -100,6 +100,13 @@ def test_an_exempt_message(desk: Policy) -> None:
     assert held_against(exempting, message("B", "148=x|"))["inbound", "B"].cover is Cover.EXEMPT
 
 
+def test_what_a_closed_mapping_withholds(desk: Policy) -> None:
+    closed = replace(desk, closed=True, passes=("j",))
+    found = held_against(closed, message("j", "45=1|", "VENUE", "ALGO"), message("9", "11=1|", "VENUE", "ALGO"))
+    assert found["outbound", "j"].cover is Cover.UNNAMED
+    assert found["outbound", "9"].cover is Cover.NO_RULE
+
+
 def test_what_a_client_holds_counts(desk: Policy) -> None:
     cancel = message("F", "11=1|")
     assert held_against(desk, cancel, held=Held())["inbound", "F"].cover is Cover.DENIED

@@ -108,7 +108,8 @@ def test_market_data_is_named_by_what_is_asked(path: Path) -> None:
 def test_reports_are_limited_by_account_alone(path: Path) -> None:
     learnt([("8", TO_ALGO, [(1, "A1"), (44, "10")]), ("j", TO_ALGO, [])], path)
     policy = compile_mapping(path)
-    assert policy.guard_outbound == ("8",)
+    assert policy.closed
+    assert policy.passes == ("9", "AG", "Y", "j", "r")
     (grant,) = policy.grants
     assert [condition.name for condition in grant.conditions] == ["Account"]
 
@@ -153,3 +154,6 @@ def test_it_allows_all_it_was_learnt_from_and_no_type_never_seen(
         sent = {msg_type for msg_type, parties, _ in day if parties[0] == comp_id}
         for msg_type in flow.SENT_BY_CLIENTS.keys() & policy.dictionary.msg_types - sent:
             assert not decided(policy, path, comp_id, msg_type, [])
+    received = {msg_type for msg_type, parties, _ in day if parties[0] == "VENUE"}
+    for msg_type in flow.SENT_BY_VENUES.keys() & policy.dictionary.msg_types - received - {*learn.ANSWERS}:
+        assert not policy.decide(Question(Direction.OUTBOUND, msg_type, Fields(()), policy.scopes, {})).allowed
