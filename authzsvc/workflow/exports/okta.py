@@ -4,13 +4,17 @@ Okta has no import: each object is the body of a request, in this order: `scopes
 /api/v1/authorizationServers/{id}/scopes`), `groups` (`POST /api/v1/groups`), the policy (`…/policies`) and its rules
 (`…/policies/{policyId}/rules`). A rule names groups by the names given here; put the ids that Okta gave them in their
 place.
+
+Of several rules that match, Okta applies the first alone, so a user of two groups gets the scopes of one. Service apps
+(client credentials) are in no group: they need a rule of their own, with the scopes of their role.
 """
 
 from __future__ import annotations
 
 from authzsvc.workflow.exports.profile import Profile, RoleProfile
 
-MAX_NAME = 255
+LIFETIME_MINUTES = 60
+"""Of an access token."""
 
 
 def document(profile: Profile) -> dict[str, object]:
@@ -50,4 +54,5 @@ def _rule(role: RoleProfile, priority: int) -> dict[str, object]:
             "people": {"groups": {"include": [role.name]}},
             "scopes": {"include": list(role.scopes)},
         },
+        "actions": {"token": {"accessTokenLifetimeMinutes": LIFETIME_MINUTES}},
     }
