@@ -14,6 +14,7 @@ from authzsvc.contract.request import WHOLE_BODY, Event, FixRequest, StockReques
 from authzsvc.decision import Action, Decision, LogonTerms, RejectReason, ServiceState
 from authzsvc.errors import TokenError
 from authzsvc.fix.direction import Direction
+from authzsvc.fix.fields import Fields
 from authzsvc.policy import lifts
 from authzsvc.policy.engine import Misnamed, Policy, Question, Verdict
 from authzsvc.policy.lookup import SESSION_LEVEL
@@ -147,8 +148,8 @@ def _limited(request: FixRequest, policy: Policy, decision: Decision, limit: Lim
 
 
 def _ages(holder: Identity, policy: Policy, now: float, keeping: Keeping) -> Ages:
-    """Whole seconds, together never past `exp`. Ids that stand in single messages cannot be kept for: `vary` has no
-    word for them."""
+    """Whole seconds, together never past `exp`. Nothing is kept where claims bind ids that may differ from message to
+    message: an answer about a message that no rule is about names no tags that it rests on."""
     if keeping.max_age <= 0 or not policy.ids_are_the_sessions:
         return 0, 0
     if keeping.past_expiry:
@@ -168,12 +169,14 @@ def _within_window(ages: Ages, until: float | None, now: float) -> Ages:
 
 
 def _by_policy(request: FixRequest, holder: Identity, policy: Policy, ages: Ages, stamp: Stamp) -> Decision:
-    party = request.party
+    party, fields = request.party, request.fields
+    if policy.asks_header_ids:
+        fields = Fields((*party.ids, *fields.pairs))
     verdict = policy.decide(
         Question(
             party.direction,
             request.msg_type,
-            request.fields,
+            fields,
             holder.scopes,
             holder.claims,
             party.client.comp_id,

@@ -27,6 +27,18 @@ _MAX_ENTRIES = 64
 """The most headers of a remembered party, and the most `context_extensions`."""
 _SESSION = "x-fix-session"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_IDS = {
+    50: "x-fix-sender-sub-id",
+    57: "x-fix-target-sub-id",
+    115: "x-fix-on-behalf-of-comp-id",
+    116: "x-fix-on-behalf-of-sub-id",
+    128: "x-fix-deliver-to-comp-id",
+    129: "x-fix-deliver-to-sub-id",
+    142: "x-fix-sender-location-id",
+    143: "x-fix-target-location-id",
+    144: "x-fix-on-behalf-of-location-id",
+    145: "x-fix-deliver-to-location-id",
+}
 _DIRECTIONS = {direction.value: direction for direction in Direction}
 
 Items = tuple[tuple[str, str], ...]
@@ -55,6 +67,8 @@ class Party:
     """57."""
     target_location: str = ""
     """143."""
+    ids: tuple[tuple[int, bytes], ...] = ()
+    """The ids of the message's header as fields, its CompIDs aside."""
     session: str = ""
     """The public name of the connection's session; empty from a proxy that does not name it."""
     certificate: Certificate = NO_CERTIFICATE
@@ -113,6 +127,7 @@ def _read(said: Items, address: str, principal: str, context: Items) -> Party:
         context=dict(context),
         target_sub=get("x-fix-target-sub-id", ""),
         target_location=get("x-fix-target-location-id", ""),
+        ids=tuple((tag, headers[name].encode()) for tag, name in _IDS.items() if name in headers),
         session=get(_SESSION, ""),
         certificate=_certificate(headers),
         fault=_fault(direction, sender, target),

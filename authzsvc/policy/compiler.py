@@ -27,7 +27,7 @@ from authzsvc.policy.engine import Policy
 from authzsvc.policy.faults import EnoughError, Gathered
 from authzsvc.policy.granted import Granter, RuleSet
 from authzsvc.policy.includes import Files
-from authzsvc.policy.lookup import Lookup, text_and_hint
+from authzsvc.policy.lookup import HEADER_IDS, Lookup, text_and_hint
 from authzsvc.policy.names import Names
 from authzsvc.policy.question import Verdict
 from authzsvc.policy.rules import Forbid, Grant, Rule
@@ -150,7 +150,7 @@ def _policy(top: Source, files: Files, whole: _Whole) -> Policy:
         closed=whole.session.closed,
         passes=whole.session.passes,
         guard_outbound=tuple(sorted(kind for direction, kind in rules if direction is Direction.OUTBOUND)),
-        want_tags=tuple(sorted(BUSINESS_IDS.union(*(found.vary for found in rules.values())))),
+        want_tags=tuple(sorted(BUSINESS_IDS.union(*(found.vary for found in rules.values())) - HEADER_IDS)),
         granter=whole.granter,
         scope_terms=whole.scopes,
         rollout=whole.rollout,

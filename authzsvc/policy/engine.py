@@ -22,7 +22,7 @@ from authzsvc.policy import missing, reasons
 from authzsvc.policy.claims import Claims, claim_values
 from authzsvc.policy.clock import with_clock
 from authzsvc.policy.granted import Granted, Granter, Plan, RuleSet
-from authzsvc.policy.lookup import LOGON, SESSION_LEVEL
+from authzsvc.policy.lookup import HEADER_IDS, LOGON, SESSION_LEVEL
 from authzsvc.policy.question import CompIds as CompIds
 from authzsvc.policy.question import Misnamed as Misnamed
 from authzsvc.policy.question import Question as Question
@@ -63,7 +63,7 @@ class Policy:
     guard_outbound: tuple[str, ...]
     """Outbound types that some rule names; unless it is closed, no others are asked about."""
     want_tags: tuple[int, ...]
-    """Every body tag that any rule consults, and the business ids for the audit."""
+    """Every tag that any rule consults, the ids of the header aside, and the business ids for the audit."""
     granter: Granter
     scope_terms: Mapping[str, Scope]
     """Every scope that the mapping defines."""
@@ -107,6 +107,11 @@ class Policy:
         """Whether the ids that are held against claims are the same in each message of a session (a proxy holds these
         to the Logon's)."""
         return self.identity.keys() <= _OF_THE_SESSION
+
+    @cached_property
+    def asks_header_ids(self) -> bool:
+        """Whether any rule has a condition on an id of the message's header."""
+        return any(not HEADER_IDS.isdisjoint(found.vary) for found in self.rules.values())
 
     @cached_property
     def has_scope_modes(self) -> bool:

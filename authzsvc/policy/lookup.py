@@ -15,6 +15,12 @@ from authzsvc.policy.source import Spot
 NEVER_SENT = frozenset((89, 90, 91, 93, 95, 96, 554, 925, 1400, 1401, 1402, 1403, 1404))
 """Secrets, and the length fields that go with them: the contract keeps them out of every request."""
 
+HEADER_IDS = frozenset((50, 57, 115, 116, 128, 129, 142, 143, 144, 145))
+"""Ids of a message's header, besides its CompIDs: each Check names them in headers of its own."""
+
+HEADER_FIELDS = HEADER_IDS | {97}
+"""Fields of the header that conditions can be on: those, and PossResend."""
+
 SESSION_LEVEL = frozenset("012345")
 """Heartbeat, TestRequest, ResendRequest, Reject, SequenceReset, Logout: a session cannot live without them."""
 
@@ -88,14 +94,17 @@ class Lookup:
         return tuple(sorted({msg_type for msg_type in found if msg_type is not None}))
 
     def body_tag(self, spot: Spot, msg_type: str, word: str) -> int | None:
-        """Give the number of a body field that a message can have, and that a decision can see."""
+        """Give the number of a field that a message can have, and that a decision can see."""
         tag = self.tag(spot, word)
         if tag is None:
             return None
         if tag in NEVER_SENT:
             self.fault(spot, "is a secret, or measures one: decisions do not see it")
+        elif tag in HEADER_FIELDS and tag in self.dictionary.envelope:
+            return tag
         elif tag in self.dictionary.envelope:
-            self.fault(spot, "is a header or trailer field: conditions are on the body", "see `session.identity`")
+            hint = "conditions are on the body, on ids besides the CompIDs, and on PossResend; see `session.identity`"
+            self.fault(spot, "is a header or trailer field", hint)
         elif not self.dictionary.has_field(msg_type, tag):
             message = self.dictionary.message_name(msg_type)
             self.fault(spot, f"is no field of `{message}` in {self.dictionary.version}")

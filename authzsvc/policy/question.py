@@ -17,7 +17,7 @@ class Question(NamedTuple):
     msg_type: str
     """MsgType (35)."""
     fields: Fields
-    """Its body fields, or those that `Policy.want_tags` asks for."""
+    """Its body fields, or those that `Policy.want_tags` asks for, and the ids of its header if a rule asks for any."""
     scopes: frozenset[str]
     claims: Claims
     comp_id: str = ""
@@ -38,7 +38,7 @@ class Verdict:
     reason: str
     """One line, lower case, for the audit."""
     vary: tuple[int, ...]
-    """The body tags that any rule of this direction and type consults, sorted."""
+    """The tags that any rule of this direction and type consults, ids of the header among them, sorted."""
     shadow: bool = False
     """Allowed only because its denial is not enforced yet; all else is as in the denial."""
     forbid: str | None = None

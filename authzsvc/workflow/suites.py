@@ -175,10 +175,13 @@ def read(path: Path) -> Suite:
 
 
 def _case(text: Source, index: int, spec: Spec, defaults: Defaults) -> Case:
-    msg_type, fields = typed.read(spec.message)
+    msg_type, said = typed.read(spec.message)
     ids = {name: getattr(spec, name) or getattr(defaults, name) for name in ID_NAMES}
     direction = spec.direction or defaults.direction or Direction.INBOUND
     now = spec.now or defaults.now
+    told = zip(clients.TAGS[direction], ids.values(), strict=True)
+    missing = [(tag, id_.encode()) for tag, id_ in told if id_ is not None and said.first(tag) is None]
+    fields = Fields((*missing, *said.pairs))
     return Case(
         spec=spec,
         file=text.file,

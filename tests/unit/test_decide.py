@@ -165,6 +165,36 @@ def test_nothing_holds_past_the_beginning_of_a_forbid() -> None:
     assert (later.allowed, later.rule) == (False, "auction")
 
 
+BY_IDS = [
+    ("inbound", 50, "x-fix-sender-sub-id"), ("inbound", 57, "x-fix-target-sub-id"),
+    ("inbound", 115, "x-fix-on-behalf-of-comp-id"), ("inbound", 116, "x-fix-on-behalf-of-sub-id"),
+    ("inbound", 128, "x-fix-deliver-to-comp-id"), ("inbound", 129, "x-fix-deliver-to-sub-id"),
+    ("inbound", 142, "x-fix-sender-location-id"), ("inbound", 143, "x-fix-target-location-id"),
+    ("inbound", 144, "x-fix-on-behalf-of-location-id"), ("inbound", 145, "x-fix-deliver-to-location-id"),
+    ("outbound", 115, "x-fix-on-behalf-of-comp-id"), ("outbound", 128, "x-fix-deliver-to-comp-id"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("direction", "tag", "header"), BY_IDS)
+def test_rules_about_ids_of_the_header(direction: str, tag: int, header: str) -> None:
+    """The service knows these ids by the Check's headers, and says that the answer rests on them."""
+    grant = f"{{message: 8, direction: {direction}, when: {{{tag}: FIRM, 55: X}}}}"
+    policy = build(f"scopes: {{order:create:equity: {{grants: [{grant}]}}}}\n")
+    parties = ("ALGO", "VENUE") if direction == "inbound" else ("VENUE", "ALGO")
+
+    def asked(body: str, **headers: str) -> Decision:
+        said = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = check("t", direction=direction, msg_type="8", sender=parties[0], target=parties[1], body=soh(body),
+                        headers=said)  # fmt: skip
+        return decide(fix(request), WHO, policy, STAMP, Keeping(60))
+
+    allowed = asked("55=X|", **{header: "FIRM"})
+    assert (allowed.allowed, allowed.vary, allowed.max_age) == (True, tuple(sorted((55, tag))), 60)
+    assert not asked("55=X|", **{header: "OTHER"}).allowed
+    assert not asked("55=X|").allowed
+    assert not asked(f"55=X|{tag}=FIRM|", **{header: "OTHER"}).allowed
+
+
 @pytest.mark.parametrize("past_expiry", [False, True])
 def test_nothing_is_kept_while_a_session_is_limited(policy: Policy, past_expiry: bool) -> None:
     keeping = Keeping(60, 30, past_expiry)

@@ -79,8 +79,14 @@ GRANT = "m.yaml:8: `scopes.order:x.grants[0]"
         ),
         ("{message: D, when: {167: ~}}", ".when.167` must be a value, or a mapping with one of"),
         ("{message: D, when: {167: {in: []}}}", ".when.167.in` must not be empty"),
-        ("{message: D, when: {TargetSubID: X}}", ".when.TargetSubID` is a header or trailer field"),
-        ("{message: D, when: {CheckSum: X}}", ".when.CheckSum` is a header or trailer field"),
+        (
+            "{message: D, when: {SendingTime: X}}",
+            ".when.SendingTime` is a header or trailer field (conditions are",
+        ),
+        (
+            "{message: D, when: {CheckSum: X}}",
+            ".when.CheckSum` is a header or trailer field (conditions are",
+        ),
         ("{message: BE, when: {Password: X}}", ".when.Password` is a secret"),
         ("{message: F, when: {Price: 1}}", ".when.Price` is no field of `OrderCancelRequest` in FIX.4.4"),
         (

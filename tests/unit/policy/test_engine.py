@@ -399,6 +399,33 @@ def test_how_long_the_clock_leaves_verdicts_as_they_are() -> None:
     assert policy.holds_until(Direction.INBOUND, "G", MONDAY_NOON) is None
 
 
+HUB = (
+    "scopes:\n"
+    "  a:b: {grants: [{message: D, when: {OnBehalfOfCompID: {claim: firms}, 55: A}}]}\n"
+    "forbid:\n"
+    "  - {name: desk, message: D, when: {SenderSubID: TEST}}\n"
+    "  - {name: resent, message: D, when: {PossResend: {equals: Y, default: N}}}\n"
+)
+
+
+def test_conditions_on_ids_of_the_header() -> None:
+    policy = build(HUB)
+    claims = {"firms": ["ONE", "TWO"]}
+    verdict = short(policy, "D|50=X|115=TWO|55=A", claims=claims)
+    assert (verdict.allowed, verdict.vary) == (True, (50, 55, 97, 115))
+    assert not short(policy, "D|115=THREE|55=A", claims=claims).allowed
+    assert not short(policy, "D|55=A", claims=claims).allowed
+    assert short(policy, "D|50=TEST|115=ONE|55=A", claims=claims).forbid == "desk"
+    assert short(policy, "D|97=Y|115=ONE|55=A", claims=claims).forbid == "resent"
+    assert (policy.asks_header_ids, build(CLOCKED).asks_header_ids) == (True, False)
+    assert {50, 55, 97, 115} & set(policy.want_tags) == {55, 97}
+
+
+def test_ids_of_the_header_stand_in_no_group() -> None:
+    (fault,) = told("scopes: {a:b: {grants: [{message: D, when: {453: {any_entry: {115: A}}}}]}}\n")
+    assert "the group of `NoPartyIDs` in `NewOrderSingle` has no `OnBehalfOfCompID`" in fault
+
+
 LIFTED = (
     "scope_prefixes: true\n"
     "roles: {wide: {scopes: ['order:create:*']}, narrow: {scopes: ['order:create:any']}}\n"

@@ -42,7 +42,11 @@ def test_groups() -> None:
     [
         ("Symbl", "FIX.4.4 has no field `Symbl` (did you mean `Symbol`?)"),
         ("Password", "is a secret, or measures one: decisions do not see it"),
-        ("SenderCompID", "is a header or trailer field: conditions are on the body (see `session.identity`)"),
+        (
+            "SenderCompID",
+            "is a header or trailer field (conditions are on the body, on ids besides the CompIDs, and on PossResend;"
+            " see `session.identity`)",
+        ),
         ("MDReqID", "is no field of `NewOrderSingle` in FIX.4.4"),
     ],
 )

@@ -159,3 +159,12 @@ def test_a_remembered_verdict_is_the_engines(
     report = replayed(day, candidate, baseline, held)
     found = {(row, *both): count for row, outcomes in report.counts.items() for both, count in outcomes.items()}
     assert (found, report.unreadable) == (dict(wanted), 0)
+
+
+def test_ids_of_the_header_count(write: Callable[..., Path]) -> None:
+    by_firm = "grants: [{message: OrderCancelRequest, when: {OnBehalfOfCompID: ONE}}]"
+    hub = compile_mapping(write(("grants: [{message: OrderCancelRequest}]", by_firm)))
+    day = [message("F", f"115={firm}|11={number}|") for number, firm in enumerate(["ONE", "TWO", "ONE", "TWO", "TWO"])]
+    report = replayed(day, hub)
+    allow, deny = Outcome.ALLOW, Outcome.DENY
+    assert report.counts[Row("ALGO", Direction.INBOUND, "F")] == {(allow, allow): 2, (allow, deny): 3}

@@ -140,3 +140,22 @@ def test_a_test_tells_the_time(write: Write, tmp_path: Path) -> None:
     write_text(tmp_path / "desk.test.yaml", CLOCK, (("20260105-12:00:00", "noon"),))
     with pytest.raises(MappingFaults, match="is no time in UTC; write it as"):
         running.run_all(tmp_path)
+
+
+HUB = """\
+mapping: desk.yaml
+defaults: {comp_id: HUB}
+tests:
+  - {name: for a firm, roles: [canceller], message: "35=F|11=1", on_behalf_of: ONE, expect: allow}
+  - {name: for it by the message, roles: [canceller], message: "35=F|115=ONE|11=1", expect: allow}
+  - {name: for another, roles: [canceller], message: "35=F|11=1", on_behalf_of: TWO, expect: deny}
+  - {name: for nobody, roles: [canceller], message: "35=F|11=1", expect: deny}
+"""
+
+
+def test_ids_of_a_test_are_the_messages(write: Write, tmp_path: Path) -> None:
+    by_firm = "grants: [{message: OrderCancelRequest, when: {OnBehalfOfCompID: ONE}}]"
+    write(("grants: [{message: OrderCancelRequest}]", by_firm))
+    write_text(tmp_path / "desk.test.yaml", HUB)
+    (run,) = running.run_all(tmp_path)
+    assert [result.complaints for result in run.results if not result.passed] == []

@@ -273,7 +273,8 @@ fn address((host, port): &(String, u32)) -> Option<Address> {
     (!host.is_empty()).then_some(Address { socket_address: Some(socket_address) })
 }
 
-/// The wanted body fields as they stand: no header, no trailer, no secret.
+/// The wanted body fields as they stand: no trailer, no secret, and of the header only PossResend (97). A rule may ask for that one, and
+/// no header of the Check says it.
 pub(super) fn write_body(envelope: Envelope<'_>, message: &Message<'_>, terms: &Terms, to: &mut Vec<u8>) {
     let (settings, profile) = (envelope.settings, envelope.profile);
     let wanted = |tag: u32| match &terms.want_tags {
@@ -283,8 +284,9 @@ pub(super) fn write_body(envelope: Envelope<'_>, message: &Message<'_>, terms: &
     let secret = |tag: u32| {
         settings.is_secret(tag) || profile.data_tag(tag).is_some_and(|data| settings.is_secret(data))
     };
+    let of_header = |tag: u32| tag != tags::POSS_RESEND && profile.class(tag).is_header();
     for field in message.fields {
-        if wanted(field.tag) && !profile.class(field.tag).is_header() && !secret(field.tag) {
+        if wanted(field.tag) && !of_header(field.tag) && !secret(field.tag) {
             let start = to.len();
             to.extend_from_slice(message.raw(field));
             if message.has_separators_in_data {
@@ -413,6 +415,15 @@ mod tests {
         let wanted = |tags: &[u32]| Terms { want_tags: Some(tags.to_vec()), ..Terms::default() };
         assert_eq!(asked(ORDER, &wanted(&[96, 167, 554, 5000])).raw_body, raw("167=CS|167=OPT|"));
         assert_eq!(asked(ORDER, &wanted(&[])).raw_body, b"");
+    }
+
+    #[test]
+    fn carries_poss_resend_of_the_header_where_it_is_wanted() {
+        let resent = "35=D|34=2|49=A|56=B|50=desk|97=Y|115=o|167=CS|";
+        let wanted = |tags: &[u32]| Terms { want_tags: Some(tags.to_vec()), ..Terms::default() };
+        assert_eq!(asked(resent, &wanted(&[50, 97, 115, 167])).raw_body, raw("97=Y|167=CS|"));
+        assert_eq!(asked(resent, &wanted(&[167])).raw_body, raw("167=CS|"));
+        assert_eq!(asked(resent, &Terms::default()).raw_body, raw("97=Y|167=CS|"));
     }
 
     #[test]
