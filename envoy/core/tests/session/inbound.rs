@@ -13,7 +13,7 @@ fn what_is_allowed_passes_byte_for_byte() {
     let mut play = Play::logged_on("FIX.4.4", "", "");
     play.play(
         ">> client D 0002 97=N|11=a|55=X|95=3|96=a=b|453=2|448=x|448=y|65703=CS|58= odd = text |
-         << check 2 message inbound D 2 11=a|55=X|453=2|448=x|448=y|65703=CS|58= odd = text |
+         << check 2 message inbound D 2 97=N|11=a|55=X|453=2|448=x|448=y|65703=CS|58= odd = text |
          >> answer 2 allow
          << venue D 0002 97=N|11=a|55=X|95=3|96=a=b|453=2|448=x|448=y|65703=CS|58= odd = text |",
     );
@@ -197,7 +197,7 @@ fn a_denied_replay_that_was_never_answered_is_answered_and_stays_a_replay() {
 fn the_substitute_keeps_number_and_time_but_no_ids_and_nothing_that_belongs_to_the_body() {
     Play::logged_on("FIXT.1.1", "", "").play(
         ">> client D 2 50=desk|57=eq|115=fund|369=1|627=1|628=hop|1128=9|97=Y|212=3|213=<a>|11=x|58=hi|93=1|89=s|
-         << check 2 message inbound D 2 11=x|58=hi|
+         << check 2 message inbound D 2 97=Y|11=x|58=hi|
          >> answer 2 reject 6 no
          << venue 1 2 369=1|112=<1>|",
     );
