@@ -155,7 +155,7 @@ def test_sides(message: str, expected: list[str]) -> None:
         ("35=8|453=2|448=FIRM-1|452=4|802=1|523=X|803=4|448=FIRM-9|452=1", "clearing_firm: {claim: firms}", True),
         ("35=8|453=1|448=EQ-LDN|447=D|452=76", "desk: EQ-LDN", True),
         ("35=8|37=V1|55=IBM", "owner: {absent: true}", True),
-        ("35=8|37=V1|453=2|448=FIRM-9|447=D|452=17|448=XNYS|447=G|452=22", "owner: {absent: true}", True),
+        ("35=8|37=V1|453=2|448=FIRM-9|447=D|452=17|448=CLR|447=D|452=4", "owner: {absent: true}", True),
         ("35=8|37=V1|453=1|448=BOB|447=D|452=36", "owner: {absent: true}", False),
         ("35=8|37=V1|453=1|448=BOB|447=D", "owner: {absent: true}", False),
         ("35=8|37=V1|1=B9", "owner: {absent: true}", False),
