@@ -181,6 +181,7 @@ def _by_policy(request: FixRequest, holder: Identity, policy: Policy, ages: Ages
             holder.claims,
             party.client.comp_id,
             stamp.now,
+            party.begin_string,
         )
     )
     if verdict.allowed and not verdict.shadow:

@@ -19,6 +19,7 @@ from authzsvc.errors import ToolError
 from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.direction import Direction
 from authzsvc.policy import clock
+from authzsvc.policy.by_version import begin_string_of
 from authzsvc.policy.claims import Claims
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
@@ -57,7 +58,8 @@ def ask(message: str, scopes: str, claims: str, direction: Direction, now: str |
     client = clients.client_of(fields, direction)
     comp_id = client.comp_id if client else ""
     held = frozenset(typed.words(scopes))
-    return Question(direction, msg_type, fields, held, claims_of(claims), comp_id, _unix_time(now))
+    version = begin_string_of(fields)
+    return Question(direction, msg_type, fields, held, claims_of(claims), comp_id, _unix_time(now), version)
 
 
 def _unix_time(now: str | None) -> float:

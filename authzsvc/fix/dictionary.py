@@ -91,6 +91,8 @@ class Dictionary:
     def __init__(self, version: str, table: Mapping[str, Any]) -> None:
         """Take the whole table of a version; `load` is the way to get one."""
         self.version = version
+        self.serves: tuple[str, ...] = (version,)
+        """The versions whose messages it describes, the oldest first (`fix.serving`)."""
         self._table = table
         self._fields: Mapping[str, list[Any]] = table["fields"]
         self._messages: Mapping[str, list[Any]] = table["messages"]
@@ -110,7 +112,7 @@ class Dictionary:
 
     def find_message(self, name_or_type: str) -> str | None:
         """Give the MsgType (35) of a message by its name or MsgType; None if there is none."""
-        return name_or_type if name_or_type in self._messages else self._types_by_name.get(_plain(name_or_type))
+        return name_or_type if name_or_type in self._messages else self._types_by_name.get(plain_name(name_or_type))
 
     def tag(self, name_or_number: str | int) -> int:
         """Give a field's number by its name or number; user-defined numbers pass. Raises `UnknownName`."""
@@ -126,7 +128,7 @@ class Dictionary:
             number = int(text)
             if text in self._fields or any(number in user_defined for user_defined in _USER_DEFINED):
                 return number
-        return self._tags_by_name.get(_plain(text))
+        return self._tags_by_name.get(plain_name(text))
 
     def value(self, tag: int, name_or_value: str) -> bytes:
         """Give a value by its name, or as it stands on the wire. Fields without listed values take any of their type.
@@ -156,8 +158,8 @@ class Dictionary:
         values = self.values(tag)
         if name_or_value in values or (values and self._all_listed(tag, name_or_value)):
             return [name_or_value]
-        plain = _plain(name_or_value)
-        return [value for value, name in values.items() if _plain(name) == plain]
+        plain = plain_name(name_or_value)
+        return [value for value, name in values.items() if plain_name(name) == plain]
 
     def values(self, tag: int) -> Mapping[str, str]:
         """Give the listed values of a field, each with its name; empty where any value will do."""
@@ -241,6 +243,7 @@ class Dictionary:
         extended = Dictionary(self.version, table)
         extended._anywhere = self._anywhere | tags.keys()
         extended._groups = groups
+        extended.serves = self.serves
         extended.added = {"fields": fields, "messages": dict(messages)}
         if groups:
             extended.added["groups"] = {
@@ -272,11 +275,11 @@ class Dictionary:
 
     @cached_property
     def _types_by_name(self) -> Mapping[str, str]:
-        return {_plain(message[0]): msg_type for msg_type, message in self._messages.items()}
+        return {plain_name(message[0]): msg_type for msg_type, message in self._messages.items()}
 
     @cached_property
     def _tags_by_name(self) -> Mapping[str, int]:
-        return {_plain(field[0]): int(number) for number, field in self._fields.items()}
+        return {plain_name(field[0]): int(number) for number, field in self._fields.items()}
 
     def _unlisted(self, tag: int, value: str) -> bytes:
         """Take a value of a field that lists none, if it is a value of the field's type."""
@@ -341,16 +344,22 @@ def load(version: str) -> Dictionary:
     """Give the dictionary of a version (`FIX.4.4`, `FIX.5.0SP2`), read once. Raises `UnknownName`."""
     if version not in VERSIONS:
         raise UnknownName(f"there is no dictionary for `{version}`{did_you_mean(version, VERSIONS)}")
+    return Dictionary(version, table_of(version))
+
+
+@cache
+def table_of(version: str) -> Mapping[str, Any]:
+    """Give the whole table of a version (`build_tables` says what is in it), to be left as it is."""
     table = _read(version)
     newest = _read(table["shared"])["fields"] if "shared" in table else {}
     fields = {number: field or newest[number] for number, field in table["fields"].items()}
-    return Dictionary(version, table | {"fields": fields})
+    return table | {"fields": fields}
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Give `; did you mean …?` with the nearest known name, or nothing where none is near."""
-    by_plain = {_plain(candidate): candidate for candidate in known}
-    near = difflib.get_close_matches(_plain(name), by_plain, n=1)
+    by_plain = {plain_name(candidate): candidate for candidate in known}
+    near = difflib.get_close_matches(plain_name(name), by_plain, n=1)
     return f"; did you mean `{by_plain[near[0]]}`?" if near else ""
 
 
@@ -361,5 +370,6 @@ def _read(version: str) -> dict[str, Any]:
     return table
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Give a name without regard to case and separators."""
     return "".join(char for char in name.lower() if char.isalnum())

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from authzsvc.errors import Fault
 from authzsvc.fix.dictionary import Dictionary
 from authzsvc.policy import language, places
+from authzsvc.policy.by_version import VersionedCondition
 from authzsvc.policy.classes import Alternative, ClassCondition, Classification
 from authzsvc.policy.conditions import AnyCondition, Condition
 from authzsvc.policy.definitions import AnyVersion, Definition, Known, KnownSource, Reader, check_product, check_value
@@ -58,27 +60,67 @@ class Attributes:
         self.lookup = lookup
         self._reader = reader
         wide = AnyVersion(lookup.dictionary, lookup.faults, lookup.lists)
-        definer = Reader(wide, reader(wide, "", forbids=False))
-        self._known = {name: definer.known(definition) for name, definition in definitions.items()}
-        self._classified: dict[tuple[str, str], Classification] = {}
+        clauses = reader(wide, "", forbids=False)
+        self._names = lookup.dictionary.version
+        self._known: dict[str, dict[str, Known]] = {}
+        for version in lookup.dictionary.serves:
+            before = set(lookup.faults)
+            definer = Reader(wide, clauses, version)
+            self._known[version] = {name: definer.known(definition) for name, definition in definitions.items()}
+            if set(lookup.faults) - before:
+                break  # the other versions have the same faults
+        self._classified: dict[tuple[str, str, str], Classification] = {}
         self._levels: dict[tuple[str, frozenset[int]], Level] = {}
-        for known in self._known.values():
-            check_product(lookup, known, self._known)
+        self._definitions = definitions
+        known = self._known[lookup.dictionary.serves[0]]
+        for one in known.values():
+            check_product(lookup, one, known)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._known
+        return name in self._definitions
 
     def condition(
         self, name: str, said: language.EntryCondition, spot: Spot, clauses: Clauses, id: str
     ) -> AnyCondition | None:
         """Give a condition on an attribute for one kind of message; None, and a fault, where it cannot be made."""
-        known = self._known[name]
+        served = self.lookup.dictionary.serves
+        if len(served) == 1 or len(self._known) < len(served) or not self._is_by_version(name):
+            return self._condition(
+                self._names if self._names in self._known else served[0], name, said, spot, clauses, id
+            )
+        faults = self.lookup.faults
+        variants: dict[str, AnyCondition | None] = {}
+        told: list[Fault] = []
+        for version in served:
+            before = len(faults)
+            variants[version] = self._condition(version, name, said, spot, clauses, id)
+            told += faults[before:]
+            del faults[before:]
+        found = [variant for variant in variants.values() if variant is not None]
+        if not found:
+            faults.extend(dict.fromkeys(told))
+            return None
+        if len(found) == len(served) and all(variant.meaning == found[0].meaning for variant in found):
+            return found[0]
+        return VersionedCondition(found[-1], self._names, variants)
+
+    def _is_by_version(self, name: str) -> bool:
+        """Whether an attribute, or a factor of it, says something else in different versions."""
+        definition = self._definitions.get(name)
+        if definition is None:
+            return False
+        return definition.by_version or any(map(self._is_by_version, definition.part.product or ()))
+
+    def _condition(
+        self, version: str, name: str, said: language.EntryCondition, spot: Spot, clauses: Clauses, id: str
+    ) -> AnyCondition | None:
+        known = self._known[version][name]
         if not self._fits(known, said, spot):
             return None
         if known.part.values:
-            return self._class(known, said, spot, clauses, id)
+            return self._class(version, known, said, spot, clauses, id)
         if known.part.product:
-            return self._product(known, said, spot, clauses, id)
+            return self._product(version, known, said, spot, clauses, id)
         return self._values(known, said, spot, clauses, id)
 
     def _fits(self, known: Known, said: language.EntryCondition, spot: Spot) -> bool:
@@ -99,9 +141,9 @@ class Attributes:
         return not strange
 
     def _class(
-        self, known: Known, said: language.EntryCondition, spot: Spot, clauses: Clauses, id: str
+        self, version: str, known: Known, said: language.EntryCondition, spot: Spot, clauses: Clauses, id: str
     ) -> ClassCondition | None:
-        attribute = self._classification(known, clauses.msg_type)
+        attribute = self._classification(version, known, clauses.msg_type)
         if not attribute.alternatives and attribute.otherwise is None:
             self._untold(known, spot, clauses.msg_type)
             return None
@@ -113,9 +155,9 @@ class Attributes:
                 check_value(self.lookup, known.part, spot, word)
         return ClassCondition(attribute, frozenset(wanted), said.none_of is not None, clauses.forbids, id)
 
-    def _classification(self, known: Known, msg_type: str) -> Classification:
+    def _classification(self, version: str, known: Known, msg_type: str) -> Classification:
         """Give a classification as a message can tell it; the same one for all rules, so that it remembers for all."""
-        key = (known.definition.name, msg_type)
+        key = (version if known.definition.by_version else "", known.definition.name, msg_type)
         if key not in self._classified:
             dictionary = self.lookup.dictionary
             told = (_told(dictionary, msg_type, alternative) for alternative in known.alternatives)
@@ -181,10 +223,11 @@ class Attributes:
             yield from found
 
     def _product(
-        self, known: Known, said: language.EntryCondition, spot: Spot, clauses: Clauses, id: str
+        self, version: str, known: Known, said: language.EntryCondition, spot: Spot, clauses: Clauses, id: str
     ) -> ProductCondition | None:
         _dictionary, msg_type = self.lookup.dictionary, clauses.msg_type
-        factors = tuple(self._factor(self._known[name], msg_type) for name in known.part.product or () if name in self)
+        others = self._known[version]
+        factors = tuple(self._factor(others[name], msg_type) for name in known.part.product or () if name in others)
         whole = replace(self._factor(known, msg_type), default=None)
         can_multiply = all(factor.sources or factor.default is not None for factor in factors) and factors[0].sources
         if not can_multiply and not whole.sources:

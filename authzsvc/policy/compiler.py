@@ -19,8 +19,10 @@ from typing import Any
 from authzsvc.errors import Fault, UnknownName
 from authzsvc.fix.dictionary import Dictionary, load
 from authzsvc.fix.direction import Direction
+from authzsvc.fix.serving import serving
 from authzsvc.policy import clock, custom, definitions, language, lists, message_sets, roles, shape, source, terms
 from authzsvc.policy.attributes import Attributes
+from authzsvc.policy.by_version import VersionedCondition
 from authzsvc.policy.clauses import Clauses
 from authzsvc.policy.conditions import Condition
 from authzsvc.policy.engine import Policy
@@ -84,7 +86,7 @@ class _Whole:
         name of a list, `occurrences` where it says the default): they change no decision.
         """
         return {
-            "fix": self.dictionary.version,
+            "fix": _versions(self.dictionary),
             "custom": self.dictionary.added,
             "identity": dict(self.session.identity),
             "exempt": self.session.exempt,
@@ -126,13 +128,24 @@ def _read(files: Files, faults: Gathered) -> _Whole | None:
 
 
 def _dictionary(spot: Spot, faults: list[Fault]) -> Dictionary | None:
-    if not isinstance(spot.data, str):
+    part = shape.part(language.Served, spot.data)
+    if part is None:
         return None
+    names = spot if isinstance(spot.data, str) else spot.at("names")
     try:
-        return load(spot.data)
+        found = load(part.names)
     except UnknownName as error:
-        faults.append(spot.fault(*text_and_hint(error)))
+        faults.append(names.fault(*text_and_hint(error)))
         return None
+    if part.serves is None:
+        return found
+    versions = definitions.versions(faults, spot.at("serves"), part.serves)
+    return serving(part.names, tuple(sorted(versions)))
+
+
+def _versions(dictionary: Dictionary) -> str | list[str]:
+    """Give the versions that a mapping names: the one of its names, and those that it serves besides."""
+    return dictionary.version if len(dictionary.serves) == 1 else [dictionary.version, *dictionary.serves]
 
 
 def _policy(top: Source, files: Files, whole: _Whole) -> Policy:
@@ -187,6 +200,7 @@ def _rule_set(whole: _Whole, key: tuple[Direction, str], grants: list[Grant], fo
         vary=vary,
         granted={scope: Verdict(True, scope, (), f"granted by `{scope}`", vary) for scope in scopes},
         unguarded=unguarded if direction is Direction.OUTBOUND and not grants and not whole.session.closed else None,
+        by_version=any(isinstance(one, VersionedCondition) for one in conditions),
         clocks=tuple(dict.fromkeys(window for window in windows if isinstance(window, InTime))),
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from authzsvc.errors import Fault
 from authzsvc.fix import dictionary as fix
 from authzsvc.fix.dictionary import Dictionary, did_you_mean
 from authzsvc.policy import clock, language, shape
@@ -32,6 +33,14 @@ class Definition:
     name: str
     part: language.Attribute
     spot: Spot
+
+    @property
+    def by_version(self) -> bool:
+        """Whether it says something else in different versions."""
+        part = self.part
+        alternatives = (alternative for alternatives in part.values.values() for alternative in alternatives)
+        limited = any(one.versions for one in alternatives) or any(one.versions for one in part.sources)
+        return limited or isinstance(part.otherwise, dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,7 @@ def _one(said: Said, definitions: list[Definition]) -> Definition:
     return (overriding or plain)[0]
 
 
-def versions(lookup: Lookup, spot: Spot, words: Iterable[str]) -> frozenset[str]:
+def versions(faults: list[Fault], spot: Spot, words: Iterable[str]) -> frozenset[str]:
     """Give the FIX versions that words name, as `FIX.4.2` or `FIX.4.0..FIX.4.2`."""
     found: set[str] = set()
     for word in words:
@@ -121,11 +130,11 @@ def versions(lookup: Lookup, spot: Spot, words: Iterable[str]) -> frozenset[str]
         strange = next((end for end in ends if end not in fix.VERSIONS), None)
         if strange is not None:
             near = did_you_mean(strange, fix.VERSIONS).removeprefix("; ")
-            lookup.fault(spot, f"`{strange}` is no FIX version", near)
+            faults.append(spot.fault(f"`{strange}` is no FIX version", near))
             continue
         low, high = (fix.VERSIONS.index(end) for end in ends)
         if low > high:
-            lookup.fault(spot, f"`{word}` begins with the later version")
+            faults.append(spot.fault(f"`{word}` begins with the later version"))
         found.update(fix.VERSIONS[low : high + 1])
     return frozenset(found)
 
@@ -137,6 +146,8 @@ class Reader:
     lookup: AnyVersion
     clauses: Clauses
     """Reads conditions by the same lookup."""
+    version: str
+    """The version that alternatives and sources must count in."""
 
     def known(self, definition: Definition) -> Known:
         """Give a definition in numbers, as far as it has no fault."""
@@ -165,13 +176,13 @@ class Reader:
         found = None
         for word, name in part.otherwise.items():
             check_value(self.lookup, part, spot.at(word), name)
-            if self.lookup.dictionary.version in versions(self.lookup, spot.at(word), [word]):
+            if self.version in versions(self.lookup.faults, spot.at(word), [word]):
                 found = name
         return found
 
     def _counts(self, spot: Spot, words: list[str] | None) -> bool:
-        """Whether a part of a definition counts in the mapping's version."""
-        return words is None or self.lookup.dictionary.version in versions(self.lookup, spot, words)
+        """Whether a part of a definition counts in the version."""
+        return words is None or self.version in versions(self.lookup.faults, spot, words)
 
     def _alternatives(self, definition: Definition) -> Iterator[Alternative]:
         renamings = list(self._renamings(definition))

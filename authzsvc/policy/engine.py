@@ -19,6 +19,7 @@ from functools import cached_property, lru_cache
 from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.direction import Direction
 from authzsvc.policy import missing, reasons
+from authzsvc.policy.by_version import with_version
 from authzsvc.policy.claims import Claims, claim_values
 from authzsvc.policy.clock import with_clock
 from authzsvc.policy.granted import Granted, Granter, Plan, RuleSet
@@ -166,6 +167,9 @@ class Policy:
             plan = granted.plan(key, self.rules[key])
         if plan.found.clocks:
             fields = with_clock(fields, question.now)
+            question = question._replace(fields=fields)
+        if plan.found.by_version:
+            fields = with_version(fields, question.begin_string)
             question = question._replace(fields=fields)
         values = dict(fields.pairs)
         if plan.forbidding is not None and plan.forbidding.first(fields, claims, values) is not None:

@@ -37,6 +37,8 @@ class RuleSet:
     """The answer where no forbid applies, for outbound messages that are about forbids alone."""
     clocks: tuple[InTime, ...] = ()
     """Every window in which one of them holds the gateway's clock."""
+    by_version: bool = False
+    """Whether one of them asks for the session's FIX version."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -405,14 +405,34 @@ class Fragment(Part):
     forbid: list[Forbid] = Field(default_factory=list)
 
 
+class Served(Part):
+    """The FIX versions of a mapping."""
+
+    names: str
+    """The version whose dictionary names are looked up in first, as `FIX.4.4`."""
+    serves: Words | None = None
+    """All versions whose sessions it decides for, or ranges of them as `FIX.4.2..FIX.4.4`; only the one unless said."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Tell editors of the short form."""
+        return {"anyOf": [{"type": "string"}, handler.resolve_ref_schema(handler(core_schema))]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        """Read `FIX.4.4` as `{names: FIX.4.4}`."""
+        return {"names": value} if isinstance(value, str) else value
+
+
 class Mapping(Fragment):
     """A whole mapping, or the top file of one."""
 
     version: Literal[1, 2]
     """Of the language; what version 2 changes is in docs/mapping.md, and `mapping migrate` rewrites version 1."""
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$", max_length=100)]
-    fix: str
-    """The dictionary that names are looked up in, as `FIX.4.4`."""
+    fix: Served
+    """The dictionary that names are looked up in, as `FIX.4.4`; or that, and the versions that it serves."""
 
 
 TEST_KEYS = tuple(
@@ -435,6 +455,8 @@ def part_at(place: tuple[Any, ...], whole: type[Part] = Mapping) -> type[Part] |
             return whole
         case ("custom", "messages", _, _):
             return CustomMessage
+        case ("fix", _):
+            return Served
         case ("custom", "groups", _, _):
             return CustomGroup
         case ("attributes", _, "sources", int(), _):

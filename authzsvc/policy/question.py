@@ -24,6 +24,8 @@ class Question(NamedTuple):
     """The client's CompID, for a rollout by sender."""
     now: float | None = None
     """Unix time by the gateway's clock; None leaves conditions on it in doubt."""
+    begin_string: str = ""
+    """The session's BeginString (8); empty where nobody told it: the version whose names the mapping uses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authzsvc.policy import clock, reasons
+from authzsvc.policy.by_version import with_version
 from authzsvc.policy.clock import with_clock
 from authzsvc.policy.conditions import AnyCondition
 from authzsvc.policy.granted import Granted, RuleSet
@@ -72,6 +73,8 @@ def trace(policy: Policy, question: Question) -> Trace:
         return Trace(policy.decide(question), granted, (), ())
     if found.clocks:
         question = question._replace(fields=with_clock(question.fields, question.now))
+    if found.by_version:
+        question = question._replace(fields=with_version(question.fields, question.begin_string))
     forbids = tuple(_try(rule, granted.lifting(rule), question) for rule in found.forbids)
     grants = tuple(_try(rule, (rule.scope,) if rule.scope in granted.scopes else (), question) for rule in found.grants)
     return Trace(_verdict(policy, question, found, forbids, grants, granted), granted, forbids, grants)

@@ -41,6 +41,7 @@ MAX_DIFFERENCES = 1_000
 _MANY = "…"
 """Stands for the MsgTypes of a log that has too many."""
 
+_BEGIN = b"8="
 _STRICT = re.compile(rb"(?:[1-9][0-9]{0,5}+=[^\x01]++\x01)*+\Z")
 _LENGTHS = frozenset(b"%d" % tag for tag in DATA_OF_LENGTH)
 _ID_TAGS = {direction: tuple(b"%d" % tag for tag in tags[1:]) for direction, tags in clients.TAGS.items()}
@@ -72,6 +73,7 @@ class _Kind:
     """Messages of one type between two parties: whose they are, and what of them counts."""
 
     row: Row
+    begin_string: str
     held: Held
     looked_at: frozenset[bytes]
     """Tags: those that count, and the length fields, which need a closer look."""
@@ -96,7 +98,8 @@ class Replay:
     clients: frozenset[str] = frozenset()
     """CompIDs of clients that hold the default."""
     report: Report = field(default_factory=Report)
-    _kinds: dict[tuple[bytes, bytes, bytes], _Kind | None] = field(default_factory=dict)
+    _kinds: dict[tuple[bytes, ...], _Kind | None] = field(default_factory=dict)
+    """By BeginString, SenderCompID, TargetCompID and MsgType."""
     _remembered: int = 0
 
     def run(self, found: Iterable[Found]) -> Report:
@@ -112,10 +115,11 @@ class Replay:
         """Decide one message, or count it with those that it is like; False where it cannot be read."""
         if _STRICT.match(raw) is None:
             return False
-        parties = _value(raw, b"\x0149="), _value(raw, b"\x0156="), _value(raw, b"\x0135=")
+        begin_string = raw[len(_BEGIN) : raw.find(SOH)] if raw.startswith(_BEGIN) else b""
+        parties = begin_string, _value(raw, b"\x0149="), _value(raw, b"\x0156="), _value(raw, b"\x0135=")
         kind = self._kinds[parties] if parties in self._kinds else self._new_kind(*parties)
         if kind is None:
-            readable = all(parties) and _MSG_TYPE.fullmatch(parties[2]) is not None
+            readable = all(parties[1:]) and _MSG_TYPE.fullmatch(parties[3]) is not None
             self.report.foreign += readable
             return readable
         looked_at, class_of = kind.looked_at, kind.classes.get
@@ -162,7 +166,14 @@ class Replay:
         row, parts = kind.row, (pair.partition(b"=") for pair in raw.split(SOH))
         fields = Fields(tuple((int(tag), value) for tag, _, value in parts if tag in kind.decided_on))
         question = Question(
-            row.direction, row.msg_type, fields, kind.held.scopes, kind.held.claims, row.comp_id, _sent(fields)
+            row.direction,
+            row.msg_type,
+            fields,
+            kind.held.scopes,
+            kind.held.claims,
+            row.comp_id,
+            _sent(fields),
+            kind.begin_string,
         )
         ids = (fields.first(int(tag)) for tag in _ID_TAGS[row.direction])
         client = CompIds(row.comp_id, *(None if value is None else value.decode("utf-8", "replace") for value in ids))
@@ -174,17 +185,18 @@ class Replay:
         denial = before if before is not None and both[1] is Outcome.ALLOW else after
         return _Tally(line, row, *both, denial.forbid or ", ".join(denial.missing_scopes), denial.reason)
 
-    def _new_kind(self, sender: bytes, target: bytes, msg_type: bytes) -> _Kind | None:
+    def _new_kind(self, begin_string: bytes, sender: bytes, target: bytes, msg_type: bytes) -> _Kind | None:
         """Find whose message it is; None where a part is missing or neither party is a client."""
         kind = None
         if sender and target and _MSG_TYPE.fullmatch(msg_type):
-            kind = self._kind(*(part.decode("utf-8", "replace") for part in (sender, target, msg_type)))
+            parts = (begin_string, sender, target, msg_type)
+            kind = self._kind(*(part.decode("utf-8", "replace") for part in parts))
         if len(self._kinds) >= MAX_REMEMBERED:
             self._fold()
-        self._kinds[sender, target, msg_type] = kind
+        self._kinds[begin_string, sender, target, msg_type] = kind
         return kind
 
-    def _kind(self, sender: str, target: str, msg_type: str) -> _Kind | None:
+    def _kind(self, begin_string: str, sender: str, target: str, msg_type: str) -> _Kind | None:
         known = [comp_id in self.sessions or comp_id in self.clients for comp_id in (sender, target)]
         if not any(known):
             return None
@@ -201,7 +213,7 @@ class Replay:
                 all_tags.update(map(_wire, rules.vary), [_SENDING_TIME] if rules.clocks else [])
         row, conditions = Row(comp_id, direction, msg_type), _of_single_values(counting)
         looked_at = _LENGTHS.union(ids, (_wire(tag) for condition in counting for tag in condition.consulted))
-        return _Kind(row, held, looked_at, frozenset(all_tags), conditions)
+        return _Kind(row, begin_string, held, looked_at, frozenset(all_tags), conditions)
 
     @property
     def _policies(self) -> tuple[Policy, ...]:

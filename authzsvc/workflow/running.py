@@ -11,6 +11,7 @@ from pathlib import Path
 
 from authzsvc.errors import Fault, MappingFaults, ToolError
 from authzsvc.policy import source
+from authzsvc.policy.by_version import begin_string_of
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.question import Question, Verdict
@@ -95,7 +96,10 @@ def run(policy: Policy, cases: Iterable[Case]) -> list[Result]:
 
 
 def _run(policy: Policy, case: Case) -> Result:
-    question = Question(case.direction, case.msg_type, case.fields, case.scopes, case.claims, case.comp_id, case.now)
+    version = begin_string_of(case.fields)
+    question = Question(
+        case.direction, case.msg_type, case.fields, case.scopes, case.claims, case.comp_id, case.now, version
+    )
     explanation = explain.explain(policy, question, clients.beforehand(policy, question, case.client))
     return Result(case, explanation, tuple(_complaints(case, explanation.verdict)))
 

@@ -120,6 +120,16 @@ def test_an_order_without_security_type_is_for_shares_in_the_old_versions() -> N
     assert told("35=D|55=EUR/USD|167=FOR", "asset_class", ["equity", "fx"], "FIX.4.2") == ["fx"]
 
 
+def test_one_mapping_for_all_versions() -> None:
+    served = "{names: FIX.5.0SP2, serves: FIX.4.0..FIX.5.0SP2}"
+    scope = "scopes: {a:b: {grants: [{message: D, when: {asset_class: equity, client: {claim: clients}}}]}}\n"
+    compiled = policy(scope, served)
+    for begin_string, expected in (("FIX.4.2", True), ("FIX.4.4", False), ("FIXT.1.1", False)):
+        _, fields = typed.read("35=D|109=FUND-7|55=IBM|54=1")
+        question = Question(Direction.INBOUND, "D", fields, compiled.scopes, CLAIMS, begin_string=begin_string)
+        assert compiled.decide(question).allowed is expected
+
+
 @pytest.mark.parametrize(
     ("message", "expected"),
     [

@@ -244,6 +244,16 @@ def test_the_forbid_that_denied_is_named(tmp_path: Path) -> None:
     assert judged(policy, check("t", msg_type="D", body=soh("55=Y|"))).allowed
 
 
+def test_a_decision_rests_on_the_version_of_its_session() -> None:
+    head = "version: 1\nname: m\nfix: {names: FIX.5.0SP2, serves: [FIX.4.2, FIX.5.0SP2]}\nsession: {identity: {}}\n"
+    kind = "attributes: {kind: {values: {share: [{SecurityType: CS}]}, otherwise: {FIX.4.2: share}}}\n"
+    policy = build(kind + "scopes: {order:create:equity: {grants: [{message: AB, when: {kind: share}}]}}\n", head=head)
+    request = fix(check("t", body=soh("11=1|55=IBM|")))
+    for begin_string, allowed in (("FIX.4.2", True), ("FIX.4.4", False), ("FIXT.1.1", False)):
+        party = replace(request.party, begin_string=begin_string)
+        assert decide(request._replace(party=party), WHO, policy, STAMP).allowed is allowed
+
+
 def test_a_logon_tells_of_scopes_that_the_mapping_does_not_know(policy: Policy) -> None:
     odd = replace(WHO, scopes=WHO.scopes | {"openid", "order:create:eqity"})
     assert judged(policy, logon("t"), odd).unknown_scopes == ("openid", "order:create:eqity")

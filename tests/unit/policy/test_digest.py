@@ -203,6 +203,8 @@ HEADS: dict[str, tuple[str, str]] = {
     "Session.outbound": (SESSION % ", outbound: open", SESSION % ", outbound: closed"),
     "Session.passes": (SESSION % ", outbound: closed", SESSION % ", outbound: closed, passes: [j]"),
     "Mapping.fix": (HEAD, HEAD.replace("FIX.4.4", "FIX.5.0SP2")),
+    "Served.names": (HEAD, HEAD.replace("FIX.4.4", "{names: FIX.5.0SP2}")),
+    "Served.serves": (HEAD, HEAD.replace("FIX.4.4", "{names: FIX.4.4, serves: [FIX.4.2, FIX.4.4]}")),
     "Session.identity": (HEAD, HEAD.replace("identity: {}", "identity: {SenderCompID: comp}")),
     "Session.exempt": (SESSION % "", SESSION % ", exempt: [News]"),
     "Session.risk_reducing": (SESSION % "", SESSION % ", risk_reducing: [F]"),

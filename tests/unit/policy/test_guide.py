@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from authzsvc.fix.direction import Direction
+from authzsvc.fix.fields import Fields
 from authzsvc.policy.engine import Policy, Question
 from authzsvc.workflow import typed
 from tests.unit.policy.building import build
@@ -44,6 +45,15 @@ def test_the_sets_of_the_example() -> None:
     policy = mapping("Message sets")
     assert [grant.msg_type for grant in policy.grants] == ["AB", "D"]
     assert [forbid.msg_type for forbid in policy.forbids] == ["AB", "D", "E", "G"]
+
+
+def test_the_versions_of_the_example() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", section("FIX versions"), re.DOTALL)
+    policy = build(text, head="version: 1\nname: m\nsession: {identity: {}}\n")
+    for begin_string, exec_type, expected in (("FIX.4.2", "2", True), ("FIX.4.4", "2", False), ("FIXT.1.1", "F", True)):
+        fields = Fields(((150, exec_type.encode()),))
+        question = Question(Direction.OUTBOUND, "8", fields, policy.scopes, {}, begin_string=begin_string)
+        assert policy.decide(question).allowed is expected
 
 
 @pytest.mark.parametrize("word", ["asset_class", "notional", "orders", "post_trade"])

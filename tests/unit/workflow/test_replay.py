@@ -20,6 +20,7 @@ from authzsvc.workflow import replay
 from authzsvc.workflow.replay import Replay
 from authzsvc.workflow.replayed import Outcome, Report, Row, as_document
 from authzsvc.workflow.sessions import Held
+from tests.unit.policy.building import build
 from tests.unit.policy.test_reference import CLAIMS, HELD, PAIRS, compiled, mappings, slow
 
 TRADER = Held(frozenset({"role:trader"}))
@@ -33,6 +34,17 @@ def replayed(
     found: Iterable[bytes | None], candidate: Policy, baseline: Policy | None = None, held: Held = TRADER
 ) -> Report:
     return Replay(candidate, baseline, {"ALGO": held}).run(enumerate(found, 1))
+
+
+def test_messages_of_several_versions() -> None:
+    head = "version: 1\nname: m\nfix: {names: FIX.5.0SP2, serves: [FIX.4.2, FIX.5.0SP2]}\nsession: {identity: {}}\n"
+    kind = "attributes: {kind: {values: {share: [{SecurityType: CS}]}, otherwise: {FIX.4.2: share}}}\n"
+    policy = build(kind + "scopes: {a:b: {grants: [{message: D, when: {kind: share}}]}}\n", head=head)
+    plain = message("D", "55=IBM|")
+    day = [plain.replace(b"FIX.4.4", version) for version in (b"FIX.4.2", b"FIXT.1.1", b"FIX.4.2", b"FIX.4.4")]
+    report = replayed(day, policy, held=Held(frozenset(("a:b",))))
+    order = Row("ALGO", Direction.INBOUND, "D")
+    assert report.counts[order] == {(Outcome.ALLOW, Outcome.ALLOW): 2, (Outcome.ALLOW, Outcome.DENY): 2}
 
 
 @pytest.fixture
