@@ -1,9 +1,10 @@
 """FIX messages as engines record them: found in whatever stands around them.
 
-A message a line, with a time or anything else before and after it, the fields parted by SOH, `|` or `^A`; or messages
-one after the other, without lines; or one whose text holds a line break. `.gz` files are read as they are.
+A message a line, with a time or anything else before and after it; or messages one after the other, without lines; or
+one whose text holds a line break. `.gz` files are read as they are.
 
-A message begins with `8=FIX….<separator>9=` and ends with its CheckSum (10); what is cut off, or is no message, is
+A message begins with `8=FIX….<separator>9=…<separator>` and ends with its CheckSum (10). The separator is whatever
+stands there: SOH, or what a log writes in its place (`|`, `^A`, `;`, `<SOH>`). What is cut off, or is no message, is
 given as None. BodyLength and CheckSum are not held against the bytes: logs replace separators and blank out passwords.
 
 Invariant: memory is bounded, whatever the file holds.
@@ -17,7 +18,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from functools import lru_cache, partial
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -34,13 +35,12 @@ _PIECE = 1_000_000
 
 _MAX_LINES = 16
 """Line breaks in one message."""
-_MAX_START = 32
+_MAX_START = 48
 """Bytes that it takes to see that a message begins."""
 
 _BLANK = b" \t\r\n\x01|"
 _START = b"8=FIX"
-_BEGIN = re.compile(rb"8=FIX(?:T\.1\.1|\.[45]\.[0-9](?:SP[12])?)(\x01|\||\^A)9=[0-9]+\1")
-_SUMS = {separator: re.compile(re.escape(separator) + rb"10=[0-9]{3}") for separator in (b"\x01", b"|", b"^A")}
+_BEGIN = re.compile(rb"8=FIX(?:T\.1\.1|\.[45]\.[0-9](?:SP[12])?)([^=\r\n]{1,8}?)9=[0-9]+\1")
 
 _MSG_TYPE = re.compile(rb"[A-Za-z0-9]{1,16}")
 
@@ -141,7 +141,7 @@ def _several(piece: bytes) -> tuple[list[Found], bytes]:
     for begin, end in zip(begins, ends, strict=False):
         start = begin.start()
         lines = piece.count(b"\n", 0, start)
-        total = _SUMS[begin[1]].search(piece, start, end)
+        total = _sum_after(begin[1]).search(piece, start, end)
         if total is not None:
             found.append((lines, piece[start : total.start()].replace(begin[1], b"\x01") + b"\x01"))
             rest = total.end()
@@ -150,3 +150,9 @@ def _several(piece: bytes) -> tuple[list[Found], bytes]:
         else:
             found.append((lines, None))
     return found, b"" if piece.endswith(b"\n") else piece[max(rest, len(piece) - _MAX_START) :]
+
+
+@lru_cache(maxsize=64)
+def _sum_after(separator: bytes) -> re.Pattern[bytes]:
+    """Returns what a CheckSum looks like, behind a separator."""
+    return re.compile(re.escape(separator) + rb"10=[0-9]{3}")

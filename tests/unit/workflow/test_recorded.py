@@ -23,6 +23,11 @@ FORMS = {
     "pipes": f"{PLAIN}10=004|\n",
     "pipes, none at the end": f"{PLAIN}10=004\n",
     "carets": f"in: {PLAIN}10=004|\n".replace("|", "^A"),
+    "semicolons": f"out: {PLAIN}10=004|\n".replace("|", ";"),
+    "SOH in angles": f"[main] out: {PLAIN}10=004|\n".replace("|", "<SOH>"),
+    "SOH escaped": f'{{"raw": "{PLAIN}10=004|"}}\n'.replace("|", "\\u0001"),
+    "SOH as a picture": f"{PLAIN}10=004|\n".replace("|", "\u2401"),
+    "blanks": f"{PLAIN}10=004\n".replace("|", " "),
 }
 
 
