@@ -20,7 +20,7 @@ from decimal import Decimal
 
 from authzsvc.errors import AuthzError, UnknownName
 from authzsvc.fix.dictionary import Dictionary
-from authzsvc.policy.lookup import NEVER_SENT
+from authzsvc.policy.lookup import HEADER_FIELDS, NEVER_SENT
 from authzsvc.policy.words import NUMBER_SHAPE
 from authzsvc.workflow.imports.limits import Absent, Claimed, Limit, NoneOf, OneOf, Present, Range, Test, numeric
 
@@ -60,9 +60,9 @@ def test_of(dictionary: Dictionary, msg_type: str, word: str, text: str) -> Limi
     except UnknownName as error:
         raise WordingError(*_told(error)) from None
     name = dictionary.tag_name(tag)
-    if tag in NEVER_SENT or tag in dictionary.envelope:
+    if tag in NEVER_SENT or (tag in dictionary.envelope and tag not in HEADER_FIELDS):
         raise WordingError(f"`{name}` is a header field or a secret, which no condition sees")
-    if not dictionary.has_field(msg_type, tag):
+    if tag not in HEADER_FIELDS and not dictionary.has_field(msg_type, tag):
         raise WordingError(f"`{name}` is no field of `{dictionary.message_name(msg_type)}` in {dictionary.version}")
     return Limit(tag, _test(dictionary, tag, text))
 

@@ -152,7 +152,8 @@ def test_a_forbid_that_denies_all_of_a_grant(tmp_path: Path) -> None:
 CONDITIONS = st.lists(
     st.sampled_from(
         ("Symbol=A|B", "Side!=SellShort", "OrderQty=1..50", "Price<=9.5", "Account=claim:accounts", "ExecInst absent",
-         "OrdType=Limit|Market", "TimeInForce present", "SecurityType=FUT", "5001=x", "NoPartyIDs>=1", "ExecInst=1")
+         "OnBehalfOfCompID=F", "OrdType=Limit|Market", "TimeInForce present", "SecurityType=FUT", "5001=x",
+         "NoPartyIDs>=1", "ExecInst=1")
     ),
     max_size=4, unique_by=lambda text: text[:6],
 )  # fmt: skip

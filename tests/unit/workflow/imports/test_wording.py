@@ -32,6 +32,7 @@ def read(text: str) -> tuple[Limit, ...]:
         ("Account=claim:desk.accounts", 1, Claimed("desk.accounts")),
         ("Price present", 44, Present()),
         ("ExecInst ABSENT", 18, Absent()),
+        ("OnBehalfOfCompID=FIRM", 115, OneOf(("FIRM",))),
         ("Symbol=A-B.C", 55, OneOf(("A-B.C",))),
     ],
 )
