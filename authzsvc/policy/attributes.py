@@ -162,13 +162,16 @@ class Attributes:
             dictionary = self.lookup.dictionary
             told = (_told(dictionary, msg_type, alternative) for alternative in known.alternatives)
             alternatives = tuple(alternative for alternative in told if alternative is not None)
-            tags = {condition.tag for alternative in alternatives for condition in alternative.conditions}
+            hinted = (_told(dictionary, msg_type, alternative) for alternative in known.hints)
+            hints = tuple(alternative for alternative in hinted if alternative is not None)
+            tags = {condition.tag for alternative in (*alternatives, *hints) for condition in alternative.conditions}
             self._classified[key] = Classification(
                 known.definition.name,
                 alternatives,
                 self._level(msg_type, tags),
                 known.otherwise,
                 frozenset(known.part.by_entries),
+                hints,
             )
         return self._classified[key]
 

@@ -67,6 +67,8 @@ class Classification:
     """What holds where the message has no source."""
     by_entries: frozenset[str] = frozenset()
     """Values that leave it to the entries of a group, where there are any."""
+    hints: tuple[Alternative, ...] = ()
+    """What a place without a source is, where one of these holds."""
 
     def judge(self, fields: Fields, single: Single | None) -> tuple[Candidates, ...]:
         """Give what each place of the message may be. Raises `DoubtError` where its places cannot be told apart."""
@@ -78,7 +80,7 @@ class Classification:
     @cached_property
     def _asked(self) -> tuple[int, ...]:
         """The tags of the alternatives."""
-        return tuple(sorted({condition.tag for found in self.alternatives for condition in found.conditions}))
+        return tuple(sorted({condition.tag for condition in self.conditions}))
 
     @cached_property
     def by_source(self) -> Mapping[int, tuple[Alternative, ...]]:
@@ -90,8 +92,9 @@ class Classification:
 
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
-        """All conditions of all alternatives."""
-        return tuple(condition for alternative in self.alternatives for condition in alternative.conditions)
+        """All conditions of all alternatives and hints."""
+        told = (*self.alternatives, *self.hints)
+        return tuple(condition for alternative in told for condition in alternative.conditions)
 
     @cached_property
     def _otherwise(self) -> Candidates:
@@ -106,14 +109,17 @@ class Classification:
         return lru_cache(maxsize=_REMEMBERED_MESSAGES)(self._by_places)
 
     def _candidates(self, values: tuple[bytes | None, ...]) -> Candidates | None:
-        """Give what all sources of a place leave open; None where it has no source."""
+        """Give what all sources of a place leave open, or what it hints at; None where it has neither."""
         there = {tag: value for tag, value in zip(self._asked, values, strict=True) if value is not None}
         found: Candidates | None = None
         for tag, alternatives in self.by_source.items():
             if tag in there:
                 left = _left_open(alternatives, there)
                 found = left if found is None else found & left
-        return found
+        return self._hinted(there) if found is None else found
+
+    def _hinted(self, there: Single) -> Candidates | None:
+        return frozenset(hint.value for hint in self.hints if hint.truth(there) is Truth.YES) or None
 
     def _by_places(self, fields: Fields) -> tuple[Candidates, ...]:
         return tuple(self._judge(self.level.read(fields), self._otherwise))
@@ -137,7 +143,8 @@ class Classification:
     def meaning(self) -> tuple[Any, ...]:
         """Give what two that mean the same have in common; can be written as JSON."""
         alternatives = sorted(alternative.meaning for alternative in self.alternatives)
-        return alternatives, self.level.meaning, self.otherwise or "", sorted(self.by_entries)
+        hints = ([sorted(hint.meaning for hint in self.hints)],) if self.hints else ()
+        return alternatives, self.level.meaning, self.otherwise or "", sorted(self.by_entries), *hints
 
 
 def _left_open(alternatives: tuple[Alternative, ...], found: Single) -> Candidates:

@@ -142,6 +142,8 @@ class Clauses:
                 yield from self._list(tag, list_name, spot.at(key), negative=key == "not_in_list")
         if said.claim is not None:
             yield InClaim(said.claim, self._type(tag))
+        if said.not_claim is not None:
+            yield InClaim(said.not_claim, self._type(tag), negative=True)
 
     def _values(self, tag: int, words: list[str], spots: list[Spot], *, negative: bool = False) -> OneOf:
         found = [self.lookup.item(spot, tag, word) for spot, word in zip(spots, words, strict=True)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from authzsvc.errors import Fault
 from authzsvc.fix import dictionary as fix
@@ -57,6 +57,7 @@ class Known:
 
     definition: Definition
     alternatives: tuple[Alternative, ...] = ()
+    hints: tuple[Alternative, ...] = ()
     otherwise: str | None = None
     sources: tuple[KnownSource, ...] = ()
 
@@ -154,11 +155,15 @@ class Reader:
         part, spot = definition.part, definition.spot
         known = Known(definition)
         if part.values:
-            alternatives = tuple(self._alternatives(definition))
+            alternatives = tuple(self._alternatives(definition, "values"))
+            hints = tuple(self._alternatives(definition, "hints"))
+            for name in part.hints:
+                check_value(self.lookup, part, spot.at("hints", name), name)
             for index, name in enumerate(part.by_entries):
                 check_value(self.lookup, part, spot.at("by_entries", index), name)
             self._check_families(part, spot.at("families"))
-            return replace(known, alternatives=alternatives, otherwise=self._otherwise(part, spot.at("otherwise")))
+            otherwise = self._otherwise(part, spot.at("otherwise"))
+            return replace(known, alternatives=alternatives, hints=hints, otherwise=otherwise)
         return replace(known, sources=tuple(self._sources(definition)))
 
     def _check_families(self, part: language.Attribute, spot: Spot) -> None:
@@ -184,11 +189,12 @@ class Reader:
         """Whether a part of a definition counts in the version."""
         return words is None or self.version in versions(self.lookup.faults, spot, words)
 
-    def _alternatives(self, definition: Definition) -> Iterator[Alternative]:
+    def _alternatives(self, definition: Definition, key: Literal["values", "hints"]) -> Iterator[Alternative]:
         renamings = list(self._renamings(definition))
-        for value, alternatives in definition.part.values.items():
+        part = definition.part
+        for value, alternatives in (part.values if key == "values" else part.hints).items():
             for index, said in enumerate(alternatives):
-                spot = definition.spot.at("values", value, index)
+                spot = definition.spot.at(key, value, index)
                 conditions = self._conditions(said.when, spot if spot.at("when").data is None else spot.at("when"))
                 if conditions is None or not self._counts(spot.at("versions"), said.versions):
                     continue

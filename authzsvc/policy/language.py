@@ -99,6 +99,8 @@ class EntryCondition(Part):
     not_in_list: Name | None = None
     claim: Word | None = None
     """The value equals this claim of the token, or is in it; dots lead into nested claims."""
+    not_claim: Word | None = None
+    """The token has this claim, and the value is not in it."""
     default: Word | None = None
     """Stands in where the tag is absent."""
 
@@ -351,6 +353,8 @@ class Attribute(Part):
     """Tags that say the same elsewhere in the message: `{SecurityType: LegSecurityType}`."""
     by_entries: list[Name] = Field(default_factory=list)
     """Values that leave it to the entries of a group, where there are any."""
+    hints: dict[Name, Annotated[list[Alternative], Field(min_length=1)]] = Field(default_factory=dict)
+    """What it is where no source is in the message, from tags that prove nothing beside a source."""
     otherwise: Name | dict[Word, Name] | None = None
     """What holds where no source is in the message; or that for versions, or ranges of them."""
     sources: list[AttributeSource] = Field(default_factory=list)
@@ -371,7 +375,7 @@ class Attribute(Part):
         if self.values:
             strange, form = self._set("ignore", "fold", "default"), "values"
         else:
-            strange, form = self._set("families", "also", "by_entries", "otherwise"), "sources"
+            strange, form = self._set("families", "also", "by_entries", "hints", "otherwise"), "sources"
         if self.product:
             strange, form = [*strange, *self._set("ignore", "fold", "default")], "product"
         if strange:

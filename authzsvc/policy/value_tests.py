@@ -4,7 +4,7 @@ Values come in the plain form of the field's data type. `InRange` also tests tex
 numbers itself.
 
 A test returns whether the value passes, or raises `DoubtError` if the value or the token leaves that open. A *negative*
-test (`not`, `not_in_list`) says what a value must not be; for an absent field its result is open.
+test (`not`, `not_in_list`, `not_claim`) says what a value must not be; for an absent field its result is open.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from authzsvc.fix import plain_forms
 from authzsvc.fix.data_types import TEXT, DataType
-from authzsvc.policy.claims import Claims, holds_item, in_claim
+from authzsvc.policy.claims import Claims, claim_at, holds_item, in_claim
 from authzsvc.policy.truth import DoubtError
 
 _EXACT_DIGITS = 15
@@ -79,26 +79,34 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class InClaim:
-    """`claim`: the value equals this claim of the token, or is in it where the claim is a list."""
+    """`claim`: the value equals this claim of the token, or is in it where the claim is a list.
+
+    With `negative` `not_claim`: the token has the claim, and the value is not in it.
+    """
 
     claim: str
     type: DataType = field(default=TEXT, compare=False)
     """How the claim's values are read, as those of the field are."""
-    negative = False
+    negative: bool = False
 
     def passes(self, value: bytes, claims: Claims) -> bool:
-        """Whether it is. Raises `DoubtError` for a claim of no use, and for bytes that are no UTF-8."""
+        """Whether it is. Raises `DoubtError` for a claim of no use, and for bytes that are no UTF-8.
+
+        A token without the claim passes no `not_claim`: it says nothing that the value could contradict.
+        """
+        if self.negative and claim_at(claims, self.claim) is None:
+            return False
         if self.type is TEXT:
-            return in_claim(claims, self.claim, _text(value))
-        return holds_item(claims, self.claim, value, self.type)
+            return in_claim(claims, self.claim, _text(value)) is not self.negative
+        return holds_item(claims, self.claim, value, self.type) is not self.negative
 
     @property
     def meaning(self) -> Meaning:
         """The claim's path."""
-        return "claim", self.claim
+        return "not claim" if self.negative else "claim", self.claim
 
     def __str__(self) -> str:
-        return f" in claim `{self.claim}`"
+        return f" {'not ' if self.negative else ''}in claim `{self.claim}`"
 
 
 @dataclass(frozen=True, slots=True)

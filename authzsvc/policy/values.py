@@ -279,8 +279,10 @@ class ValuesCondition:
 
     @property
     def lists(self) -> tuple[OneOf, ...]:
-        """Every test against a value list."""
-        return tuple(test for source in self.sources for test in source.condition.lists)
+        """Every test against a value list. A tag that can have none of a list's values does not make the list empty."""
+        found = tuple(test for source in self.sources for test in source.condition.lists)
+        filled = {test.list_name for test in found if test.values}
+        return tuple(test for test in found if test.values or test.list_name not in filled)
 
     @property
     def consulted(self) -> frozenset[int]:

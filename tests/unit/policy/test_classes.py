@@ -195,3 +195,19 @@ def test_a_message_without_any_source_is_a_fault() -> None:
         "`ListCancelRequest` of FIX.4.4 has no tag that tells `kind`"
         " (leave the message out: `except: [ListCancelRequest]`)"
     )
+
+
+def test_a_hint_counts_where_there_is_no_source() -> None:
+    hints = "    hints: {option: [{StrikePrice: {present: true}}], spread: [{Symbol: {prefix: S-}}]}\n    otherwise: share\n"
+    assert truth(condition("option", more=hints), "55=X|202=5") is YES
+    assert truth(condition("share", more=hints), "55=X|202=5") is NO
+    assert truth(condition("share", more=hints), "55=X") is YES
+    assert truth(condition("share", more=hints), "55=X|202=5|167=CS") is YES
+    assert truth(condition("option", more=hints), "55=S-1|202=5") is DOUBT
+    assert truth(condition("derivative", more=hints), "55=S-1|202=5") is YES
+    with_legs = KIND.replace("Product: LegProduct}]", "Product: LegProduct, StrikePrice: LegStrikePrice}]")
+    more = "    hints: {option: [{StrikePrice: {present: true}}]}\n    otherwise: share\n"
+    rules = f"{with_legs}{more}scopes: {{a:b: {{grants: [{{message: AB, when: {{kind: option}}}}]}}}}\n"
+    (grant,) = build(rules).grants
+    assert grant.truth(Fields.parse(b"555=2\x01600=A\x01612=5\x01600=B\x01612=6\x01"), {}) is YES
+    assert grant.truth(Fields.parse(b"555=2\x01600=A\x01612=5\x01600=B\x01"), {}) is NO

@@ -43,6 +43,7 @@ TESTS = {
     "in_list": ("{in_list: one}", "{in_list: two}"),
     "not_in_list": ("{not_in_list: one}", "{not_in_list: two}"),
     "claim": ("{claim: accounts}", "{claim: desks}"),
+    "not_claim": ("{not_claim: accounts}", "{not_claim: desks}"),
     "default": ("{equals: A}", "{equals: A, default: A}"),
 }
 """Texts for a text field."""
@@ -162,6 +163,10 @@ MATTERS: dict[str, tuple[str, str]] = {
     "Attribute.by_entries": (
         ATTRIBUTE % (f"values: {CLASSES}", "A"),
         ATTRIBUTE % (f"values: {CLASSES}, by_entries: [A]", "A"),
+    ),
+    "Attribute.hints": (
+        ATTRIBUTE % (f"values: {CLASSES}", "A"),
+        ATTRIBUTE % (f"values: {CLASSES}, hints: {{A: [{{65: WI}}]}}", "A"),
     ),
     "Attribute.otherwise": (
         ATTRIBUTE % (f"values: {CLASSES}", "A"),

@@ -85,3 +85,23 @@ def test_long_lists_are_told_by_their_digest() -> None:
     assert str(long).endswith(", …")
     assert OneOf(long.values, "universe").meaning == long.meaning
     assert OneOf(long.values | {b"x"}).meaning != long.meaning
+
+
+@pytest.mark.parametrize(
+    ("claims", "passes"),
+    [
+        ({"accounts": ["A1"]}, False),
+        ({"accounts": "A1"}, False),
+        ({"accounts": ["A2"]}, True),
+        ({"accounts": []}, True),
+        ({}, False),
+    ],
+)
+def test_a_value_that_is_not_in_a_claim_which_the_token_has(claims: dict[str, object], passes: bool) -> None:
+    assert InClaim("accounts", negative=True).passes(b"A1", claims) is passes
+
+
+@pytest.mark.parametrize("claim", [True, {"a": 1}, 1.5])
+def test_a_claim_of_no_use_leaves_it_open_what_is_not_in_it(claim: object) -> None:
+    with pytest.raises(DoubtError, match="no usable claim"):
+        InClaim("accounts", negative=True).passes(b"A1", {"accounts": claim})
