@@ -18,7 +18,7 @@ from authzsvc.workflow.tables import Format
 
 def command(
     path: Annotated[Path, typer.Argument(help="The mapping.")],
-    by: Annotated[By, typer.Option(help="A row a scope's grant, or a role's.")] = By.SCOPE,
+    by: Annotated[By, typer.Option(help="A row for each grant of a scope, of a role, or for each role.")] = By.SCOPE,
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TABLE,
     output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
+from authzsvc.fix.direction import Direction
 from authzsvc.policy.engine import Policy
 from authzsvc.policy.terms import Scope
 from authzsvc.workflow.lines import Kind, Line, all_lines
@@ -19,12 +20,17 @@ class By(StrEnum):
 
     SCOPE = "scope"
     ROLE = "role"
+    SUMMARY = "summary"
+    """A row for each role."""
 
 
 def table(policy: Policy, by: By) -> Table:
     """Give the matrix of a mapping."""
     title = f"{policy.name}: {'scopes and messages' if by is By.SCOPE else 'roles and messages'}"
     note = f"{policy.fix}, policy {policy.digest[:16]}"
+    if by is By.SUMMARY:
+        columns = ("Role", "Description", "Sends", "Receives", "Stopped by")
+        return Table(f"{policy.name}: what each role can do", note, columns, tuple(_summaries(policy)))
     columns = (by.value.capitalize(), *(("Scope",) if by is By.ROLE else ()), "Message", "Type", "Direction", "When")
     if by is By.ROLE:
         return Table(title, note, columns, tuple(_by_role(policy)))
@@ -55,6 +61,31 @@ def _by_role(policy: Policy) -> Iterator[tuple[str, ...]]:
         for scope in sorted(policy.role_terms[role].named):
             if policy.scope_terms[scope].modifier:
                 yield role, scope, "", "", "", _lifts(policy, scope)
+
+
+def _summaries(policy: Policy) -> Iterator[tuple[str, ...]]:
+    """Give for each role which messages it may send and receive, and the forbids on these that it does not lift."""
+    lines = sorted(all_lines(policy), key=_order)
+    for role, scopes in sorted(policy.roles.items()):
+        granted = [line for line in lines if line.kind is Kind.GRANT and line.name in scopes]
+        messages = {line.key for line in granted}
+        forbids = (line for line in lines if line.kind is Kind.FORBID and line.key in messages)
+        names = dict.fromkeys(line.name for line in forbids if not _lifted(policy, role, line))
+        sends, receives = (_together(granted, direction) for direction in (Direction.INBOUND, Direction.OUTBOUND))
+        yield role, policy.role_terms[role].description, sends, receives, ", ".join(names)
+
+
+def _together(granted: list[Line], direction: Direction) -> str:
+    """Give the messages of grants with their conditions; none for a message that some grant has without any."""
+    found: dict[str, list[str]] = {}
+    for line in sorted(granted, key=lambda line: line.label):
+        if line.rule.direction is direction:
+            found.setdefault(line.label, []).append(line.when)
+    return "; ".join(_with_conditions(label, whens) for label, whens in found.items())
+
+
+def _with_conditions(label: str, whens: list[str]) -> str:
+    return label if not all(whens) else f"{label} ({' or '.join(dict.fromkeys(whens))})"
 
 
 def _lifted(policy: Policy, role: str, line: Line) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from authzsvc.demo.stack import Stack, find_mapping
+from authzsvc.demo.stack import Stack
 from authzsvc.demo.venue import Venue
 from authzsvc.gateway import Endpoint, FilterSettings, GatewayOptions, ServerTls
 from authzsvc.gateway.filter_settings import Cache, Check
@@ -89,7 +89,7 @@ def stack_factory(folder: Path, venue: Venue, ending: ExitStack) -> StartStack:
         number = len(list(folder.iterdir()))
         upstream_port = more.pop("upstream_port", venue.port)
         gateway = options(settings, listen_tls=more.pop("listen_tls", None))
-        mapping = more.pop("mapping", None) or find_mapping("institutional.yaml")
+        mapping = more.pop("mapping", None) or HERE / "mapping.yaml"
         metrics = metrics_address()
         service_settings = {"metrics": {"tcp": metrics}, "guessing": LENIENT, **more.pop("service_settings", {})}
         stack = kind(folder / str(number), upstream_port, mapping, gateway, service_settings, **more)

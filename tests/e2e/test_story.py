@@ -1,9 +1,19 @@
-"""AlgoProvider's story: exactly its four scopes, an ordinary day, and a bad release."""
+"""AlgoProvider's story under the shipped mapping: exactly its four scopes, an ordinary day, and a bad release."""
 
 from __future__ import annotations
 
+import pytest
+
 from authzsvc.demo.algoprovider import SCOPES
+from authzsvc.demo.stack import Stack, find_mapping
+from tests.e2e.conftest import StartStack
 from tests.e2e.rig import Rig
+
+
+@pytest.fixture(scope="module")
+def stack(start_stack: StartStack) -> Stack:
+    """A gateway whose service has the shipped mapping."""
+    return start_stack(mapping=find_mapping("institutional.yaml"))
 
 
 async def test_algo_provider(rig: Rig) -> None:

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from authzsvc.fix.direction import Direction
+from authzsvc.fix.fields import Fields
 from authzsvc.policy.compiler import compile_mapping
 from authzsvc.policy.engine import Policy
+from authzsvc.policy.question import Question
 from authzsvc.workflow import running
 from authzsvc.workflow.lint import lint
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 SHIPPED = ["institutional.yaml", "quickstart.yaml"]
-ANSWERS = ["3", "9", "j", "r", "AG", "AI", "BZ", "CW", "Y", "b", "f", "h"]
-REPORTS = ["8", "AE", "AP", "AS", "AK", "AM", "AW", "BA", "BL", "CJ", "CM", "CQ", "DC", "DN"]
+ANSWERS = ["3", "9", "j", "AG", "AI", "B", "CW", "Y", "b", "f", "h"]
+REPORTS = ["8", "AE", "AP", "AS", "AK", "AM", "AW", "BA", "BL", "CJ", "CM", "CQ", "DC", "DN", "r", "BZ", "DK"]
 REPORTS += ["AO", "AQ", "AR", "AU", "AX", "AY", "AZ", "C", "CB", "DX", "P", "T", "W", "X", "d", "y"]
 
 
@@ -50,7 +52,13 @@ def test_every_file_of_a_desk_has_its_suite() -> None:
 
 @pytest.mark.parametrize("msg_type", ANSWERS)
 def test_answers_to_the_client_pass(msg_type: str) -> None:
-    assert (Direction.OUTBOUND, msg_type) not in institutional().rules
+    verdict = institutional().decide(Question(Direction.OUTBOUND, msg_type, Fields(()), frozenset(), {}))
+    assert verdict.allowed
+
+
+def test_what_no_scope_grants_is_withheld() -> None:
+    verdict = institutional().decide(Question(Direction.OUTBOUND, "U1", Fields(()), frozenset(), {}))
+    assert not verdict.allowed
 
 
 @pytest.mark.parametrize("msg_type", REPORTS)

@@ -34,7 +34,7 @@ def document(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 
 def test_allowed_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(monkeypatch, "--message", "35=D|167=CS", "--json") == 0
+    assert run(monkeypatch, "--message", "35=D|55=A|54=1|167=CS", "--json") == 0
     assert document(capsys) == {
         "decision": "allow",
         "scope": "order:create:equity",
@@ -54,15 +54,15 @@ def test_a_logon_needs_no_scope(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 
 def test_denied_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(monkeypatch, "--message", "35=D|167=CS", "--json", scopes="order:cancel order:replace") == 1
+    assert run(monkeypatch, "--message", "35=D|55=A|54=1|167=CS", "--json", scopes="order:cancel order:replace") == 1
     found = document(capsys)
     assert list(found) == ["decision", "scope", "missing_scopes", "reason", "vary", "policy"]
     assert (found["decision"], found["scope"]) == ("deny", None)
-    assert found["missing_scopes"] == ["order:create:equity"]
+    assert found["missing_scopes"] == ["order:create:equity", "order:create:equity:buy"]
 
 
 def test_allowed_on_the_screen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(monkeypatch, "--message", "35=D|167=CS") == 0
+    assert run(monkeypatch, "--message", "35=D|55=A|54=1|167=CS") == 0
     screen = capsys.readouterr().out
     assert "ALLOW  NewOrderSingle (D) inbound" in screen
     assert "granted by `order:create:equity`" in screen
@@ -70,22 +70,22 @@ def test_allowed_on_the_screen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 def test_denied_on_the_screen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(monkeypatch, "--message", "35=D|167=FUT") == 1
+    assert run(monkeypatch, "--message", "35=D|55=A|54=1|167=FUT") == 1
     screen = capsys.readouterr().out
     assert "DENY  NewOrderSingle (D) inbound" in screen
-    assert "needs SecurityType=CS, the message has FUT" in screen
+    assert "needs asset_class=equity, the message has SecurityType=FUT" in screen
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        "35=D|167=CS",
-        "35=D|167=CS|",
-        "35=D\x01167=CS\x01",
-        "35=D\x01167=CS",
-        "167=CS|35=D",
-        "8=FIX.4.4|9=70|35=D|34=2|49=ALGO|56=VENUE|52=20260101-00:00:00|11=1|167=CS|10=000|",
-        "35=D\x0158=a|b\x01167=CS\x01",
+        "35=D|55=A|54=1|167=CS",
+        "35=D|55=A|54=1|167=CS|",
+        "35=D\x0155=A\x0154=1\x01167=CS\x01",
+        "35=D\x0155=A\x0154=1\x01167=CS",
+        "167=CS|35=D|55=A|54=1",
+        "8=FIX.4.4|9=70|35=D|34=2|49=ALGO|56=VENUE|52=20260101-00:00:00|11=1|55=A|54=1|167=CS|10=000|",
+        "35=D\x0158=a|b\x0155=A\x0154=1\x01167=CS\x01",
     ],
 )
 def test_a_message_may_be_a_fragment_or_whole(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
@@ -147,10 +147,10 @@ def test_outbound_against_a_claim(monkeypatch: pytest.MonkeyPatch, account: str,
 @pytest.mark.parametrize(
     ("message", "claims", "code"),
     [
-        ("35=D|49=ALGO|167=CS", '{"fix_comp_id": "ALGO"}', 0),
-        ("35=D|49=OTHER|167=CS", '{"fix_comp_id": "ALGO"}', 1),
-        ("35=D|49=OTHER|167=CS", "{}", 0),
-        ("35=D|167=CS", '{"fix_comp_id": "ALGO"}', 0),
+        ("35=D|49=ALGO|55=A|54=1|167=CS", '{"fix_comp_id": "ALGO"}', 0),
+        ("35=D|49=OTHER|55=A|54=1|167=CS", '{"fix_comp_id": "ALGO"}', 1),
+        ("35=D|49=OTHER|55=A|54=1|167=CS", "{}", 0),
+        ("35=D|55=A|54=1|167=CS", '{"fix_comp_id": "ALGO"}', 0),
     ],
 )
 def test_the_identity_is_held_where_it_is_told(

@@ -198,7 +198,8 @@ def test_a_message_without_any_source_is_a_fault() -> None:
 
 
 def test_a_hint_counts_where_there_is_no_source() -> None:
-    hints = "    hints: {option: [{StrikePrice: {present: true}}], spread: [{Symbol: {prefix: S-}}]}\n    otherwise: share\n"
+    hints = "    hints: {option: [{StrikePrice: {present: true}}], spread: [{Symbol: {prefix: S-}}]}\n"
+    hints += "    otherwise: share\n"
     assert truth(condition("option", more=hints), "55=X|202=5") is YES
     assert truth(condition("share", more=hints), "55=X|202=5") is NO
     assert truth(condition("share", more=hints), "55=X") is YES

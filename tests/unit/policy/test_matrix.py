@@ -15,6 +15,7 @@ MAPPINGS = Path(__file__).parents[3] / "mappings"
 POLICY = compile_mapping(MAPPINGS / "institutional.yaml")
 
 SPREAD = "555=2|600=A|608=OC|600=B|608=OC|"
+ENTRY = "55=A|54=1|"
 OPTIONS = "146=2|55=A|167=OPT|55=B|167=OPT|"
 MIXED = "146=2|55=A|167=OPT|55=B|167=CS|"
 
@@ -38,17 +39,17 @@ GRANTED = [
     ("order:create:fx", "D", "167=FXSPOT|"),
     ("order:replace:option_multileg", "AC", SPREAD),
     ("order:status:all", "AF", "585=7|"),
-    ("order:create:list", "E", "66=1|"),
-    ("quote:create:mass", "i", "117=1|"),
+    ("order:create:list", "E", "66=1|73=1|11=1|" + ENTRY),
+    ("quote:create:mass", "i", "117=1|296=1|302=s|295=1|299=e|55=A|132=1|133=2|"),
     ("quote:request:create", "R", "131=1|"),
     ("position:view", "AN", "710=1|"),
     ("trade:capture:view", "AD", "568=1|"),
-    ("trade:capture:create", "AE", "571=1|"),
+    ("trade:capture:create", "AE", "571=1|55=A|552=1|54=1|"),
 ]
 
 REFUSED = [
     ("order:create:equity", "D", "167=FUT|"),
-    ("order:create:equity", "D", "11=1|"),
+    ("order:create:equity", "D", "11=1|200=202703|"),
     ("order:create:equity", "D", "167=CS|167=FUT|"),
     ("order:create:equity", "AB", SPREAD),
     ("order:create:equity", "F", "41=1|"),
@@ -75,13 +76,17 @@ REFUSED = [
     ("trade:view:own", "D", "167=CS|"),
 ]
 
+SINGLE = frozenset({"D", "G", "AB", "AC"})
+"""Messages that `decide` gives a symbol and a side: without them, forbids fire."""
+
 ALGO_PROVIDER = "order:create:option_multileg order:cancel order:replace marketdata:subscribe:option"
 
 
 def decide(
     scopes: str, msg_type: str, body: str, direction: Direction = Direction.INBOUND, **claims: object
 ) -> Verdict:
-    fields = Fields.parse(body.replace("|", "\x01").encode())
+    whole = ENTRY + body if msg_type in SINGLE else body
+    fields = Fields.parse(whole.replace("|", "\x01").encode())
     return POLICY.decide(Question(direction, msg_type, fields, frozenset(scopes.split()), claims))
 
 

@@ -32,6 +32,19 @@ def test_by_role(desk: Policy) -> None:
     ]
 
 
+def test_a_row_for_each_role(write: Callable[..., Path]) -> None:
+    assert matrix.table(compile_mapping(write()), By.SUMMARY).rows == (
+        ("canceller", "", "OrderCancelRequest", "", ""),
+        (
+            "trader",
+            "",
+            "NewOrderSingle (Side one of 1, 2 and SecurityType=CS); OrderCancelRequest",
+            "",
+            "restricted-list",
+        ),
+    )
+
+
 def test_modifiers(write: Callable[..., Path]) -> None:
     """A row each, by scope and by role; a role that holds one is not told of the forbid that it lifts."""
     modifier = ("scopes:\n", "scopes:\n  override:x: {modifier: true, sensitive: true, description: All}\n")
