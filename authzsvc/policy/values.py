@@ -109,6 +109,8 @@ class ValuesCondition:
 
     def _of_message(self, single: Single, claims: Claims) -> Truth:
         """Whether it holds for a message without groups; the quick way for most messages."""
+        if self.absent:
+            return self._absent_from(single)
         best, there, referred = None, self.any_occurrence, False
         for tag, source in self._outermost:
             value = single.get(tag)
@@ -123,6 +125,18 @@ class ValuesCondition:
         if best is not None:
             return best
         return Truth.DOUBT if referred else self._unsaid(claims)
+
+    def _absent_from(self, single: Single) -> Truth:
+        """Whether a message without groups names no value."""
+        absent = Truth.YES
+        for tag, _ in self._outermost:
+            value = single.get(tag)
+            if value is None:
+                continue
+            if value and value not in self.ignore:
+                return Truth.NO
+            absent = Truth.DOUBT
+        return absent
 
     def _unsaid(self, claims: Claims) -> Truth:
         """Whether it holds for a message that says nothing of it."""
@@ -163,7 +177,7 @@ class ValuesCondition:
     @cached_property
     def _simple(self) -> bool:
         """Whether every source of the message itself counts, whatever stands beside it."""
-        return not self.absent and not any(source.where for _, source in self._outermost)
+        return not any(source.where for _, source in self._outermost)
 
     @cached_property
     def _conditions(self) -> tuple[Condition, ...]:
