@@ -33,6 +33,12 @@ pub(super) struct HalfClosed {
     waits: bool,
 }
 
+impl HalfClosed {
+    fn is_time_up(&self, now: Now) -> bool {
+        self.until.is_some_and(|until| now.monotonic >= until)
+    }
+}
+
 impl Session {
     /// Moves a session on whose client or venue has ended. Called after every event.
     #[inline]
@@ -115,6 +121,15 @@ impl Session {
         self.half_closed.get_or_insert(HalfClosed { why, by, until: None, is_over: false, waits: false })
     }
 
+    /// Notes that the other side's time is up. When time has passed, this comes before anything else, so that a message that waits
+    /// in the session is no more taken in than one that TCP still holds.
+    pub(super) fn note_if_over(&mut self, now: Now) {
+        let all_taken_in = !self.inbound.ended || self.inbound.unread.is_empty();
+        if let Some(half_closed) = &mut self.half_closed {
+            half_closed.is_over |= all_taken_in && half_closed.is_time_up(now);
+        }
+    }
+
     /// Closes both connections if the other side's time is up and no message waits for its decision, or if that takes too
     /// long.
     fn close_if_over(&mut self, now: Now, out: &mut Commands) {
@@ -127,12 +142,11 @@ impl Session {
         }
         let is_quiet = self.inbound.is_clear() && self.outbound.is_clear();
         let end_timeout_ms = self.listener.settings.limits.end_timeout_ms;
-        let all_taken_in = !self.inbound.ended || self.inbound.unread.is_empty();
+        let is_time_up = self.half_closed(now).is_time_up(now);
+        self.note_if_over(now);
         let half_closed = self.half_closed(now);
         // A message that came before the client's end may still wait for a limit; the other side has its time all the same.
-        let is_time_up = half_closed.until.is_some_and(|until| now.monotonic >= until);
-        half_closed.is_over |= all_taken_in && is_time_up;
-        if is_time_up && !all_taken_in && !std::mem::replace(&mut half_closed.waits, true) {
+        if is_time_up && !half_closed.is_over && !std::mem::replace(&mut half_closed.waits, true) {
             out.push(Command::Tick(end_timeout_ms));
         }
         let (why, is_over) = (half_closed.why, half_closed.is_over);

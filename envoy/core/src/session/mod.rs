@@ -320,6 +320,7 @@ impl Session {
     /// Time has passed.
     pub fn tick(&mut self, now: Now, out: &mut Commands) {
         self.tell_accounts_if_due(now, out);
+        self.note_if_over(now);
         match &self.phase {
             Phase::AwaitingLogon | Phase::Authorizing { .. } => {
                 let waited = now.monotonic.saturating_sub(self.opened);

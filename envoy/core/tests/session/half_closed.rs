@@ -163,6 +163,29 @@ fn what_waits_when_the_time_is_up_is_decided_and_then_both_close() {
     );
 }
 
+/// A message that waits in the session when the time is up is no more taken in than one that TCP still holds, even if the same
+/// tick makes room for it.
+#[test]
+fn what_is_not_taken_in_when_the_time_is_up_stays_out() {
+    let limits = r#""limits":{"logout_timeout_ms":1000,"max_pending_rejects":1,"reject_timeout_ms":1000}"#;
+    Play::logged_on("FIX.4.4", limits, "").play(
+        ">> client D 2 11=a|
+         << check 2 message inbound D 2 11=a|
+         >> answer 2 reject 6 no
+         << venue 1 2 112=<1>|
+         >> client D 3 11=b|
+         << pause
+         << tick 1000
+         >> venue-end
+         << end client
+         << tick 1000
+         >> after 1000
+         << end venue
+         << resume
+         << tick 1000",
+    );
+}
+
 #[test]
 fn what_is_never_decided_is_not_waited_for() {
     Play::logged_on("FIX.4.4", r#""limits":{"end_timeout_ms":9000}"#, "").play(
