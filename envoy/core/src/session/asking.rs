@@ -1,6 +1,6 @@
 //! Which messages the decision service is asked about, and the Checks that ask and report.
 
-use super::{Now, Session};
+use super::{Now, Phase, Session};
 use crate::command::{CheckId, Command, Commands, Direction, Level};
 use crate::contract::request::{self, Envelope, Event};
 use crate::message::Message;
@@ -128,6 +128,9 @@ impl Session {
         out.log(Level::Warn, format!("session {}: {} violation: {violation}", self.name, direction.as_str()));
         self.inbound.drop_all();
         self.outbound.drop_all();
-        self.close("violation of the strict profile", out);
+        // A session that has ended meanwhile may still have a last word on its way to the client, and closes by itself.
+        if !matches!(self.phase, Phase::Leaving { .. } | Phase::Closed) {
+            self.close("violation of the strict profile", out);
+        }
     }
 }

@@ -84,7 +84,8 @@ impl Session {
     }
 
     /// Refuses a Logon with which the numbers would begin anew. To the client they have, so it is told by a Logout of number 1;
-    /// to the venue they have not, so nothing takes the Logon's place there.
+    /// to the venue they have not, so nothing takes the Logon's place there. But where the Logon answers the venue's, they have begun
+    /// anew to both, and the client has had the venue's number 1: a Logout takes the Logon's place, as that of any other message.
     pub(super) fn refuse_reset(
         &mut self,
         logon: &Message<'_>,
@@ -92,9 +93,13 @@ impl Session {
         now: Now,
         out: &mut Commands,
     ) {
+        const WHY: &str = "Logon in the session refused";
+        if self.venue_began_anew && !logon.poss_dup {
+            return self.end(logon, denial.clone(), WHY, now, out);
+        }
         out.count(Counter::SessionsEnded);
         self.refuse(logon, denial, now, out);
-        self.leave("Logon in the session refused", now, out);
+        self.leave(WHY, now, out);
     }
 
     /// The turn of such a Logon has come: it goes upstream without its secrets, and what counts by the old numbers is forgotten.

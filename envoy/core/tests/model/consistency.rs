@@ -211,7 +211,8 @@ impl World {
             // The answer was made in the state that it reports itself.
             let sent_at = self.sent_at[&id];
             let sent_at = if sent_at == before { self.reports } else { sent_at };
-            for asked in answer.asked.messages() {
+            // No message waits for the answer to a refresh, not even the one that it is about.
+            for asked in answer.asked.messages().iter().filter(|_| !answer.asked.is_refresh()) {
                 let name = self.numbers[&(answer.asked.is_inbound(), asked.seq)];
                 self.messages[name].decided = Some((sent_at, state));
             }

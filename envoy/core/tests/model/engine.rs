@@ -64,6 +64,8 @@ pub struct Engine {
     first: u64,
     /// Its Logon with 141=Y has not been answered yet.
     pub begins_anew: bool,
+    /// Its answer to such a Logon brings a token.
+    pub answers_with_token: bool,
     /// Numbers of the other side's that were lost as garbled bytes.
     pub missing: BTreeSet<u64>,
     /// The rejects that were received (35=j): RefSeqNum (45).
@@ -90,6 +92,7 @@ impl Engine {
             gap_to: None,
             first,
             begins_anew: false,
+            answers_with_token: false,
             missing: BTreeSet::new(),
             rejects: Vec::new(),
             session_rejects: Vec::new(),
@@ -266,7 +269,7 @@ impl Engine {
         assert_eq!(logon.seq, 1, "a Logon with 141=Y has number 1");
         if !std::mem::take(&mut self.begins_anew) {
             self.forget();
-            self.say_anew(false);
+            self.say_anew(self.answers_with_token);
         }
         assert_eq!(self.expected, 1);
         self.take(logon);

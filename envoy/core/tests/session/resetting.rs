@@ -189,6 +189,73 @@ fn a_session_that_is_to_end_ends_with_it_out_of_the_venues_sight() {
 }
 
 #[test]
+fn a_refused_answer_to_the_venues_becomes_a_logout_in_sequence() {
+    let began = format!(
+        ">> venue A 1 {RESET}
+         << report {{}} outbound reset: the venue's Logon with 141=Y begins the numbers anew
+         << client A 1 {RESET}"
+    );
+    let mut ordered = Play::new("FIX.4.4", "");
+    ordered.play(
+        ">> client A 1 98=0|554=s3cret|
+         << check 1 logon inbound A 1 bearer=s3cret 98=0|
+         >> answer 1 allow etag=a watch=50
+         << venue A 1 98=0|
+         << watch 2 a 55 s
+         >> venue A 1 98=0|
+         << client A 1 98=0|",
+    );
+    ordered.play(&began.replace("{}", "3"));
+    ordered.play(&format!(
+        ">> answer 2 logout 6 stopped
+         << tick 60000
+         >> client A 1 {RESET}
+         << venue 5 1 58=stopped|
+         << tick 2000
+         >> venue 5 2
+         << client 5 2 58=stopped|
+         << end client
+         << tick 2000"
+    ));
+    let mut denied = Play::logged_on("FIX.4.4", "", "");
+    denied.play(&began.replace("{}", "2"));
+    denied.play(&format!(
+        ">> client A 1 {RESET}554=other|
+         << check 3 renewal inbound A 1 fresh=other {RESET}
+         >> answer 3 reject 6 expired
+         << venue 5 1 58=expired|
+         << tick 2000
+         >> venue 5 2
+         << client 5 2 58=expired|
+         << end client
+         << tick 2000"
+    ));
+}
+
+/// A violation of the venue's waits for what came before it, which may end the session: then the connections close once, for that.
+#[test]
+fn a_violation_behind_a_refused_one_closes_nothing_anew() {
+    const CLOSE: &str = "<< close Logon in the session refused";
+    let refused = |end: &str, first: &str, later: &str| {
+        Play::logged_on("FIX.4.4", "", "").play(&format!(
+            ">> client A 1 {RESET}554=other|
+             << check 2 renewal inbound A 1 fresh=other {RESET}
+             {end}
+             >> venue 35=8|34=2|49=OTHER|56=ALGO|52=T|
+             >> answer 2 reject 6 expired
+             << client 5 1 58=expired|
+             << end client
+             {first}
+             << report 3 outbound violation: BeginString, SenderCompID or TargetCompID is not the Logon's
+             >> after 2000
+             {later}"
+        ));
+    };
+    refused("", "<< tick 2000", CLOSE);
+    refused(">> client-end\n<< tick 60000", CLOSE, "");
+}
+
+#[test]
 fn what_the_client_sends_behind_its_logon_is_answered_though_the_venues_comes_later() {
     Play::logged_on("FIX.4.4", "", "").play(&format!(
         ">> client A 1 {RESET} + D 2 58=|

@@ -75,6 +75,13 @@ impl Run {
         })
     }
 
+    /// A later Logon of the venue's began the numbers anew.
+    fn has_venue_begun_anew(&self) -> bool {
+        let said = said(&self.outbound.taken);
+        let mut later = said.iter().filter(|read| read.msg_type == "A").skip(1);
+        later.any(|logon| logon.value(141).as_deref() == Some(b"Y"))
+    }
+
     /// An answer about another message holds for this one too.
     fn is_alike(&self, inbound: bool, came: &Read) -> bool {
         let alike = |asked: &Asked, tags: &[u32]| {
@@ -140,7 +147,8 @@ impl Run {
             };
             // A replay that is denied, or asks for renewal, becomes a GapFill in any case. Nothing comes of a Disconnect.
             let cut = matches!(front.and_then(|ruled| ruled.verdict.as_ref()), Some(Verdict::Disconnect));
-            let explained = came.poss_dup && (denied && !cut || renewal || has_secret(came));
+            let secret = has_secret(came) && !is_last(came);
+            let explained = came.poss_dup && (denied && !cut || renewal || secret);
             // A message that ends the session by itself does so on an order too.
             let explained = explained
                 || came.kind == Kind::Bad && came.poss_dup
@@ -155,7 +163,10 @@ impl Run {
             assert!(!has_secret(sent), "a secret at the venue: {}", show(&sent.bytes));
             if came.kind == Kind::Bad {
                 assert_eq!(sent.msg_type, if came.poss_dup { "4" } else { "1" });
-                assert!(came.poss_dup || echoes.insert(sent.value(112).unwrap()), "a TestReqID twice");
+                if !came.poss_dup {
+                    stood_for.insert(came.seq);
+                    assert!(echoes.insert(sent.value(112).unwrap()), "a TestReqID twice");
+                }
                 continue;
             }
             if nth > 0 && is_last(came) && sent.msg_type == "5" && (!renewal || front.is_none()) {
@@ -198,7 +209,14 @@ impl Run {
                 Some(Verdict::Allow(_)) if came.msg_type == "A" => {
                     assert_eq!(show(&sent.bytes), show(&without_secrets(came)))
                 }
-                Some(_) if renewal && came.msg_type == "A" => panic!("a refused Logon went upstream"),
+                // To the venue the numbers have begun anew as well: a Logout takes the place of the client's answer.
+                Some(_) if renewal && came.msg_type == "A" => {
+                    assert!(
+                        self.has_venue_begun_anew() && sent.msg_type == "5",
+                        "a refused Logon went upstream"
+                    );
+                    ended = true;
+                }
                 Some(verdict) if renewal && !matches!(verdict, Verdict::Logout(_)) => {
                     assert_eq!(sent.msg_type, "1");
                     assert!(echoes.insert(sent.value(112).unwrap()), "a TestReqID twice");
@@ -240,10 +258,18 @@ impl Run {
         let first = client.first().cloned();
         let logon = client.first().map(|logon| ids(logon, true)).unwrap_or_default();
         let mut venue: Option<Ids> = None;
-        // A refused Logon with 141=Y is answered at the number that its client awaits, and nothing follows.
-        let is_answer = |sent: &Read| put_back.may_forget && (sent.msg_type.as_str(), sent.seq) == ("5", 1);
-        let is_venues = came.iter().any(|came| (came.msg_type.as_str(), came.seq) == ("5", 1));
-        let answered = !is_venues && sent.last().is_some_and(is_answer);
+        // A refused Logon with 141=Y is answered at the number that its client awaits, and nothing follows. Neither the venue's own Logout
+        // is such an answer, nor one that answers a Logout of the gateway's.
+        let is_of = |sent: &Read, said: &[Read]| said.iter().any(|came| came.bytes == sent.bytes);
+        let ends = |sent: &Read| sent.msg_type == "5" && !is_of(sent, &client);
+        let ended = whole(&self.inbound.sent).iter().any(ends);
+        let is_answer = |sent: &Read| {
+            put_back.may_forget
+                && !ended
+                && (sent.msg_type.as_str(), sent.seq) == ("5", 1)
+                && !is_of(sent, &came)
+        };
+        let answered = sent.last().is_some_and(is_answer);
         let sent = &sent[..sent.len() - usize::from(answered)];
         let came_logon = came.iter().find(|came| came.msg_type == "A").map(|logon| ids(logon, false));
         let (mut sent, mut came) = (sent.iter().peekable(), came.iter());
