@@ -218,6 +218,11 @@ fn assert_plain_reading(message: &Message<'_>) {
 pub fn session(bytes: &[u8]) {
     // In all the places where a field or a message may be cut; `split.rs` cuts at every byte.
     const CUTS: [usize; 12] = [1, 2, 1, 3, 1, 17, 1, 64, 7, 1, 512, 31];
+    let mut nth = bytes.len();
+    let mut cut = |_| {
+        nth += 1;
+        CUTS[nth % CUTS.len()]
+    };
     let ops = ops(&bytes[..bytes.len().min(LONGEST)]);
     let (run, whole) = Run::play(&ops, |len| len);
     // The law tells the messages of kept answers apart by their numbers.
@@ -226,11 +231,11 @@ pub fn session(bytes: &[u8]) {
     if is_told {
         run.assert_lawful();
     }
-    let mut next = bytes.len();
-    let (again, pieces) = Run::play(&ops, |_| {
-        next += 1;
-        CUTS[next % CUTS.len()]
-    });
+    let (again, pieces) = Run::play(&ops, &mut cut);
+    let paused = Run::play_paused(&ops, &mut cut);
+    if is_told {
+        paused.assert_lawful();
+    }
     if run.is_violated() || again.is_violated() {
         // A violation ends both directions, and how far the other one is by then depends on the cut.
         if is_told {

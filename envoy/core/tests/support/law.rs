@@ -571,6 +571,7 @@ fn is_end(sent: &Read, came: &Read) -> bool {
         "CompID problem",
         "Incorrect BeginString",
         "The session is logged on already",
+        "The Logon has other ids than the session",
     ];
     let killed = sent.msg_type == "5" && orders.contains(&said.as_str());
     sent.bytes != came.bytes && (killed || (came.poss_dup && sent.msg_type == "4"))

@@ -35,7 +35,7 @@ const TERMS: &str =
     "allow guard-outbound=8,AE exempt=B risk-reducing=F,q want-tags=11,167 etag=\"0\" watch=2";
 
 /// One thing that happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Op {
     Bytes(Direction, Vec<u8>),
     End(Direction),
@@ -46,6 +46,19 @@ pub enum Op {
     /// The venue answers the n-th TestRequest it got, with this MsgSeqNum.
     Heartbeat(usize, u64),
     After(u64),
+}
+
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(from, bytes) => write!(f, "{} {}", from.as_str(), show(bytes)),
+            Self::End(from) => write!(f, "end of {}", from.as_str()),
+            Self::Answer(nth, verdict) => write!(f, "answer {nth} {verdict:?}"),
+            Self::Watched(nth, verdict) => write!(f, "watched {nth} {verdict:?}"),
+            Self::Heartbeat(nth, seq) => write!(f, "heartbeat {nth} {seq}"),
+            Self::After(millis) => write!(f, "after {millis} ms"),
+        }
+    }
 }
 
 /// What came of one operation.
@@ -71,10 +84,16 @@ impl fmt::Debug for Outcome {
     }
 }
 
-/// Bytes outside the session that it does not take yet, and all that it took and sent.
+/// The bytes of one operation, in pieces, and whether the side ends behind them.
+struct Held {
+    pieces: VecDeque<Vec<u8>>,
+    end: bool,
+}
+
+/// What is outside of the session because it does not take it yet, and all that it took and sent.
 #[derive(Default)]
 pub struct Side {
-    held: VecDeque<(Vec<u8>, bool)>,
+    held: VecDeque<Held>,
     pub taken: Vec<u8>,
     pub sent: Vec<u8>,
     /// It has said its end, so nothing follows.
@@ -93,6 +112,8 @@ pub struct Run {
     /// A watch was answered with an order to end.
     pub killed: bool,
     terms: Verdict,
+    /// Pieces of an operation wait outside while the session takes none. Otherwise an operation that has begun is handed in to its end.
+    waits_outside: bool,
 }
 
 impl Default for Run {
@@ -120,10 +141,12 @@ impl Run {
             reading: true,
             killed: false,
             terms,
+            waits_outside: false,
         }
     }
 
-    /// Plays all of `ops`; `cut` says how many of the bytes at hand come next.
+    /// Plays all of `ops`; `cut` says how many of the bytes at hand come next. The bytes of an operation are handed in to their end,
+    /// even if the session stops reading in their midst, so that what waits in the session does not depend on the cut.
     pub fn play(ops: &[Op], mut cut: impl FnMut(usize) -> usize) -> (Self, Vec<Outcome>) {
         let mut run = Self::default();
         let outcomes = ops.iter().map(|op| run.step(op, &mut cut)).collect();
@@ -136,6 +159,14 @@ impl Run {
         run.driver.forgetful = true;
         let outcomes = ops.iter().map(|op| run.step(op, &mut |_| 1)).collect();
         (run, outcomes)
+    }
+
+    /// The same as [`Self::play`], but as soon as the session stops reading, the rest waits outside. What is outside cannot be
+    /// decided with what the venue makes room for, so the outcomes depend on the cut; the law holds all the same.
+    pub fn play_paused(ops: &[Op], mut cut: impl FnMut(usize) -> usize) -> Self {
+        let mut run = Self { waits_outside: true, ..Self::default() };
+        ops.iter().for_each(|op| drop(run.step(op, &mut cut)));
+        run
     }
 
     /// Plays all of `ops` where several messages are asked about at once.
@@ -182,7 +213,7 @@ impl Run {
             Op::End(direction) => {
                 let side = self.side(*direction);
                 if !std::mem::replace(&mut side.ended, true) {
-                    side.held.push_back((Vec::new(), true));
+                    side.held.push_back(Held { pieces: VecDeque::from([Vec::new()]), end: true });
                 }
             }
             Op::Heartbeat(nth, seq) => {
@@ -204,30 +235,47 @@ impl Run {
     }
 
     fn hold(&mut self, direction: Direction, mut bytes: &[u8], cut: &mut impl FnMut(usize) -> usize) {
+        let mut pieces = VecDeque::new();
         while !bytes.is_empty() && !self.side(direction).ended {
             let (piece, rest) = bytes.split_at(cut(bytes.len()).clamp(1, bytes.len()));
-            self.side(direction).held.push_back((piece.to_vec(), false));
+            pieces.push_back(piece.to_vec());
             bytes = rest;
         }
+        self.side(direction).held.push_back(Held { pieces, end: false });
     }
 
     /// Hands in what the session takes.
     fn pump(&mut self, effects: &mut Vec<Effect>) {
-        loop {
-            // The venue first: what a release of the client's bytes does must not fall between two pieces of the venue's.
-            let direction = if self.driver.takes_outbound() && !self.outbound.held.is_empty() {
-                Direction::Outbound
-            } else if self.reading && !self.inbound.held.is_empty() {
-                Direction::Inbound
-            } else {
-                return;
-            };
-            let side = self.side(direction);
-            let (bytes, end) = side.held.pop_front().unwrap();
-            side.taken.extend_from_slice(&bytes);
-            self.driver.receive(direction, &bytes, end);
-            self.note(effects);
+        while let Some(direction) = self.next_taken() {
+            let Some(Held { mut pieces, end }) = self.side(direction).held.pop_front() else { return };
+            while let Some(bytes) = pieces.pop_front() {
+                self.hand_in(direction, &bytes, end, effects);
+                if self.waits_outside && !self.takes(direction) && !pieces.is_empty() {
+                    self.side(direction).held.push_front(Held { pieces, end });
+                    break;
+                }
+            }
         }
+    }
+
+    /// The side whose bytes come next. The venue's come first: what they make room for must not fall between two pieces of them.
+    fn next_taken(&mut self) -> Option<Direction> {
+        let may_come =
+            |run: &mut Self, direction| run.takes(direction) && !run.side(direction).held.is_empty();
+        [Direction::Outbound, Direction::Inbound].into_iter().find(|direction| may_come(self, *direction))
+    }
+
+    fn takes(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Inbound => self.reading,
+            Direction::Outbound => self.driver.takes_outbound(),
+        }
+    }
+
+    fn hand_in(&mut self, direction: Direction, bytes: &[u8], end: bool, effects: &mut Vec<Effect>) {
+        self.side(direction).taken.extend_from_slice(bytes);
+        self.driver.receive(direction, bytes, end);
+        self.note(effects);
     }
 
     fn answer(&mut self, nth: usize, verdict: &Verdict, watch: bool) {
@@ -275,28 +323,8 @@ impl Run {
                 Effect::ReadsResumed => self.reading = true,
                 Effect::TickIn(_) | Effect::Closed(_) | Effect::Logged(_) | Effect::Accounted(_) => {}
             }
-            // Where the client's bytes wait depends on how they are cut, and so does how often the timer of pending rejects is
-            // set, and when those of denials without an answer are. That they are set is held by `session/limits.rs`,
-            // `session/unanswered.rs` and `session/outage.rs`.
-            let is_warning = |line: &str| line.starts_with("without a decision");
-            if !matches!(&effect, Effect::Logged(line) if is_warning(line))
-                && !matches!(
-                    effect,
-                    Effect::ReadsPaused
-                        | Effect::ReadsResumed
-                        | Effect::TickIn(
-                            REJECT_TIMEOUT_MS
-                                | LATE_MS
-                                | 11_000
-                                | 7_000
-                                | 14_000
-                                | 28_000
-                                | 56_000
-                                | 112_000
-                                | 224_000
-                        )
-                )
-            {
+            // Within an operation reads may pause and go on; an outcome has what holds at its end.
+            if !matches!(effect, Effect::ReadsPaused | Effect::ReadsResumed) {
                 effects.push(effect);
             }
         }
@@ -345,8 +373,8 @@ pub fn assert_same(left: &[Outcome], right: &[Outcome]) -> bool {
             if left.broken && right.broken {
                 return false;
             }
-            let (left, right) = (left.by_direction(), right.by_direction());
-            assert!(left == right, "operation {nth}:\n{left:#?}\n{right:#?}");
+            let is_same = left.by_direction() == right.by_direction();
+            assert!(is_same, "operation {nth}:\n{left:?}\n{right:?}");
             return false;
         }
     }
