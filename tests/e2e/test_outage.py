@@ -12,12 +12,14 @@ from authzsvc.demo.stack import Stack
 from authzsvc.demo.venue import Venue
 from authzsvc.demo.wire import Message
 from authzsvc.gateway import FilterSettings
-from authzsvc.gateway.filter_settings import Check
+from authzsvc.gateway.filter_settings import Check, Limits
 from tests.e2e.conftest import StartStack
 from tests.e2e.rig import TRADER, Client, Rig, eventually, service_restored
 
 NOT_AVAILABLE = "4"
 TIMEOUT_MS = 400
+HOLD_MS = 60_000
+"""Longer than the service is away, on a busy machine too."""
 BURST = 1_500
 """Far more than may be asked about at once, so that on most machines some are still to come when the service goes."""
 
@@ -25,7 +27,8 @@ BURST = 1_500
 @pytest.fixture(scope="module")
 def stack(start_stack: StartStack) -> Stack:
     """A stack whose service comes and goes."""
-    return start_stack(FilterSettings(check=Check(timeout_ms=TIMEOUT_MS, logon_timeout_ms=TIMEOUT_MS)))
+    check = Check(timeout_ms=TIMEOUT_MS, logon_timeout_ms=TIMEOUT_MS)
+    return start_stack(FilterSettings(check=check, limits=Limits(outbound_hold_ms=HOLD_MS)))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
