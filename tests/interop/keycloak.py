@@ -141,14 +141,14 @@ class Keycloak:
             raise RuntimeError("keycloak was not started")
         return self._process
 
-    def admin(self, client: httpx.Client) -> Admin:
-        """Keycloak's admin API for the realm."""
+    def admin(self, client: httpx.Client, realm: str = "fix") -> Admin:
+        """Keycloak's admin API for a realm."""
         answer = client.post(
             f"{self.url}/realms/master/protocol/openid-connect/token",
             data={"grant_type": "client_credentials", "client_id": ADMIN, "client_secret": self._admin_secret},
         )
         answer.raise_for_status()
-        return Admin(client, f"{self.url}/admin/realms/fix", answer.json()["access_token"])
+        return Admin(client, f"{self.url}/admin/realms/{realm}", answer.json()["access_token"])
 
 
 @dataclass
@@ -205,6 +205,17 @@ class Admin:
                 self._ask("DELETE", f"/client-scopes/{self._scope(scope['name'])['id']}")
             for role in document["roles"]["realm"]:
                 self._ask("DELETE", f"/roles/{role['name']}")
+
+    def create_realm(self, name: str, document: Mapping[str, Any]) -> None:
+        """Create another realm, as from a file with these resources."""
+        realms = self.url.rsplit("/", 1)[0]
+        headers = {"authorization": f"Bearer {self.token}"}
+        made = {"realm": name, "enabled": True, **document}
+        self.client.post(realms, headers=headers, json=made).raise_for_status()
+
+    def delete_realm(self) -> None:
+        """Delete the realm of this administrator."""
+        self._ask("DELETE", "")
 
     def give_scope(self, client_id: str, scope: str) -> None:
         """Have each token of a client hold a client scope."""

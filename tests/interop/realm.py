@@ -99,9 +99,9 @@ class Realm(AbstractContextManager["Realm"]):
         """The ids of the keys that tokens may be signed with."""
         return {key["kid"] for key in self.get(f"{self.endpoints}/certs").json()["keys"] if key["use"] == "sig"}
 
-    def admin(self) -> Admin:
-        """The realm's administrator."""
-        return self.keycloak.admin(self._http)
+    def admin(self, realm: str = "fix") -> Admin:
+        """The administrator of this realm, or of another one."""
+        return self.keycloak.admin(self._http, realm)
 
 
 def granted(answer: httpx.Response) -> str:

@@ -374,3 +374,15 @@ def test_a_partial_import_leaves_the_client_scopes_out(realm: Realm, mapping: Pa
         assert admin.scopes() == before
     with admin.imported(document):
         assert admin.scopes() - before == {"spread:create", "spread:cancel"}
+
+
+def test_a_realm_that_is_created_has_scopes_and_roles(realm: Realm, mapping: Path) -> None:
+    document = export(mapping)
+    del document["ifResourceExists"]  # of the partial import alone
+    realm.admin().create_realm("another", document)
+    another = realm.admin("another")
+    try:
+        assert {"spread:create", "spread:cancel"} <= another.scopes()
+        assert another.composites("spread_trader") == {"spread_canceller"}
+    finally:
+        another.delete_realm()

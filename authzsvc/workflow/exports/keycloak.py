@@ -1,7 +1,8 @@
 """Keycloak: client scopes, and realm roles of which some are composed of others.
 
 Keycloak's partial import (`POST /admin/realms/{realm}/partialImport`) takes the roles and ignores the client scopes.
-These are created one by one (`POST /admin/realms/{realm}/client-scopes`). A realm created from a file takes both.
+These are created one by one (`POST /admin/realms/{realm}/client-scopes`). A realm created from a file takes both,
+without the key `ifResourceExists`.
 The mapping itself resolves a role into scopes, so a token that names the role in `realm_access.roles` is enough.
 """
 
