@@ -185,7 +185,9 @@ class Policy:
         """Give the Unix time until which the clock changes no verdict about such messages; None where no rule about
         them asks for the time."""
         found = self.rules.get((direction, msg_type))
-        return min((window.next_change(now) for window in found.clocks), default=None) if found else None
+        if found is None or not found.clocks:
+            return None
+        return min(window.next_change(now) for window in found.clocks)
 
     def trace(self, question: Question) -> Trace:
         """Decide one message and show every rule that was tried; slow, and never another verdict than `decide`'s."""
