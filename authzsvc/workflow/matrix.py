@@ -27,7 +27,7 @@ class By(StrEnum):
 def table(policy: Policy, by: By) -> Table:
     """Give the matrix of a mapping."""
     title = f"{policy.name}: {'scopes and messages' if by is By.SCOPE else 'roles and messages'}"
-    note = f"{policy.fix}, policy {policy.digest[:16]}"
+    note = f"{policy.fix}, policy {policy.digest[:16]}" + (", outbound closed" if policy.closed else "")
     if by is By.SUMMARY:
         columns = ("Role", "Description", "Sends", "Receives", "Stopped by")
         return Table(f"{policy.name}: what each role can do", note, columns, tuple(_summaries(policy)))

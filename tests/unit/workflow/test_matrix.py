@@ -66,3 +66,8 @@ def test_a_wildcard_of_a_role_lifts_a_forbid_where_the_forbid_says_so(write: Cal
         for changes in ((wide,), (wide, (unless, f"{unless}\n    wildcards_lift: true")))
     ]
     assert shown == [True, False]
+
+
+def test_a_closed_mapping(write: Callable[..., Path]) -> None:
+    closed = compile_mapping(write(("outbound: open", "outbound: closed")))
+    assert matrix.table(closed, By.SCOPE).note.endswith(", outbound closed")

@@ -29,12 +29,14 @@ pub struct Policy {
     wants: &'static str,
     exempt: &'static str,
     guards: &'static str,
+    /// What passes of a closed direction, where all other outbound types are asked about.
+    passes: Option<&'static str>,
     forbids_symbol: bool,
     forbids_kind: bool,
     forbids_orders: bool,
 }
 
-const POLICIES: [Policy; 6] = [
+const POLICIES: [Policy; 7] = [
     Policy { wants: "", exempt: "B", guards: "", ..Policy::NOTHING },
     Policy { wants: "55", exempt: "", guards: "8", forbids_symbol: true, ..Policy::NOTHING },
     Policy { wants: "167", exempt: "B", guards: "8,9", forbids_kind: true, ..Policy::NOTHING },
@@ -48,6 +50,7 @@ const POLICIES: [Policy; 6] = [
     },
     Policy { wants: "", exempt: "", guards: "8,9", forbids_orders: true, ..Policy::NOTHING },
     Policy { wants: "", exempt: "B,F", guards: "", ..Policy::NOTHING },
+    Policy { wants: "55", exempt: "B", passes: Some("9"), forbids_symbol: true, ..Policy::NOTHING },
 ];
 
 impl Policy {
@@ -55,6 +58,7 @@ impl Policy {
         wants: "",
         exempt: "",
         guards: "",
+        passes: None,
         forbids_symbol: false,
         forbids_kind: false,
         forbids_orders: false,
@@ -63,7 +67,7 @@ impl Policy {
     pub fn passes_unasked(&self, msg_type: &str) -> bool {
         let listed = |list: &str| list.split(',').any(|one| one == msg_type);
         match msg_type {
-            "8" | "9" => !listed(self.guards),
+            "8" | "9" => self.passes.map_or_else(|| !listed(self.guards), listed),
             "D" | "F" | "B" => listed(self.exempt),
             _ => true,
         }
@@ -77,11 +81,16 @@ impl Policy {
     }
 
     fn name(&self) -> String {
-        format!("t-{}-{}-{}", self.wants, self.exempt, self.guards).replace(',', "+")
+        let guards = self.passes.map_or_else(|| self.guards.to_owned(), |passes| format!("all-but-{passes}"));
+        format!("t-{}-{}-{guards}", self.wants, self.exempt).replace(',', "+")
     }
 
     fn terms(&self) -> String {
-        format!("want-tags={} exempt={} guard-outbound={}", self.wants, self.exempt, self.guards)
+        let guards = self.passes.map_or_else(
+            || format!("guard-outbound={}", self.guards),
+            |passes| format!("guard-outbound=* pass-outbound={passes}"),
+        );
+        format!("want-tags={} exempt={} {guards}", self.wants, self.exempt)
     }
 }
 
