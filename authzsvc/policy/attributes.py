@@ -19,7 +19,7 @@ from authzsvc.policy.by_version import VersionedCondition
 from authzsvc.policy.classes import Alternative, ClassCondition, Classification
 from authzsvc.policy.conditions import AnyCondition, Condition
 from authzsvc.policy.definitions import AnyVersion, Definition, Known, KnownSource, Reader, check_product, check_value
-from authzsvc.policy.lookup import Lookup
+from authzsvc.policy.lookup import HEADER_FIELDS, Lookup
 from authzsvc.policy.places import Level
 from authzsvc.policy.products import Factor, ProductCondition
 from authzsvc.policy.source import Spot
@@ -289,7 +289,9 @@ def _stands(dictionary: Dictionary, msg_type: str, source: KnownSource) -> bool:
 
 
 def _has(dictionary: Dictionary, msg_type: str, tag: int) -> bool:
-    """Whether a message can have a field: one that its version names, or a venue's own."""
+    """Whether a message can have a field: one that its version names, an id of the header, or a venue's own."""
+    if tag in HEADER_FIELDS:
+        return tag in dictionary.envelope
     return dictionary.find_tag(str(tag)) is not None and dictionary.has_field(msg_type, tag)
 
 

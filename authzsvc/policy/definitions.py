@@ -16,7 +16,7 @@ from authzsvc.fix.dictionary import Dictionary, did_you_mean
 from authzsvc.policy import clock, language, shape
 from authzsvc.policy.classes import Alternative
 from authzsvc.policy.conditions import Condition
-from authzsvc.policy.lookup import NEVER_SENT, Lookup
+from authzsvc.policy.lookup import HEADER_FIELDS, NEVER_SENT, Lookup
 from authzsvc.policy.source import Spot
 from authzsvc.policy.terms import Said
 
@@ -218,13 +218,13 @@ class Reader:
         return tuple(found)
 
     def _tag(self, word: str, spot: Spot) -> int | None:
-        """Give the number of a body field of any version."""
+        """Give the number of a field of any version that decisions see."""
         tag = self.lookup.tag(spot, word)
         if tag in NEVER_SENT:
             self.lookup.fault(spot, "is a secret, or measures one: decisions do not see it")
             return None
-        if tag in self.lookup.dictionary.envelope:
-            self.lookup.fault(spot, "is a header or trailer field: attributes are of the body")
+        if tag in self.lookup.dictionary.envelope - HEADER_FIELDS:
+            self.lookup.fault(spot, "is a header or trailer field that no condition can be on")
             return None
         return tag
 

@@ -93,11 +93,13 @@ class _Open:
 
 
 def level(dictionary: Dictionary, msg_type: str, tags: Collection[int]) -> Level:
-    """Give where these tags can stand in a message. Tags that may stand anywhere stand in the message itself."""
+    """Give where these tags can stand in a message. Those of the header, and those that may stand anywhere, stand in
+    the message itself."""
     tree = dictionary.tree(msg_type)
     anywhere = frozenset(tag for tag in tags if dictionary.stands_anywhere(tag) or not dictionary.fields_of(msg_type))
     found = _level(dictionary, tree, frozenset(tags))
-    return Level(0, 0, "", found.tags | anywhere, found.groups, anywhere)
+    header = dictionary.envelope.intersection(tags)
+    return Level(0, 0, "", found.tags | anywhere | header, found.groups, anywhere)
 
 
 def _level(dictionary: Dictionary, branch: Branch, tags: frozenset[int]) -> Level:

@@ -248,8 +248,8 @@ class ValuesCondition:
                 found.shown = found.shown or (tag in self._outer and len(found.values) > before)
         return found
 
-    def _in_places(self, place: Place, claims: Claims, *, around: bool = False) -> _Found:
-        """Find the values of a place and of all places inside; `around` says that the place around has a value."""
+    def _in_places(self, place: Place, claims: Claims) -> _Found:
+        """Find the values of a place and of all places inside. A value of its own is that of all inside too."""
         found = self._in_place(place, claims)
         inner: list[Place] = []
         for group, entries in place.groups:
@@ -258,9 +258,8 @@ class ValuesCondition:
                     found.add(self._in_place(entry, claims))
             elif not self._silent(group, entries, claims):
                 inner += entries
-        own = around or bool(found.values)
-        inside = [self._in_places(entry, claims, around=own) for entry in inner]
-        found.shown = own or (bool(inside) and all(one.shown for one in inside))
+        inside = [self._in_places(entry, claims) for entry in inner]
+        found.shown = bool(found.values) or (bool(inside) and all(one.shown for one in inside))
         for one in inside:
             found.add(one)
         return found

@@ -92,6 +92,18 @@ def test_over_fixt_all_served_versions_must_agree() -> None:
     assert ask(build(text + rule, head=HEAD), "FIXT.1.1", "D|167=CS")
 
 
+def test_versions_of_fixt_that_contradict_each_other_are_a_doubt() -> None:
+    one, other = "{when: {SecurityType: CS}, versions: FIX.5.0SP1}", "{when: {SecurityType: CS}, versions: FIX.5.0SP2}"
+    kind = f"attributes: {{kind: {{values: {{share: [{one}], fund: [{other}]}}}}}}\n"
+    for value in ("share", "fund"):
+        forbid = f"forbid: [{{name: f, message: D, when: {{kind: {value}}}}}]\n"
+        assert not ask(
+            build(kind + "scopes: {a:b: {grants: [{message: D}]}}\n" + forbid, head=HEAD), "FIXT.1.1", "D|167=CS"
+        )
+        grant = f"scopes: {{a:b: {{grants: [{{message: D, when: {{kind: {value}}}}}]}}}}\n"
+        assert not ask(build(kind + grant, head=HEAD), "FIXT.1.1", "D|167=CS")
+
+
 def test_what_is_the_same_in_all_versions_is_no_matter_of_versions() -> None:
     plain = KIND.replace("    otherwise: {FIX.4.0..FIX.4.2: share}\n", "")
     policy = build(plain + "scopes: {a:b: {grants: [{message: D, when: {kind: share}}]}}\n", head=HEAD)

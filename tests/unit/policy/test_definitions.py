@@ -63,7 +63,7 @@ def test_sources_of_some_versions() -> None:
     [
         ("{sources: [Symbl]}", "`attributes.a.sources[0]` FIX.4.4 has no field `Symbl` (did you mean `Symbol`?)"),
         ("{sources: [Password]}", "is a secret, or measures one: decisions do not see it"),
-        ("{sources: [SenderCompID]}", "is a header or trailer field: attributes are of the body"),
+        ("{sources: [SenderCompID]}", "is a header or trailer field that no condition can be on"),
         ("{sources: [{tag: Symbol, with: {Sid: 1}}]}", "`attributes.a.sources[0].with.Sid` FIX.4.4 has no field `Sid`"),
         ("{sources: [{tag: Symbol, versions: FIX.4.9}]}", "`FIX.4.9` is no FIX version"),
         ("{sources: [{tag: Symbol, versions: FIX.4.4..FIX.4.2}]}", "`FIX.4.4..FIX.4.2` begins with the later version"),

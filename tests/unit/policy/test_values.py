@@ -177,6 +177,18 @@ def test_an_odd_claim_is_a_doubt() -> None:
     assert truth(found, "1=A1") is DOUBT
 
 
+def test_ids_of_the_header_are_sources() -> None:
+    attributes = "attributes: {owner: {sources: [OnBehalfOfCompID, {tag: PartyID, with: {PartyRole: 3}}]}}\n"
+    text = attributes + "scopes: {a:b: {grants: [{message: %s, when: {owner: {claim: accounts}}}]}}\n"
+    (found,) = build(text % "D").grants[0].conditions
+    assert [truth(found, message) for message in ("115=A1", "115=B9", "55=X")] == [YES, NO, DOUBT]
+    assert truth(found, "453=1|448=B9|452=3|115=A1") is NO
+    assert found.consulted == {115, 453, 448, 452}
+    (alone,) = build(text % "K").grants[0].conditions
+    assert isinstance(alone, Condition)
+    assert alone.tag == 115
+
+
 def test_one_source_is_a_condition_on_its_tag() -> None:
     found = condition("only: {max: 5}")
     assert isinstance(found, Condition)
