@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from authzsvc.fix.data_types import DataType
 from authzsvc.fix.fields import Fields
@@ -32,6 +32,16 @@ CLASS = 1_000_001
 
 Candidates = frozenset[str]
 """The values that an attribute may have; none where that cannot be told."""
+
+
+class Told(NamedTuple):
+    """What one place says of an attribute."""
+
+    own: Candidates | None
+    """What all of its sources leave open; None where it has none."""
+    hinted: Candidates | None
+    """What it hints at where it has no source; None for nothing."""
+
 
 _OPEN: Candidates = frozenset()
 _NO_FIELDS = Fields(())
@@ -73,7 +83,8 @@ class Classification:
     def judge(self, fields: Fields, single: Single | None) -> tuple[Candidates, ...]:
         """Give what each place of the message may be. Raises `DoubtError` where its places cannot be told apart."""
         if single is not None and (not self.level.groups or self.level.grouped.isdisjoint(single)):
-            found = self._found(tuple(map(single.get, self._asked)))
+            own, hinted = self._found(tuple(map(single.get, self._asked)))
+            found = hinted if own is None else own
             return (self._otherwise if found is None else found,)
         return self._judged(fields)
 
@@ -101,33 +112,42 @@ class Classification:
         return _OPEN if self.otherwise is None else frozenset((self.otherwise,))
 
     @cached_property
-    def _found(self) -> Callable[[tuple[bytes | None, ...]], Candidates | None]:
+    def _found(self) -> Callable[[tuple[bytes | None, ...]], Told]:
         return lru_cache(maxsize=_REMEMBERED)(self._candidates)
 
     @cached_property
     def _judged(self) -> Callable[[Fields], tuple[Candidates, ...]]:
         return lru_cache(maxsize=_REMEMBERED_MESSAGES)(self._by_places)
 
-    def _candidates(self, values: tuple[bytes | None, ...]) -> Candidates | None:
-        """Give what all sources of a place leave open, or what it hints at; None where it has neither."""
+    def _candidates(self, values: tuple[bytes | None, ...]) -> Told:
+        """Give what the sources of a place leave open, and what it hints at."""
         there = {tag: value for tag, value in zip(self._asked, values, strict=True) if value is not None}
         found: Candidates | None = None
         for tag, alternatives in self.by_source.items():
             if tag in there:
                 left = _left_open(alternatives, there)
                 found = left if found is None else found & left
-        return self._hinted(there) if found is None else found
+        return Told(found, self._hinted(there) if found is None else None)
 
     def _hinted(self, there: Single) -> Candidates | None:
-        return frozenset(hint.value for hint in self.hints if hint.truth(there) is Truth.YES) or None
+        """Give what hints hold; nothing that can be told where one is in doubt, and None where none holds."""
+        truths = [hint.truth(there) for hint in self.hints]
+        if Truth.DOUBT in truths:
+            return _OPEN
+        held = zip(self.hints, truths, strict=True)
+        return frozenset(hint.value for hint, truth in held if truth is Truth.YES) or None
 
     def _by_places(self, fields: Fields) -> tuple[Candidates, ...]:
-        return tuple(self._judge(self.level.read(fields), self._otherwise))
+        return tuple(self._judge(self.level.read(fields), self._otherwise, told=False))
 
-    def _judge(self, place: Place, around: Candidates) -> Iterator[Candidates]:
+    def _judge(self, place: Place, around: Candidates, *, told: bool) -> Iterator[Candidates]:
+        """Give what a place and those inside may be; `told` says that a source of a place around says so. Hints count
+        only where none does."""
         if any(len(values) > 1 for values in place.values.values()):
             raise DoubtError("a tag stands there twice")
-        own = self._found(tuple(place.values[tag][0] if tag in place.values else None for tag in self._asked))
+        own, hinted = self._found(tuple(place.values[tag][0] if tag in place.values else None for tag in self._asked))
+        told_here = told or own is not None
+        own = hinted if own is None and not told else own
         entries = list(place.entries)
         if not entries:
             yield around if own is None else own
@@ -137,7 +157,7 @@ class Classification:
             yield own
         inner = _OPEN if left else around if own is None else own
         for entry in entries:
-            yield from self._judge(entry, inner)
+            yield from self._judge(entry, inner, told=told_here and not left)
 
     @cached_property
     def meaning(self) -> tuple[Any, ...]:

@@ -38,7 +38,8 @@ class Definition:
     def by_version(self) -> bool:
         """Whether it says something else in different versions."""
         part = self.part
-        alternatives = (alternative for alternatives in part.values.values() for alternative in alternatives)
+        listed = (*part.values.values(), *part.hints.values())
+        alternatives = (alternative for alternatives in listed for alternative in alternatives)
         limited = any(one.versions for one in alternatives) or any(one.versions for one in part.sources)
         return limited or isinstance(part.otherwise, dict)
 

@@ -82,7 +82,8 @@ def told(message: str, attribute: str, values: list[str], fix: str = "FIX.5.0SP2
         ("35=D|55=ES|167=MLEG|460=5", ["multileg"]),
         ("35=D|55=X|167=CS|461=OCASPS", []),
         ("35=D|55=X|167=cs", []),
-        ("35=D|55=X", []),
+        ("35=D|55=X", ["equity"]),
+        ("35=D|55=EUR/USD|54=1", []),
         ("35=AB|167=MLEG|460=5|555=2|600=A|609=OPT|600=A|608=OPASPS", ["option"]),
         ("35=AB|167=MLEG|555=2|600=A|609=OPT|600=A|609=CS", []),
         ("35=AB|167=FXSWAP|555=2|600=E|609=FXSPOT|600=E|609=FXFWD", []),
@@ -112,20 +113,18 @@ def test_families_of_asset_classes(message: str, family: str) -> None:
     assert family in told(message, "asset_class", list(families))
 
 
-def test_an_order_without_security_type_is_for_shares_in_the_old_versions() -> None:
+def test_an_order_without_security_type_is_for_shares_in_every_version() -> None:
     for version in VERSIONS:
-        expected = ["equity"] if version in ("FIX.4.0", "FIX.4.1", "FIX.4.2") else []
-        if version not in ("FIX.4.0", "FIX.4.1"):
-            assert told("35=D|55=IBM|54=1", "asset_class", CLASSES, version) == expected
+        assert told("35=D|55=IBM|54=1", "asset_class", ["equity", "fx"], version) == ["equity"]
     assert told("35=D|55=EUR/USD|167=FOR", "asset_class", ["equity", "fx"], "FIX.4.2") == ["fx"]
 
 
 def test_one_mapping_for_all_versions() -> None:
     served = "{names: FIX.5.0SP2, serves: FIX.4.0..FIX.5.0SP2}"
-    scope = "scopes: {a:b: {grants: [{message: D, when: {asset_class: equity, client: {claim: clients}}}]}}\n"
+    scope = "scopes: {a:b: {grants: [{message: D, when: {firm: {claim: firms}, client: {claim: clients}}}]}}\n"
     compiled = policy(scope, served)
     for begin_string, expected in (("FIX.4.2", True), ("FIX.4.4", False), ("FIXT.1.1", False)):
-        _, fields = typed.read("35=D|109=FUND-7|55=IBM|54=1")
+        _, fields = typed.read("35=D|109=FUND-7|439=FIRM-1|55=IBM|54=1")
         question = Question(Direction.INBOUND, "D", fields, compiled.scopes, CLAIMS, begin_string=begin_string)
         assert compiled.decide(question).allowed is expected
 

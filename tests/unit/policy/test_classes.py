@@ -212,3 +212,31 @@ def test_a_hint_counts_where_there_is_no_source() -> None:
     (grant,) = build(rules).grants
     assert grant.truth(Fields.parse(b"555=2\x01600=A\x01612=5\x01600=B\x01612=6\x01"), {}) is YES
     assert grant.truth(Fields.parse(b"555=2\x01600=A\x01612=5\x01600=B\x01"), {}) is NO
+
+
+HINTS = "    hints: {option: [{StrikePrice: {present: true}}]}\n    otherwise: share\n    also: [%s]\n"
+HINTED = KIND.replace("    also: [{SecurityType: LegSecurityType, CFICode: LegCFICode, Product: LegProduct}]\n", "")
+
+
+def hinted(said: str, message: str) -> ClassCondition:
+    also = "{SecurityType: LegSecurityType, StrikePrice: LegStrikePrice}"
+    text = f"{HINTED}{HINTS % also}scopes: {{a:b: {{grants: [{{message: {message}, when: {{kind: {said}}}}}]}}}}\n"
+    (found,) = build(text).grants[0].conditions
+    assert isinstance(found, ClassCondition)
+    return found
+
+
+def test_a_hint_that_cannot_be_told_is_a_doubt() -> None:
+    found = hinted("share", "D")
+    for value, expected in ((b"5", NO), (b"", DOUBT)):
+        fields = Fields(((202, value),))
+        assert found.truth(fields, {}) is expected
+        assert found.truth(fields, {}, dict(fields.pairs)) is expected
+
+
+def test_a_hint_of_a_leg_counts_only_where_nothing_around_it_tells() -> None:
+    found = hinted("option", "AB")
+    assert truth(found, "555=1|600=A|612=5") is YES
+    assert truth(found, "167=MLEG|555=2|600=A|612=5|600=B|612=5") is YES
+    assert truth(found, "167=MLEG|555=2|600=A|612=5|600=B") is DOUBT
+    assert truth(found, "167=CS|555=1|600=A|612=5") is NO
