@@ -21,10 +21,10 @@ from decimal import Decimal
 
 from authzsvc.fix.data_types import COUNT, INTEGER
 from authzsvc.fix.dictionary import Dictionary
-from authzsvc.policy.lookup import NEVER_SENT
+from authzsvc.policy.lookup import HEADER_IDS
 from authzsvc.policy.words import NUMBER_SHAPE
 from authzsvc.workflow.imports.limits import Absent, Limit, OneOf, Range, listable, numeric, plain, takes
-from authzsvc.workflow.imports.observed import Observed, Values, skipped
+from authzsvc.workflow.imports.observed import Observed, Values, skipped, visible
 
 FEW = 20
 """Values of a text tag that are a list, not ids."""
@@ -87,8 +87,10 @@ def _tells(dictionary: Dictionary, tag: int) -> bool:
 
 def _unnameable(dictionary: Dictionary, msg_type: str, tag: int) -> str:
     """Returns why a mapping cannot have a condition on a tag of a message; empty where it can."""
-    if tag in NEVER_SENT or tag in dictionary.envelope:
+    if not visible(dictionary, tag):
         return "header or secret"
+    if tag in HEADER_IDS:
+        return ""
     if dictionary.type(tag) is None and not _user_defined(tag):
         return f"not in {dictionary.version}"
     if not dictionary.has_field(msg_type, tag):

@@ -23,7 +23,7 @@ from authzsvc.fix.data_types import (
 from authzsvc.fix.dictionary import Dictionary
 from authzsvc.fix.fields import Fields
 from authzsvc.policy.compiler import BUSINESS_IDS
-from authzsvc.policy.lookup import NEVER_SENT
+from authzsvc.policy.lookup import HEADER_IDS, NEVER_SENT
 from authzsvc.workflow.imports.limits import listable
 
 MAX_VALUES = 200
@@ -42,16 +42,21 @@ _FREE = frozenset((58, 147, 148, 149))
 _FREE_TYPES = ("DATA", "XMLDATA", "LENGTH", "SEQNUM", "LANGUAGE", "PATTERN")
 
 
+def visible(dictionary: Dictionary, tag: int) -> bool:
+    """Whether a condition can be on a tag: one of the body that is no secret, or an id of the header."""
+    return tag in HEADER_IDS or (tag not in NEVER_SENT and tag not in dictionary.envelope)
+
+
 def skipped(dictionary: Dictionary, tag: int) -> str:
     """Returns why the values of a tag do not matter; empty where they may."""
     name, type_name = dictionary.tag_name(tag), dictionary.type(tag)
-    if tag in NEVER_SENT or tag in dictionary.envelope:
+    if not visible(dictionary, tag):
         return "header or secret"
     if dictionary.data_type(tag) in _TIMES:
         return "times"
     if tag in _FREE or type_name in _FREE_TYPES or dictionary.data_type(tag) is SEQUENCE_NUMBER:
         return "free text and data"
-    is_id = tag in BUSINESS_IDS or (name.endswith(_ID_ENDINGS) and tag not in _VALUE_IDS)
+    is_id = tag in BUSINESS_IDS or (name.endswith(_ID_ENDINGS) and tag not in _VALUE_IDS | HEADER_IDS)
     return "ids" if is_id and not listable(dictionary, tag) else ""
 
 

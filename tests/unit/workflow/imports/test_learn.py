@@ -65,6 +65,14 @@ def test_what_is_held_to_the_day(path: Path, tag: int, value: str | None, allowe
     assert decided(compile_mapping(path), path, "ALGO", "D", changed(LIMIT, tag, value)) is allowed
 
 
+def test_a_hub_is_held_to_those_for_whom_it_sent(path: Path) -> None:
+    learnt([("F", ALGO, [(115, "FIRM-1"), (55, "X")]), ("F", ALGO, [(115, "FIRM-2"), (55, "X")])], path)
+    policy = compile_mapping(path)
+    allowed = [decided(policy, path, "ALGO", "F", [(115, firm), (55, "X")]) for firm in ("FIRM-1", "FIRM-2", "FIRM-3")]
+    assert allowed == [True, True, False]
+    assert not decided(policy, path, "ALGO", "F", [(55, "X")])
+
+
 def test_kinds_are_told_apart(path: Path) -> None:
     """A market order takes neither the limit order's size nor a price."""
     learnt([("D", ALGO, LIMIT), ("D", ALGO, MARKET)], path)
