@@ -240,3 +240,8 @@ def test_a_hint_of_a_leg_counts_only_where_nothing_around_it_tells() -> None:
     assert truth(found, "167=MLEG|555=2|600=A|612=5|600=B|612=5") is YES
     assert truth(found, "167=MLEG|555=2|600=A|612=5|600=B") is DOUBT
     assert truth(found, "167=CS|555=1|600=A|612=5") is NO
+
+
+def test_what_an_attribute_is_called_is_not_in_the_digest() -> None:
+    assert build(rule("share")).digest == build(rule("share").replace("kind:", "sort:")).digest
+    assert build(rule("share")).digest != build(rule("option")).digest
