@@ -42,7 +42,6 @@ GRANTING = {
     ("inbound", "F"): "order:cancel",
     ("inbound", "V"): "marketdata:subscribe:option",
     ("outbound", "8"): "trade:view:own",
-    ("outbound", "W"): "marketdata:subscribe:option",
 }
 
 Kind = tuple[str, str, str]
