@@ -177,7 +177,8 @@ class BrokenPolicy:
     """A policy with a fault of its own."""
 
     digest = "digest"
-    guard_outbound = exempt = risk_reducing = want_tags = ()
+    guard_outbound = exempt = risk_reducing = want_tags = passes = ()
+    closed = False
 
     def identify(self, *_: object) -> str | None:
         raise RuntimeError("the token is hunter2")
