@@ -138,9 +138,11 @@ OPENS_BY_ITSELF = {
     "workflow/signing.py": "writes signatures and keys",
     "fix/build_tables.py": "makes tables of the package",
     "policy/schema.py": "makes the published schema",
+    "cli/mapping_export.py": "writes where it is told to",
     "cli/mapping_matrix.py": "writes where it is told to",
     "cli/mapping_migrate.py": "writes a mapping's files anew",
     "cli/mapping_test.py": "writes where it is told to",
+    "workflow/imports/finish.py": "writes the imported mapping where it is told to",
     "workflow/trees.py": "writes into its own temporary directory",
     "server/gate.py": "reads how much memory the process has, as the kernel tells it",
 }
