@@ -1,6 +1,6 @@
 //! What the client sends: one order over and over, or the mixed day of a desk.
 //!
-//! The mixed day is for the institutional mapping, whose decisions rest on up to twenty-one fields of a message: some
+//! The mixed day is for the institutional mapping, whose decisions rest on up to sixty fields of a message: some
 //! 600 different decisions, each of them met again after [`DAY`] messages.
 
 use crate::fix::{self, CLIENT, VENUE, invalid};
