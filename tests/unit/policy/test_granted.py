@@ -100,7 +100,7 @@ NAMES = st.text(min_size=1, max_size=20).filter(lambda name: name.isprintable() 
 @given(TOKENS, NAMES, NAMES)
 def test_a_scope_or_role_of_any_name_grants_itself_and_no_other(scope: str, role: str, other: str) -> None:
     said = {"scopes": {scope: {"grants": [{"message": "D"}]}}, "roles": {role: {"scopes": [scope]}}}
-    policy = build_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in said.items()))
+    policy = build_text("".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in said.items()))
     assert policy.expand(frozenset({scope}), {}).named == {scope}
     for name in (role, other):
         held = {scope} if name == role else set()

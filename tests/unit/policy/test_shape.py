@@ -39,7 +39,7 @@ def test_faults_say_where_and_what() -> None:
 def test_a_key_that_resembles_none_gets_the_list() -> None:
     text = b"{version: 1, name: m, fix: f, session: {identity: {}, zzz: 1}}"
     (fault,) = shape.faults(parse(text, "m.yaml"), Mapping)
-    assert fault.hint == "known here: `identity`, `exempt`, `risk_reducing`"
+    assert fault.hint == "known here: `identity`, `exempt`, `risk_reducing`, `outbound`, `passes`"
 
 
 @pytest.mark.parametrize("key", ["version", "name", "fix"])
