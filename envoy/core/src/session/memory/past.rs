@@ -46,6 +46,8 @@ struct Lost {
     since: Duration,
     /// The venue has asked for its message on this connection, which is to be decided anew.
     asked_again: bool,
+    /// Its process has ended, and a journal told of it.
+    is_inherited: bool,
 }
 
 /// A reject that waits for its Heartbeat on a connection that lives.
@@ -99,7 +101,14 @@ impl Past {
             self.awaited.remove(&rejected.seq);
             if !self.is_told(rejected.seq) {
                 self.lost.retain(|lost| lost.rejected.seq != rejected.seq);
-                self.lost.push_back(Lost { rejected, above, below: None, since: now, asked_again: false });
+                self.lost.push_back(Lost {
+                    rejected,
+                    above,
+                    below: None,
+                    since: now,
+                    asked_again: false,
+                    is_inherited: false,
+                });
             }
         }
     }
@@ -117,11 +126,13 @@ impl Past {
         for Awaited { rejected, .. } in std::mem::take(&mut self.awaited).into_values() {
             self.lose(self.owner, None, vec![rejected], now);
         }
+        self.lost.iter_mut().for_each(|lost| lost.is_inherited = true);
     }
 
-    /// The client asks the venue for its messages from this number on, so it has seen none of them.
+    /// The client asks the venue for its messages from this number on. Where nothing else is known, because Envoy was killed, the
+    /// first such request says that the client has seen none of them: an engine asks for what follows its last number.
     pub fn unseen_from(&mut self, seq: u64) {
-        for lost in self.lost.iter_mut().filter(|lost| lost.above == UNKNOWN) {
+        for lost in self.lost.iter_mut().filter(|lost| lost.is_inherited && lost.above == UNKNOWN) {
             lost.above = seq.saturating_sub(1);
         }
     }
