@@ -135,10 +135,13 @@ def unavailable(event: Event | None, reason: str, stamp: Stamp) -> Decision:
 
 
 def _limited(request: FixRequest, policy: Policy, decision: Decision, limit: Limit, stamp: Stamp) -> Decision:
-    """Decide in a session that an operator has limited. Messages that reduce risk pass if its scopes grant them, and
-    messages that need no scope pass. The venue's reports pass too, because a trader who closes his positions must see
-    them. No scope would have another message allowed, so none is missing."""
-    if request.direction is Direction.OUTBOUND or request.msg_type in policy.risk_reducing:
+    """Decide in a session that an operator has limited, or for a firm that one has limited. Messages that reduce risk
+    pass if its scopes grant them, unless all is stopped, and messages that need no scope pass. The venue's reports pass
+    too, because a trader who closes his positions must see them. No scope would have another message allowed, so none
+    is missing."""
+    if request.direction is Direction.OUTBOUND:
+        return decision
+    if request.msg_type in policy.risk_reducing and not limit.stops_all:
         return decision
     if not decision.allowed:
         return decision._replace(missing_scopes=())

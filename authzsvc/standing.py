@@ -18,6 +18,7 @@ NOT_YOURS = "session is another client's"
 ALREADY_LOGGED_ON = "session is already logged on"
 TAKEN_OVER = "another logon took over"
 CANCEL_ONLY = "only risk-reducing messages are allowed"
+STOPPED = "nothing is allowed on behalf of this firm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Limit:
     """For 58 of a denial."""
     reason: str
     """For the audit."""
+    stops_all: bool = False
+    """Messages that reduce risk are stopped too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,16 @@ def under(
         return Limit(f"{CANCEL_ONLY}: {restriction.reason}", _told(restriction))
     text = SUSPENDED if logging_on else restriction.reason or ENDED
     return Ending(text, _told(restriction), NOT_ALLOWED_NOW)
+
+
+def for_firm(restrictions: Restrictions, on_behalf_of: str | None, of_session: Limit | None) -> Limit | None:
+    """What restrictions on firms leave of one message, sent on behalf of this firm, in a session with this limit."""
+    restriction = restrictions.on_firm(on_behalf_of)
+    if restriction is None:
+        return of_session
+    if restriction.mode is Mode.KILL:
+        return Limit(f"{STOPPED}: {restriction.reason}", _told(restriction), stops_all=True)
+    return of_session or Limit(f"{CANCEL_ONLY}: {restriction.reason}", _told(restriction))
 
 
 def expired(identity: Identity) -> Limit:

@@ -33,6 +33,10 @@ app = typer.Typer(help="See live FIX sessions, stop them, and let them go on.", 
 CompIdOption = Annotated[str | None, typer.Option("--comp-id", help="Of the client, as in 49.")]
 ClientOption = Annotated[str | None, typer.Option("--client", help="`client_id` of the token.")]
 SubjectOption = Annotated[str | None, typer.Option("--subject", help="`sub` of the token.")]
+FirmOption = Annotated[
+    str | None,
+    typer.Option("--on-behalf-of", help="A firm that a hub sends for, as in 115: its messages alone, and no session."),
+]
 RoleOption = Annotated[str | None, typer.Option("--role", help="A role of the session.")]
 
 
@@ -83,6 +87,7 @@ def kill(
     client: ClientOption = None,
     subject: SubjectOption = None,
     role: RoleOption = None,
+    on_behalf_of: FirmOption = None,
     everyone: Annotated[bool, typer.Option("--all", help="Everyone.")] = False,
     mode: Annotated[
         KillMode, typer.Option(help="Log out and refuse Logons, or let only cancels through.")
@@ -97,15 +102,16 @@ def kill(
     token_file: TokenOption = None,
 ) -> None:
     """Stop sessions at once, and refuse new ones, until they are restored."""
-    selector = _selector(comp_id, client, subject, role, everyone)
+    selector = _selector(comp_id, client, subject, role, everyone, on_behalf_of)
     if selector is None:
-        raise ToolError("whom? (give `--comp-id`, `--client`, `--subject`, `--role` or `--all`)")
+        raise ToolError("whom? (give `--comp-id`, `--client`, `--subject`, `--role`, `--on-behalf-of` or `--all`)")
     if everyone:
         _confirm(yes, f"{mode} ALL sessions and refuse new ones?")
     request = pb.KillRequest(selector=selector, mode=_MODES[mode], reason=reason)
     with connected(Way(admin, config, ca, cert, key, token_file)) as service:
         done = service.kill(request)
-    _tell(done, f"in force as `{done.ids[0]}`; {_sessions(done.hit)} hit", as_json)
+    concerned = f"messages on behalf of {visible(on_behalf_of)}" if on_behalf_of else f"{_sessions(done.hit)} hit"
+    _tell(done, f"in force as `{done.ids[0]}`; {concerned}", as_json)
 
 
 @app.command()
@@ -115,6 +121,7 @@ def restore(
     client: ClientOption = None,
     subject: SubjectOption = None,
     role: RoleOption = None,
+    on_behalf_of: FirmOption = None,
     everyone: Annotated[bool, typer.Option("--all", help="What `kill --all` did; nothing else.")] = False,
     everything: Annotated[bool, typer.Option("--everything", help="Every restriction there is.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, with `--everything`.")] = False,
@@ -127,7 +134,7 @@ def restore(
     token_file: TokenOption = None,
 ) -> None:
     """Lift restrictions, by id or by the selection that they were made with. A revocation is lifted by its id."""
-    selector = _selector(comp_id, client, subject, role, everyone)
+    selector = _selector(comp_id, client, subject, role, everyone, on_behalf_of)
     if sum((bool(ids), selector is not None, everything)) != 1:
         raise ToolError("what? (give ids, or one selection such as `--client`, or `--everything`)")
     if everything:
@@ -164,9 +171,21 @@ def revoke(
 
 
 def _selector(
-    comp_id: str | None, client: str | None, subject: str | None, role: str | None, everyone: bool = False
+    comp_id: str | None,
+    client: str | None,
+    subject: str | None,
+    role: str | None,
+    everyone: bool = False,
+    on_behalf_of: str | None = None,
 ) -> pb.Selector | None:
-    given = {"comp_id": comp_id, "client": client, "subject": subject, "role": role, "all": everyone or None}
+    given = {
+        "comp_id": comp_id,
+        "client": client,
+        "subject": subject,
+        "role": role,
+        "on_behalf_of": on_behalf_of,
+        "all": everyone or None,
+    }
     chosen = [(name, value) for name, value in given.items() if value is not None]
     if len(chosen) > 1:
         raise ToolError("select by one thing at a time (give one of the options)")

@@ -34,7 +34,7 @@ from authzsvc.server.listen import clear, credentials, refused
 from authzsvc.server.refusals import Refusals
 from authzsvc.sessions.acts import Act, Action, NotInForce, Noting, Operator, check_selector
 from authzsvc.sessions.control import MAX_PAGE, Control
-from authzsvc.sessions.restrictions import Restriction, Revocation
+from authzsvc.sessions.restrictions import By, Restriction, Revocation
 from authzsvc.settings.admin import AdminSettings
 
 SERVICE = "fixauthz.v1.Admin"
@@ -135,6 +135,8 @@ class Admin:
             selector = messages.selector(request.selector) if request.HasField("selector") else None
             if selector is not None:
                 check_selector(selector)
+                if selector.by is By.ON_BEHALF_OF:
+                    raise AdminError("sessions have no firm (select them by a CompID, a client, a subject or a role)")
         if not request.page_token:
             by, value = (selector.by.value, selector.value) if selector else ("", "")
             self._note(Action.LIST, operator, by=by, value=value)

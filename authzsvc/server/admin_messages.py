@@ -18,7 +18,13 @@ MAX_KEEP_S = 10 * 366 * 86_400.0
 
 _MODES: dict[int, Mode] = {pb.kill: Mode.KILL, pb.cancel_only: Mode.CANCEL_ONLY}
 _MODE_NUMBERS = {Mode.KILL: pb.kill, Mode.CANCEL_ONLY: pb.cancel_only}
-_FIELDS = {By.COMP_ID: "comp_id", By.CLIENT: "client", By.SUBJECT: "subject", By.ROLE: "role"}
+_FIELDS = {
+    By.COMP_ID: "comp_id",
+    By.CLIENT: "client",
+    By.SUBJECT: "subject",
+    By.ROLE: "role",
+    By.ON_BEHALF_OF: "on_behalf_of",
+}
 _BY = {name: by for by, name in _FIELDS.items()}
 
 
@@ -28,7 +34,7 @@ def selector(message: pb.Selector) -> Selector:
     if name == "all" and message.all:
         return Selector(By.ALL)
     if name is None or name == "all":
-        raise AdminError("nothing is selected (give a CompID, a client, a subject, a role, or all)")
+        raise AdminError("nothing is selected (give a CompID, a client, a subject, a role, a firm, or all)")
     return Selector(_BY[name], getattr(message, name))
 
 

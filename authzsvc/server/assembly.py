@@ -107,9 +107,10 @@ def _tell(live: LiveSessions, before: Restrictions, now: Restrictions) -> None:
     live.wake(facts.id for facts in live.present() if _left(before, facts) != _left(now, facts))
 
 
-def _left(restrictions: Restrictions, facts: SessionFacts) -> tuple[object, object]:
+def _left(restrictions: Restrictions, facts: SessionFacts) -> tuple[object, object, object]:
     identity = facts.identity
-    return restrictions.revocation_of(identity), restrictions.on(facts.key.sender, identity, facts.roles)
+    of_session = restrictions.on(facts.key.sender, identity, facts.roles)
+    return restrictions.revocation_of(identity), of_session, restrictions.of_firms
 
 
 async def _sweep(parts: Parts) -> None:

@@ -24,7 +24,7 @@ from authzsvc.server.entity import Tags
 from authzsvc.server.in_force import InForce
 from authzsvc.server.live import LiveSessions
 from authzsvc.sessions.facts import SessionFacts, SessionKey, fingerprint
-from authzsvc.standing import Ending, Limit, expired, expiry_ends, taken_over, under
+from authzsvc.standing import Ending, Limit, expired, expiry_ends, for_firm, taken_over, under
 from authzsvc.tokens.authenticator import Authenticator
 from authzsvc.tokens.claims import Identity
 from authzsvc.tokens.credential import Credential, Scheme
@@ -77,7 +77,9 @@ class Holders:
         standing, policy = self.standing(request, holder), in_force.policy
         if stamp.policy != policy.digest:
             stamp = stamp._replace(policy=policy.digest)  # The restrictions were replaced since the request came.
-        state = ServiceState(self.tags.of(policy.digest, identity, standing), in_force.revision, in_force.terms)
+        state = ServiceState(self.tags.of(in_force.basis, identity, standing), in_force.revision, in_force.terms)
+        if request.event is Event.MESSAGE and not isinstance(standing, Ending):
+            standing = for_firm(in_force.restrictions, request.client.on_behalf_of, standing)
         return decide(request, identity, policy, stamp, self.rules.keeping, standing, state)
 
     async def catch_up(self, request: FixRequest) -> None:

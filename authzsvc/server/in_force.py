@@ -40,6 +40,11 @@ class InForce:
         return f"{self.mapping_number}.{self.restrictions_number}"
 
     @property
+    def basis(self) -> str:
+        """What every session's decisions rest on: the mapping's digest, and the restrictions on firms."""
+        return ",".join((self.policy.digest, *self.restrictions.of_firms))
+
+    @property
     def terms(self) -> LogonTerms:
         """The session's terms under this mapping: what its proxy must ask about."""
         if self._terms is None or self._terms[0] is not self.policy:

@@ -179,5 +179,5 @@ class Watching:
     def tagged(self, request: FixRequest, holder: Holder, decision: Decision) -> Decision:
         """The decision with the entity tag of what the session's decisions rest on, for a watch to tell changes by."""
         standing, in_force = self.holders.standing(request, holder), self.in_force
-        tag = self.holders.tags.of(in_force.policy.digest, holder.identity, standing)
+        tag = self.holders.tags.of(in_force.basis, holder.identity, standing)
         return decision._replace(etag=tag, revision=in_force.revision, watch_s=self.holders.rules.watch_s)

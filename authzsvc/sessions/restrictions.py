@@ -1,6 +1,7 @@
 """`Restrictions`: who may not trade now, and which tokens are refused; an immutable value, indexed.
 
-Pure. An operator's kill is a `Restriction`, found by CompID, client, subject, role or for all; a revoked token is a
+Pure. An operator's kill is a `Restriction`, found by CompID, client, subject, role or for all. A kill of a firm is one
+too: it stops the messages that a session sends on that firm's behalf, and not the session. A revoked token is a
 `Revocation`, found by `jti` or subject. Both are looked up for each message, so a question costs a handful of
 dictionary look-ups, and one attribute test while nothing is in force.
 
@@ -34,6 +35,8 @@ class By(StrEnum):
     CLIENT = "client"
     SUBJECT = "subject"
     ROLE = "role"
+    ON_BEHALF_OF = "on-behalf-of"
+    """OnBehalfOfCompID (115) of single messages, in sessions that send for several firms."""
     ALL = "all"
 
 
@@ -52,7 +55,7 @@ class Selector:
     value: str = ""
 
     def selects(self, comp_id: str, identity: Identity, roles: frozenset[str]) -> bool:
-        """Whether a session of that CompID, identity and roles is meant."""
+        """Whether a session of that CompID, identity and roles is meant. A firm's kill means no session as a whole."""
         match self.by:
             case By.ALL:
                 return True
@@ -64,6 +67,8 @@ class Selector:
                 return identity.subject == self.value
             case By.ROLE:
                 return self.value in roles
+            case By.ON_BEHALF_OF:
+                return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ _RevokedPlace = tuple[RevokedBy, str, str]
 class Restrictions:
     """All that is in force. `with_…` and `without` make new ones."""
 
-    __slots__ = ("_by_place", "_revoked", "any_revoked", "restricted", "restrictions", "revocations")
+    __slots__ = ("_by_place", "_revoked", "any_revoked", "of_firms", "restricted", "restrictions", "revocations")
 
     def __init__(self, restrictions: Iterable[Restriction] = (), revocations: Iterable[Revocation] = ()) -> None:
         self.restrictions: Mapping[str, Restriction] = {entry.id: entry for entry in restrictions}
@@ -127,6 +132,8 @@ class Restrictions:
         self._by_place = _strongest(self.restrictions.values())
         self._revoked = _latest(self.revocations.values())
         self.restricted = bool(self._by_place)
+        self.of_firms = tuple(sorted(entry.id for entry in self.restrictions.values() if entry.by is By.ON_BEHALF_OF))
+        """The ids of the restrictions on firms, sorted. They may concern any session."""
         self.any_revoked = bool(self._revoked)
 
     def __eq__(self, other: object) -> bool:
@@ -149,6 +156,12 @@ class Restrictions:
         ]
         found.extend(find((By.ROLE, role)) for role in roles)
         return min((entry for entry in found if entry is not None), key=_strength, default=None)
+
+    def on_firm(self, on_behalf_of: str | None) -> Restriction | None:
+        """The strongest restriction on messages that are sent on behalf of this firm."""
+        if on_behalf_of is None or not self.of_firms:
+            return None
+        return self._by_place.get((By.ON_BEHALF_OF, on_behalf_of))
 
     def revocation_of(self, identity: Identity) -> Revocation | None:
         """The revocation that refuses this identity's token."""

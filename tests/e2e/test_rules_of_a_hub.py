@@ -11,6 +11,7 @@ from authzsvc.demo.wire import Message
 from authzsvc.gateway import FilterSettings
 from authzsvc.gateway.filter_settings import Cache
 from tests.e2e.conftest import PATIENT, StartStack
+from tests.e2e.operators import Desk
 from tests.e2e.rig import Client, Rig
 
 MAPPING = """\
@@ -21,9 +22,10 @@ session:
   identity: {SenderCompID: fix_comp_id}
   outbound: closed
   passes: [OrderCancelReject, BusinessMessageReject]
+  risk_reducing: [OrderCancelRequest]
 scopes:
   order:create:
-    grants: [{message: NewOrderSingle}]
+    grants: [{message: NewOrderSingle}, {message: OrderCancelRequest}]
   trade:view:
     grants: [{message: ExecutionReport, direction: outbound, when: {Account: {claim: accounts}}}]
 forbid:
@@ -37,7 +39,9 @@ def stack(start_stack: StartStack, tmp_path_factory: pytest.TempPathFactory, req
     mapping: Path = tmp_path_factory.mktemp("hub") / "mapping.yaml"
     mapping.write_text(MAPPING)
     settings = FilterSettings(check=PATIENT, cache=Cache(enabled=request.param))
-    return start_stack(settings, mapping=mapping, service_settings={"decisions": {"max_age_s": 600}})
+    store = mapping.with_name("sessions.db")
+    service_settings = {"decisions": {"max_age_s": 600}, "sessions": {"store": str(store)}}
+    return start_stack(settings, mapping=mapping, service_settings=service_settings)
 
 
 async def log_on(rig: Rig) -> Client:
@@ -58,6 +62,31 @@ async def test_orders_by_the_firm_that_they_are_for(rig: Rig) -> None:
             assert (await rig.at_venue(order, client)).raw == order.raw
         refused = client.send("D", [(115, "EVIL"), (11, f"E-{number}"), (55, "ACME")])
         await denied(rig, client, "suspended", refused.seq)
+    await rig.assert_whole(client)
+
+
+@pytest.mark.parametrize("mode", ["kill", "cancel-only"])
+async def test_a_firm_is_stopped_and_the_hub_trades_on(rig: Rig, mode: str) -> None:
+    client, desk = await log_on(rig), Desk(rig.stack)
+
+    async def assert_passes(msg_type: str, firm: str, name: str) -> None:
+        message = client.send(msg_type, [(115, firm), (11, name), (41, "o"), (55, "ACME")])
+        assert (await rig.at_venue(message, client)).raw == message.raw
+
+    for number in range(2):  # the second by a cached decision, where there are any
+        for firm in ("ONE", "TWO"):
+            await assert_passes("D", firm, f"{firm}-{number}")
+    done = await desk.kill("--on-behalf-of", "ONE", "--mode", mode, reason="margin call")
+    stopped = client.send("D", [(115, "ONE"), (11, "stopped"), (55, "ACME")])
+    assert (await client.reject_of(stopped)).get(58).endswith(": margin call")
+    cancel = client.send("F", [(115, "ONE"), (11, "cancel"), (41, "o"), (55, "ACME")])
+    if mode == "kill":
+        assert (await client.reject_of(cancel)).get(58) == "nothing is allowed on behalf of this firm: margin call"
+    else:
+        assert (await rig.at_venue(cancel, client)).raw == cancel.raw
+    await assert_passes("D", "TWO", "TWO-after")
+    await desk.restore(*done["ids"])
+    await assert_passes("D", "ONE", "ONE-after")
     await rig.assert_whole(client)
 
 

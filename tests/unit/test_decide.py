@@ -382,6 +382,16 @@ def test_a_limited_session_may_do_what_reduces_risk_and_see_what_came_of_it(poli
     assert standing(policy, logon("t"), LIMIT).allowed
 
 
+def test_a_limit_may_stop_what_reduces_risk_too(policy: Policy) -> None:
+    stopped, flat = replace(LIMIT, stops_all=True), replace(policy, risk_reducing=("D",))
+    order = check("t", msg_type="D", body=soh("11=O|167=CS|"))
+    assert standing(flat, order, LIMIT).allowed
+    assert standing(flat, order, stopped).text == LIMIT.text
+    assert standing(policy, check("t", msg_type="0"), stopped).allowed
+    report = check("t", direction="outbound", msg_type="8", sender="VENUE", target="ALGO", body=soh("1=ACC-1|"))
+    assert standing(policy, report, stopped).allowed
+
+
 def test_a_limit_grants_nothing(policy: Policy) -> None:
     cancel = standing(policy, check("t", msg_type="F", body=soh("11=O|")), LIMIT)
     assert (cancel.allowed, cancel.text) == (False, "Insufficient permissions")

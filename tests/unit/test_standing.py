@@ -40,6 +40,30 @@ def test_cancel_only_limits_and_lets_log_on() -> None:
     assert found.reason == "cancel-only `r-1` by unix:ann: runaway orders"
 
 
+def test_a_firm_is_stopped_and_no_session() -> None:
+    kill = Restrictions([restriction(by=By.ON_BEHALF_OF, value="FIRM")])
+    assert under(kill) is None
+    assert under(kill, logging_on=True) is None
+    stopped = standing.for_firm(kill, "FIRM", None)
+    assert stopped is not None
+    assert stopped.stops_all
+    assert stopped.text == "nothing is allowed on behalf of this firm: runaway orders"
+    assert stopped.reason == "kill `r-1` by unix:ann: runaway orders"
+    of_session = Limit("text", "reason")
+    for other in ("OTHER", "", None):
+        assert standing.for_firm(kill, other, None) is None
+        assert standing.for_firm(kill, other, of_session) is of_session
+    assert standing.for_firm(kill, "FIRM", of_session) == stopped
+
+
+def test_a_firm_may_be_held_to_what_reduces_risk() -> None:
+    limited = Restrictions([restriction(by=By.ON_BEHALF_OF, value="FIRM", mode=Mode.CANCEL_ONLY)])
+    found = standing.for_firm(limited, "FIRM", None)
+    assert found is not None
+    assert not found.stops_all
+    assert found.text == "only risk-reducing messages are allowed: runaway orders"
+
+
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_revocation_comes_before_any_restriction(mode: Mode) -> None:
     found = under(Restrictions([restriction(mode=mode)], [revocation()]))

@@ -74,6 +74,15 @@ def test_the_index_finds_what_going_through_all_finds(
     assert (found is None) == (not hit)
 
 
+@given(RESTRICTIONS, WORDS)
+def test_a_restriction_on_a_firm_is_found_by_the_firm_alone(entries: list[Restriction], firm: str) -> None:
+    meant = [entry for entry in entries if (entry.by, entry.value) == (By.ON_BEHALF_OF, firm)]
+    found = Restrictions(entries)
+    assert found.on_firm(firm) == min(meant, key=lambda e: (e.mode is not Mode.KILL, e.at, e.id), default=None)
+    assert found.on_firm(None) is None
+    assert set(found.of_firms) == {entry.id for entry in entries if entry.by is By.ON_BEHALF_OF}
+
+
 @given(REVOCATIONS, IDENTITIES)
 def test_the_index_finds_a_revocation_when_there_is_one(entries: list[Revocation], identity: Identity) -> None:
     found = Restrictions((), entries).revocation_of(identity)

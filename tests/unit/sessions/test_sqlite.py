@@ -87,7 +87,7 @@ async def test_what_is_added_is_there_and_what_is_removed_is_not(path: Path, in_
         assert set(in_force.revocations.values()) == set(revoked)
         await store.remove(frozenset({"role", "jti", "unknown"}))
         left = await store.in_force()
-        assert set(left.restrictions) == {"comp-id", "client", "subject", "all"}
+        assert set(left.restrictions) == {"comp-id", "client", "subject", "on-behalf-of", "all"}
         assert set(left.revocations) == {"subject", "for-good"}
 
 

@@ -24,49 +24,49 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66ixauthz/v1/admin.proto\x12\x0b\x66ixauthz.v1\"g\n\x08Selector\x12\x11\n\x07\x63omp_id\x18\x01 \x01(\tH\x00\x12\x10\n\x06\x63lient\x18\x02 \x01(\tH\x00\x12\x11\n\x07subject\x18\x03 \x01(\tH\x00\x12\x0e\n\x04role\x18\x04 \x01(\tH\x00\x12\r\n\x03\x61ll\x18\x05 \x01(\x08H\x00\x42\x04\n\x02\x62y\"g\n\x0bKillRequest\x12\'\n\x08selector\x18\x01 \x01(\x0b\x32\x15.fixauthz.v1.Selector\x12\x1f\n\x04mode\x18\x02 \x01(\x0e\x32\x11.fixauthz.v1.Mode\x12\x0e\n\x06reason\x18\x03 \x01(\t\"Z\n\x0eRestoreRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\'\n\x08selector\x18\x02 \x01(\x0b\x32\x15.fixauthz.v1.Selector\x12\x12\n\neverything\x18\x03 \x01(\x08\"l\n\rRevokeRequest\x12\x12\n\x08token_id\x18\x01 \x01(\tH\x00\x12\x11\n\x07subject\x18\x02 \x01(\tH\x00\x12\x0e\n\x06issuer\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06keep_s\x18\x05 \x01(\x01\x42\x04\n\x02\x62y\" \n\x04\x44one\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0b\n\x03hit\x18\x02 \x01(\r\"e\n\x13ListSessionsRequest\x12\'\n\x08selector\x18\x01 \x01(\x0b\x32\x15.fixauthz.v1.Selector\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"[\n\x14ListSessionsResponse\x12*\n\x08sessions\x18\x01 \x03(\x0b\x32\x18.fixauthz.v1.LiveSession\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc2\x03\n\x0bLiveSession\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x62\x65gin_string\x18\x02 \x01(\t\x12\x16\n\x0esender_comp_id\x18\x03 \x01(\t\x12\x15\n\rsender_sub_id\x18\x04 \x01(\t\x12\x1a\n\x12sender_location_id\x18\x05 \x01(\t\x12\x16\n\x0etarget_comp_id\x18\x06 \x01(\t\x12\x15\n\rtarget_sub_id\x18\x07 \x01(\t\x12\x1a\n\x12target_location_id\x18\x08 \x01(\t\x12\x0e\n\x06tenant\x18\t \x01(\t\x12\x0e\n\x06issuer\x18\n \x01(\t\x12\x11\n\tclient_id\x18\x0b \x01(\t\x12\x0f\n\x07subject\x18\x0c \x01(\t\x12\r\n\x05roles\x18\r \x03(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x0e \x01(\t\x12\x11\n\tprincipal\x18\x0f \x01(\t\x12\x14\n\x0clogged_on_at\x18\x10 \x01(\x01\x12\x12\n\nexpires_at\x18\x11 \x01(\x01\x12-\n\x0brestriction\x18\x12 \x01(\x0b\x32\x18.fixauthz.v1.Restriction\x12+\n\nrevocation\x18\x13 \x01(\x0b\x32\x17.fixauthz.v1.Revocation\"@\n\x17ListRestrictionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"\x91\x01\n\x18ListRestrictionsResponse\x12.\n\x0crestrictions\x18\x01 \x03(\x0b\x32\x18.fixauthz.v1.Restriction\x12,\n\x0brevocations\x18\x02 \x03(\x0b\x32\x17.fixauthz.v1.Revocation\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x91\x01\n\x0bRestriction\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x08selector\x18\x02 \x01(\x0b\x32\x15.fixauthz.v1.Selector\x12\x1f\n\x04mode\x18\x03 \x01(\x0e\x32\x11.fixauthz.v1.Mode\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x10\n\x08operator\x18\x05 \x01(\t\x12\n\n\x02\x61t\x18\x06 \x01(\x01\"\x92\x01\n\nRevocation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\x08token_id\x18\x02 \x01(\tH\x00\x12\x11\n\x07subject\x18\x03 \x01(\tH\x00\x12\x0e\n\x06issuer\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x10\n\x08operator\x18\x06 \x01(\t\x12\n\n\x02\x61t\x18\x07 \x01(\x01\x12\r\n\x05until\x18\x08 \x01(\x01\x42\x04\n\x02\x62y\"<\n\x13ListLockoutsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x14ListLockoutsResponse\x12&\n\x08lockouts\x18\x01 \x03(\x0b\x32\x14.fixauthz.v1.Lockout\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"e\n\x07Lockout\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0e\n\x06left_s\x18\x04 \x01(\x01\x12\r\n\x05locks\x18\x05 \x01(\r\x12\x0e\n\x06shared\x18\x06 \x01(\x08\"N\n\x14\x43learLockoutsRequest\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x61\x64\x64ress\x18\x02 \x01(\tH\x00\x12\r\n\x03\x61ll\x18\x03 \x01(\x08H\x00\x42\x04\n\x02\x62y\"\'\n\x15\x43learLockoutsResponse\x12\x0e\n\x06lifted\x18\x01 \x01(\r*7\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x08\n\x04kill\x10\x01\x12\x0f\n\x0b\x63\x61ncel_only\x10\x02\x32\x93\x04\n\x05\x41\x64min\x12S\n\x0cListSessions\x12 .fixauthz.v1.ListSessionsRequest\x1a!.fixauthz.v1.ListSessionsResponse\x12_\n\x10ListRestrictions\x12$.fixauthz.v1.ListRestrictionsRequest\x1a%.fixauthz.v1.ListRestrictionsResponse\x12\x33\n\x04Kill\x12\x18.fixauthz.v1.KillRequest\x1a\x11.fixauthz.v1.Done\x12\x39\n\x07Restore\x12\x1b.fixauthz.v1.RestoreRequest\x1a\x11.fixauthz.v1.Done\x12\x37\n\x06Revoke\x12\x1a.fixauthz.v1.RevokeRequest\x1a\x11.fixauthz.v1.Done\x12S\n\x0cListLockouts\x12 .fixauthz.v1.ListLockoutsRequest\x1a!.fixauthz.v1.ListLockoutsResponse\x12V\n\rClearLockouts\x12!.fixauthz.v1.ClearLockoutsRequest\x1a\".fixauthz.v1.ClearLockoutsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66ixauthz/v1/admin.proto\x12\x0b\x66ixauthz.v1\"\x7f\n\x08Selector\x12\x11\n\x07\x63omp_id\x18\x01 \x01(\tH\x00\x12\x10\n\x06\x63lient\x18\x02 \x01(\tH\x00\x12\x11\n\x07subject\x18\x03 \x01(\tH\x00\x12\x0e\n\x04role\x18\x04 \x01(\tH\x00\x12\r\n\x03\x61ll\x18\x05 \x01(\x08H\x00\x12\x16\n\x0con_behalf_of\x18\x06 \x01(\tH\x00\x42\x04\n\x02\x62y\"g\n\x0bKillRequest\x12\'\n\x08selector\x18\x01 \x01(\x0b\x32\x15.fixauthz.v1.Selector\x12\x1f\n\x04mode\x18\x02 \x01(\x0e\x32\x11.fixauthz.v1.Mode\x12\x0e\n\x06reason\x18\x03 \x01(\t\"Z\n\x0eRestoreRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\'\n\x08selector\x18\x02 \x01(\x0b\x32\x15.fixauthz.v1.Selector\x12\x12\n\neverything\x18\x03 \x01(\x08\"l\n\rRevokeRequest\x12\x12\n\x08token_id\x18\x01 \x01(\tH\x00\x12\x11\n\x07subject\x18\x02 \x01(\tH\x00\x12\x0e\n\x06issuer\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06keep_s\x18\x05 \x01(\x01\x42\x04\n\x02\x62y\" \n\x04\x44one\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0b\n\x03hit\x18\x02 \x01(\r\"e\n\x13ListSessionsRequest\x12\'\n\x08selector\x18\x01 \x01(\x0b\x32\x15.fixauthz.v1.Selector\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"[\n\x14ListSessionsResponse\x12*\n\x08sessions\x18\x01 \x03(\x0b\x32\x18.fixauthz.v1.LiveSession\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc2\x03\n\x0bLiveSession\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x62\x65gin_string\x18\x02 \x01(\t\x12\x16\n\x0esender_comp_id\x18\x03 \x01(\t\x12\x15\n\rsender_sub_id\x18\x04 \x01(\t\x12\x1a\n\x12sender_location_id\x18\x05 \x01(\t\x12\x16\n\x0etarget_comp_id\x18\x06 \x01(\t\x12\x15\n\rtarget_sub_id\x18\x07 \x01(\t\x12\x1a\n\x12target_location_id\x18\x08 \x01(\t\x12\x0e\n\x06tenant\x18\t \x01(\t\x12\x0e\n\x06issuer\x18\n \x01(\t\x12\x11\n\tclient_id\x18\x0b \x01(\t\x12\x0f\n\x07subject\x18\x0c \x01(\t\x12\r\n\x05roles\x18\r \x03(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x0e \x01(\t\x12\x11\n\tprincipal\x18\x0f \x01(\t\x12\x14\n\x0clogged_on_at\x18\x10 \x01(\x01\x12\x12\n\nexpires_at\x18\x11 \x01(\x01\x12-\n\x0brestriction\x18\x12 \x01(\x0b\x32\x18.fixauthz.v1.Restriction\x12+\n\nrevocation\x18\x13 \x01(\x0b\x32\x17.fixauthz.v1.Revocation\"@\n\x17ListRestrictionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"\x91\x01\n\x18ListRestrictionsResponse\x12.\n\x0crestrictions\x18\x01 \x03(\x0b\x32\x18.fixauthz.v1.Restriction\x12,\n\x0brevocations\x18\x02 \x03(\x0b\x32\x17.fixauthz.v1.Revocation\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x91\x01\n\x0bRestriction\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x08selector\x18\x02 \x01(\x0b\x32\x15.fixauthz.v1.Selector\x12\x1f\n\x04mode\x18\x03 \x01(\x0e\x32\x11.fixauthz.v1.Mode\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x10\n\x08operator\x18\x05 \x01(\t\x12\n\n\x02\x61t\x18\x06 \x01(\x01\"\x92\x01\n\nRevocation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\x08token_id\x18\x02 \x01(\tH\x00\x12\x11\n\x07subject\x18\x03 \x01(\tH\x00\x12\x0e\n\x06issuer\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x10\n\x08operator\x18\x06 \x01(\t\x12\n\n\x02\x61t\x18\x07 \x01(\x01\x12\r\n\x05until\x18\x08 \x01(\x01\x42\x04\n\x02\x62y\"<\n\x13ListLockoutsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x14ListLockoutsResponse\x12&\n\x08lockouts\x18\x01 \x03(\x0b\x32\x14.fixauthz.v1.Lockout\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"e\n\x07Lockout\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x0e\n\x06left_s\x18\x04 \x01(\x01\x12\r\n\x05locks\x18\x05 \x01(\r\x12\x0e\n\x06shared\x18\x06 \x01(\x08\"N\n\x14\x43learLockoutsRequest\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x61\x64\x64ress\x18\x02 \x01(\tH\x00\x12\r\n\x03\x61ll\x18\x03 \x01(\x08H\x00\x42\x04\n\x02\x62y\"\'\n\x15\x43learLockoutsResponse\x12\x0e\n\x06lifted\x18\x01 \x01(\r*7\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\x08\n\x04kill\x10\x01\x12\x0f\n\x0b\x63\x61ncel_only\x10\x02\x32\x93\x04\n\x05\x41\x64min\x12S\n\x0cListSessions\x12 .fixauthz.v1.ListSessionsRequest\x1a!.fixauthz.v1.ListSessionsResponse\x12_\n\x10ListRestrictions\x12$.fixauthz.v1.ListRestrictionsRequest\x1a%.fixauthz.v1.ListRestrictionsResponse\x12\x33\n\x04Kill\x12\x18.fixauthz.v1.KillRequest\x1a\x11.fixauthz.v1.Done\x12\x39\n\x07Restore\x12\x1b.fixauthz.v1.RestoreRequest\x1a\x11.fixauthz.v1.Done\x12\x37\n\x06Revoke\x12\x1a.fixauthz.v1.RevokeRequest\x1a\x11.fixauthz.v1.Done\x12S\n\x0cListLockouts\x12 .fixauthz.v1.ListLockoutsRequest\x1a!.fixauthz.v1.ListLockoutsResponse\x12V\n\rClearLockouts\x12!.fixauthz.v1.ClearLockoutsRequest\x1a\".fixauthz.v1.ClearLockoutsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fixauthz.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODE']._serialized_start=2021
-  _globals['_MODE']._serialized_end=2076
+  _globals['_MODE']._serialized_start=2045
+  _globals['_MODE']._serialized_end=2100
   _globals['_SELECTOR']._serialized_start=40
-  _globals['_SELECTOR']._serialized_end=143
-  _globals['_KILLREQUEST']._serialized_start=145
-  _globals['_KILLREQUEST']._serialized_end=248
-  _globals['_RESTOREREQUEST']._serialized_start=250
-  _globals['_RESTOREREQUEST']._serialized_end=340
-  _globals['_REVOKEREQUEST']._serialized_start=342
-  _globals['_REVOKEREQUEST']._serialized_end=450
-  _globals['_DONE']._serialized_start=452
-  _globals['_DONE']._serialized_end=484
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=486
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=587
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=589
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=680
-  _globals['_LIVESESSION']._serialized_start=683
-  _globals['_LIVESESSION']._serialized_end=1133
-  _globals['_LISTRESTRICTIONSREQUEST']._serialized_start=1135
-  _globals['_LISTRESTRICTIONSREQUEST']._serialized_end=1199
-  _globals['_LISTRESTRICTIONSRESPONSE']._serialized_start=1202
-  _globals['_LISTRESTRICTIONSRESPONSE']._serialized_end=1347
-  _globals['_RESTRICTION']._serialized_start=1350
-  _globals['_RESTRICTION']._serialized_end=1495
-  _globals['_REVOCATION']._serialized_start=1498
-  _globals['_REVOCATION']._serialized_end=1644
-  _globals['_LISTLOCKOUTSREQUEST']._serialized_start=1646
-  _globals['_LISTLOCKOUTSREQUEST']._serialized_end=1706
-  _globals['_LISTLOCKOUTSRESPONSE']._serialized_start=1708
-  _globals['_LISTLOCKOUTSRESPONSE']._serialized_end=1795
-  _globals['_LOCKOUT']._serialized_start=1797
-  _globals['_LOCKOUT']._serialized_end=1898
-  _globals['_CLEARLOCKOUTSREQUEST']._serialized_start=1900
-  _globals['_CLEARLOCKOUTSREQUEST']._serialized_end=1978
-  _globals['_CLEARLOCKOUTSRESPONSE']._serialized_start=1980
-  _globals['_CLEARLOCKOUTSRESPONSE']._serialized_end=2019
-  _globals['_ADMIN']._serialized_start=2079
-  _globals['_ADMIN']._serialized_end=2610
+  _globals['_SELECTOR']._serialized_end=167
+  _globals['_KILLREQUEST']._serialized_start=169
+  _globals['_KILLREQUEST']._serialized_end=272
+  _globals['_RESTOREREQUEST']._serialized_start=274
+  _globals['_RESTOREREQUEST']._serialized_end=364
+  _globals['_REVOKEREQUEST']._serialized_start=366
+  _globals['_REVOKEREQUEST']._serialized_end=474
+  _globals['_DONE']._serialized_start=476
+  _globals['_DONE']._serialized_end=508
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=510
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=611
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=613
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=704
+  _globals['_LIVESESSION']._serialized_start=707
+  _globals['_LIVESESSION']._serialized_end=1157
+  _globals['_LISTRESTRICTIONSREQUEST']._serialized_start=1159
+  _globals['_LISTRESTRICTIONSREQUEST']._serialized_end=1223
+  _globals['_LISTRESTRICTIONSRESPONSE']._serialized_start=1226
+  _globals['_LISTRESTRICTIONSRESPONSE']._serialized_end=1371
+  _globals['_RESTRICTION']._serialized_start=1374
+  _globals['_RESTRICTION']._serialized_end=1519
+  _globals['_REVOCATION']._serialized_start=1522
+  _globals['_REVOCATION']._serialized_end=1668
+  _globals['_LISTLOCKOUTSREQUEST']._serialized_start=1670
+  _globals['_LISTLOCKOUTSREQUEST']._serialized_end=1730
+  _globals['_LISTLOCKOUTSRESPONSE']._serialized_start=1732
+  _globals['_LISTLOCKOUTSRESPONSE']._serialized_end=1819
+  _globals['_LOCKOUT']._serialized_start=1821
+  _globals['_LOCKOUT']._serialized_end=1922
+  _globals['_CLEARLOCKOUTSREQUEST']._serialized_start=1924
+  _globals['_CLEARLOCKOUTSREQUEST']._serialized_end=2002
+  _globals['_CLEARLOCKOUTSRESPONSE']._serialized_start=2004
+  _globals['_CLEARLOCKOUTSRESPONSE']._serialized_end=2043
+  _globals['_ADMIN']._serialized_start=2103
+  _globals['_ADMIN']._serialized_end=2634
 # @@protoc_insertion_point(module_scope)

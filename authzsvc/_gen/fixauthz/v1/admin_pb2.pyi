@@ -17,18 +17,20 @@ kill: Mode
 cancel_only: Mode
 
 class Selector(_message.Message):
-    __slots__ = ("comp_id", "client", "subject", "role", "all")
+    __slots__ = ("comp_id", "client", "subject", "role", "all", "on_behalf_of")
     COMP_ID_FIELD_NUMBER: _ClassVar[int]
     CLIENT_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     ALL_FIELD_NUMBER: _ClassVar[int]
+    ON_BEHALF_OF_FIELD_NUMBER: _ClassVar[int]
     comp_id: str
     client: str
     subject: str
     role: str
     all: bool
-    def __init__(self, comp_id: _Optional[str] = ..., client: _Optional[str] = ..., subject: _Optional[str] = ..., role: _Optional[str] = ..., all: bool = ...) -> None: ...
+    on_behalf_of: str
+    def __init__(self, comp_id: _Optional[str] = ..., client: _Optional[str] = ..., subject: _Optional[str] = ..., role: _Optional[str] = ..., all: bool = ..., on_behalf_of: _Optional[str] = ...) -> None: ...
 
 class KillRequest(_message.Message):
     __slots__ = ("selector", "mode", "reason")
