@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import sys
@@ -103,6 +104,9 @@ async def shell(tmp_path: Path, tools: Path) -> AsyncIterator[Shell]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+        # The commands write keys and a token where they are told to; what else was written is searched for secrets.
+        shutil.rmtree(place / "keys", ignore_errors=True)
+        (place / "run" / "token").unlink(missing_ok=True)
 
 
 async def record(venue: Venue, path: Path) -> None:
@@ -158,6 +162,7 @@ async def test_the_playbook(shell: Shell, venue: Venue, tmp_path: Path) -> None:
             client = await log_on(venue, port, (place / "run" / "token").read_text().strip())
             await arrives(venue, client.spread())
             await arrives(venue, client.stock_order())
+            await is_recorded(place / "run" / "audit.jsonl")
         if ENFORCED in block:
             assert client is not None
             await is_enforced(client)
@@ -167,6 +172,13 @@ async def test_the_playbook(shell: Shell, venue: Venue, tmp_path: Path) -> None:
     assert "1 live session hit" in said
     assert client is not None
     assert (await client.wait_for_type("5", PATIENCE_S)).get(58) == "drill"
+
+
+async def is_recorded(audit: Path) -> None:
+    """Wait until the audit has the stock order, which passes in shadow."""
+    async with asyncio.timeout(PATIENCE_S):
+        while '"mode":"shadow"' not in audit.read_text():
+            await asyncio.sleep(0.05)
 
 
 async def is_enforced(client: Client) -> None:
