@@ -228,12 +228,6 @@ class Reference:
         if seen[0][0] != count_tag or [tag for tag, _ in seen].count(count_tag) != 1:
             return None
         starts = [index for index, (tag, _) in enumerate(seen) if tag == group.delimiter]
-        if not starts and seen[0][1].isdigit() and (number := int(seen[0][1])):
-            # Entries that begin with another field must all be alike.
-            size, rest = divmod(len(seen) - 1, number)
-            blocks = [{tag for tag, _ in seen[at : at + size]} for at in range(1, len(seen), size or 1)]
-            if size and not rest and all(block == blocks[0] for block in blocks):
-                starts = list(range(1, len(seen), size))
         if seen[0][1] != str(len(starts)).encode() or (len(seen) > 1 and starts[:1] != [1]):
             return None
         slices = [seen[start:end] for start, end in zip(starts, [*starts[1:], len(seen)], strict=False)]

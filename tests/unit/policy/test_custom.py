@@ -86,7 +86,7 @@ def test_a_standard_group_that_begins_with_another_field(scope: str) -> None:
 
 def test_in_the_named_messages_alone() -> None:
     policy = build(LMAX)
-    assert not ask(policy, "R|131=r|146=2|48=4001|55=X|48=4002", "a:d").allowed
+    assert not ask(policy, "R|131=r|146=1|48=4001", "a:d").allowed
     assert ask(policy, "R|131=r|146=1|55=X|48=4001", "a:d").allowed
 
 

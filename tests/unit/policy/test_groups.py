@@ -54,40 +54,6 @@ def test_a_nested_group_may_stand_there_several_times() -> None:
         NESTED.entries(fields(text.replace("453=1", "453=2")), ())
 
 
-def test_entries_that_begin_with_another_field_are_told_apart_where_all_are_alike() -> None:
-    found = PARTIES.entries(fields("453=2|452=1|447=D|58=t|452=3|447=C|"), (452, 447))
-    assert found == [{452: b"1", 447: b"D"}, {452: b"3", 447: b"C"}]
-    for text in (
-        "453=2|452=1|447=D|452=3|",
-        "453=2|452=1|452=3|447=D|447=C|",
-        "453=3|452=1|452=3|",
-        "453=02|452=1|452=3|",
-        "453=-1|452=1|",
-    ):
-        with pytest.raises(DoubtError):
-            PARTIES.entries(fields(text), (452, 447))
-
-
-@given(st.integers(1, 4), st.permutations([5001, 447, 452, 2376]), st.integers(0, 2), st.data())
-def test_no_entry_gets_a_value_of_its_neighbour(
-    number: int, order: list[int], lacking: int, data: st.DataObject
-) -> None:
-    # Entries begin with a field that nobody asked about; some may lack a field.
-    entries = [
-        {tag: b"%d" % nth for tag in order[1:] if not lacking or data.draw(st.integers(0, 3))} for nth in range(number)
-    ]
-    pairs = [(453, b"%d" % number)]
-    for nth, entry in enumerate(entries):
-        pairs += [(order[0], b"%d" % nth), *entry.items()]
-    asked = tuple(order[1:])
-    try:
-        found = PARTIES.entries(Fields(tuple(pairs)), asked)
-    except DoubtError:
-        assert lacking or not any(entries)
-    else:
-        assert found == entries
-
-
 @pytest.mark.parametrize(
     ("text", "truth"),
     [
