@@ -42,7 +42,8 @@ class InForce:
     @property
     def basis(self) -> str:
         """What every session's decisions rest on: the mapping's digest, and the restrictions on firms."""
-        return ",".join((self.policy.digest, *self.restrictions.of_firms))
+        digest, of_firms = self.policy.digest, self.restrictions.of_firms
+        return ",".join((digest, *of_firms)) if of_firms else digest  # for each message, and nearly always the digest
 
     @property
     def terms(self) -> LogonTerms:

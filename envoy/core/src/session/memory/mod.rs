@@ -137,13 +137,16 @@ impl Memory {
         if bytes.len() <= MAX_BYTES {
             self.change(key, now, |past| {
                 past.keep(seq, bytes, now);
-                Some(Change::Keep(seq, bytes.to_vec()))
+                self.journal.is_some().then(|| Change::Keep(seq, bytes.to_vec()))
             });
         }
     }
 
-    /// See [`Past::await_reject`].
+    /// See [`Past::await_reject`]. Without a journal nobody would ask for it.
     pub fn await_reject(&self, key: &Key, rejected: &Rejected, now: Duration) {
+        if self.journal.is_none() {
+            return;
+        }
         self.change(key, now, |past| {
             past.await_reject(rejected.clone(), now);
             Some(Change::Await(rejected.clone()))
