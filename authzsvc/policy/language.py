@@ -8,7 +8,7 @@ The published JSON Schema is made from these models (`authzsvc.policy.schema`).
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -73,8 +73,29 @@ Beginning = Annotated[Annotated[Word, Tag(PLAIN)] | Annotated[Claimed, Tag(CLAIM
 Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
 
-class EntryCondition(Part):
+class Abbreviated(Part):
+    """A part that may be written as the value of one of its keys, a text or a number."""
+
+    short_key: ClassVar[str]
+    """The key whose value stands for the whole."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Tell editors of the short form."""
+        whole = handler.resolve_ref_schema(handler(core_schema))
+        return {"anyOf": [{"type": ["string", "number"]}, whole]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        """Read `CommonStock` as `{equals: CommonStock}`, where `equals` is the short key."""
+        return {cls.short_key: value} if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+class EntryCondition(Abbreviated):
     """What the values of one tag must be: one or more tests, all of which must hold."""
+
+    short_key = "equals"
 
     equals: Word | None = None
     any_of: Annotated[list[Word], Field(min_length=1)] | None = Field(None, alias="in")
@@ -103,18 +124,6 @@ class EntryCondition(Part):
     """The token has this claim, and the value is not in it."""
     default: Word | None = None
     """Stands in where the tag is absent."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Tell editors of the short form."""
-        whole = handler.resolve_ref_schema(handler(core_schema))
-        return {"anyOf": [{"type": ["string", "number"]}, whole]}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: object) -> object:
-        """Read `CommonStock` as `{equals: CommonStock}`."""
-        return {"equals": value} if isinstance(value, str | int) and not isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -317,8 +326,10 @@ class Alternative(Part):
         return {"when": value} if isinstance(value, dict) and "when" not in value else value
 
 
-class AttributeSource(Part):
+class AttributeSource(Abbreviated):
     """A tag that has an attribute's value."""
+
+    short_key = "tag"
 
     tag: Word
     where: dict[Word, EntryCondition] = Field(default_factory=dict, alias="with")
@@ -326,21 +337,10 @@ class AttributeSource(Part):
     versions: Words | None = None
     """FIX versions, or ranges of them, in which it counts; all unless told otherwise."""
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Tell editors of the short form."""
-        whole = handler.resolve_ref_schema(handler(core_schema))
-        return {"anyOf": [{"type": ["string", "number"]}, whole]}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: object) -> object:
-        """Read `Symbol` as `{tag: Symbol}`."""
-        return {"tag": value} if isinstance(value, str | int) and not isinstance(value, bool) else value
-
 
 class Attribute(Part):
-    """A fact about a message, defined once and used by name in `when`: what it is, or values that it has."""
+    """Defines a fact about a message, which the conditions under `when` use by its name: the class that the message
+    belongs to, or the values that it contains."""
 
     description: Description = ""
     override: bool = False

@@ -102,7 +102,7 @@ def _scope(name: str, description: str, guessed: Guess) -> DraftScope:
 
 
 def _roles(found: Mapping[str, ServerRole], scopes: set[str]) -> dict[str, DraftRole]:
-    """Returns the roles that come to something, each with what is known of it."""
+    """Returns the roles that include, by themselves or by other roles, a scope that was imported."""
     useful = {name for name, role in found.items() if is_role(name) and scopes.intersection(role.scopes)}
     growing = True
     while growing:

@@ -1,7 +1,7 @@
 """The names that scopes have by convention (`resource:action:qualifier`), and the messages that such names mean.
 
-Used both ways: to name the scopes of recorded messages, and to guess what a scope of an authorization server is for. A
-guess is one: whoever uses it says so.
+`learn` names the scopes of recorded messages by them. Imports from an authorization server guess by them what a scope
+is for, and write into the mapping that this was guessed.
 """
 
 from __future__ import annotations
