@@ -1,13 +1,6 @@
 //! Rejects that outlive the process: Envoy is killed, and another one takes over its journal.
 
-use crate::support::transcript::Play;
-
-const OPEN: &str = ">> client A 1 98=0|108=0|554=s3cret|
-    << check 1 logon inbound A 1 bearer=s3cret 98=0|108=0|
-    >> answer 1 allow
-    << venue A 1 98=0|108=0|
-    >> venue A 1 98=0|108=0|
-    << client A 1 98=0|108=0|";
+use crate::support::transcript::{OPEN, Play};
 
 /// Order 2 was denied, and its TestRequest is at the venue.
 fn denied() -> Play {

@@ -1,14 +1,7 @@
 //! Rejects that a lost connection took with it: put back where the venue's GapFill covers their numbers.
 
-use crate::support::transcript::Play;
+use crate::support::transcript::{OPEN, Play};
 use fix_authz_core::stats::Counter;
-
-const OPEN: &str = ">> client A 1 98=0|108=0|554=s3cret|
-    << check 1 logon inbound A 1 bearer=s3cret 98=0|108=0|
-    >> answer 1 allow
-    << venue A 1 98=0|108=0|
-    >> venue A 1 98=0|108=0|
-    << client A 1 98=0|108=0|";
 
 /// A session in which the orders 2 and 3 were denied, and their rejects sent at 2 and 4.
 fn denied_twice(version: &'static str, settings: &str) -> Play {

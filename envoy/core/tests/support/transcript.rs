@@ -22,6 +22,14 @@ use fix_authz_core::testing::{fix, raw, show};
 /// The token of the standard Logon.
 pub const TOKEN: &str = "s3cret";
 
+/// A session of either side's first Logon, both of number 1.
+pub const OPEN: &str = ">> client A 1 98=0|108=0|554=s3cret|
+    << check 1 logon inbound A 1 bearer=s3cret 98=0|108=0|
+    >> answer 1 allow
+    << venue A 1 98=0|108=0|
+    >> venue A 1 98=0|108=0|
+    << client A 1 98=0|108=0|";
+
 /// How long a session waits at first before it reports what it decided alone.
 pub const UNANSWERED_MS: u32 = 7_000;
 /// How long it is at least from one warning about failures to the next.

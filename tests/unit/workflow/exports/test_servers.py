@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,15 +105,6 @@ def test_identifiers_are_the_scopes_own(write: Callable[..., Path]) -> None:
     )
     identifiers = re.findall(r'^resource "\w+" "(\w+)"', terraform.text(profile.of(mapping)), re.MULTILINE)
     assert len(identifiers) == len(set(identifiers)) == 7
-
-
-@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
-def test_terraform_takes_the_shipped_mapping(institutional: Policy, tmp_path: Path) -> None:
-    """`terraform fmt -check` fails for text that is no HCL, or in another layout."""
-    path = tmp_path / "main.tf"
-    path.write_text(terraform.text(profile.of(institutional)))
-    done = subprocess.run(["terraform", "fmt", "-check", "-no-color", str(path)], capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (0, b"")
 
 
 @pytest.mark.parametrize(
